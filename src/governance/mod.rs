@@ -1,0 +1,6 @@
+//! The law: who may do what, how long a tape must live, and the one value that lets a store discard.
+//! Pure: no I/O, no clock of its own.
+
+mod clearance;
+
+pub use clearance::DisposalClearance;

@@ -1,0 +1,13 @@
+//! A tamper-evident ledger for recorded sessions.
+//!
+//! `bytes -> tape -> seal -> commit -> proof -> evidence`: the rooms below stand in this order.
+
+pub mod codec;
+
+pub mod governance;
+pub mod store;
+
+pub mod error;
+pub mod time;
+
+pub use error::{Code, Error, Kind, Result};

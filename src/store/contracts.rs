@@ -1,0 +1,354 @@
+//! Five small contracts. Each says of every call: atomic? durable on return? concurrent? what on retry?
+
+use crate::codec::digest::{CustodyId, Digest, GroupHash, ObjectDigest};
+use crate::codec::extent::GroupHeader;
+use crate::error::Result;
+use crate::governance::DisposalClearance;
+
+/// Where the next group must stand and what it must name; given by [`Journal::place`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// The writer's turn.
+    pub term: u64,
+    /// Segment number.
+    pub segment: u64,
+    /// Offset in the segment file.
+    pub offset: u64,
+    /// Hash of the group before.
+    pub previous_group: GroupHash,
+}
+
+/// Where a group starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// Segment number, from 1.
+    pub segment: u64,
+    /// Offset in the segment file.
+    pub offset: u64,
+}
+
+/// Torn bytes that a crash left after the last whole group, now out of use for ever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tear {
+    /// Where they lie.
+    pub position: Position,
+    /// How many.
+    pub bytes: u64,
+    /// Their SHA-256.
+    pub hash: Digest,
+}
+
+/// What acquisition found at the end of the journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tail {
+    /// This writer's term.
+    pub term: u64,
+    /// Header of the last whole group; `None` in an empty journal.
+    pub last: Option<GroupHeader>,
+    /// A tear dropped by this acquisition. It is named in the next segment's header; who acquired
+    /// must log it.
+    pub tear: Option<Tear>,
+}
+
+/// Groups of entries, in order, for ever.
+///
+/// One writer; any number of readers, also while it writes. Handles are shared between threads.
+pub trait Journal: Send + Sync {
+    /// Takes the writer's turn: fences older writers, applies the tear rule to the tail, writes the
+    /// last whole group again byte for byte and syncs it before it counts.
+    ///
+    /// Atomic. Durable on return. A second call on the same handle starts a new term.
+    ///
+    /// # Errors
+    /// `E_LOCKED` (another process), `E_LOG_DAMAGED` (the tail is damaged and no tear; nothing was
+    /// changed), `E_NEWER_FORMAT`, `E_IO`.
+    fn acquire(&self) -> Result<Tail>;
+
+    /// Where a group of `extent_bytes` would go now. Prepares the next segment when the current one
+    /// has no room. Without effect on what readers see; may be repeated.
+    ///
+    /// # Errors
+    /// `E_FENCED`, `E_BROKEN`, `E_STORE_FULL` (no room and no new segment; nothing is lost, smaller
+    /// groups may still fit), `E_READ_ONLY` (not acquired).
+    fn place(&self, extent_bytes: u64) -> Result<Place>;
+
+    /// Appends one whole extent at the place it names.
+    ///
+    /// Atomic: a reader or a later acquisition sees all of it or nothing. Durable on return.
+    /// After `E_IN_DOUBT` or `E_BROKEN` the handle is poisoned for ever: every later call answers
+    /// `E_BROKEN`; whether the group is there is decided by the next acquisition. Never retried here.
+    ///
+    /// # Errors
+    /// `E_CONFLICT` (the extent does not follow the head), `E_FENCED`, `E_BROKEN`, `E_IN_DOUBT`,
+    /// `E_STORE_FULL`.
+    fn append(&self, extent: &[u8]) -> Result<()>;
+
+    /// Is there room for refusals but perhaps not for work? True from the moment the next segment
+    /// could not be prepared until it could.
+    fn is_nearly_full(&self) -> bool;
+
+    /// The group at `position`, or the next one after a segment's end: its position, its bytes and
+    /// the position to ask for next. `None` at the end. The hash was checked.
+    ///
+    /// Start with `Position { segment: 1, offset: 0 }`. Needs no acquisition.
+    ///
+    /// # Errors
+    /// `E_LOG_DAMAGED` naming segment and offset; `E_IO`.
+    fn read(&self, position: Position) -> Result<Option<(Position, Vec<u8>, Position)>>;
+
+    /// Puts the segments from `from` on aside (renamed, never deleted) and takes these extents in
+    /// their place, in new files that end with the same bytes the old ones had where those were
+    /// right. For repair only; needs acquisition to be impossible or not yet made.
+    ///
+    /// Atomic per segment file. Durable on return. May be repeated.
+    ///
+    /// # Errors
+    /// `E_IO`, `E_STORE_FULL`, `E_CONFLICT` (extents do not form a chain from `from`).
+    fn replace(&self, from: u64, extents: &mut dyn Iterator<Item = Result<Vec<u8>>>)
+    -> Result<Vec<std::path::PathBuf>>;
+}
+
+/// How long an object must stay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Protection {
+    /// Kind of lock.
+    pub mode: ProtectionMode,
+    /// Until when, in milliseconds since 1970; 0 = no date of its own.
+    pub until_ms: u64,
+}
+
+/// Kind of lock on an object. The order is the only allowed direction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ProtectionMode {
+    /// May only be discarded with a clearance.
+    Worm = 1,
+    /// As `Worm`, with an until-date that the store checks as well.
+    Retained = 2,
+}
+
+impl Protection {
+    /// The protection every object has at least.
+    pub const WORM: Self = Self { mode: ProtectionMode::Worm, until_ms: 0 };
+}
+
+/// Where an engine found an object; only the engine that made it understands it. A lost or wrong
+/// hint costs time, never correctness.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Hint(pub [u8; 16]);
+
+/// An object's name and size, with a hint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ObjectRef {
+    /// SHA-256 of its bytes.
+    pub digest: ObjectDigest,
+    /// Its length in bytes.
+    pub bytes: u64,
+    /// Where the engine put it.
+    pub hint: Hint,
+}
+
+/// Sealed objects under their digest.
+///
+/// Concurrent: any number of callers of every method.
+pub trait Objects: Send + Sync {
+    /// Stores `bytes` under `digest` unless it is there already. Visible to `get` on return;
+    /// durable only after the next [`Objects::sync`]. A put again is a success and changes nothing.
+    ///
+    /// # Errors
+    /// `E_READBACK_MISMATCH` when `bytes` do not have this digest; `E_STORE_FULL`, `E_BROKEN`, `E_IO`.
+    fn put(&self, digest: &ObjectDigest, bytes: &[u8], protection: Protection) -> Result<ObjectRef>;
+
+    /// Makes every earlier `put`, `protect` and `discard` durable. A failure poisons the handle.
+    ///
+    /// # Errors
+    /// `E_BROKEN`.
+    fn sync(&self) -> Result<()>;
+
+    /// The whole object, read from storage and re-hashed.
+    ///
+    /// # Errors
+    /// `E_NOT_FOUND`; `E_TAPE_DAMAGED` when the bytes differ from the digest; `E_IO`.
+    fn get(&self, object: &ObjectRef) -> Result<Vec<u8>>;
+
+    /// Every object with its protection, in no set order; damaged places are reported and passed over.
+    ///
+    /// # Errors
+    /// `E_IO` when the store cannot be listed at all.
+    fn list(&self, each: &mut dyn FnMut(Listed) -> Result<()>) -> Result<()>;
+
+    /// Raises a protection; never lowers one. Durable after `sync`. May be repeated.
+    ///
+    /// # Errors
+    /// `E_RETENTION_SHORTEN`, `E_NOT_FOUND`.
+    fn protect(&self, object: &ObjectRef, protection: Protection) -> Result<()>;
+
+    /// Gives up the bytes of an object. The only removal there is, and it costs a clearance.
+    ///
+    /// # Errors
+    /// `E_NOT_FOUND`; `E_RETENTION_SHORTEN` while its until-date lies ahead of `now_ms`.
+    fn discard(&self, object: &ObjectRef, now_ms: u64, clearance: DisposalClearance) -> Result<()>;
+}
+
+/// One finding of [`Objects::list`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Listed {
+    /// A stored object; its bytes were not re-hashed.
+    Object(ObjectRef, Protection),
+    /// A place that cannot be read as the engine wrote it.
+    Damaged {
+        /// File and offset, for people.
+        place: String,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+/// One wrapped key with its "already kept" term. Fixed length: 32 + 48 + 32 bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VaultRecord {
+    /// Whose key it is.
+    pub custody_id: CustodyId,
+    /// The tape secret, wrapped under the epoch key (ciphertext and tag).
+    pub wrapped: [u8; 48],
+    /// HMAC of the content under the generation's dedupe key.
+    pub dedupe: [u8; 32],
+}
+
+/// Wrapped keys by epoch, outside the ledger folder. Holds no key that opens anything by itself.
+///
+/// Concurrent readers; one writer.
+pub trait Vault: Send + Sync {
+    /// The generation file's number, revision and bytes; `None` when there is none yet.
+    ///
+    /// # Errors
+    /// `E_VAULT_DAMAGED`, `E_IO`.
+    fn generation(&self) -> Result<Option<(u64, u64, Vec<u8>)>>;
+
+    /// Replaces the generation file (same generation, next revision) whole. Atomic, durable on return;
+    /// the old revision stays until the new one is in place.
+    ///
+    /// # Errors
+    /// `E_CONFLICT` unless `revision` is the present one plus one (or 1 for the first); `E_STORE_FULL`; `E_IO`.
+    fn set_generation(&self, generation: u64, revision: u64, bytes: &[u8]) -> Result<()>;
+
+    /// Makes an empty epoch, durable on return. Making it again is a success.
+    ///
+    /// # Errors
+    /// `E_STORE_FULL`, `E_IO`.
+    fn create_epoch(&self, epoch: &[u8; 16]) -> Result<()>;
+
+    /// Adds a record; its slot. Visible on return, durable after [`Vault::sync`].
+    ///
+    /// # Errors
+    /// `E_LIMIT` when the epoch holds `EPOCH_TAPES_MAX` records; `E_NOT_FOUND` (no such epoch); `E_BROKEN`; `E_IO`.
+    fn put(&self, epoch: &[u8; 16], record: &VaultRecord) -> Result<u32>;
+
+    /// Makes every earlier `put` durable. A failure poisons the handle.
+    ///
+    /// # Errors
+    /// `E_BROKEN`.
+    fn sync(&self) -> Result<()>;
+
+    /// The record of one tape; `slot` is tried first, then the whole epoch.
+    ///
+    /// # Errors
+    /// `E_NOT_FOUND`, `E_VAULT_DAMAGED`, `E_IO`.
+    fn get(&self, epoch: &[u8; 16], custody_id: &CustodyId, slot: Option<u32>) -> Result<VaultRecord>;
+
+    /// Every record of an epoch in slot order.
+    ///
+    /// # Errors
+    /// `E_NOT_FOUND`, `E_VAULT_DAMAGED` (naming the slot), `E_IO`.
+    fn records(&self, epoch: &[u8; 16]) -> Result<Vec<VaultRecord>>;
+
+    /// Writes a new generation that knows only `survivors` (epoch and records); the old stays whole
+    /// until it is destroyed. Durable on return.
+    ///
+    /// # Errors
+    /// `E_CONFLICT` unless `generation` is the next number; `E_STORE_FULL`; `E_IO`.
+    fn rotate(&self, generation: u64, bytes: &[u8], survivors: &[([u8; 16], Vec<VaultRecord>)]) -> Result<()>;
+
+    /// Destroys an old generation and its epochs; a receipt (what, how many bytes).
+    ///
+    /// # Errors
+    /// `E_CONFLICT` for the present generation; `E_IO`.
+    fn destroy(&self, generation: u64, clearance: DisposalClearance) -> Result<String>;
+}
+
+/// Rows to write together.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Batch {
+    /// Key and value; values up to `ROW_VALUE_BYTES_MAX`.
+    pub puts: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Keys to remove.
+    pub removes: Vec<Vec<u8>>,
+}
+
+/// A rebuildable copy for queries. Never the only copy of anything.
+///
+/// One applier; concurrent readers see a batch whole or not at all per key.
+pub trait Rows: Send + Sync {
+    /// Applies `batch` and stores `position` with it, all or nothing across a crash.
+    ///
+    /// Not durable on return (it is rebuildable); durable after [`Rows::flush`] as far as the engine goes.
+    ///
+    /// # Errors
+    /// `E_LIMIT` for a longer value or key, `E_ROWS_UNAVAILABLE` for anything else; the rows are then in doubt.
+    fn apply(&self, batch: Batch, position: &[u8]) -> Result<()>;
+
+    /// The position stored last.
+    ///
+    /// # Errors
+    /// `E_ROWS_UNAVAILABLE`, here and below.
+    fn position(&self) -> Result<Option<Vec<u8>>>;
+
+    /// One row.
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>>;
+
+    /// Rows with `from <= key < to`, ascending, until `each` answers false. Stops at the first error.
+    fn scan(&self, from: &[u8], to: &[u8], each: &mut dyn FnMut(&[u8], &[u8]) -> Result<bool>) -> Result<()>;
+
+    /// The row with the greatest key that is `<= key` and `>= floor`.
+    fn floor(&self, floor: &[u8], key: &[u8]) -> Result<Option<(Vec<u8>, Vec<u8>)>>;
+
+    /// Asks the engine to write out what it holds.
+    fn flush(&self) -> Result<()>;
+
+    /// Puts the present rows aside (renamed, never deleted) and starts empty. Where they went.
+    fn reset(&self) -> Result<Option<std::path::PathBuf>>;
+}
+
+/// Encrypted pieces of live recordings, before they are sealed.
+///
+/// One writer for each recording; readers may read what was synced.
+pub trait Spool: Send + Sync {
+    /// Appends one sealed piece to a recording's spool, creating it if need be. Durable after `sync`.
+    ///
+    /// # Errors
+    /// `E_STORE_FULL`, `E_BROKEN`, `E_IO`.
+    fn append(&self, recording: &CustodyId, sealed: &[u8]) -> Result<()>;
+
+    /// Makes what was appended durable. A failure poisons the handle.
+    ///
+    /// # Errors
+    /// `E_BROKEN`.
+    fn sync(&self, recording: &CustodyId) -> Result<()>;
+
+    /// The pieces appended so far, whole ones only; a cut tail is left out.
+    ///
+    /// # Errors
+    /// `E_NOT_FOUND`, `E_IO`.
+    fn pieces(&self, recording: &CustodyId) -> Result<Vec<Vec<u8>>>;
+
+    /// Recordings that have a spool.
+    ///
+    /// # Errors
+    /// `E_IO`.
+    fn recordings(&self) -> Result<Vec<CustodyId>>;
+
+    /// Removes a spool whose recording was sealed into a tape or was empty. Closing twice is a success.
+    ///
+    /// # Errors
+    /// `E_IO`.
+    fn close(&self, recording: &CustodyId) -> Result<()>;
+}

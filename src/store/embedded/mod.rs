@@ -1,0 +1,7 @@
+//! The default engine: plain files, and sled for the rows. Layout: `docs/format/store-embedded.md`.
+
+pub mod journal;
+pub mod packs;
+pub mod rows;
+pub mod spool;
+pub mod vault;

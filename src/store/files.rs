@@ -1,0 +1,177 @@
+//! The file system, as narrow as we use it. The only place with `std::fs`; every door reaches the
+//! disk through here, so that a faulting file system can stand beneath all of it in the tests.
+
+use std::fmt::Debug;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A file held open.
+///
+/// Concurrent: reads from any thread; writes are serialised by who owns the file.
+pub trait File: Send + Sync + Debug {
+    /// Fills `buffer` from `offset`; fewer bytes only at the end of the file.
+    ///
+    /// # Errors
+    /// The system's error.
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize>;
+
+    /// Writes all of `bytes` at `offset`. Not durable. A failure may leave any part written.
+    ///
+    /// # Errors
+    /// The system's error.
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()>;
+
+    /// Length in bytes.
+    ///
+    /// # Errors
+    /// The system's error.
+    fn len(&self) -> io::Result<u64>;
+
+    /// Makes the contents (and the length) durable. After a failure nothing written since the last
+    /// success may be counted on, and calling again proves nothing.
+    ///
+    /// # Errors
+    /// The system's error.
+    fn sync_data(&self) -> io::Result<()>;
+
+    /// Gives the blocks of a range back to the file system where it can; reads then give zeros.
+    ///
+    /// # Errors
+    /// `Unsupported` where the file system cannot.
+    fn punch(&self, offset: u64, bytes: u64) -> io::Result<()>;
+}
+
+/// A lock that ends when it is dropped or its process dies.
+pub trait FileLock: Send + Sync + Debug {
+    /// Is the lock file at its path still the one that is locked? False fences the holder.
+    fn is_current(&self) -> bool;
+}
+
+/// What a directory entry is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Name within the folder.
+    pub name: String,
+    /// Is it a folder?
+    pub is_dir: bool,
+    /// Length of a file.
+    pub bytes: u64,
+}
+
+/// The operations we use. Paths are absolute or relative to the process's folder, as given at the door.
+///
+/// Links are not followed when opening files (`O_NOFOLLOW`); new folders are 0700, new files 0600.
+pub trait Files: Send + Sync + Debug {
+    /// Opens a file for reading, and for writing when `write`.
+    ///
+    /// # Errors
+    /// The system's error; `NotFound` when absent.
+    fn open(&self, path: &Path, write: bool) -> io::Result<Arc<dyn File>>;
+
+    /// Creates a file that must not exist. The name is durable after `sync_dir`.
+    ///
+    /// # Errors
+    /// `AlreadyExists`; the system's error.
+    fn create_new(&self, path: &Path) -> io::Result<Arc<dyn File>>;
+
+    /// The whole file, at most `bytes_max` (else `FileTooLarge`).
+    ///
+    /// # Errors
+    /// The system's error.
+    fn read(&self, path: &Path, bytes_max: u64) -> io::Result<Vec<u8>>;
+
+    /// Makes a folder and its missing parents; existing ones are fine.
+    ///
+    /// # Errors
+    /// The system's error.
+    fn create_dir_all(&self, path: &Path) -> io::Result<()>;
+
+    /// Makes names in a folder durable.
+    ///
+    /// # Errors
+    /// The system's error.
+    fn sync_dir(&self, path: &Path) -> io::Result<()>;
+
+    /// Renames; fails with `AlreadyExists` when `to` exists. Durable after `sync_dir` of both folders.
+    ///
+    /// # Errors
+    /// The system's error.
+    fn rename_noreplace(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Renames over an existing file. Atomic; durable after `sync_dir`. For rewritable files alone
+    /// (head, generation), never for anything sealed.
+    ///
+    /// # Errors
+    /// The system's error.
+    fn rename_replace(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Removes a file that holds nothing sealed (temporary files, closed spools).
+    ///
+    /// # Errors
+    /// The system's error.
+    fn remove_file(&self, path: &Path) -> io::Result<()>;
+
+    /// Entries of a folder, sorted by name; `NotFound` when absent.
+    ///
+    /// # Errors
+    /// The system's error.
+    fn list(&self, path: &Path) -> io::Result<Vec<Entry>>;
+
+    /// Does anything stand at this path?
+    ///
+    /// # Errors
+    /// The system's error, other than "not found".
+    fn exists(&self, path: &Path) -> io::Result<bool>;
+
+    /// Takes the lock file at `path`, creating it; `None` while another handle holds it.
+    ///
+    /// # Errors
+    /// The system's error.
+    fn try_lock(&self, path: &Path) -> io::Result<Option<Box<dyn FileLock>>>;
+
+    /// Permission bits beyond the owner's (group and others) of a file; 0 where there are none.
+    ///
+    /// # Errors
+    /// The system's error.
+    fn shared_mode(&self, path: &Path) -> io::Result<u32>;
+
+    /// Where a real path is needed by a library beneath us (sled); simulated file systems say so.
+    fn is_real(&self) -> bool {
+        false
+    }
+}
+
+/// Writes `bytes` to `path` whole or not at all: a temporary file beside it, synced, renamed over
+/// it, the folder synced. A crash leaves the old file, or the new one, and perhaps a `.tmp` beside.
+///
+/// # Errors
+/// The system's error; the old file is then still whole.
+pub fn write_atomic(files: &dyn Files, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let temporary = with_suffix(path, ".tmp");
+    if files.exists(&temporary)? {
+        files.remove_file(&temporary)?;
+    }
+    let file = files.create_new(&temporary)?;
+    file.write_at(0, bytes)?;
+    file.sync_data()?;
+    files.rename_replace(&temporary, path)?;
+    files.sync_dir(parent(path))
+}
+
+/// `path` with `suffix` added to its last part.
+#[must_use]
+pub fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// The folder a path stands in.
+#[must_use]
+pub fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(p) if !p.as_os_str().is_empty() => p,
+        _ => Path::new("."),
+    }
+}

@@ -1,0 +1,7 @@
+//! The same contracts kept in memory, for tests and short-lived ledgers. Nothing survives the process.
+
+pub mod journal;
+pub mod objects;
+pub mod rows;
+pub mod spool;
+pub mod vault;

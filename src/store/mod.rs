@@ -1,0 +1,18 @@
+//! The shelf: contracts of the stores and the engines that keep them.
+//!
+//! A store gets ready bytes and digests. It knows nothing of tapes, entries or keys, makes no
+//! signature and no code, and changes nothing it was given. Of the pure rooms it uses codec, time,
+//! error and one name: [`DisposalClearance`](crate::governance::DisposalClearance).
+
+pub mod contracts;
+pub mod embedded;
+pub mod files;
+pub mod memory;
+
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
+
+pub use contracts::{
+    Batch, Hint, Journal, ObjectRef, Objects, Place, Position, Protection, ProtectionMode, Rows, Spool, Tail, Tear,
+    Vault, VaultRecord,
+};

@@ -1,0 +1,3 @@
+//! The one integration test binary. `support` holds the faulting file system and builders.
+
+mod support;
