@@ -3,6 +3,7 @@
 //! `bytes -> tape -> seal -> commit -> proof -> evidence`: the rooms below stand in this order.
 
 pub mod codec;
+pub mod tape;
 
 pub mod governance;
 pub mod store;

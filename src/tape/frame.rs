@@ -1,0 +1,403 @@
+//! One ordered frame: the payload bytes exactly as seen, and an envelope about them.
+
+use super::TapeError;
+use crate::codec::cbor::{CborError, Key, Reader, Writer};
+use crate::codec::limits::{FRAME_ENVELOPE_BYTES_MAX, FRAME_PAYLOAD_BYTES_MAX};
+
+macro_rules! numbered {
+    ($(#[$doc:meta])* $name:ident, $field:literal { $($(#[$vdoc:meta])* $variant:ident = $number:literal, $word:literal;)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum $name { $($(#[$vdoc])* $variant = $number,)* }
+
+        impl $name {
+            /// The number in the format.
+            #[must_use]
+            pub const fn number(self) -> u64 { self as u64 }
+            /// The word in listings and `--json`.
+            #[must_use]
+            pub const fn word(self) -> &'static str { match self { $(Self::$variant => $word,)* } }
+            /// From the number in the format.
+            ///
+            /// # Errors
+            /// [`TapeError::Value`].
+            pub fn from_number(value: u64) -> Result<Self, TapeError> {
+                match value { $($number => Ok(Self::$variant),)* _ => Err(TapeError::Value { field: $field, value }) }
+            }
+        }
+    };
+}
+pub(super) use numbered;
+
+numbered! {
+    /// What a frame holds.
+    FrameKind, "frame kind" {
+        /// A protocol message.
+        Message = 0, "message";
+        /// A line of standard error.
+        Stderr = 1, "stderr";
+        /// Start, end or exit of a process or connection.
+        Lifecycle = 2, "lifecycle";
+        /// Head of an HTTP request or response.
+        HttpHead = 3, "http_head";
+        /// Body of an HTTP request or response.
+        HttpBody = 4, "http_body";
+        /// Fields of a server-sent event.
+        SseMeta = 5, "sse_meta";
+        /// A terminal changed its size.
+        Resize = 6, "resize";
+        /// A mark set by a person or tool.
+        Marker = 7, "marker";
+        /// Something is known to be missing here.
+        Gap = 8, "gap";
+    }
+}
+
+numbered! {
+    /// Which way a frame went.
+    Direction, "direction" {
+        /// From client to server.
+        ClientToServer = 0, "client_to_server";
+        /// From server to client.
+        ServerToClient = 1, "server_to_client";
+        /// Inside the recorder.
+        Internal = 2, "internal";
+        /// Not known.
+        Unknown = 3, "unknown";
+    }
+}
+
+numbered! {
+    /// What stood between this payload and the next on the wire.
+    Delimiter, "delimiter" {
+        /// Nothing.
+        None = 0, "none";
+        /// Line feed.
+        Lf = 1, "lf";
+        /// Carriage return and line feed.
+        CrLf = 2, "crlf";
+        /// FIX start of header.
+        Soh = 3, "soh";
+        /// HL7 MLLP end block.
+        FsCr = 4, "fs-cr";
+        /// A transport chunk.
+        Chunk = 5, "chunk";
+    }
+}
+
+/// Bits of [`Frame::flags`].
+#[allow(missing_docs, reason = "the names are those of the table in docs/format/2-tape")]
+pub mod flags {
+    pub const IS_ERROR: u64 = 1;
+    pub const IS_NOTIFICATION: u64 = 1 << 1;
+    pub const REQUIRES_RESPONSE: u64 = 1 << 2;
+    pub const WAS_PARTIAL: u64 = 1 << 3;
+    pub const NOT_UTF8: u64 = 1 << 4;
+    pub const OVERSIZE_SPILLED: u64 = 1 << 5;
+    pub const DUPLICATE_ID: u64 = 1 << 6;
+    pub const SYNTHETIC: u64 = 1 << 7;
+    pub const CONTINUED: u64 = 1 << 8;
+    pub const GAP_BEFORE: u64 = 1 << 9;
+    pub const REPEATED_SEQ: u64 = 1 << 10;
+    pub const TIME_INFERRED: u64 = 1 << 11;
+    pub const SEQ_BACKWARDS: u64 = 1 << 12;
+    pub const ALL: u64 = (1 << 13) - 1;
+}
+
+/// Names of the flag bits, bit 0 first.
+pub const FLAGS: [&str; 13] = [
+    "is_error",
+    "is_notification",
+    "requires_response",
+    "was_partial",
+    "not_utf8",
+    "oversize_spilled",
+    "duplicate_id",
+    "synthetic",
+    "continued",
+    "gap_before",
+    "repeated_seq",
+    "time_inferred",
+    "seq_backwards",
+];
+
+/// One frame of a tape.
+///
+/// ```
+/// use immutape::tape::{Delimiter, Direction, Frame, FrameKind};
+/// let mut frame = Frame::message(0, Direction::ClientToServer, br#"{"jsonrpc":"2.0","id":1}"#.to_vec());
+/// frame.t_ns = Some(2_000_000);
+/// frame.delimiter = Delimiter::Lf;
+/// let bytes = frame.parts()?.encode();
+/// assert_eq!(Frame::decode(&bytes)?, frame);
+/// # Ok::<(), immutape::tape::TapeError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frame {
+    /// Position in the tape, without gaps.
+    pub seq: u64,
+    /// Nanoseconds since the start of the session.
+    pub t_ns: Option<u64>,
+    /// Wall clock as claimed by the source, nanoseconds since 1970.
+    pub wall_ns: Option<u64>,
+    /// What it holds.
+    pub kind: FrameKind,
+    /// Which way it went.
+    pub direction: Direction,
+    /// Bytes exactly as seen, without the delimiter.
+    pub payload: Vec<u8>,
+    /// What followed the payload on the wire.
+    pub delimiter: Delimiter,
+    /// Media type as given.
+    pub media_type: Option<Vec<u8>>,
+    /// Interceptor action, JSON text as given.
+    pub action: Option<Vec<u8>>,
+    /// Transport metadata, JSON text as given.
+    pub transport: Option<Vec<u8>>,
+    /// Correlation id as given.
+    pub correlation_id: Option<Vec<u8>>,
+    /// Bits of the flags module; 0 = none.
+    pub flags: u64,
+    /// Reserved: encoded array, absent until redaction exists.
+    pub redactions: Option<Vec<u8>>,
+    /// Fields of the source's record that have no place here: name and JSON text, in source order.
+    pub extra: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+impl Frame {
+    /// A message without times.
+    #[must_use]
+    pub const fn message(seq: u64, direction: Direction, payload: Vec<u8>) -> Self {
+        Self {
+            seq,
+            t_ns: None,
+            wall_ns: None,
+            kind: FrameKind::Message,
+            direction,
+            payload,
+            delimiter: Delimiter::None,
+            media_type: None,
+            action: None,
+            transport: None,
+            correlation_id: None,
+            flags: 0,
+            redactions: None,
+            extra: Vec::new(),
+        }
+    }
+
+    /// Encodes the envelope's two runs of fields once; everything else is put together from them.
+    ///
+    /// # Errors
+    /// [`TapeError::Limit`] for a payload or envelope that is too long, [`TapeError::Value`] for unknown flags.
+    pub fn parts(&self) -> Result<FrameParts<'_>, TapeError> {
+        let limit = |what, found: usize, max: usize| {
+            if found > max { Err(TapeError::Limit { what, found: found as u64, max: max as u64 }) } else { Ok(()) }
+        };
+        limit("the payload of a frame in bytes", self.payload.len(), FRAME_PAYLOAD_BYTES_MAX)?;
+        if self.flags & !flags::ALL != 0 {
+            return Err(TapeError::Value { field: "flags", value: self.flags });
+        }
+        let (mut before, mut fields) = (Writer::with_capacity(48), 0usize);
+        let mut uint = |w: &mut Writer, key: u64, value: Option<u64>| {
+            if let Some(v) = value {
+                w.uint(key);
+                w.uint(v);
+                fields = fields.saturating_add(1);
+            }
+        };
+        uint(&mut before, 0, Some(self.seq));
+        uint(&mut before, 1, self.t_ns);
+        uint(&mut before, 2, self.wall_ns);
+        uint(&mut before, 3, Some(self.kind.number()));
+        uint(&mut before, 4, Some(self.direction.number()));
+        let mut after = Writer::with_capacity(256);
+        uint(&mut after, 6, Some(self.delimiter.number()));
+        let texts = [(7, &self.media_type), (8, &self.action), (9, &self.transport), (10, &self.correlation_id)];
+        for (key, value) in texts {
+            if let Some(v) = value {
+                after.uint(key);
+                after.bytes(v);
+                fields = fields.saturating_add(1);
+            }
+        }
+        if self.flags != 0 {
+            after.uint(11);
+            after.uint(self.flags);
+            fields = fields.saturating_add(1);
+        }
+        if let Some(encoded) = &self.redactions {
+            after.uint(12);
+            after.raw(encoded);
+            fields = fields.saturating_add(1);
+        }
+        if !self.extra.is_empty() {
+            after.uint(13);
+            write_pairs(&mut after, &self.extra);
+            fields = fields.saturating_add(1);
+        }
+        let parts = FrameParts {
+            fields,
+            before: before.finish(),
+            after: after.finish(),
+            seq: self.seq,
+            payload: &self.payload,
+        };
+        limit("the envelope of a frame in bytes", parts.envelope_bytes(), FRAME_ENVELOPE_BYTES_MAX)?;
+        Ok(parts)
+    }
+
+    /// Reads one whole encoded frame.
+    ///
+    /// # Errors
+    /// [`TapeError`].
+    pub fn decode(bytes: &[u8]) -> Result<Self, TapeError> {
+        let mut r = Reader::new(bytes);
+        let frame = Self::read(&mut r)?;
+        r.end()?;
+        Ok(frame)
+    }
+
+    /// Reads the next frame of a sequence.
+    ///
+    /// # Errors
+    /// [`TapeError`].
+    pub fn read(r: &mut Reader<'_>) -> Result<Self, TapeError> {
+        let mut f = Self::message(0, Direction::Unknown, Vec::new());
+        let (mut seen, mut fault) = (0u16, None);
+        r.map(|key, v| {
+            let Key::Int(key) = key else { return Err(CborError::UnknownKey) };
+            seen |= 1u16.checked_shl(u32::try_from(key).unwrap_or(u32::MAX)).unwrap_or(0);
+            // Errors of the tables are kept aside: the map reader speaks of CBOR only.
+            match f.read_field(key, v) {
+                Err(TapeError::Cbor(e)) => Err(e),
+                Err(e) => {
+                    fault.get_or_insert(e);
+                    Ok(())
+                }
+                Ok(()) => Ok(()),
+            }
+        })?;
+        const REQUIRED: u16 = 1 | 1 << 3 | 1 << 4 | 1 << 5 | 1 << 6;
+        match fault {
+            Some(fault) => Err(fault),
+            None if seen & REQUIRED != REQUIRED => Err(CborError::MissingKey.into()),
+            None => Ok(f),
+        }
+    }
+
+    fn read_field(&mut self, key: i64, v: &mut Reader<'_>) -> Result<(), TapeError> {
+        let owned = |v: &mut Reader<'_>| v.bytes().map(<[u8]>::to_vec);
+        match key {
+            0 => self.seq = v.uint()?,
+            1 => self.t_ns = Some(v.uint()?),
+            2 => self.wall_ns = Some(v.uint()?),
+            3 => self.kind = FrameKind::from_number(v.uint()?)?,
+            4 => self.direction = Direction::from_number(v.uint()?)?,
+            5 => {
+                let payload = v.bytes()?;
+                if payload.len() > FRAME_PAYLOAD_BYTES_MAX {
+                    return Err(TapeError::Limit {
+                        what: "the payload of a frame in bytes",
+                        found: payload.len() as u64,
+                        max: FRAME_PAYLOAD_BYTES_MAX as u64,
+                    });
+                }
+                self.payload = payload.to_vec();
+            }
+            6 => self.delimiter = Delimiter::from_number(v.uint()?)?,
+            7 => self.media_type = Some(owned(v)?),
+            8 => self.action = Some(owned(v)?),
+            9 => self.transport = Some(owned(v)?),
+            10 => self.correlation_id = Some(owned(v)?),
+            11 => {
+                self.flags = v.uint()?;
+                if self.flags == 0 || self.flags & !flags::ALL != 0 {
+                    return Err(TapeError::Value { field: "flags", value: self.flags });
+                }
+            }
+            12 => self.redactions = Some(read_array(v)?.to_vec()),
+            13 => self.extra = read_pairs(v)?,
+            _ => return Err(CborError::UnknownKey.into()),
+        }
+        Ok(())
+    }
+
+    /// Is this flag bit set?
+    #[must_use]
+    pub const fn has(&self, flag: u64) -> bool {
+        self.flags & flag != 0
+    }
+
+    /// Names of the flags that are set.
+    #[must_use]
+    pub fn flag_names(&self) -> Vec<&'static str> {
+        FLAGS.iter().enumerate().filter(|(bit, _)| self.flags >> bit & 1 == 1).map(|(_, name)| *name).collect()
+    }
+}
+
+/// A frame's fields before and after the payload, encoded once.
+#[derive(Debug)]
+pub struct FrameParts<'a> {
+    fields: usize,
+    before: Vec<u8>,
+    after: Vec<u8>,
+    pub(super) seq: u64,
+    pub(super) payload: &'a [u8],
+}
+
+impl FrameParts<'_> {
+    /// The whole frame.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut w = Writer::with_capacity(self.envelope_bytes().saturating_add(self.payload.len()).saturating_add(12));
+        w.map(self.fields.saturating_add(1));
+        w.raw(&self.before);
+        w.uint(5);
+        w.bytes(self.payload);
+        w.raw(&self.after);
+        w.finish()
+    }
+
+    /// The envelope: the frame without its payload.
+    #[must_use]
+    pub fn envelope(&self) -> Vec<u8> {
+        let mut w = Writer::with_capacity(self.envelope_bytes());
+        w.map(self.fields);
+        w.raw(&self.before);
+        w.raw(&self.after);
+        w.finish()
+    }
+
+    /// Length of the envelope; at most 13 fields, so its head takes one byte.
+    #[must_use]
+    pub fn envelope_bytes(&self) -> usize {
+        self.before.len().saturating_add(self.after.len()).saturating_add(1)
+    }
+}
+
+/// Pairs of name and JSON text.
+pub(super) fn write_pairs(w: &mut Writer, pairs: &[(Vec<u8>, Vec<u8>)]) {
+    w.array(pairs.len());
+    for (name, json) in pairs {
+        w.array(2);
+        w.bytes(name);
+        w.bytes(json);
+    }
+}
+
+pub(super) fn read_pairs(r: &mut Reader<'_>) -> Result<Vec<(Vec<u8>, Vec<u8>)>, CborError> {
+    let n = r.array()?;
+    let mut pairs = Vec::new();
+    for _ in 0..n {
+        r.array_of(2)?;
+        pairs.push((r.bytes()?.to_vec(), r.bytes()?.to_vec()));
+    }
+    Ok(pairs)
+}
+
+/// An array of any items; its bytes.
+pub(super) fn read_array<'a>(r: &mut Reader<'a>) -> Result<&'a [u8], CborError> {
+    r.clone().array()?;
+    r.any()
+}

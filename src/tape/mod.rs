@@ -1,0 +1,22 @@
+//! TAPE. A recorded session as data: frames in order, a header, and the commitments that name it.
+//! Normative text: `docs/format/2-tape.md`.
+//!
+//! Pure: bytes and salts come in as arguments, nothing is encrypted, stored or timed here.
+
+mod content;
+mod error;
+mod fields;
+mod frame;
+mod header;
+mod root;
+mod stats;
+mod tree;
+
+pub use content::ContentDigest;
+pub use error::TapeError;
+pub use fields::{FieldCommitment, Salts, commit, field_digest};
+pub use frame::{Delimiter, Direction, FLAGS, Frame, FrameKind, FrameParts, flags};
+pub use header::{EndState, Gap, GapReason, Header, Labels, Provenance, RecorderInfo, TapeKind};
+pub use root::TapeRoot;
+pub use stats::Stats;
+pub use tree::{FrameSalt, frame_leaf, leaf_of_digests};
