@@ -3,6 +3,9 @@
 //! `bytes -> tape -> seal -> commit -> proof -> evidence`: the rooms below stand in this order.
 
 pub mod codec;
+pub mod log;
+pub mod proof;
+pub mod seal;
 pub mod tape;
 
 pub mod governance;

@@ -139,6 +139,14 @@ impl Writer {
         self.head(Header::Simple(simple::NULL));
     }
 
+    /// null, or the value written by `write`.
+    pub fn nullable<T>(&mut self, value: Option<T>, write: impl FnOnce(&mut Self, T)) {
+        match value {
+            None => self.null(),
+            Some(v) => write(self, v),
+        }
+    }
+
     /// The head of an array of `len` items; the items follow.
     pub fn array(&mut self, len: usize) {
         self.head(Header::Array(Some(len)));

@@ -1,0 +1,205 @@
+//! Heads: what a checkpoint says (C2SP tlog-checkpoint), and the ledger's own head file
+//! (`docs/format/store-embedded.md` section 5).
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::{LogError, NoteKey, SignedNote};
+use crate::codec::digest::{Digest, RootHash};
+use crate::seal::Signer;
+
+/// Size and root of a log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// Name of the log.
+    pub origin: String,
+    /// Number of entries.
+    pub size: u64,
+    /// Root over them.
+    pub root: RootHash,
+}
+
+/// A head whose entries are durable: the only thing a ledger signs.
+///
+/// It is made from the answer of a sync that returned, by the one function that waited for it.
+/// ```compile_fail
+/// let forged = immutape::log::DurableHead { checkpoint: todo!() };
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DurableHead {
+    checkpoint: Checkpoint,
+}
+
+impl DurableHead {
+    /// Only the ledger's commit and recovery call this, after the sync returned.
+    pub(crate) const fn after_sync(checkpoint: Checkpoint) -> Self {
+        Self { checkpoint }
+    }
+
+    /// Size and root.
+    #[must_use]
+    pub const fn checkpoint(&self) -> &Checkpoint {
+        &self.checkpoint
+    }
+
+    /// Signs it as a note.
+    ///
+    /// # Errors
+    /// [`LogError::Note`] for an origin that no note can name.
+    pub fn sign(&self, signer: &dyn Signer) -> Result<String, LogError> {
+        SignedNote::sign(&self.checkpoint.text(), &self.checkpoint.origin, signer)
+    }
+}
+
+impl Checkpoint {
+    /// The note text: three lines.
+    #[must_use]
+    pub fn text(&self) -> String {
+        format!("{}\n{}\n{}\n", self.origin, self.size, STANDARD.encode(self.root.as_ref()))
+    }
+
+    /// Reads the text of a checkpoint; extension lines are allowed and ignored.
+    ///
+    /// # Errors
+    /// [`LogError::Checkpoint`].
+    pub fn parse(text: &str) -> Result<Self, LogError> {
+        let mut lines = text.strip_suffix('\n').ok_or(LogError::Checkpoint("no final newline"))?.split('\n');
+        let origin = lines.next().filter(|l| !l.is_empty()).ok_or(LogError::Checkpoint("no origin"))?;
+        let size = lines.next().and_then(parse_decimal).ok_or(LogError::Checkpoint("no size"))?;
+        let root = lines.next().and_then(parse_root).ok_or(LogError::Checkpoint("no root"))?;
+        if lines.any(str::is_empty) {
+            return Err(LogError::Checkpoint("an empty extension line"));
+        }
+        Ok(Self { origin: origin.to_owned(), size, root })
+    }
+
+    /// Reads and verifies a whole note.
+    ///
+    /// # Errors
+    /// [`LogError`].
+    pub fn from_note(note: &str, key: &NoteKey) -> Result<Self, LogError> {
+        let note = SignedNote::parse(note)?;
+        note.verify(key)?;
+        let checkpoint = Self::parse(note.text())?;
+        if checkpoint.origin == key.name() { Ok(checkpoint) } else { Err(LogError::Checkpoint("another origin")) }
+    }
+}
+
+/// Decimal without sign or leading zeros.
+fn parse_decimal(text: &str) -> Option<u64> {
+    let plain = text.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
+    if plain { text.parse().ok() } else { None }
+}
+
+fn parse_root(text: &str) -> Option<RootHash> {
+    STANDARD.decode(text).ok().and_then(|b| RootHash::from_slice(&b))
+}
+
+/// What may lawfully follow a head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeadState {
+    /// Entries may follow.
+    Open,
+    /// Only the group with `log.stopped` may follow.
+    Closing,
+    /// Nothing may follow.
+    Closed,
+}
+
+impl HeadState {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Closing => "closing",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+/// The signed head file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeadFile {
+    /// Size and root.
+    pub checkpoint: Checkpoint,
+    /// Vault generation, its revision and the digest of its file.
+    pub vault: (u64, u64, Digest),
+    /// What may follow.
+    pub state: HeadState,
+    /// Term of the writer.
+    pub term: u64,
+}
+
+const HEAD_LABEL: &str = "immutape/head/1";
+
+impl HeadFile {
+    /// Signs the file for a durable head.
+    ///
+    /// # Errors
+    /// [`LogError::Note`].
+    pub fn sign(
+        head: &DurableHead,
+        vault: (u64, u64, Digest),
+        state: HeadState,
+        term: u64,
+        signer: &dyn Signer,
+    ) -> Result<String, LogError> {
+        let c = head.checkpoint();
+        let (generation, revision, digest) = &vault;
+        let text = format!(
+            "{HEAD_LABEL}\n{}\n{} {}\nvault {generation} {revision} {}\nstate {}\nterm {term}\n",
+            c.origin,
+            c.size,
+            STANDARD.encode(c.root.as_ref()),
+            STANDARD.encode(digest.as_ref()),
+            state.word(),
+        );
+        Ok(format!("{}{}", head.sign(signer)?, SignedNote::sign(&text, &c.origin, signer)?))
+    }
+
+    /// Reads and verifies the file under the ledger's checkpoint key.
+    ///
+    /// # Errors
+    /// [`LogError`].
+    pub fn parse(file: &str, key: &NoteKey) -> Result<Self, LogError> {
+        let at = file.find(HEAD_LABEL).ok_or(LogError::Head("the second note is missing"))?;
+        let (first, second) = file.split_at_checked(at).ok_or(LogError::Head("the second note is missing"))?;
+        let checkpoint = Checkpoint::from_note(first, key)?;
+        let note = SignedNote::parse(second)?;
+        note.verify(key)?;
+        let parsed = Self::parse_text(note.text())?;
+        if parsed.checkpoint == checkpoint { Ok(parsed) } else { Err(LogError::Head("the two notes disagree")) }
+    }
+
+    fn parse_text(text: &str) -> Result<Self, LogError> {
+        let lines: Vec<&str> = text.strip_suffix('\n').unwrap_or(text).split('\n').collect();
+        let [HEAD_LABEL, origin, head, vault, state, term] = lines.as_slice() else {
+            return Err(LogError::Head("other lines than its table names"));
+        };
+        let (size, root) = head.split_once(' ').ok_or(LogError::Head("no size and root"))?;
+        let vault: Vec<&str> = vault.strip_prefix("vault ").unwrap_or_default().split(' ').collect();
+        let [generation, revision, digest] = vault.as_slice() else { return Err(LogError::Head("no vault")) };
+        let state = match state.strip_prefix("state ") {
+            Some("open") => HeadState::Open,
+            Some("closing") => HeadState::Closing,
+            Some("closed") => HeadState::Closed,
+            _ => return Err(LogError::Head("no state")),
+        };
+        let number = |t: &str| parse_decimal(t).ok_or(LogError::Head("not a number"));
+        Ok(Self {
+            checkpoint: Checkpoint {
+                origin: (*origin).to_owned(),
+                size: number(size)?,
+                root: parse_root(root).ok_or(LogError::Head("no root"))?,
+            },
+            vault: (
+                number(generation)?,
+                number(revision)?,
+                parse_root(digest)
+                    .map(|r| Digest::from_bytes(*r.as_bytes()))
+                    .ok_or(LogError::Head("no vault digest"))?,
+            ),
+            state,
+            term: term.strip_prefix("term ").map_or(Err(LogError::Head("no term")), number)?,
+        })
+    }
+}

@@ -1,0 +1,26 @@
+//! COMMIT. Entries with a public and a private half, the chain, the RFC 6962 tree, signed heads.
+//! Normative text: `docs/format/4-commit.md`.
+//!
+//! Pure: durability is somebody else's promise, shown to this room as a [`DurableHead`].
+
+mod body;
+mod chain;
+mod entry;
+mod error;
+mod group;
+mod head;
+mod kind;
+mod note;
+mod private;
+mod tree;
+
+pub use body::{Body, Genesis, empty as empty_body};
+pub use chain::{Chain, ChainState, SubjectTip};
+pub use entry::{Entry, EntryDraft};
+pub use error::LogError;
+pub use group::{FinishedGroup, GroupBuilder, GroupPlace, PlacedEntry, group_entries};
+pub use head::{Checkpoint, DurableHead, HeadFile, HeadState};
+pub use kind::EntryKind;
+pub use note::{NoteKey, NoteSignature, SignedNote};
+pub use private::{Actor, ActorKind, Authentication, ClaimRecord, ClockStamp, Outcome, PrivateHalf};
+pub use tree::{Frontier, consistency_path, inclusion_path, leaf_hash, root_of, set_commitment};

@@ -1,0 +1,174 @@
+//! C2SP signed notes (c2sp.org/signed-note): text, an empty line, signature lines.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::LogError;
+use crate::codec::digest::sha256_parts;
+use crate::seal::{PublicKey, Signer};
+
+const ED25519: u8 = 1;
+/// More signature lines than this are refused.
+const SIGNATURES_MAX: usize = 64;
+const NOTE_BYTES_MAX: usize = 1 << 16;
+
+/// A key under its name, as notes know it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoteKey {
+    name: String,
+    key: PublicKey,
+    id: [u8; 4],
+}
+
+impl NoteKey {
+    /// A key named `name`.
+    ///
+    /// # Errors
+    /// [`LogError::Note`] for a name that is empty or has spaces or `+`.
+    pub fn new(name: &str, key: PublicKey) -> Result<Self, LogError> {
+        if name.is_empty() || name.contains('+') || name.chars().any(char::is_whitespace) {
+            return Err(LogError::Note("a key name is empty or has spaces or +"));
+        }
+        let hash = sha256_parts(&[name.as_bytes(), b"\n", &[ED25519], &key.to_bytes()]);
+        let id = hash.first_chunk::<4>().copied().unwrap_or_default();
+        Ok(Self { name: name.to_owned(), key, id })
+    }
+
+    /// Verifier key text: `<name>+<8 hexadecimal digits>+<base64>`.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        let mut typed = vec![ED25519];
+        typed.extend_from_slice(&self.key.to_bytes());
+        format!("{}+{}+{}", self.name, hex::encode(self.id), STANDARD.encode(typed))
+    }
+
+    /// Reads a verifier key text; split on the first two `+` alone, since base64 holds `+` too.
+    ///
+    /// # Errors
+    /// [`LogError::Note`].
+    pub fn parse(text: &str) -> Result<Self, LogError> {
+        let bad = LogError::Note("not a verifier key");
+        let mut parts = text.splitn(3, '+');
+        let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else { return Err(bad) };
+        let typed = STANDARD.decode(key).map_err(|_| bad.clone())?;
+        let (&[ED25519], bytes) = typed.split_first_chunk::<1>().ok_or(bad.clone())? else { return Err(bad) };
+        let key = PublicKey::from_bytes(bytes.try_into().map_err(|_| bad.clone())?)?;
+        let parsed = Self::new(name, key)?;
+        if hex::encode(parsed.id) == id { Ok(parsed) } else { Err(LogError::Note("the key id is not that of the key")) }
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The key.
+    #[must_use]
+    pub const fn key(&self) -> &PublicKey {
+        &self.key
+    }
+}
+
+/// One signature line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoteSignature {
+    /// Name on the line.
+    pub name: String,
+    /// First four bytes.
+    pub id: [u8; 4],
+    /// The rest.
+    pub signature: Vec<u8>,
+}
+
+/// A parsed note. Nothing was verified yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedNote {
+    text: String,
+    signatures: Vec<NoteSignature>,
+}
+
+impl SignedNote {
+    /// Signs `text`, which ends in a newline; the whole note.
+    ///
+    /// # Errors
+    /// [`LogError::Note`] for a text that no note can hold.
+    pub fn sign(text: &str, name: &str, signer: &dyn Signer) -> Result<String, LogError> {
+        check_text(text)?;
+        let key = NoteKey::new(name, signer.public_key())?;
+        let mut blob = key.id.to_vec();
+        blob.extend_from_slice(&signer.sign(text.as_bytes()));
+        Ok(format!("{text}\n— {name} {}\n", STANDARD.encode(blob)))
+    }
+
+    /// Reads a note.
+    ///
+    /// # Errors
+    /// [`LogError::Note`].
+    pub fn parse(note: &str) -> Result<Self, LogError> {
+        if note.len() > NOTE_BYTES_MAX {
+            return Err(LogError::Note("longer than 64 KiB"));
+        }
+        let at = note.rfind("\n\n").ok_or(LogError::Note("no empty line"))?;
+        let (text, lines) = note.split_at_checked(at.saturating_add(1)).ok_or(LogError::Note("no empty line"))?;
+        let lines = lines.strip_prefix('\n').unwrap_or_default();
+        check_text(text)?;
+        let lines = lines.strip_suffix('\n').ok_or(LogError::Note("no signature line"))?;
+        let signatures: Vec<_> = lines.split('\n').map(parse_signature).collect::<Result<_, _>>()?;
+        if signatures.len() > SIGNATURES_MAX {
+            return Err(LogError::Note("too many signature lines"));
+        }
+        Ok(Self { text: text.to_owned(), signatures })
+    }
+
+    /// The signed text, if it is signed as claimed.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// All signature lines.
+    #[must_use]
+    pub fn signatures(&self) -> &[NoteSignature] {
+        &self.signatures
+    }
+
+    /// Verifies under one known key. Unknown lines are ignored; a line of the known name and id that
+    /// fails makes the whole note invalid, even when another holds.
+    ///
+    /// # Errors
+    /// [`LogError::Unsigned`], [`LogError::BadSignature`].
+    pub fn verify(&self, key: &NoteKey) -> Result<(), LogError> {
+        let mut verified = false;
+        for s in self.signatures.iter().filter(|s| s.name == key.name && s.id == key.id) {
+            let signature = s.signature.as_slice().try_into().map_err(|_| LogError::BadSignature)?;
+            key.key.verify(self.text.as_bytes(), signature).map_err(|_| LogError::BadSignature)?;
+            verified = true;
+        }
+        if verified { Ok(()) } else { Err(LogError::Unsigned) }
+    }
+}
+
+fn check_text(text: &str) -> Result<(), LogError> {
+    if !text.ends_with('\n') {
+        return Err(LogError::Note("the text does not end in a newline"));
+    }
+    if text.chars().any(|c| c < ' ' && c != '\n') {
+        return Err(LogError::Note("a control character"));
+    }
+    Ok(())
+}
+
+fn parse_signature(line: &str) -> Result<NoteSignature, LogError> {
+    let bad = LogError::Note("a malformed signature line");
+    let (name, blob) = line.strip_prefix("— ").and_then(|l| l.split_once(' ')).ok_or(bad.clone())?;
+    if name.is_empty() || name.contains('+') || name.chars().any(char::is_whitespace) {
+        return Err(bad);
+    }
+    let blob = STANDARD.decode(blob).map_err(|_| bad.clone())?;
+    let (id, signature) = blob.split_first_chunk::<4>().ok_or(bad.clone())?;
+    if signature.is_empty() {
+        return Err(bad);
+    }
+    Ok(NoteSignature { name: name.to_owned(), id: *id, signature: signature.to_vec() })
+}

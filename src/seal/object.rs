@@ -1,0 +1,131 @@
+//! One sealed object: compressed, padded, encrypted under a key of its own, with a commitment to
+//! that key in front (`docs/format/3-seal.md` 3.1).
+
+use subtle::ConstantTimeEq as _;
+use zeroize::Zeroizing;
+
+use super::aead::{self, TAG_BYTES, key_and_nonce};
+use super::{SealError, TapeKeys, kdf, padme};
+use crate::codec::cbor::encode;
+use crate::codec::digest::CustodyId;
+use crate::codec::limits::OBJECT_RAW_BYTES_MAX;
+
+const FRONT_BYTES: usize = 64;
+const PLAIN_HEAD_BYTES: usize = 17;
+const CODEC_STORED: u8 = 0;
+const CODEC_ZSTD: u8 = 1;
+
+/// Compression effort of new objects; readers do not care.
+const ZSTD_LEVEL: i32 = 1;
+
+/// Compresses, pads and seals `raw`. `salt` must be fresh for every object.
+///
+/// # Errors
+/// [`SealError::Limit`], [`SealError::Compress`].
+pub fn seal_object(
+    keys: &TapeKeys,
+    salt: [u8; 32],
+    custody: &CustodyId,
+    position: u64,
+    raw: &[u8],
+) -> Result<Vec<u8>, SealError> {
+    if raw.len() > OBJECT_RAW_BYTES_MAX {
+        return Err(too_long(raw.len() as u64));
+    }
+    let packed = compress(raw)?;
+    let (codec, body) = if packed.len() < raw.len() { (CODEC_ZSTD, packed.as_slice()) } else { (CODEC_STORED, raw) };
+    let (key, nonce, commitment) = object_key(keys, &salt);
+    let plain_len = usize::try_from(padme(PLAIN_HEAD_BYTES.saturating_add(body.len()) as u64)).unwrap_or(usize::MAX);
+    let mut out = Vec::with_capacity(FRONT_BYTES.saturating_add(plain_len).saturating_add(TAG_BYTES));
+    out.extend_from_slice(&salt);
+    out.extend_from_slice(&commitment);
+    out.push(codec);
+    out.extend_from_slice(&(raw.len() as u64).to_be_bytes());
+    out.extend_from_slice(&(body.len() as u64).to_be_bytes());
+    out.extend_from_slice(body);
+    out.resize(FRONT_BYTES.saturating_add(plain_len), 0);
+    aead::seal(&key, &nonce, &aad(custody, position), &mut out, FRONT_BYTES)?;
+    Ok(out)
+}
+
+/// Opens a sealed object.
+///
+/// # Errors
+/// [`SealError`]; nothing of the plaintext is given out unless all checks hold.
+pub fn open_object(
+    keys: &TapeKeys,
+    custody: &CustodyId,
+    position: u64,
+    stored: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, SealError> {
+    let (salt, rest) = stored.split_first_chunk::<32>().ok_or(SealError::Truncated)?;
+    let (commitment, sealed) = rest.split_first_chunk::<32>().ok_or(SealError::Truncated)?;
+    let (key, nonce, expected) = object_key(keys, salt);
+    if !bool::from(commitment.ct_eq(&expected)) {
+        return Err(SealError::KeyCommitment);
+    }
+    let plain = aead::open(&key, &nonce, &aad(custody, position), sealed)?;
+    unpack(&plain)
+}
+
+fn unpack(plain: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
+    let (codec, rest) = plain.split_first().ok_or(SealError::Padding)?;
+    let (raw_len, rest) = rest.split_first_chunk::<8>().ok_or(SealError::Padding)?;
+    let (body_len, rest) = rest.split_first_chunk::<8>().ok_or(SealError::Padding)?;
+    let (raw_len, body_len) = (u64::from_be_bytes(*raw_len), u64::from_be_bytes(*body_len));
+    if raw_len > OBJECT_RAW_BYTES_MAX as u64 {
+        return Err(too_long(raw_len));
+    }
+    let body_at = usize::try_from(body_len).map_err(|_| SealError::Padding)?;
+    let (body, padding) = rest.split_at_checked(body_at).ok_or(SealError::Padding)?;
+    let padded = padme(body_len.saturating_add(PLAIN_HEAD_BYTES as u64));
+    if padded != plain.len() as u64 || padding.iter().any(|b| *b != 0) {
+        return Err(SealError::Padding);
+    }
+    let raw_len = usize::try_from(raw_len).map_err(|_| SealError::Padding)?;
+    match *codec {
+        CODEC_STORED if raw_len == body.len() => Ok(Zeroizing::new(body.to_vec())),
+        CODEC_STORED => Err(SealError::Padding),
+        CODEC_ZSTD => decompress(body, raw_len),
+        other => Err(SealError::Codec(other)),
+    }
+}
+
+thread_local! {
+    // A fresh context costs more than compressing a small tape; each thread keeps one.
+    static COMPRESSOR: std::cell::RefCell<Option<zstd::bulk::Compressor<'static>>> = const { std::cell::RefCell::new(None) };
+}
+
+fn compress(raw: &[u8]) -> Result<Vec<u8>, SealError> {
+    COMPRESSOR.with_borrow_mut(|slot| {
+        if slot.is_none() {
+            *slot = Some(zstd::bulk::Compressor::new(ZSTD_LEVEL).map_err(|_| SealError::Compress)?);
+        }
+        slot.as_mut().ok_or(SealError::Compress)?.compress(raw).map_err(|_| SealError::Compress)
+    })
+}
+
+fn decompress(body: &[u8], raw_len: usize) -> Result<Zeroizing<Vec<u8>>, SealError> {
+    let raw = zstd::bulk::decompress(body, raw_len).map_err(|_| SealError::Decompress)?;
+    let raw = Zeroizing::new(raw);
+    if raw.len() == raw_len { Ok(raw) } else { Err(SealError::Decompress) }
+}
+
+fn object_key(keys: &TapeKeys, salt: &[u8; 32]) -> ([u8; 32], [u8; 12], [u8; 32]) {
+    let okm: Zeroizing<[u8; 76]> = kdf::derive(keys.content.as_ref(), salt, &[b"immutape/object/1"]);
+    let (key, nonce) = key_and_nonce(okm.as_ref());
+    (key, nonce, okm.last_chunk::<32>().copied().unwrap_or([0; 32]))
+}
+
+fn aad(custody: &CustodyId, position: u64) -> Vec<u8> {
+    encode(|w| {
+        w.array(3);
+        w.text("immutape/object/1");
+        w.bytes(custody.as_ref());
+        w.uint(position);
+    })
+}
+
+const fn too_long(found: u64) -> SealError {
+    SealError::Limit { what: "the content of an object", found, max: OBJECT_RAW_BYTES_MAX as u64 }
+}

@@ -1,0 +1,177 @@
+//! The private half of an entry: committed field by field, sealed under a custody key
+//! (`docs/format/3-seal.md` 3.5).
+
+use zeroize::Zeroizing;
+
+use super::aead::{self, key_and_nonce};
+use super::{SealError, kdf, padme};
+use crate::codec::cbor::encode;
+use crate::codec::digest::{CustodyId, Digest, sha256};
+use crate::codec::limits::SEALED_BYTES_MAX;
+use crate::tape::{FieldCommitment, commit};
+
+const LABEL: &str = "immutape/private/1";
+/// Shorter maps are padded up to here, so that the shortest kinds of entry look alike.
+const PLAIN_BYTES_MIN: u64 = 128;
+
+/// Seals private halves of one class and month.
+///
+/// ```compile_fail
+/// fn show(k: immutape::seal::CustodyKey) { println!("{k:?}"); }
+/// ```
+pub struct CustodyKey {
+    id: [u8; 16],
+    key: Zeroizing<[u8; 32]>,
+}
+
+/// What a private half is bound to besides its content.
+#[derive(Debug, Clone, Copy)]
+pub struct PrivateAad<'a> {
+    /// Origin of the log.
+    pub origin: &'a str,
+    /// Kind number of the entry.
+    pub kind: u16,
+    /// Subject of the entry.
+    pub subject: &'a CustodyId,
+}
+
+/// A sealed private half with the commitments that go into the public one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealedPrivate {
+    /// Commitment to the fields.
+    pub commitment: Digest,
+    /// The sealed bytes.
+    pub sealed: Vec<u8>,
+    /// SHA-256 of the sealed bytes.
+    pub digest: Digest,
+    /// Id of the custody key.
+    pub key_id: [u8; 16],
+}
+
+/// Fields of a private half, encoded, ascending by number.
+pub trait PrivateSealer {
+    /// Number and encoded value of each field that is there.
+    fn fields(&self) -> Vec<(u64, Vec<u8>)>;
+}
+
+impl CustodyKey {
+    /// From the vault.
+    #[must_use]
+    pub fn from_bytes(id: [u8; 16], key: &[u8; 32]) -> Self {
+        Self { id, key: Zeroizing::new(*key) }
+    }
+
+    /// Its public name.
+    #[must_use]
+    pub const fn id(&self) -> &[u8; 16] {
+        &self.id
+    }
+
+    /// The key, to be wrapped again.
+    #[must_use]
+    pub fn expose(&self) -> &[u8; 32] {
+        &self.key
+    }
+
+    /// Commits to and seals `fields`. `salt` must be fresh.
+    ///
+    /// # Errors
+    /// [`SealError::Limit`].
+    pub fn seal(
+        &self,
+        salt: [u8; 32],
+        aad: PrivateAad<'_>,
+        fields: &dyn PrivateSealer,
+    ) -> Result<SealedPrivate, SealError> {
+        let fields = fields.fields();
+        let okm = self.derive(&salt);
+        let commitment = commit_fields(&okm, &fields).commitment;
+        let map = encode(|w| {
+            w.map(fields.len());
+            for (n, v) in &fields {
+                w.uint(*n);
+                w.raw(v);
+            }
+        });
+        let plain_len = padded(map.len() as u64);
+        let mut sealed = Vec::with_capacity(plain_len.saturating_add(48));
+        sealed.extend_from_slice(&salt);
+        sealed.extend_from_slice(&u32::try_from(map.len()).unwrap_or(u32::MAX).to_be_bytes());
+        sealed.extend_from_slice(&map);
+        sealed.resize(plain_len.saturating_add(32), 0);
+        let (key, nonce) = key_and_nonce(okm.as_ref());
+        aead::seal(&key, &nonce, &encode_aad(aad), &mut sealed, 32)?;
+        if sealed.len() > SEALED_BYTES_MAX {
+            return Err(SealError::Limit {
+                what: "the private half of an entry",
+                found: sealed.len() as u64,
+                max: SEALED_BYTES_MAX as u64,
+            });
+        }
+        let digest = Digest::from_bytes(sha256(&sealed));
+        Ok(SealedPrivate { commitment, sealed, digest, key_id: self.id })
+    }
+
+    /// Opens a private half and checks it against its commitment; the encoded map.
+    ///
+    /// # Errors
+    /// [`SealError`].
+    pub fn open(
+        &self,
+        aad: PrivateAad<'_>,
+        sealed: &[u8],
+        commitment: &Digest,
+    ) -> Result<Zeroizing<Vec<u8>>, SealError> {
+        let (salt, rest) = sealed.split_first_chunk::<32>().ok_or(SealError::Truncated)?;
+        let okm = self.derive(salt);
+        let (key, nonce) = key_and_nonce(okm.as_ref());
+        let plain = aead::open(&key, &nonce, &encode_aad(aad), rest)?;
+        let (len, body) = plain.split_first_chunk::<4>().ok_or(SealError::Padding)?;
+        let len = u32::from_be_bytes(*len);
+        let (map, padding) = body.split_at_checked(len as usize).ok_or(SealError::Padding)?;
+        if padded(u64::from(len)) != plain.len() || padding.iter().any(|b| *b != 0) {
+            return Err(SealError::Padding);
+        }
+        if commit_fields(&okm, &split_fields(map)?).commitment != *commitment {
+            return Err(SealError::Commitment);
+        }
+        Ok(Zeroizing::new(map.to_vec()))
+    }
+
+    fn derive(&self, salt: &[u8; 32]) -> Zeroizing<[u8; 76]> {
+        kdf::derive(self.key.as_ref(), salt, &[LABEL.as_bytes()])
+    }
+}
+
+fn commit_fields(okm: &[u8; 76], fields: &[(u64, Vec<u8>)]) -> FieldCommitment {
+    let salt_key = Zeroizing::new(okm.last_chunk::<32>().copied().unwrap_or([0; 32]));
+    let salts = |n: u64| *kdf::expand::<32>(&salt_key, &[b"immutape/private/1/salt", &n.to_be_bytes()]);
+    commit(LABEL, &salts, fields.iter().map(|(n, v)| (*n, v.as_slice())))
+}
+
+fn split_fields(map: &[u8]) -> Result<Vec<(u64, Vec<u8>)>, SealError> {
+    use crate::codec::{CborError, Reader, cbor::Key};
+    let mut out = Vec::new();
+    let mut r = Reader::new(map);
+    r.map(|key, v| {
+        let Key::Int(n) = key else { return Err(CborError::UnknownKey) };
+        out.push((u64::try_from(n).map_err(|_| CborError::UnknownKey)?, v.any()?.to_vec()));
+        Ok(())
+    })?;
+    r.end()?;
+    Ok(out)
+}
+
+fn padded(map_len: u64) -> usize {
+    usize::try_from(padme(map_len.saturating_add(4).max(PLAIN_BYTES_MIN))).unwrap_or(usize::MAX)
+}
+
+fn encode_aad(aad: PrivateAad<'_>) -> Vec<u8> {
+    encode(|w| {
+        w.array(4);
+        w.text(LABEL);
+        w.text(aad.origin);
+        w.uint(u64::from(aad.kind));
+        w.bytes(aad.subject.as_ref());
+    })
+}
