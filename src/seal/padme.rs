@@ -6,7 +6,7 @@
 /// ```
 /// use immutape::seal::padme;
 /// assert_eq!(padme(1_000), 1_024);
-/// assert_eq!(padme(1_025), 1_056);
+/// assert_eq!(padme(1_025), 1_088);
 /// assert_eq!(padme(9), 10);
 /// assert_eq!(padme(1), 1);
 /// ```

@@ -29,7 +29,7 @@ impl PublicKey {
     /// [`SealError::PublicKey`].
     pub fn from_bytes(bytes: &[u8; 32]) -> Result<Self, SealError> {
         let key = VerifyingKey::from_bytes(bytes).map_err(|_| SealError::PublicKey)?;
-        if key.is_weak() { Err(SealError::PublicKey) } else { Ok(Self { key }) }
+        if key.is_weak() || !is_canonical(bytes) { Err(SealError::PublicKey) } else { Ok(Self { key }) }
     }
 
     /// The 32 bytes.
@@ -57,6 +57,12 @@ impl std::fmt::Debug for PublicKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "PublicKey({})", hex::encode(self.to_bytes()))
     }
+}
+
+/// Is y below 2^255 - 19 (RFC 8032 5.1.3)? One point must not have two encodings, so two thumbprints.
+fn is_canonical(bytes: &[u8; 32]) -> bool {
+    let [low, middle @ .., high] = bytes;
+    !(high & 0x7f == 0x7f && middle.iter().all(|b| *b == 0xff) && *low >= 0xed)
 }
 
 /// RFC 9679 thumbprint of the COSE_Key `{1: 1, -1: 6, -2: x}`.
