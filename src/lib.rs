@@ -11,6 +11,8 @@ pub mod tape;
 pub mod governance;
 pub mod store;
 
+pub mod keyring;
+
 pub mod error;
 pub mod time;
 

@@ -1,0 +1,157 @@
+//! The config folder: a ledger's own key files (`keys/README.md` tells the ceremony).
+
+use std::path::{Path, PathBuf};
+
+use super::files::{LocalSigner, read_root, read_signer, write_root, write_signer};
+use crate::codec::random::Random;
+use crate::error::{Code, Error, Result};
+use crate::log::Genesis;
+use crate::seal::{KeyEncryptionKey, PublicKey, Signer as _};
+use crate::store::files::Files;
+
+/// Paths of the key files.
+#[derive(Debug, Clone)]
+pub struct ConfigFolder {
+    folder: PathBuf,
+}
+
+/// The keys a writing ledger holds.
+pub struct LedgerKeys {
+    /// Signs heads.
+    pub checkpoint: LocalSigner,
+    /// Signs statements about tapes.
+    pub recorder: LocalSigner,
+    /// Will sign receipts.
+    pub issuer: LocalSigner,
+    /// Public halves of the keys that may follow.
+    pub next: [PublicKey; 3],
+}
+
+/// The public keys a checker needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PublicKeys {
+    /// Verifies heads.
+    pub checkpoint: PublicKey,
+    /// Verifies statements.
+    pub recorder: PublicKey,
+}
+
+const NAMES: [&str; 3] = ["checkpoint.pem", "recorder.pem", "issuer.pem"];
+
+impl ConfigFolder {
+    /// The folder at `folder`.
+    #[must_use]
+    pub const fn new(folder: PathBuf) -> Self {
+        Self { folder }
+    }
+
+    /// Its path.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Path of the vault root of a generation.
+    #[must_use]
+    pub fn root_path(&self, generation: u64) -> PathBuf {
+        self.folder.join(format!("vault-root.{generation}.key"))
+    }
+
+    /// Path of the key file that signs heads, recordings or receipts.
+    fn key_path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// Are the keys that may follow still beside the ones in use?
+    ///
+    /// # Errors
+    /// `E_IO`.
+    pub fn next_keys_are_here(&self, files: &dyn Files) -> Result<bool> {
+        files
+            .exists(&self.folder.join("next").join(NAMES[0]))
+            .map_err(|e| Error::new(Code::Io, "the config folder cannot be read").with_source(e))
+    }
+
+    /// Makes the keys of a new ledger, in memory.
+    ///
+    /// # Errors
+    /// `E_NO_RANDOM`.
+    pub fn generate(random: &dyn Random) -> Result<(LedgerKeys, [LocalSigner; 3], KeyEncryptionKey)> {
+        let mut key = || LocalSigner::generate(random);
+        let (checkpoint, recorder, issuer) = (key()?, key()?, key()?);
+        let next = [key()?, key()?, key()?];
+        let keys = LedgerKeys {
+            checkpoint,
+            recorder,
+            issuer,
+            next: [next[0].public_key(), next[1].public_key(), next[2].public_key()],
+        };
+        Ok((keys, next, KeyEncryptionKey::generate(random)?))
+    }
+
+    /// Writes the key files of a new ledger; each durable on return.
+    ///
+    /// # Errors
+    /// `E_IO`; `E_LEDGER_EXISTS` when one is there.
+    pub fn write(
+        &self,
+        files: &dyn Files,
+        keys: &LedgerKeys,
+        next: &[LocalSigner; 3],
+        root: &KeyEncryptionKey,
+    ) -> Result<()> {
+        let next_folder = self.folder.join("next");
+        let io = |e| Error::new(Code::Io, "the config folder cannot be written").with_source(e);
+        files.create_dir_all(&next_folder).map_err(io)?;
+        for (name, key) in NAMES.iter().zip([&keys.checkpoint, &keys.recorder, &keys.issuer]) {
+            write_signer(files, &self.key_path(name), key)?;
+        }
+        for (name, key) in NAMES.iter().zip(next) {
+            write_signer(files, &next_folder.join(name), key)?;
+        }
+        write_root(files, &self.root_path(1), root)?;
+        files.sync_dir(&self.folder).map_err(io)
+    }
+
+    /// Reads the keys and compares them with the ones entry 0 names.
+    ///
+    /// # Errors
+    /// `E_KEY_MISSING`, `E_KEY_UNREADABLE`, `E_KEY_MALFORMED`, `E_KEY_FOREIGN`.
+    pub fn read(&self, files: &dyn Files, genesis: &Genesis) -> Result<LedgerKeys> {
+        let mut read = NAMES.iter().zip(&genesis.keys).map(|(name, expected)| {
+            let path = self.key_path(name);
+            let key = read_signer(files, &path)?;
+            if key.public_key().to_bytes() == *expected {
+                return Ok(key);
+            }
+            Err(Error::new(Code::KeyForeign, format!("{name} is not the key that entry 0 of this ledger names"))
+                .with_hint("give the config folder of this ledger with --config-dir"))
+        });
+        let mut next_key =
+            || read.next().unwrap_or_else(|| Err(Error::new(Code::Internal, "three key names, three keys")));
+        let (checkpoint, recorder, issuer) = (next_key()?, next_key()?, next_key()?);
+        let next = [checkpoint.public_key(), recorder.public_key(), issuer.public_key()];
+        Ok(LedgerKeys { checkpoint, recorder, issuer, next })
+    }
+
+    /// Reads the vault root of a generation.
+    ///
+    /// # Errors
+    /// As [`ConfigFolder::read`].
+    pub fn read_root(&self, files: &dyn Files, generation: u64) -> Result<KeyEncryptionKey> {
+        read_root(files, &self.root_path(generation))
+    }
+
+    /// Public keys pinned by this folder, for checks that need no secret. `None` when a file is absent.
+    ///
+    /// # Errors
+    /// `E_KEY_UNREADABLE`, `E_KEY_MALFORMED`.
+    pub fn pinned(&self, files: &dyn Files) -> Result<Option<PublicKeys>> {
+        let read = |name| match read_signer(files, &self.key_path(name)) {
+            Ok(key) => Ok(Some(key.public_key())),
+            Err(e) if e.code() == Code::KeyMissing => Ok(None),
+            Err(e) => Err(e),
+        };
+        Ok(read(NAMES[0])?.zip(read(NAMES[1])?).map(|(checkpoint, recorder)| PublicKeys { checkpoint, recorder }))
+    }
+}
