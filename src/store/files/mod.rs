@@ -1,6 +1,10 @@
 //! The file system, as narrow as we use it. The only place with `std::fs`; every door reaches the
 //! disk through here, so that a faulting file system can stand beneath all of it in the tests.
 
+mod real;
+
+pub use real::RealFiles;
+
 use std::fmt::Debug;
 use std::io;
 use std::path::{Path, PathBuf};
