@@ -45,9 +45,10 @@ pub struct Tail {
     pub term: u64,
     /// Header of the last whole group; `None` in an empty journal.
     pub last: Option<GroupHeader>,
-    /// A tear dropped by this acquisition. It is named in the next segment's header; who acquired
-    /// must log it.
-    pub tear: Option<Tear>,
+    /// Tears that no whole group follows yet, oldest first; several when a crash came before the
+    /// first group after a crash. The next segment's header names the last; who acquired must log
+    /// them all.
+    pub tears: Vec<Tear>,
 }
 
 /// Groups of entries, in order, for ever.
@@ -69,7 +70,8 @@ pub trait Journal: Send + Sync {
     ///
     /// # Errors
     /// `E_FENCED`, `E_BROKEN`, `E_STORE_FULL` (no room and no new segment; nothing is lost, smaller
-    /// groups may still fit), `E_READ_ONLY` (not acquired).
+    /// groups may still fit), `E_IO` (no room, and the new segment failed for another reason),
+    /// `E_READ_ONLY` (not acquired), `E_LIMIT` (not a multiple of 512, or more than a group may take).
     fn place(&self, extent_bytes: u64) -> Result<Place>;
 
     /// Appends one whole extent at the place it names.
@@ -79,8 +81,9 @@ pub trait Journal: Send + Sync {
     /// `E_BROKEN`; whether the group is there is decided by the next acquisition. Never retried here.
     ///
     /// # Errors
-    /// `E_CONFLICT` (the extent does not follow the head), `E_FENCED`, `E_BROKEN`, `E_IN_DOUBT`,
-    /// `E_STORE_FULL`.
+    /// `E_CONFLICT` (the extent is not whole or does not follow the head), `E_FENCED`, `E_BROKEN`,
+    /// `E_IN_DOUBT`, `E_STORE_FULL` (it fits nowhere that [`Journal::place`] has prepared),
+    /// `E_READ_ONLY` (not acquired).
     fn append(&self, extent: &[u8]) -> Result<()>;
 
     /// Is there room for refusals but perhaps not for work? True from the moment the next segment
@@ -103,7 +106,8 @@ pub trait Journal: Send + Sync {
     /// Atomic per segment file. Durable on return. May be repeated.
     ///
     /// # Errors
-    /// `E_IO`, `E_STORE_FULL`, `E_CONFLICT` (extents do not form a chain from `from`).
+    /// `E_IO`, `E_STORE_FULL`, `E_LOCKED`, `E_CONFLICT` (extents do not form a chain from `from`, or end
+    /// before a segment that still holds groups; or this handle has the writer's turn).
     fn replace(&self, from: u64, extents: &mut dyn Iterator<Item = Result<Vec<u8>>>)
     -> Result<Vec<std::path::PathBuf>>;
 }

@@ -1,6 +1,10 @@
 //! The file system, as narrow as we use it. The only place with `std::fs`; every door reaches the
 //! disk through here, so that a faulting file system can stand beneath all of it in the tests.
 
+mod real;
+
+pub use real::RealFiles;
+
 use std::fmt::Debug;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,6 +13,7 @@ use std::sync::Arc;
 /// A file held open.
 ///
 /// Concurrent: reads from any thread; writes are serialised by who owns the file.
+#[expect(clippy::len_without_is_empty, reason = "nobody asks whether a file is empty")]
 pub trait File: Send + Sync + Debug {
     /// Fills `buffer` from `offset`; fewer bytes only at the end of the file.
     ///
