@@ -1,0 +1,262 @@
+//! The contract of [`Objects`] over pack files.
+
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use super::folder::{Folder, Place, io_error, lock};
+use super::index::{Index, stronger};
+use super::records::{RECORD_HEADER_BYTES, RecordError, RecordHeader, RecordType};
+use super::used;
+use super::writer::Writer;
+use crate::codec::digest::{Digest, ObjectDigest, sha256};
+use crate::error::{Code, Error, Result};
+use crate::governance::DisposalClearance;
+use crate::store::contracts::{Listed, ObjectRef, Objects, Protection};
+use crate::store::files::Files;
+use crate::time::Timestamp;
+
+/// The pack files of one ledger.
+///
+/// One process at a time may write (the ledger's lock sees to it); others may read. A handle whose
+/// write or sync failed answers `E_BROKEN` for ever.
+///
+/// Equal bytes put twice in one run are stored once. Bytes that an earlier run stored are stored
+/// again: nobody can tell whether that run's copy ever reached the disk, looking for it would mean
+/// walking the packs, and a second copy has the same digest and the same bytes. `list` names it once.
+///
+/// An object whose discarding a crash cut short, after its record and before its bytes were cleared,
+/// is still readable at its place until `discard` is called again; it is not listed.
+#[derive(Debug)]
+pub struct Packs {
+    folder: Folder,
+    writer: Writer,
+    /// Made when an object is not where its hint says, and kept.
+    index: Mutex<Option<Index>>,
+}
+
+impl Packs {
+    /// The packs in `folder`, for the ledger whose origin text has the digest `origin`. Changes nothing; the
+    /// folder and a pack are made by the first put.
+    ///
+    /// # Errors
+    /// `E_IO` when the folder is there and cannot be listed.
+    pub fn open(files: Arc<dyn Files>, folder: PathBuf, origin: Digest) -> Result<Self> {
+        let folder = Folder::new(files, folder, origin);
+        folder.numbers()?;
+        Ok(Self { folder, writer: Writer::new(), index: Mutex::new(None) })
+    }
+
+    /// The byte ranges of every pack that carry meaning, ascending: a change anywhere else changes
+    /// nothing that was stored. For checks and tests; walks every pack.
+    ///
+    /// # Errors
+    /// `E_IO`, `E_BROKEN`.
+    pub fn used_ranges(&self) -> Result<Vec<(PathBuf, Vec<Range<u64>>)>> {
+        self.writer.check()?;
+        let extents = self.writer.extents(&self.folder)?;
+        used::used_ranges(&self.folder, &Index::build(&self.folder, &extents), &extents)
+    }
+
+    /// Calls `act` with an index that covers everything put before this call.
+    fn with_index<T>(&self, act: impl FnOnce(&Index) -> Result<T>) -> Result<T> {
+        let mut index = lock(&self.index)?;
+        let extents = self.writer.extents(&self.folder)?;
+        let index = index.get_or_insert_default();
+        index.catch_up(&self.folder, &extents);
+        act(index)
+    }
+
+    fn find(&self, object: &ObjectRef) -> Result<Vec<u8>> {
+        let hinted = Place::from_hint(object.hint);
+        self.with_index(|index| {
+            let Some(known) = index.get(&object.digest) else {
+                return Err(match index.damage_at(hinted) {
+                    Some(damage) if damage.is_newer => self.newer(damage.place),
+                    Some(damage) => self.damaged(&object.digest, damage.place, &damage.reason),
+                    None => not_found(&object.digest, index.damages.len()),
+                });
+            };
+            if known.is_discarded {
+                return Err(Error::new(Code::NotFound, format!("object {} was discarded", object.digest.to_hex())));
+            }
+            let mut first_damage = None;
+            for place in index.places(&object.digest) {
+                match self.read(place, &object.digest)? {
+                    Read::Whole(bytes) => return Ok(bytes),
+                    Read::Other => {}
+                    Read::Damaged(why) => _ = first_damage.get_or_insert((place, why)),
+                }
+            }
+            let (place, why) = first_damage.unwrap_or((known.place, "its record is gone"));
+            Err(self.damaged(&object.digest, place, why))
+        })
+    }
+
+    /// What stands at `place`, if it is the object `digest`.
+    fn read(&self, place: Place, digest: &ObjectDigest) -> Result<Read> {
+        let path = self.folder.file_path(place.pack);
+        let file = match self.folder.reader(place.pack) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Read::Other),
+            other => other.map_err(|e| io_error("open", &path, e))?,
+        };
+        let read_error = |e| io_error("read", &path, e);
+        let mut header = [0; RECORD_HEADER_BYTES];
+        file.read_at(place.offset, &mut header).map_err(read_error)?;
+        let header = match RecordHeader::parse(&header) {
+            Ok(header) if header.kind == RecordType::Object && header.digest == *digest => header,
+            Err(RecordError::NewerFormat) => return Err(self.newer(place)),
+            _ => return Ok(Read::Other),
+        };
+        // The length is checked against the file before memory is asked for.
+        let start = place.offset.saturating_add(RECORD_HEADER_BYTES as u64);
+        let left = file.len().map_err(read_error)?.saturating_sub(start);
+        let Some(length) = usize::try_from(header.bytes).ok().filter(|_| header.bytes <= left) else {
+            return Ok(Read::Damaged("the pack ends inside it"));
+        };
+        let mut bytes = vec![0; length];
+        let read = file.read_at(start, &mut bytes).map_err(read_error)?;
+        if read < length {
+            return Ok(Read::Damaged("the pack ends inside it"));
+        }
+        if sha256(&bytes) != *digest.as_bytes() {
+            return Ok(Read::Damaged("its bytes have another digest"));
+        }
+        Ok(Read::Whole(bytes))
+    }
+
+    /// The discarding itself; every way here from outside costs a clearance.
+    ///
+    /// The record that says so is durable before the bytes go: a crash between leaves bytes of an object
+    /// that counts as discarded, and calling again clears them. The other order would leave damage
+    /// that nobody ordered.
+    fn discard_cleared(&self, object: &ObjectRef, now_ms: u64) -> Result<()> {
+        let (known, places) = self.with_index(|index| {
+            let known = index.get(&object.digest).ok_or_else(|| not_found(&object.digest, index.damages.len()))?;
+            Ok((*known, index.places(&object.digest)))
+        })?;
+        if !known.is_discarded {
+            if known.protection.until_ms > now_ms {
+                let until = Timestamp::from_ms(known.protection.until_ms);
+                return Err(Error::new(
+                    Code::RetentionShorten,
+                    format!("object {} is protected until {}", object.digest.to_hex(), until.to_text()),
+                )
+                .with_hint("wait for that date; a protection is never shortened"));
+            }
+            let digest = object.digest;
+            let kind = RecordType::Discarded;
+            let record = RecordHeader { kind, protection: known.protection, bytes: known.bytes, digest };
+            self.writer.append(&self.folder, None, &record.encode())?;
+            self.writer.forget(&digest)?;
+            self.writer.sync(&self.folder)?;
+        }
+        for place in places {
+            let body = Place { offset: place.offset.saturating_add(RECORD_HEADER_BYTES as u64), ..place };
+            self.writer.clear(&self.folder, body, known.bytes)?;
+        }
+        Ok(())
+    }
+
+    fn damaged(&self, digest: &ObjectDigest, place: Place, why: &str) -> Error {
+        let words = self.folder.words(place);
+        Error::new(Code::TapeDamaged, format!("object {} in {words} is damaged: {why}", digest.to_hex())).with_hint(
+            "keep this file as it is and bring the pack back from a copy; `immutape verify` names what else is damaged",
+        )
+    }
+
+    fn newer(&self, place: Place) -> Error {
+        let words = self.folder.words(place);
+        Error::new(Code::NewerFormat, format!("the record in {words} was written by a newer version"))
+            .with_hint("use the version that wrote it, or a later one")
+    }
+}
+
+/// What stands at a place.
+enum Read {
+    Whole(Vec<u8>),
+    /// The record of this object, but not its bytes.
+    Damaged(&'static str),
+    /// Something else, or nothing.
+    Other,
+}
+
+impl Objects for Packs {
+    fn put(&self, digest: &ObjectDigest, bytes: &[u8], protection: Protection) -> Result<ObjectRef> {
+        self.writer.check()?;
+        if sha256(bytes) != *digest.as_bytes() {
+            return Err(Error::new(
+                Code::ReadbackMismatch,
+                format!("the bytes handed over for object {} have another digest; nothing was stored", digest.to_hex()),
+            ));
+        }
+        let length = bytes.len() as u64;
+        let header = RecordHeader { kind: RecordType::Object, protection, bytes: length, digest: *digest };
+        let place = self.writer.append(&self.folder, Some(digest), &header.encode_with(bytes))?;
+        Ok(ObjectRef { digest: *digest, bytes: length, hint: place.hint() })
+    }
+
+    fn sync(&self) -> Result<()> {
+        self.writer.check()?;
+        self.writer.sync(&self.folder)
+    }
+
+    fn get(&self, object: &ObjectRef) -> Result<Vec<u8>> {
+        self.writer.check()?;
+        match self.read(Place::from_hint(object.hint), &object.digest)? {
+            Read::Whole(bytes) => Ok(bytes),
+            // Discarded, damaged, or the hint is wrong: only the records of all packs can tell.
+            Read::Damaged(_) | Read::Other => self.find(object),
+        }
+    }
+
+    fn list(&self, each: &mut dyn FnMut(Listed) -> Result<()>) -> Result<()> {
+        self.writer.check()?;
+        let extents = self.writer.extents(&self.folder)?;
+        // Walked anew each time: what was right an hour ago may be damaged now.
+        let index = Index::build(&self.folder, &extents);
+        for (digest, known) in index.live() {
+            let object = ObjectRef { digest: *digest, bytes: known.bytes, hint: known.place.hint() };
+            each(Listed::Object(object, known.protection))?;
+        }
+        for damage in index.damages {
+            each(Listed::Damaged { place: self.folder.words(damage.place), reason: damage.reason })?;
+        }
+        Ok(())
+    }
+
+    fn protect(&self, object: &ObjectRef, protection: Protection) -> Result<()> {
+        self.writer.check()?;
+        self.with_index(|index| {
+            let known = index.get(&object.digest).filter(|known| !known.is_discarded);
+            let known = known.ok_or_else(|| not_found(&object.digest, index.damages.len()))?;
+            if stronger(known.protection, protection) != protection {
+                return Err(Error::new(
+                    Code::RetentionShorten,
+                    format!("object {} has a stronger protection already", object.digest.to_hex()),
+                )
+                .with_hint("a protection can only be made longer or stricter"));
+            }
+            if known.protection == protection && self.writer.is_own(known.protected_at)? {
+                return Ok(());
+            }
+            let kind = RecordType::Raised;
+            let record = RecordHeader { kind, protection, bytes: known.bytes, digest: object.digest };
+            self.writer.append(&self.folder, None, &record.encode()).map(|_| ())
+        })
+    }
+
+    fn discard(&self, object: &ObjectRef, now_ms: u64, clearance: DisposalClearance) -> Result<()> {
+        self.writer.check()?;
+        let _used_up_whatever_comes_of_it = clearance;
+        self.discard_cleared(object, now_ms)
+    }
+}
+
+fn not_found(digest: &ObjectDigest, damages: usize) -> Error {
+    let e = Error::new(Code::NotFound, format!("object {} is not in the packs", digest.to_hex()));
+    if damages == 0 {
+        return e;
+    }
+    e.with_hint(format!("the packs have {damages} places that cannot be read; it may have been there"))
+}
