@@ -11,6 +11,7 @@ pub mod tape;
 pub mod governance;
 pub mod store;
 
+pub mod catalog;
 pub mod keyring;
 
 pub mod error;

@@ -77,7 +77,7 @@ impl ConfigFolder {
     /// # Errors
     /// `E_NO_RANDOM`.
     pub fn generate(random: &dyn Random) -> Result<(LedgerKeys, [LocalSigner; 3], KeyEncryptionKey)> {
-        let mut key = || LocalSigner::generate(random);
+        let key = || LocalSigner::generate(random);
         let (checkpoint, recorder, issuer) = (key()?, key()?, key()?);
         let next = [key()?, key()?, key()?];
         let keys = LedgerKeys {

@@ -1,0 +1,58 @@
+//! Row keys: one byte of kind, then what it names, so that one tree holds all and a batch is atomic.
+
+use crate::codec::digest::{CustodyId, TapeId};
+
+pub(super) const BLOCK: u8 = b'e';
+pub(super) const TILE: u8 = b'h';
+pub(super) const TAPE: u8 = b't';
+pub(super) const POSTINGS: u8 = b's';
+pub(super) const TAPE_ID: u8 = b'i';
+pub(super) const CATALOG: u8 = b'c';
+pub(super) const DEDUPE: u8 = b'd';
+
+fn key(kind: u8, parts: &[&[u8]]) -> Vec<u8> {
+    let mut k = vec![kind];
+    parts.iter().for_each(|p| k.extend_from_slice(p));
+    k
+}
+
+pub(super) fn block(first_index: u64, part: u16) -> Vec<u8> {
+    key(BLOCK, &[&first_index.to_be_bytes(), &part.to_be_bytes()])
+}
+
+pub(super) fn tile(level: u8, n: u64) -> Vec<u8> {
+    key(TILE, &[&[level], &n.to_be_bytes()])
+}
+
+pub(super) fn tape(custody: &CustodyId) -> Vec<u8> {
+    key(TAPE, &[custody.as_ref()])
+}
+
+pub(super) fn postings(custody: &CustodyId, n: u32) -> Vec<u8> {
+    key(POSTINGS, &[custody.as_ref(), &n.to_be_bytes()])
+}
+
+pub(super) fn tape_id(id: &TapeId, index: u64) -> Vec<u8> {
+    key(TAPE_ID, &[id.as_ref(), &index.to_be_bytes()])
+}
+
+pub(super) fn catalog(index: u64) -> Vec<u8> {
+    key(CATALOG, &[&index.to_be_bytes()])
+}
+
+pub(super) fn dedupe(term: &[u8; 32], index: u64) -> Vec<u8> {
+    key(DEDUPE, &[term.get(..16).unwrap_or_default(), &index.to_be_bytes()])
+}
+
+/// First key that is past every key beginning with `prefix`.
+pub(super) fn past(prefix: &[u8]) -> Vec<u8> {
+    let mut end = prefix.to_vec();
+    while let Some(last) = end.pop() {
+        if let Some(next) = last.checked_add(1) {
+            end.push(next);
+            return end;
+        }
+    }
+    // Every byte was 0xff: no key of ours begins so.
+    vec![0xff; 64]
+}

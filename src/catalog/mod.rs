@@ -1,0 +1,21 @@
+//! The eyes: the journal projected into rows, and every query served from them.
+//!
+//! What stands in rows can be built again from the journal at any time; nothing here is the only copy.
+//! Row layout: `docs/format/store-embedded.md` section 8.
+
+mod blocks;
+mod keys;
+mod position;
+mod projector;
+mod queries;
+mod subjects;
+mod summary;
+mod tiles;
+
+pub use blocks::{LogPiece, pieces_to_extents};
+pub use position::RowsPosition;
+pub use projector::{Enrichment, Projector};
+pub use queries::{CatalogRow, Queries, StoredEntry};
+pub use subjects::{ManifestPlace, SubjectRow, TapeFacts};
+pub use summary::Summary;
+pub use tiles::root_at;

@@ -1,0 +1,125 @@
+//! What a listing shows of a tape: cut from its private header, sealed under a key of the tape.
+
+use crate::codec::CborError;
+use crate::codec::cbor::{Reader, encode};
+use crate::codec::digest::TapeId;
+use crate::tape::{Header, TapeKind};
+use crate::time::Timestamp;
+
+/// Labels in rows are cut to this many bytes; the header has them whole.
+const LABEL_BYTES_SHOWN: usize = 256;
+/// Tags in rows.
+const TAGS_SHOWN: usize = 16;
+
+/// One line of a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names say it; units stand last")]
+pub struct Summary {
+    pub tape: TapeId,
+    pub kind: TapeKind,
+    pub name: Option<Vec<u8>>,
+    pub tags: Vec<Vec<u8>>,
+    pub legacy_tape_id: Option<Vec<u8>>,
+    pub class: String,
+    pub namespace: String,
+    pub started: Option<Timestamp>,
+    pub saved: Timestamp,
+    pub frames: u64,
+    pub errors: u64,
+    pub duration_ms: Option<u64>,
+    pub payload_bytes: u64,
+    pub stored_bytes: u64,
+    pub source_bytes: Option<u64>,
+    pub end_state: String,
+    pub gaps: u64,
+}
+
+impl Summary {
+    /// Cuts a summary from a header.
+    #[must_use]
+    pub fn of(tape: TapeId, header: &Header, saved: Timestamp, stored_bytes: u64) -> Self {
+        let cut = |v: &Vec<u8>| v.get(..LABEL_BYTES_SHOWN).unwrap_or(v).to_vec();
+        Self {
+            tape,
+            kind: header.kind,
+            name: header.labels.name.as_ref().map(cut),
+            tags: header.labels.tags.iter().take(TAGS_SHOWN).map(cut).collect(),
+            legacy_tape_id: header.legacy_tape_id.as_ref().map(cut),
+            class: header.class.clone(),
+            namespace: header.namespace.clone(),
+            started: header.started_wall_ns.map(|ns| Timestamp::from_ms(ns.wrapping_div(1_000_000))),
+            saved,
+            frames: header.stats.frames,
+            errors: header.stats.errors,
+            duration_ms: header.stats.duration_ms,
+            payload_bytes: header.stats.payload_bytes,
+            stored_bytes,
+            source_bytes: header.provenance.as_ref().and_then(|p| p.source_bytes),
+            end_state: header.end_state.word().to_owned(),
+            gaps: header.gaps.len() as u64,
+        }
+    }
+
+    /// Encodes it, to be sealed.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        encode(|w| {
+            w.array(17);
+            w.bytes(self.tape.as_ref());
+            w.uint(self.kind.number());
+            w.nullable(self.name.as_deref(), |w, v| w.bytes(v));
+            w.array(self.tags.len());
+            self.tags.iter().for_each(|t| w.bytes(t));
+            w.nullable(self.legacy_tape_id.as_deref(), |w, v| w.bytes(v));
+            w.text(&self.class);
+            w.text(&self.namespace);
+            w.nullable(self.started, |w, t| w.uint(t.as_ms()));
+            w.uint(self.saved.as_ms());
+            w.uint(self.frames);
+            w.uint(self.errors);
+            w.nullable(self.duration_ms, |w, v| w.uint(v));
+            w.uint(self.payload_bytes);
+            w.uint(self.stored_bytes);
+            w.nullable(self.source_bytes, |w, v| w.uint(v));
+            w.text(&self.end_state);
+            w.uint(self.gaps);
+        })
+    }
+
+    /// Reads an opened summary.
+    ///
+    /// # Errors
+    /// [`CborError`].
+    pub fn decode(bytes: &[u8]) -> Result<Self, CborError> {
+        fn nullable<'a, T>(
+            r: &mut Reader<'a>,
+            read: impl FnOnce(&mut Reader<'a>) -> Result<T, CborError>,
+        ) -> Result<Option<T>, CborError> {
+            if r.null_if_next() { Ok(None) } else { read(r).map(Some) }
+        }
+        let owned = |r: &mut Reader<'_>| r.bytes().map(<[u8]>::to_vec);
+        let mut r = Reader::new(bytes);
+        r.array_of(17)?;
+        let summary = Self {
+            tape: TapeId::from_bytes(r.bytes_n()?),
+            kind: TapeKind::from_number(r.uint()?).map_err(|_| CborError::Range)?,
+            name: nullable(&mut r, owned)?,
+            tags: (0..r.array()?).map(|_| owned(&mut r)).collect::<Result<_, _>>()?,
+            legacy_tape_id: nullable(&mut r, owned)?,
+            class: r.text()?.to_owned(),
+            namespace: r.text()?.to_owned(),
+            started: nullable(&mut r, |r| r.uint().map(Timestamp::from_ms))?,
+            saved: Timestamp::from_ms(r.uint()?),
+            frames: r.uint()?,
+            errors: r.uint()?,
+            duration_ms: nullable(&mut r, Reader::uint)?,
+            payload_bytes: r.uint()?,
+            stored_bytes: r.uint()?,
+            source_bytes: nullable(&mut r, Reader::uint)?,
+            end_state: r.text()?.to_owned(),
+            gaps: r.uint()?,
+        };
+        r.end()?;
+        Ok(summary)
+    }
+}
