@@ -8,6 +8,7 @@ pub mod proof;
 pub mod seal;
 pub mod tape;
 
+pub mod evidence;
 pub mod governance;
 pub mod store;
 

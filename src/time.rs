@@ -22,6 +22,21 @@ impl Timestamp {
         self.0
     }
 
+    /// 12 * year + month - 1 of the UTC calendar; the unit in which custody keys are made.
+    ///
+    /// ```
+    /// assert_eq!(immutape::time::Timestamp::from_ms(0).month_number(), 12 * 1970);
+    /// ```
+    #[must_use]
+    pub fn month_number(self) -> u64 {
+        let date = i64::try_from(self.0).ok().and_then(chrono::DateTime::from_timestamp_millis);
+        date.and_then(|d| {
+            let year = u64::try_from(chrono::Datelike::year(&d)).ok()?;
+            year.checked_mul(12)?.checked_add(u64::from(chrono::Datelike::month0(&d)))
+        })
+        .unwrap_or(u64::MAX)
+    }
+
     /// RFC 3339 in UTC with milliseconds; years past 9999 are shown as a number of milliseconds.
     ///
     /// ```

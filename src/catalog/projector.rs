@@ -188,7 +188,8 @@ impl Projector {
         let tape: TapeId = statement.claims().tape;
         let more = enrich(&entry.subject, &statement, &epoch);
         if let Some(row) = self.subjects.get_mut(&entry.subject) {
-            row.facts = Some(TapeFacts { tape, epoch, slot: more.slot, manifest: more.manifest });
+            let class_key = entry.key_id;
+            row.facts = Some(TapeFacts { tape, class_key, epoch, slot: more.slot, manifest: more.manifest });
         }
         self.batch.puts.push((keys::tape_id(&tape, entry.index), entry.subject.as_ref().to_vec()));
         if let Some(term) = more.dedupe {

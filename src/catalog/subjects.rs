@@ -25,6 +25,8 @@ pub struct ManifestPlace {
 pub struct TapeFacts {
     /// The tape.
     pub tape: TapeId,
+    /// Custody key of its first entry: tells the class whose keys seal the entries about it.
+    pub class_key: [u8; 16],
     /// Vault epoch of its key.
     pub epoch: [u8; 16],
     /// Slot in the epoch, when known.
@@ -73,12 +75,13 @@ impl SubjectRow {
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         encode(|w| {
-            w.array(10);
+            w.array(11);
             w.uint(self.first_index);
             w.uint(self.tip.seq);
             w.bytes(self.tip.leaf.as_ref());
             w.uint(self.last_index);
             w.nullable(self.facts.as_ref(), |w, f| w.bytes(f.tape.as_ref()));
+            w.nullable(self.facts.as_ref(), |w, f| w.bytes(&f.class_key));
             w.nullable(self.facts.as_ref(), |w, f| w.bytes(&f.epoch));
             w.nullable(self.facts.and_then(|f| f.slot), |w, s| w.uint(u64::from(s)));
             w.nullable(self.facts.and_then(|f| f.manifest), |w, m| {
@@ -127,9 +130,10 @@ fn write_postings(w: &mut Writer, postings: &[u64]) {
 
 fn read(bytes: &[u8]) -> Result<SubjectRow, CborError> {
     let mut r = Reader::new(bytes);
-    r.array_of(10)?;
+    r.array_of(11)?;
     let (first_index, seq, leaf, last_index) = (r.uint()?, r.uint()?, LeafHash::from_bytes(r.bytes_n()?), r.uint()?);
     let tape = if r.null_if_next() { None } else { Some(TapeId::from_bytes(r.bytes_n()?)) };
+    let class_key = if r.null_if_next() { None } else { Some(r.bytes_n()?) };
     let epoch = if r.null_if_next() { None } else { Some(r.bytes_n()?) };
     let slot = if r.null_if_next() { None } else { Some(r.uint_in()?) };
     let manifest = if r.null_if_next() {
@@ -145,6 +149,12 @@ fn read(bytes: &[u8]) -> Result<SubjectRow, CborError> {
         postings.push(last);
     }
     r.end()?;
-    let facts = tape.zip(epoch).map(|(tape, epoch)| TapeFacts { tape, epoch, slot, manifest });
+    let facts = tape.zip(class_key.zip(epoch)).map(|(tape, (class_key, epoch))| TapeFacts {
+        tape,
+        class_key,
+        epoch,
+        slot,
+        manifest,
+    });
     Ok(SubjectRow { first_index, tip: SubjectTip { seq, leaf }, last_index, facts, postings, older })
 }

@@ -1,0 +1,172 @@
+//! Findings, checks with their counts, and the word they add up to.
+
+use crate::codec::digest::TapeId;
+
+/// How grave a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Worth knowing; the evidence stands.
+    Note,
+    /// Intact, but something is missing that was declared or could not be checked.
+    Gap,
+    /// What is stored is not what was stored.
+    Altered,
+}
+
+/// One finding, with the place it was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// How grave.
+    pub severity: Severity,
+    /// What was being checked: "journal", "rows", "object", "statement", "head", "vault", "keys".
+    pub part: &'static str,
+    /// File, entry or object.
+    pub place: String,
+    /// What is wrong, in a sentence.
+    pub what: String,
+    /// The tape it touches, when known.
+    pub tape: Option<TapeId>,
+    /// Index of the entry, when known.
+    pub entry: Option<u64>,
+}
+
+/// One kind of check with the number of things it looked at. Zero things is a failure, never "ok".
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// What was checked.
+    pub name: &'static str,
+    /// How many.
+    pub checked: u64,
+    /// How many were wrong.
+    pub wrong: u64,
+    /// Why it was not done, when it was not; a skipped check is never "ok".
+    pub skipped: Option<&'static str>,
+    /// More words for people.
+    pub detail: String,
+}
+
+/// The word a report adds up to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Everything checked holds.
+    Intact,
+    /// Everything checked holds; something declared is missing or was not checked.
+    IntactWithGaps,
+    /// Something stored is not what was stored.
+    Altered,
+    /// Too little could be read to say.
+    CannotTell,
+}
+
+impl Verdict {
+    /// The word.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Intact => "intact",
+            Self::IntactWithGaps => "intact with gaps",
+            Self::Altered => "altered",
+            Self::CannotTell => "cannot tell",
+        }
+    }
+
+    /// The number in a `verified` entry.
+    #[must_use]
+    pub const fn number(self) -> u64 {
+        match self {
+            Self::Intact => 0,
+            Self::IntactWithGaps => 1,
+            Self::Altered => 2,
+            Self::CannotTell => 3,
+        }
+    }
+
+    /// The process exit code.
+    #[must_use]
+    pub const fn exit_code(self) -> u8 {
+        match self {
+            Self::Intact => 0,
+            Self::IntactWithGaps => 10,
+            Self::Altered => 3,
+            Self::CannotTell => 1,
+        }
+    }
+}
+
+/// Everything a check of a ledger or a tape came to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Report {
+    /// Checks made, in order.
+    pub checks: Vec<Check>,
+    /// Findings, in order.
+    pub findings: Vec<Finding>,
+}
+
+impl Report {
+    /// Adds a check that looked at `checked` things.
+    pub fn check(&mut self, name: &'static str, checked: u64, wrong: u64, detail: impl Into<String>) {
+        self.checks.push(Check { name, checked, wrong, skipped: None, detail: detail.into() });
+    }
+
+    /// Adds a check that was not made.
+    pub fn skip(&mut self, name: &'static str, why: &'static str) {
+        self.checks.push(Check { name, checked: 0, wrong: 0, skipped: Some(why), detail: String::new() });
+    }
+
+    /// Adds a finding.
+    pub fn find(
+        &mut self,
+        severity: Severity,
+        part: &'static str,
+        place: impl Into<String>,
+        what: impl Into<String>,
+    ) -> &mut Finding {
+        self.findings.push(Finding { severity, part, place: place.into(), what: what.into(), tape: None, entry: None });
+        let last = self.findings.len().saturating_sub(1);
+        #[expect(clippy::indexing_slicing, reason = "pushed in the line above")]
+        &mut self.findings[last]
+    }
+
+    /// The word.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        let worst = self.findings.iter().map(|f| f.severity).max();
+        let made = self.checks.iter().filter(|c| c.skipped.is_none());
+        let (count, empty) = made.fold((0u64, false), |(n, empty), c| (n.saturating_add(1), empty || c.checked == 0));
+        match worst {
+            Some(Severity::Altered) => Verdict::Altered,
+            _ if count == 0 || empty => Verdict::CannotTell,
+            Some(Severity::Gap) => Verdict::IntactWithGaps,
+            _ => Verdict::Intact,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_checked_is_never_ok() {
+        assert_eq!(Report::default().verdict(), Verdict::CannotTell);
+        let mut r = Report::default();
+        r.check("entries", 0, 0, "");
+        assert_eq!(r.verdict(), Verdict::CannotTell);
+        let mut r = Report::default();
+        r.skip("tape roots", "no vault");
+        assert_eq!(r.verdict(), Verdict::CannotTell);
+    }
+
+    #[test]
+    fn the_gravest_finding_decides() {
+        let mut r = Report::default();
+        r.check("entries", 3, 0, "");
+        assert_eq!(r.verdict(), Verdict::Intact);
+        r.find(Severity::Note, "head", "head", "older but consistent");
+        assert_eq!(r.verdict(), Verdict::Intact);
+        r.find(Severity::Gap, "keys", "config", "unpinned");
+        assert_eq!(r.verdict(), Verdict::IntactWithGaps);
+        r.find(Severity::Altered, "object", "packs/00000001.pack", "differs");
+        assert_eq!(r.verdict(), Verdict::Altered);
+    }
+}

@@ -1,0 +1,123 @@
+//! One pure function decides every access. Deny is the default: an action the policy does not name is refused.
+
+use crate::error::Code;
+use crate::log::{Actor, Authentication, EntryKind};
+
+/// What somebody asks to do; each is an entry, granted or refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Action {
+    /// Save a tape.
+    Save,
+    /// List tapes.
+    List,
+    /// Read what a tape is about, without its frames.
+    ReadMetadata,
+    /// Read frames.
+    ReadContent,
+    /// Read the log.
+    ReadLog,
+    /// Read the custody of a tape.
+    ReadCustody,
+    /// Write a tape out in a format.
+    Export,
+    /// Check the ledger.
+    Verify,
+    /// Mend one copy from the other.
+    Repair,
+    /// Remove a live tape.
+    Delete,
+}
+
+impl Action {
+    /// Every action, for the table of tests.
+    pub const ALL: [Self; 10] = [
+        Self::Save,
+        Self::List,
+        Self::ReadMetadata,
+        Self::ReadContent,
+        Self::ReadLog,
+        Self::ReadCustody,
+        Self::Export,
+        Self::Verify,
+        Self::Repair,
+        Self::Delete,
+    ];
+
+    /// The kind of entry that records it.
+    #[must_use]
+    pub const fn kind(self) -> EntryKind {
+        match self {
+            Self::Save => EntryKind::TAPE_SAVED,
+            Self::List => EntryKind::LISTED,
+            Self::ReadMetadata => EntryKind::METADATA_READ,
+            Self::ReadContent => EntryKind::ACCESS_GRANTED,
+            Self::ReadLog => EntryKind::LOG_READ,
+            Self::ReadCustody => EntryKind::CUSTODY_READ,
+            Self::Export => EntryKind::EXPORTED,
+            Self::Verify => EntryKind::VERIFIED,
+            Self::Repair => EntryKind::INTEGRITY_REPAIRED,
+            Self::Delete => EntryKind::DISPOSAL_REQUESTED,
+        }
+    }
+}
+
+/// The access policy of a ledger, named in entry 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Policy {
+    /// Until people are enrolled: who can open the ledger's keys on this machine may do all that destroys nothing.
+    LocalOperator,
+}
+
+impl Policy {
+    /// The name in entry 0.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::LocalOperator => "local-operator",
+        }
+    }
+
+    /// From the name in entry 0; an unknown policy grants nothing.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        (name == "local-operator").then_some(Self::LocalOperator)
+    }
+}
+
+/// What the policy says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// Go on, after the entry is durable.
+    Granted,
+    /// Refused; the code names why.
+    Refused(Code),
+}
+
+/// Decides one access. `policy` is `None` when entry 0 names one that this program does not know.
+///
+/// ```
+/// use immutape::governance::{Action, Decision, Policy, decide};
+/// use immutape::log::{Actor, ActorKind, Authentication};
+/// use immutape::Code;
+/// let actor = Actor { kind: ActorKind::Human, id: b"ann".to_vec(), authentication: Authentication::OsUser };
+/// assert_eq!(decide(Some(Policy::LocalOperator), &actor, Action::ReadContent), Decision::Granted);
+/// assert_eq!(decide(Some(Policy::LocalOperator), &actor, Action::Delete), Decision::Refused(Code::DisposalRequired));
+/// assert_eq!(decide(None, &actor, Action::List), Decision::Refused(Code::NotPermitted));
+/// ```
+#[must_use]
+pub const fn decide(policy: Option<Policy>, actor: &Actor, action: Action) -> Decision {
+    match (policy, action, actor.authentication) {
+        (None, _, _) => Decision::Refused(Code::NotPermitted),
+        // No policy removes a live tape outside the disposal workflow.
+        (_, Action::Delete, _) => Decision::Refused(Code::DisposalRequired),
+        // Nobody has registered a key or been given a token yet, so nobody can have shown one.
+        (_, _, Authentication::RegisteredKey | Authentication::Token) => Decision::Refused(Code::NotPermitted),
+        (
+            Some(Policy::LocalOperator),
+            _,
+            Authentication::OsUser | Authentication::UnregisteredKey | Authentication::Itself,
+        ) => Decision::Granted,
+    }
+}
