@@ -1,3 +1,7 @@
 //! The one integration test binary. `support` holds the faulting file system and builders.
 
 mod support;
+
+mod conformance_objects;
+mod conformance_spool;
+mod packs_damage;
