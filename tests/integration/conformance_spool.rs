@@ -1,0 +1,185 @@
+//! The spool clauses on every engine, and on engines that break one clause each.
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use immutape::codec::digest::CustodyId;
+use immutape::error::{Code, Error, Result};
+use immutape::store::Spool;
+use immutape::store::conformance::spool::{CLAUSES, LASTING};
+use immutape::store::conformance::{Clause, Violation};
+use immutape::store::embedded::spool::EmbeddedSpool;
+use immutape::store::files::RealFiles;
+use immutape::store::memory::spool::MemorySpool;
+
+fn embedded(folder: &Path) -> EmbeddedSpool {
+    EmbeddedSpool::open(Arc::new(RealFiles), folder.join("spool"))
+}
+
+/// Checks each clause in a folder of its own; every call of `open` gets a new one unless `lasting`.
+fn violations(clauses: &[Clause<dyn Spool>], lasting: bool, open: &dyn Fn(&Path) -> Box<dyn Spool>) -> Vec<Violation> {
+    let check = |clause: &Clause<dyn Spool>| {
+        let folder = tempfile::tempdir().unwrap();
+        let runs = AtomicU64::new(0);
+        let opener = || {
+            let run = if lasting { 0 } else { runs.fetch_add(1, Ordering::SeqCst) };
+            open(&folder.path().join(run.to_string()))
+        };
+        clause.check(&opener).err()
+    };
+    clauses.iter().filter_map(check).collect()
+}
+
+#[test]
+fn embedded_engine_keeps_every_clause() {
+    assert_eq!(violations(CLAUSES, false, &|folder| Box::new(embedded(folder))), []);
+    assert_eq!(violations(LASTING, true, &|folder| Box::new(embedded(folder))), []);
+    assert_eq!((CLAUSES.len(), LASTING.len()), (9, 3));
+}
+
+#[test]
+fn memory_engine_keeps_every_clause() {
+    assert_eq!(violations(CLAUSES, false, &|_| Box::new(MemorySpool::new())), []);
+}
+
+/// One way to break the contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    NoEmptyPieces,
+    OneSpoolForAll,
+    SyncDoubles,
+    InventsRecordings,
+    NamesOnlySynced,
+    CloseKeepsName,
+    CloseOnce,
+    NothingAfterClose,
+    FewRecordings,
+    ForgetsAtEnd,
+    NewSpoolEachRun,
+    CloseForThisRun,
+}
+
+struct Bent {
+    inner: EmbeddedSpool,
+    fault: Fault,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    appended: HashSet<CustodyId>,
+    synced: HashSet<CustodyId>,
+    closed: HashSet<CustodyId>,
+}
+
+fn bent(folder: &Path, fault: Fault) -> Bent {
+    Bent { inner: embedded(folder), fault, state: Mutex::default() }
+}
+
+fn error(code: Code) -> Error {
+    Error::new(code, "bent")
+}
+
+impl Spool for Bent {
+    fn append(&self, recording: &CustodyId, sealed: &[u8]) -> Result<()> {
+        let is_first = self.state.lock().unwrap().appended.insert(*recording);
+        let count = self.state.lock().unwrap().appended.len();
+        match self.fault {
+            Fault::NoEmptyPieces if sealed.is_empty() => return Ok(()),
+            Fault::OneSpoolForAll if sealed.len() == 2 => {
+                return self.inner.append(&CustodyId::from_bytes([0xa1; 32]), sealed);
+            }
+            Fault::NothingAfterClose if self.state.lock().unwrap().closed.contains(recording) => return Ok(()),
+            Fault::FewRecordings if count > 3 => return Err(error(Code::Limit)),
+            Fault::NewSpoolEachRun if is_first => self.inner.close(recording)?,
+            _ => {}
+        }
+        self.inner.append(recording, sealed)
+    }
+
+    fn sync(&self, recording: &CustodyId) -> Result<()> {
+        let is_again = !self.state.lock().unwrap().synced.insert(*recording);
+        if self.fault == Fault::SyncDoubles && is_again {
+            self.inner.append(recording, b"one")?;
+        }
+        self.inner.sync(recording)
+    }
+
+    fn pieces(&self, recording: &CustodyId) -> Result<Vec<Vec<u8>>> {
+        let is_known = self.state.lock().unwrap().appended.contains(recording);
+        let is_closed = self.state.lock().unwrap().closed.contains(recording);
+        match self.fault {
+            Fault::ForgetsAtEnd if !is_known => Err(error(Code::NotFound)),
+            Fault::InventsRecordings if !is_known && !is_closed => {
+                self.inner.pieces(recording).or_else(|_| Ok(Vec::new()))
+            }
+            _ => self.inner.pieces(recording),
+        }
+    }
+
+    fn recordings(&self) -> Result<Vec<CustodyId>> {
+        let mut all = self.inner.recordings()?;
+        let state = self.state.lock().unwrap();
+        match self.fault {
+            Fault::NamesOnlySynced if !state.synced.is_empty() => all.retain(|r| state.synced.contains(r)),
+            Fault::CloseKeepsName => all.extend(&state.closed),
+            _ => {}
+        }
+        Ok(all)
+    }
+
+    fn close(&self, recording: &CustodyId) -> Result<()> {
+        let mut state = self.state.lock().unwrap();
+        let is_again = !state.closed.insert(*recording);
+        match self.fault {
+            Fault::CloseOnce if is_again => Err(error(Code::NotFound)),
+            Fault::CloseForThisRun if !state.appended.contains(recording) => Ok(()),
+            _ => self.inner.close(recording),
+        }
+    }
+}
+
+/// Which clauses an engine with this fault breaks.
+fn broken(fault: Fault) -> Vec<&'static str> {
+    let mut found = violations(CLAUSES, false, &|folder| Box::new(bent(folder, fault)));
+    found.extend(violations(LASTING, true, &|folder| Box::new(bent(folder, fault))));
+    found.into_iter().map(|violation| violation.clause).collect()
+}
+
+#[test]
+fn every_clause_is_broken_by_some_engine() {
+    let table: [(Fault, &[&str]); 12] = [
+        (
+            Fault::NoEmptyPieces,
+            &[
+                "append: pieces come back whole and in order",
+                "sync: repeatable, changes nothing",
+                "sync: what was appended lasts",
+                "append: goes on behind what lasts",
+            ],
+        ),
+        (Fault::OneSpoolForAll, &["append: recordings are apart"]),
+        (
+            Fault::SyncDoubles,
+            &["sync: repeatable, changes nothing", "concurrent: one writer for each recording, and readers"],
+        ),
+        (Fault::InventsRecordings, &["pieces: not found", "close: lasts"]),
+        (Fault::NamesOnlySynced, &["recordings: every one that has a spool", "close: removes the spool"]),
+        (Fault::CloseKeepsName, &["close: removes the spool"]),
+        (Fault::CloseOnce, &["close: twice is a success"]),
+        (Fault::NothingAfterClose, &["close: an append after it begins anew"]),
+        (Fault::FewRecordings, &["concurrent: one writer for each recording, and readers"]),
+        (Fault::ForgetsAtEnd, &["sync: what was appended lasts"]),
+        (Fault::NewSpoolEachRun, &["append: goes on behind what lasts"]),
+        (Fault::CloseForThisRun, &["close: lasts"]),
+    ];
+    let mut named = HashSet::new();
+    for (fault, clauses) in table {
+        assert_eq!(broken(fault), clauses, "{fault:?}");
+        named.extend(clauses);
+    }
+    let unbroken: Vec<_> = CLAUSES.iter().chain(LASTING).map(|c| c.name).filter(|name| !named.contains(name)).collect();
+    assert_eq!(unbroken, [""; 0], "no engine breaks these clauses");
+}
