@@ -9,6 +9,8 @@ pub(super) const POSTINGS: u8 = b's';
 pub(super) const TAPE_ID: u8 = b'i';
 pub(super) const CATALOG: u8 = b'c';
 pub(super) const DEDUPE: u8 = b'd';
+pub(super) const HINTS: u8 = b'o';
+pub(super) const CRITICAL: u8 = b'x';
 
 fn key(kind: u8, parts: &[&[u8]]) -> Vec<u8> {
     let mut k = vec![kind];
@@ -35,6 +37,10 @@ pub(super) fn postings(custody: &CustodyId, n: u32) -> Vec<u8> {
 pub(super) fn tape_id(id: &TapeId, index: u64) -> Vec<u8> {
     key(TAPE_ID, &[id.as_ref(), &index.to_be_bytes()])
 }
+
+pub(super) fn hints(custody: &CustodyId, n: u32) -> Vec<u8> { key(HINTS, &[custody.as_ref(), &n.to_be_bytes()]) }
+
+pub(super) fn critical(index: u64) -> Vec<u8> { key(CRITICAL, &[&index.to_be_bytes()]) }
 
 pub(super) fn catalog(index: u64) -> Vec<u8> {
     key(CATALOG, &[&index.to_be_bytes()])

@@ -11,20 +11,30 @@ use crate::codec::extent::{GROUP_HEADER_BYTES, Group, push_record};
 use crate::error::{Code, Error, Result};
 use crate::log::{Body, ChainState, Entry, EntryKind, LogError, SubjectTip, leaf_hash};
 use crate::seal::Statement;
-use crate::store::{Batch, Position, Rows};
+use crate::store::{Batch, Hint, Position, Rows};
+
+/// Places of objects kept in the tape's own row.
+const HINTS_IN_ROW_MAX: usize = 8;
+/// Places of objects in each further row.
+pub(super) const HINTS_A_ROW: usize = 250;
 
 /// What the journal alone does not tell about a saved tape.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Enrichment {
     /// Slot of its key in the epoch.
     pub slot: Option<u32>,
     /// Where the manifest is.
     pub manifest: Option<ManifestPlace>,
+    /// Where its objects are, in order of the manifest.
+    pub hints: Vec<Hint>,
     /// Its "already kept" term.
     pub dedupe: Option<[u8; 32]>,
     /// Its sealed summary; empty when it could not be made.
     pub summary: Vec<u8>,
 }
+
+/// Tells what the journal alone does not: asked for each `tape.saved` entry, its statement and epoch.
+pub type Enrich<'a> = &'a mut dyn FnMut(&Entry<'_>, &Statement, &[u8; 16]) -> Enrichment;
 
 /// Projects groups into rows. One applier owns it.
 pub struct Projector {
@@ -107,7 +117,7 @@ impl Projector {
         place: Position,
         extent: &[u8],
         next: Position,
-        enrich: &mut dyn FnMut(&CustodyId, &Statement, &[u8; 16]) -> Enrichment,
+        enrich: Enrich<'_>,
     ) -> Result<()> {
         let group = Group::parse(extent).map_err(LogError::from)?;
         let header = group.header();
@@ -139,7 +149,7 @@ impl Projector {
         rows: &dyn Rows,
         public: &[u8],
         sealed: &[u8],
-        enrich: &mut dyn FnMut(&CustodyId, &Statement, &[u8; 16]) -> Enrichment,
+        enrich: Enrich<'_>,
     ) -> Result<()> {
         let entry = Entry::decode(public)?;
         let leaf = leaf_hash(public);
@@ -151,6 +161,9 @@ impl Projector {
         self.blocks.record(&mut self.batch, entry.index, &record);
         self.tiles.push(&mut self.batch, &leaf);
         self.subject(&entry, tip);
+        if entry.kind.is_critical() && !entry.kind.is_written() {
+            self.batch.puts.push((keys::critical(entry.index), entry.kind.number().to_be_bytes().to_vec()));
+        }
         if entry.kind == EntryKind::TAPE_SAVED {
             self.saved(&entry, enrich)?;
         }
@@ -178,7 +191,7 @@ impl Projector {
     fn saved(
         &mut self,
         entry: &Entry<'_>,
-        enrich: &mut dyn FnMut(&CustodyId, &Statement, &[u8; 16]) -> Enrichment,
+        enrich: Enrich<'_>,
     ) -> Result<()> {
         let fault = |fault| LogError::Body { index: entry.index, kind: entry.kind.number(), fault };
         let Body::TapeSaved { statement, epoch } = Body::decode(entry.kind, entry.body).map_err(fault)? else {
@@ -186,10 +199,19 @@ impl Projector {
         };
         let statement = Statement::decode(&statement)?;
         let tape: TapeId = statement.claims().tape;
-        let more = enrich(&entry.subject, &statement, &epoch);
+        let more = enrich(entry, &statement, &epoch);
         if let Some(row) = self.subjects.get_mut(&entry.subject) {
             let class_key = entry.key_id;
-            row.facts = Some(TapeFacts { tape, class_key, epoch, slot: more.slot, manifest: more.manifest });
+            let (slot, manifest) = (more.slot, more.manifest);
+            // Few places stand in the tape's own row; many get rows of their own.
+            let hints = if more.hints.len() <= HINTS_IN_ROW_MAX { more.hints.clone() } else { Vec::new() };
+            row.facts = Some(TapeFacts { tape, class_key, epoch, slot, manifest, hints });
+        }
+        if more.hints.len() > HINTS_IN_ROW_MAX {
+            for (n, part) in (0u32..).zip(more.hints.chunks(HINTS_A_ROW)) {
+                let bytes: Vec<u8> = part.iter().flat_map(|h| h.0).collect();
+                self.batch.puts.push((keys::hints(&entry.subject, n), bytes));
+            }
         }
         self.batch.puts.push((keys::tape_id(&tape, entry.index), entry.subject.as_ref().to_vec()));
         if let Some(term) = more.dedupe {

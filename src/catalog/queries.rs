@@ -3,13 +3,14 @@
 use std::ops::Range;
 
 use super::blocks::{BlockReader, LogPiece};
-use super::subjects::SubjectRow;
+use super::projector::HINTS_A_ROW;
+use super::subjects::{SubjectRow, TapeFacts};
 use super::{RowsPosition, keys};
 use crate::codec::digest::{CustodyId, IdPrefix, TapeId};
 use crate::codec::extent::{GroupHeader, split_record};
 use crate::error::{Code, Error, Result};
 use crate::log::Entry;
-use crate::store::Rows;
+use crate::store::{Hint, Rows};
 
 /// Both halves of an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +69,17 @@ impl<'a> Queries<'a> {
         self.subject(custody)?.map_or_else(|| Ok(Vec::new()), |row| row.all_postings(custody, self.rows))
     }
 
+    /// Where object `position` of a tape is, when the rows know.
+    pub fn hint(&self, custody: &CustodyId, facts: &TapeFacts, position: usize) -> Result<Hint> {
+        if let Some(hint) = facts.hints.get(position) {
+            return Ok(*hint);
+        }
+        let n = u32::try_from(position.wrapping_div(HINTS_A_ROW)).unwrap_or(u32::MAX);
+        let row = self.rows.get(&keys::hints(custody, n))?.unwrap_or_default();
+        let at = position.wrapping_rem(HINTS_A_ROW);
+        Ok(row.as_chunks::<16>().0.get(at).map(|h| Hint(*h)).unwrap_or_default())
+    }
+
     /// Tapes whose id begins with `prefix`, at most `limit`: tape id and custody id.
     pub fn by_prefix(&self, prefix: &IdPrefix, limit: usize) -> Result<Vec<(TapeId, CustodyId)>> {
         let mut from = vec![keys::TAPE_ID];
@@ -93,6 +105,18 @@ impl<'a> Queries<'a> {
         self.rows.scan(&from, &keys::past(&from), &mut |_, value| {
             found.extend(CustodyId::from_slice(value));
             Ok(true)
+        })?;
+        Ok(found)
+    }
+
+    /// The first entry of a critical kind that this program does not know: index and kind.
+    pub fn first_critical(&self) -> Result<Option<(u64, u16)>> {
+        let mut found = None;
+        self.rows.scan(&[keys::CRITICAL], &[keys::CRITICAL.saturating_add(1)], &mut |key, value| {
+            let index = key.get(1..).and_then(|k| k.try_into().ok()).map(u64::from_be_bytes);
+            let kind = value.try_into().ok().map(u16::from_be_bytes);
+            found = index.zip(kind);
+            Ok(false)
         })?;
         Ok(found)
     }

@@ -21,7 +21,7 @@ pub struct ManifestPlace {
 }
 
 /// What the row of a tape knows beyond its entries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TapeFacts {
     /// The tape.
     pub tape: TapeId,
@@ -33,6 +33,8 @@ pub struct TapeFacts {
     pub slot: Option<u32>,
     /// Where the manifest is, when known.
     pub manifest: Option<ManifestPlace>,
+    /// Where the objects are, in order of the manifest; empty when not known or kept in rows of their own.
+    pub hints: Vec<Hint>,
 }
 
 /// The row of one subject.
@@ -75,7 +77,7 @@ impl SubjectRow {
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         encode(|w| {
-            w.array(11);
+            w.array(12);
             w.uint(self.first_index);
             w.uint(self.tip.seq);
             w.bytes(self.tip.leaf.as_ref());
@@ -83,12 +85,13 @@ impl SubjectRow {
             w.nullable(self.facts.as_ref(), |w, f| w.bytes(f.tape.as_ref()));
             w.nullable(self.facts.as_ref(), |w, f| w.bytes(&f.class_key));
             w.nullable(self.facts.as_ref(), |w, f| w.bytes(&f.epoch));
-            w.nullable(self.facts.and_then(|f| f.slot), |w, s| w.uint(u64::from(s)));
-            w.nullable(self.facts.and_then(|f| f.manifest), |w, m| {
+            w.nullable(self.facts.as_ref().and_then(|f| f.slot), |w, s| w.uint(u64::from(s)));
+            w.nullable(self.facts.as_ref().and_then(|f| f.manifest), |w, m| {
                 w.array(2);
                 w.uint(m.bytes);
                 w.bytes(&m.hint.0);
             });
+            w.bytes(&self.facts.iter().flat_map(|f| &f.hints).flat_map(|h| h.0).collect::<Vec<_>>());
             w.uint(u64::from(self.older));
             write_postings(w, &self.postings);
         })
@@ -130,7 +133,7 @@ fn write_postings(w: &mut Writer, postings: &[u64]) {
 
 fn read(bytes: &[u8]) -> Result<SubjectRow, CborError> {
     let mut r = Reader::new(bytes);
-    r.array_of(11)?;
+    r.array_of(12)?;
     let (first_index, seq, leaf, last_index) = (r.uint()?, r.uint()?, LeafHash::from_bytes(r.bytes_n()?), r.uint()?);
     let tape = if r.null_if_next() { None } else { Some(TapeId::from_bytes(r.bytes_n()?)) };
     let class_key = if r.null_if_next() { None } else { Some(r.bytes_n()?) };
@@ -142,6 +145,7 @@ fn read(bytes: &[u8]) -> Result<SubjectRow, CborError> {
         r.array_of(2)?;
         Some(ManifestPlace { bytes: r.uint()?, hint: Hint(r.bytes_n()?) })
     };
+    let hints = r.bytes()?.as_chunks::<16>().0.iter().map(|h| Hint(*h)).collect();
     let older = r.uint_in()?;
     let (mut postings, mut last) = (Vec::new(), 0u64);
     for _ in 0..r.array()? {
@@ -149,12 +153,9 @@ fn read(bytes: &[u8]) -> Result<SubjectRow, CborError> {
         postings.push(last);
     }
     r.end()?;
-    let facts = tape.zip(class_key.zip(epoch)).map(|(tape, (class_key, epoch))| TapeFacts {
-        tape,
-        class_key,
-        epoch,
-        slot,
-        manifest,
-    });
+    let facts = match (tape, class_key, epoch) {
+        (Some(tape), Some(class_key), Some(epoch)) => Some(TapeFacts { tape, class_key, epoch, slot, manifest, hints }),
+        _ => None,
+    };
     Ok(SubjectRow { first_index, tip: SubjectTip { seq, leaf }, last_index, facts, postings, older })
 }

@@ -193,6 +193,12 @@ impl VaultKeys {
         self.custody_keys.get(id).map(|(_, k)| k)
     }
 
+    /// What a custody key was made for.
+    #[must_use]
+    pub fn custody_label(&self, id: &[u8; 16]) -> Option<&CustodyLabel> {
+        self.custody_keys.get(id).map(|(label, _)| label)
+    }
+
     /// The newest custody key with this label.
     #[must_use]
     pub fn custody_key_for(&self, label: &CustodyLabel) -> Option<&CustodyKey> {

@@ -86,6 +86,10 @@ pub trait Journal: Send + Sync {
     /// `E_READ_ONLY` (not acquired).
     fn append(&self, extent: &[u8]) -> Result<()>;
 
+    /// Says whether the ledger is known to have been opened again after its last orderly close. Only
+    /// then can a tear follow a group that says "closed in order". Engines that cannot tear ignore it.
+    fn set_reopened(&self, _reopened: bool) {}
+
     /// Is there room for refusals but perhaps not for work? True from the moment the next segment
     /// could not be prepared until it could.
     fn is_nearly_full(&self) -> bool;
@@ -355,4 +359,37 @@ pub trait Spool: Send + Sync {
     /// # Errors
     /// `E_IO`.
     fn close(&self, recording: &CustodyId) -> Result<()>;
+}
+
+/// The stores of one ledger, opened together.
+#[derive(Clone)]
+pub struct Stores {
+    /// Groups of entries.
+    pub journal: std::sync::Arc<dyn Journal>,
+    /// Sealed objects.
+    pub objects: std::sync::Arc<dyn Objects>,
+    /// Wrapped keys.
+    pub vault: std::sync::Arc<dyn Vault>,
+    /// Query rows.
+    pub rows: std::sync::Arc<dyn Rows>,
+    /// Live recordings.
+    pub spool: std::sync::Arc<dyn Spool>,
+}
+
+/// Opens the stores of a ledger by its folders.
+pub trait Engine: Send + Sync {
+    /// The name written beside the data.
+    fn name(&self) -> &'static str;
+
+    /// The first group of the journal in `ledger`, before anybody knows whose it is; `None` when there is none.
+    ///
+    /// # Errors
+    /// As [`Journal::read`].
+    fn first_group(&self, ledger: &std::path::Path) -> Result<Option<Vec<u8>>>;
+
+    /// Opens the stores; `origin` is `H(origin)`. Takes no lock and changes nothing but what opening the rows does.
+    ///
+    /// # Errors
+    /// `E_IO`.
+    fn open(&self, ledger: &std::path::Path, state: &std::path::Path, origin: Digest) -> Result<Stores>;
 }

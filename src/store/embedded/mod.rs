@@ -5,3 +5,7 @@ pub mod packs;
 pub mod rows;
 pub mod spool;
 pub mod vault;
+
+mod engine;
+
+pub use engine::EmbeddedEngine;

@@ -131,6 +131,10 @@ impl EmbeddedJournal {
 }
 
 impl Journal for EmbeddedJournal {
+    fn set_reopened(&self, reopened: bool) {
+        Self::set_reopened(self, reopened);
+    }
+
     fn acquire(&self) -> Result<Tail> {
         let mut guard = self.turn()?;
         let (lock, past_term) = match guard.take() {

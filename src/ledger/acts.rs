@@ -1,0 +1,166 @@
+//! From an act to a draft of its entry: the decision, the private half, the custody key.
+
+use super::Who;
+use super::core::{Core, died};
+use super::who::itself;
+use super::writer::{Answer, Request};
+use crate::codec::digest::{CustodyId, Digest, sha256};
+use crate::codec::random::bytes;
+use crate::error::{Code, Error, Result};
+use crate::governance::{Action, Decision, decide};
+use crate::keyring::CustodyLabel;
+use crate::log::{Body, ClockStamp, EntryDraft, EntryKind, Outcome, PlacedEntry, PrivateHalf};
+use crate::seal::{PersonStatement, PrivateAad};
+use crate::time::Timestamp;
+
+/// Class of the custody keys that seal entries about no tape.
+pub(super) const LEDGER_CLASS: &str = "ledger";
+
+/// What an act is about, before it becomes an entry.
+pub(super) struct Act<'a> {
+    pub who: Option<&'a Who>,
+    pub kind: EntryKind,
+    pub subject: CustodyId,
+    pub class: &'a str,
+    pub body: Body,
+    pub range: Option<(u64, u64)>,
+}
+
+impl<'a> Act<'a> {
+    /// The ledger's own act about itself.
+    pub(super) fn own(body: Body) -> Act<'static> {
+        let kind = body.kind().unwrap_or(EntryKind::LOG_STARTED);
+        Act { who: None, kind, subject: CustodyId::LEDGER, class: LEDGER_CLASS, body, range: None }
+    }
+
+    /// Somebody's act about the ledger.
+    pub(super) fn about_ledger(who: &'a Who, body: Body) -> Self {
+        let kind = body.kind().unwrap_or(EntryKind::LOG_READ);
+        Act { who: Some(who), kind, subject: CustodyId::LEDGER, class: LEDGER_CLASS, body, range: None }
+    }
+
+    /// Somebody's act about a tape of `class`.
+    pub(super) fn about_tape(who: &'a Who, subject: CustodyId, class: &'a str, body: Body) -> Self {
+        let kind = body.kind().unwrap_or(EntryKind::METADATA_READ);
+        Act { who: Some(who), kind, subject, class, body, range: None }
+    }
+}
+
+impl Core {
+    /// Seals an act into a draft; `fill` adds what the kind needs to the private half.
+    pub(super) fn draft(&self, act: &Act<'_>, fill: impl FnOnce(&mut PrivateHalf)) -> Result<EntryDraft> {
+        let now = self.env.clock.read();
+        let request_id = bytes::<16>(&*self.env.random)?;
+        let mut private = PrivateHalf {
+            actor: Some(act.who.map_or_else(itself, Who::actor)),
+            request_id: Some(request_id),
+            range: act.range,
+            outcome: Some(Outcome::Ok),
+            clock: Some(ClockStamp { wall: now.wall, monotonic_ns: now.monotonic_ns, boot_id: self.env.clock.boot_id() }),
+            policy_digest: Some(Digest::from_bytes(sha256(self.identity.genesis.policy.as_bytes()))),
+            build_digest: Some(self.env.build),
+            ..PrivateHalf::default()
+        };
+        if let Some(who) = act.who {
+            private.origin = Some((who.host.clone(), who.pid, None));
+            private.purpose.clone_from(&who.purpose);
+            private.tool.clone_from(&who.tool);
+            if let Some((_, signer)) = &who.person {
+                let statement = PersonStatement {
+                    ledger: self.identity.ledger,
+                    action: act.kind.number(),
+                    subject: act.subject,
+                    range: act.range,
+                    request: request_id,
+                    time: now.wall,
+                };
+                private.person_statement = Some(statement.sign(&**signer));
+                private.credential = Some(signer.public_key().thumbprint());
+            }
+        }
+        fill(&mut private);
+        self.seal_draft(act, &private, now.wall)
+    }
+
+    fn seal_draft(&self, act: &Act<'_>, private: &PrivateHalf, now: Timestamp) -> Result<EntryDraft> {
+        let label = CustodyLabel { class: act.class.to_owned(), month: now.month_number() };
+        let salt = bytes::<32>(&*self.env.random)?;
+        let aad = PrivateAad { origin: self.origin(), kind: act.kind.number(), subject: &act.subject };
+        loop {
+            if let Some(key) = self.vault_read()?.custody_key_for(&label) {
+                let sealed = key.seal(salt, aad, private)?;
+                return Ok(EntryDraft::new(act.kind, act.subject, act.body.encode(), sealed));
+            }
+            self.add_custody_key(&label)?;
+        }
+    }
+
+    /// Makes the custody key of a class and month. A crash after the vault took it leaves a key that
+    /// nothing uses yet.
+    fn add_custody_key(&self, label: &CustodyLabel) -> Result<()> {
+        let mut keys = self.vault.write().map_err(|_| died())?;
+        if keys.custody_key_for(label).is_none() {
+            keys.add_custody_key(label.clone(), &*self.env.random)?;
+            let (generation, revision, file) = keys.encode_next();
+            self.stores.vault.set_generation(generation, revision, &file)?;
+            keys.stored(revision);
+        }
+        Ok(())
+    }
+
+    /// Asks the policy. A refusal is an entry first, then an error.
+    pub(super) fn decide(&self, who: &Who, action: Action) -> Decision { decide(self.policy, &who.actor(), action) }
+
+    /// The request that records a refusal, and the error to give when it is durable.
+    pub(super) fn refusal(&self, who: &Who, action: Action, subject: CustodyId, class: &str, code: Code) -> Result<(EntryDraft, Error)> {
+        let body = Body::Refused { act: action.kind().number(), error: code.number() };
+        let act = Act { who: Some(who), kind: EntryKind::REFUSED, subject, class, body, range: None };
+        let words = refusal_words(code);
+        let draft = self.draft(&act, |p| {
+            p.outcome = Some(Outcome::Refused);
+            p.error = Some((u64::from(code.number()), words.0.to_owned()));
+        })?;
+        Ok((draft, Error::new(code, words.0).with_hint(words.1)))
+    }
+
+    /// Hands a request to the writer and waits for its answer.
+    pub(super) async fn ask<T>(&self, make: impl FnOnce(Answer<T>) -> Request) -> Result<T> {
+        self.refuse_if_broken()?;
+        let (answer, wait) = tokio::sync::oneshot::channel();
+        self.queue.send(make(answer)).await.map_err(|_| died())?;
+        wait.await.map_err(|_| died())?
+    }
+
+    /// Appends drafts in one group, durable on return.
+    pub(super) async fn append(&self, drafts: Vec<EntryDraft>) -> Result<Vec<PlacedEntry>> {
+        self.ask(|answer| Request::Append { drafts, is_refusal: false, answer }).await
+    }
+
+    /// Appends a refusal: there is room for these even when the disk is nearly full.
+    pub(super) async fn append_refusal(&self, draft: EntryDraft) -> Result<Vec<PlacedEntry>> {
+        self.ask(|answer| Request::Append { drafts: vec![draft], is_refusal: true, answer }).await
+    }
+
+    /// Asks the policy, and on a refusal records it and gives the error.
+    pub(super) async fn permit(&self, who: &Who, action: Action, subject: CustodyId, class: &str) -> Result<()> {
+        match self.decide(who, action) {
+            Decision::Granted => Ok(()),
+            Decision::Refused(code) => {
+                let (draft, error) = self.refusal(who, action, subject, class, code)?;
+                self.append_refusal(draft).await?;
+                self.env.observer.event(super::Event::Refused);
+                Err(error)
+            }
+        }
+    }
+}
+
+fn refusal_words(code: Code) -> (&'static str, &'static str) {
+    match code {
+        Code::DisposalRequired => (
+            "a kept tape is never deleted outright; it ends only through the disposal workflow, and nothing was removed",
+            "the disposal workflow (request, approval, cool-off, destruction of its key) is not part of this version",
+        ),
+        _ => ("the policy of this ledger does not permit this", "ask who operates the ledger; the refusal is on record"),
+    }
+}

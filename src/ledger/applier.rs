@@ -1,0 +1,139 @@
+//! The rows' thread: takes durable groups, packs them into batches every few milliseconds.
+//! What it has not applied yet is in the journal; losing it costs a catch-up at the next start.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::core::Progress;
+use super::observe::{Event, Observer};
+use crate::catalog::{Enrichment, Projector};
+use crate::codec::digest::CustodyId;
+use crate::codec::limits::ROWS_TAIL_BYTES_MAX;
+use crate::log::Entry;
+use crate::store::{Position, Rows};
+
+/// How long groups gather before they become one batch.
+const BATCH_WAIT: Duration = Duration::from_millis(5);
+/// A batch is applied at once past this many bytes of groups.
+const BATCH_BYTES: usize = 1 << 20;
+
+/// A durable group on its way into rows.
+pub(super) struct GroupForRows {
+    pub place: Position,
+    pub next: Position,
+    pub extent: Vec<u8>,
+    pub enrichments: Vec<(CustodyId, Enrichment)>,
+}
+
+/// The writer's end.
+pub(super) struct Applier {
+    queue: Option<Sender<GroupForRows>>,
+    thread: Option<JoinHandle<()>>,
+    progress: Arc<Progress>,
+}
+
+impl Applier {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// The system's error when no thread can be made.
+    pub(super) fn start(
+        rows: Arc<dyn Rows>,
+        projector: Projector,
+        progress: Arc<Progress>,
+        observer: Arc<dyn Observer>,
+    ) -> std::io::Result<Self> {
+        let (queue, groups) = channel();
+        let mut worker = Worker { rows, projector, progress: progress.clone(), observer, applied_entries: 0 };
+        let thread = std::thread::Builder::new().name("immutape-rows".into()).spawn(move || worker.run(&groups))?;
+        Ok(Self { queue: Some(queue), thread: Some(thread), progress })
+    }
+
+    /// Hands a group over; waits when too much is on its way.
+    pub(super) fn group(&self, group: GroupForRows) {
+        let bytes = group.extent.len() as u64;
+        // Rows that failed take nothing any more: the journal has it, queries say E_ROWS_UNAVAILABLE.
+        while self.progress.waiting_bytes.load(Ordering::Acquire) > ROWS_TAIL_BYTES_MAX as u64 && !self.progress.rows_failed() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        self.progress.waiting_bytes.fetch_add(bytes, Ordering::AcqRel);
+        if let Some(queue) = &self.queue {
+            let _failed_rows_have_no_receiver = queue.send(group);
+        }
+    }
+
+    /// Lets the thread apply what is left and waits for it.
+    pub(super) fn finish(&mut self) {
+        self.queue = None;
+        if let Some(thread) = self.thread.take() {
+            let _a_panic_there_was_reported_as_failed = thread.join();
+        }
+    }
+}
+
+struct Worker {
+    rows: Arc<dyn Rows>,
+    projector: Projector,
+    progress: Arc<Progress>,
+    observer: Arc<dyn Observer>,
+    applied_entries: u64,
+}
+
+impl Worker {
+    fn run(&mut self, groups: &Receiver<GroupForRows>) {
+        self.applied_entries = self.projector.size();
+        let mut since: Option<Instant> = None;
+        let taken = AtomicU64::new(0);
+        loop {
+            let wait = since.map_or(Duration::from_secs(3_600), |s| BATCH_WAIT.saturating_sub(s.elapsed()));
+            let group = groups.recv_timeout(wait);
+            let ended = matches!(group, Err(RecvTimeoutError::Disconnected));
+            if let Ok(group) = group {
+                taken.fetch_add(group.extent.len() as u64, Ordering::Relaxed);
+                if self.project(group).is_err() {
+                    return self.fail();
+                }
+                since.get_or_insert_with(Instant::now);
+            }
+            let due = since.is_some_and(|s| s.elapsed() >= BATCH_WAIT) || self.projector.pending_bytes() >= BATCH_BYTES;
+            if due || ended {
+                if self.apply().is_err() {
+                    return self.fail();
+                }
+                self.progress.waiting_bytes.fetch_sub(taken.swap(0, Ordering::Relaxed), Ordering::AcqRel);
+                since = None;
+            }
+            if ended {
+                let _rows_are_rebuildable = self.rows.flush();
+                return;
+            }
+        }
+    }
+
+    fn project(&mut self, group: GroupForRows) -> crate::error::Result<()> {
+        let mut known: HashMap<CustodyId, Enrichment> = group.enrichments.into_iter().collect();
+        let mut enrich = |entry: &Entry<'_>, _: &_, _: &_| known.remove(&entry.subject).unwrap_or_default();
+        self.projector.group(&*self.rows, group.place, &group.extent, group.next, &mut enrich)
+    }
+
+    fn apply(&mut self) -> crate::error::Result<()> {
+        if let Some((batch, position)) = self.projector.take() {
+            self.rows.apply(batch, &position)?;
+        }
+        let size = self.projector.size();
+        self.observer.event(Event::RowsApplied { entries: size.saturating_sub(self.applied_entries) });
+        self.applied_entries = size;
+        self.progress.set_applied(size);
+        Ok(())
+    }
+
+    fn fail(&self) {
+        self.progress.set_rows_failed();
+        self.progress.waiting_bytes.store(0, Ordering::Release);
+        self.observer.event(Event::RowsFailed);
+    }
+}

@@ -1,0 +1,51 @@
+//! The end of a term, in order: head says closing, last group, head says closed.
+
+use super::acts::Act;
+use super::core::Core;
+use super::writer::{Request, Writer};
+use crate::error::Result;
+use crate::log::{Body, EntryDraft, GroupBuilder, HeadState};
+use std::sync::atomic::Ordering;
+
+impl Writer {
+    /// Commits the last group. A crash after the first head leaves `closing` with or without the last
+    /// group: both lawful. A term in which nothing was appended leaves no trace.
+    pub(super) fn close(&mut self, drafts: Vec<EntryDraft>) -> Result<()> {
+        if self.is_poisoned() {
+            return Err(super::core::broken());
+        }
+        // The start rides in the first group; if it still waits, nothing was done in this term.
+        if !self.start.is_empty() && drafts.is_empty() {
+            return Ok(());
+        }
+        if !self.start.is_empty() {
+            self.write_head(HeadState::Open)?;
+        }
+        let stopped = self.core.stopped_draft()?;
+        self.write_head(HeadState::Closing)?;
+        let mut group = GroupBuilder::new(&self.chain);
+        let now = self.core.env.clock.read().wall;
+        for draft in self.start.iter().chain(&drafts).chain([&stopped]) {
+            group.push(draft, now, |c| self.tip(c))?;
+        }
+        let finished = self.write_group(group, true)?;
+        self.to_rows(finished, Vec::new());
+        self.write_head(HeadState::Closed)
+    }
+}
+
+impl Core {
+    fn stopped_draft(&self) -> Result<EntryDraft> {
+        let body = Body::LogStopped {
+            term: self.term,
+            content_unwraps: self.progress.content_unwraps.load(Ordering::Relaxed),
+            list_unwraps: self.progress.list_unwraps.load(Ordering::Relaxed),
+        };
+        self.draft(&Act::own(body), |_| {})
+    }
+
+    /// Closes with these last entries (completions of reads).
+    pub(super) async fn close(&self, drafts: Vec<EntryDraft>) -> Result<()> {
+        self.ask(|answer| Request::Close { drafts, answer }).await
+    }
+}

@@ -1,0 +1,321 @@
+//! One commit: keys and objects durable, then the group durable (the commit point), then the answers.
+
+use std::collections::HashMap;
+
+use super::core::again;
+use super::writer::{Answer, Request, Writer};
+use super::applier::GroupForRows;
+use crate::catalog::{Enrichment, ManifestPlace};
+use crate::codec::digest::CustodyId;
+use crate::codec::limits::EPOCH_TAPES_MAX;
+use crate::error::{Code, Error, Result};
+use crate::log::{Body, EntryDraft, FinishedGroup, GroupBuilder, GroupPlace, PlacedEntry};
+use crate::seal::TapeSecret;
+use crate::store::{ObjectRef, Position, VaultRecord};
+
+/// A tape ready to be kept: its objects are put but not yet durable.
+pub(super) struct SealedSave {
+    pub custody: CustodyId,
+    pub secret: TapeSecret,
+    pub term: [u8; 32],
+    pub statement: Vec<u8>,
+    /// The entry but for its body.
+    pub draft: EntryDraft,
+    pub manifest: ObjectRef,
+    /// Header and chunks in order.
+    pub objects: Vec<ObjectRef>,
+    /// Those that nobody has read back yet, the manifest among them.
+    pub unread: Vec<ObjectRef>,
+    pub summary: Vec<u8>,
+}
+
+/// What became of a save.
+pub(super) enum SaveAnswer {
+    /// Kept by this entry.
+    Kept(PlacedEntry),
+    /// The same content is kept already, under this custody id.
+    AlreadyKept(CustodyId),
+}
+
+/// A save that passed its own checks, with its entry and what rows need to know.
+struct ReadySave {
+    draft: EntryDraft,
+    term: [u8; 32],
+    enrichment: Enrichment,
+    answer: Answer<SaveAnswer>,
+}
+
+/// What waits for the group being built.
+enum Waiting {
+    Append(Answer<Vec<PlacedEntry>>),
+    Save(Answer<SaveAnswer>),
+}
+
+/// One answered unit of a batch.
+struct Unit {
+    drafts: Vec<EntryDraft>,
+    waiting: Waiting,
+    term: Option<[u8; 32]>,
+    enrichment: Option<Enrichment>,
+}
+
+impl Writer {
+    /// Commits a batch of requests; every one is answered.
+    pub(super) fn commit(&mut self, batch: Vec<Request>) {
+        if self.is_poisoned() {
+            batch.into_iter().for_each(|r| r.fail(&super::core::broken()));
+            return;
+        }
+        let (appends, saves) = self.admit(batch);
+        let saves = self.keep_all(saves);
+        let mut units = appends;
+        units.extend(saves.into_iter().map(|s| Unit {
+            drafts: vec![s.draft],
+            waiting: Waiting::Save(s.answer),
+            term: Some(s.term),
+            enrichment: Some(s.enrichment),
+        }));
+        while !units.is_empty() {
+            units = self.commit_some(units);
+        }
+        self.forget_applied();
+        if self.head_is_due() && !self.is_poisoned() {
+            // The head file only narrows the window of a rollback; failing to write it is no reason to stop.
+            let _next_try_in_a_second = self.write_head(crate::log::HeadState::Open);
+        }
+    }
+
+    /// On a nearly full disk only refusals are let in, so that they can still be recorded.
+    fn admit(&mut self, batch: Vec<Request>) -> (Vec<Unit>, Vec<(SealedSave, Answer<SaveAnswer>)>) {
+        let is_full = self.core.stores.journal.is_nearly_full();
+        let (mut appends, mut saves) = (Vec::new(), Vec::new());
+        for request in batch {
+            match request {
+                Request::Append { is_refusal: false, .. } | Request::Save { .. } if is_full => request.fail(&full()),
+                Request::Append { drafts, answer, .. } => appends.push(Unit {
+                    waiting: Waiting::Append(answer),
+                    drafts,
+                    term: None,
+                    enrichment: None,
+                }),
+                Request::Save { save, answer } => saves.push((*save, answer)),
+                Request::Close { .. } => request.fail(&super::core::died()),
+            }
+        }
+        (appends, saves)
+    }
+
+    /// Makes keys and objects of all saves durable, two syncs for all; answers the ones that fail or are kept already.
+    fn keep_all(&mut self, saves: Vec<(SealedSave, Answer<SaveAnswer>)>) -> Vec<ReadySave> {
+        let mut ready = Vec::with_capacity(saves.len());
+        let mut in_batch = HashMap::new();
+        for (save, answer) in saves {
+            match self.known(&save.term, &in_batch) {
+                Ok(Some(custody)) => drop(answer.send(Ok(SaveAnswer::AlreadyKept(custody)))),
+                Ok(None) => match self.put_key(&save) {
+                    Ok((epoch, slot)) => {
+                        in_batch.insert(save.term, save.custody);
+                        ready.push((save, answer, epoch, slot));
+                    }
+                    Err(e) => drop(answer.send(Err(e))),
+                },
+                Err(e) => drop(answer.send(Err(e))),
+            }
+        }
+        if ready.is_empty() {
+            return Vec::new();
+        }
+        // A crash here leaves keys of tapes that no entry names, and objects that no manifest in the log
+        // names: orphans, counted by checks, never acknowledged.
+        let synced = self.core.stores.objects.sync().and_then(|()| self.core.stores.vault.sync());
+        if let Err(e) = synced {
+            self.poison();
+            ready.into_iter().for_each(|(_, answer, ..)| drop(answer.send(Err(again(&e)))));
+            return Vec::new();
+        }
+        let mut kept = Vec::with_capacity(ready.len());
+        for (save, answer, epoch, slot) in ready {
+            match self.read_back(save, epoch, slot) {
+                Ok((draft, term, enrichment)) => kept.push(ReadySave { draft, term, enrichment, answer }),
+                Err(e) => drop(answer.send(Err(e))),
+            }
+        }
+        kept
+    }
+
+    fn known(
+        &self,
+        term: &[u8; 32],
+        in_batch: &HashMap<[u8; 32], CustodyId>,
+    ) -> Result<Option<CustodyId>> {
+        if let Some(custody) = in_batch.get(term).or_else(|| self.terms.get(term).map(|(c, _)| c)) {
+            return Ok(Some(*custody));
+        }
+        self.core.kept_already(term)
+    }
+
+    fn put_key(&mut self, save: &SealedSave) -> Result<([u8; 16], u32)> {
+        let epoch = self.epoch_with_room()?;
+        let wrapped = {
+            let keys = self.core.vault_read()?;
+            let missing = || Error::new(Code::Internal, "the open epoch has no key");
+            let key = keys.epoch(&epoch).ok_or_else(missing)?;
+            key.wrap_tape(self.core.origin(), &save.custody, &save.secret)?
+        };
+        let record = VaultRecord { custody_id: save.custody, wrapped, dedupe: save.term };
+        let slot = self.core.stores.vault.put(&epoch, &record)?;
+        self.epoch_used = slot.saturating_add(1);
+        Ok((epoch, slot))
+    }
+
+    /// The open epoch, or a new one when it is full. A crash after the file of the new epoch was made
+    /// and before the generation names it leaves an empty file that nothing refers to.
+    fn epoch_with_room(&mut self) -> Result<[u8; 16]> {
+        if self.epoch_used < EPOCH_TAPES_MAX
+            && let Some(epoch) = self.core.vault_read()?.open_epoch()
+        {
+            return Ok(epoch);
+        }
+        let mut keys = self.core.vault.write().map_err(|_| super::core::died())?;
+        let epoch = keys.add_epoch(&*self.core.env.random)?;
+        self.core.stores.vault.create_epoch(&epoch)?;
+        let (generation, revision, file) = keys.encode_next();
+        self.core.stores.vault.set_generation(generation, revision, &file)?;
+        keys.stored(revision);
+        self.epoch_used = 0;
+        Ok(epoch)
+    }
+
+    /// Reads every object back and hashes it before an entry may speak of it.
+    fn read_back(&self, save: SealedSave, epoch: [u8; 16], slot: u32) -> Result<(EntryDraft, [u8; 32], Enrichment)> {
+        for object in &save.unread {
+            self.core.stores.objects.get(object).map_err(|e| {
+                Error::new(Code::ReadbackMismatch, "what was written could not be read back; nothing was saved")
+                    .with_hint("check the disk, then save again")
+                    .with_source(e)
+            })?;
+        }
+        let body = Body::TapeSaved { statement: save.statement, epoch }.encode();
+        let enrichment = Enrichment {
+            slot: Some(slot),
+            manifest: Some(ManifestPlace { bytes: save.manifest.bytes, hint: save.manifest.hint }),
+            hints: save.objects.iter().map(|o| o.hint).collect(),
+            dedupe: Some(save.term),
+            summary: save.summary,
+        };
+        Ok((EntryDraft { body, ..save.draft }, save.term, enrichment))
+    }
+
+    /// Commits as many units as one group holds; the rest is given back.
+    fn commit_some(&mut self, units: Vec<Unit>) -> Vec<Unit> {
+        let first_in_term = !self.start.is_empty();
+        if first_in_term && let Err(e) = self.write_head(crate::log::HeadState::Open) {
+            answer_all(units, &e);
+            return Vec::new();
+        }
+        let mut group = GroupBuilder::new(&self.chain);
+        let now = self.core.env.clock.read().wall;
+        for draft in &self.start {
+            if let Err(e) = group.push(draft, now, |c| self.tip(c)) {
+                answer_all(units, &e);
+                return Vec::new();
+            }
+        }
+        let (mut taken, mut rest) = (Vec::new(), Vec::new());
+        for unit in units {
+            let fits = rest.is_empty() && unit.drafts.iter().all(|d| group.has_room_for(d));
+            if !fits && !taken.is_empty() {
+                rest.push(unit);
+                continue;
+            }
+            let pushed: Result<Vec<PlacedEntry>> =
+                unit.drafts.iter().map(|draft| group.push(draft, now, |c| self.tip(c))).collect();
+            match pushed {
+                Ok(placed) => taken.push((unit, placed)),
+                // Part of the unit may be in the builder: the whole group is given up, nothing was written.
+                Err(e) => {
+                    answer_all(taken.into_iter().map(|(u, _)| u).chain([unit]).collect(), &e);
+                    return rest;
+                }
+            }
+        }
+        match self.write_group(group, false) {
+            Ok(finished) => self.answer_group(finished, taken),
+            Err(e) => answer_all(taken.into_iter().map(|(u, _)| u).collect(), &e),
+        }
+        rest
+    }
+
+    /// The commit point: when this returns, the group is durable.
+    pub(super) fn write_group(&mut self, group: GroupBuilder, clean_close: bool) -> Result<FinishedGroup> {
+        let place = self.core.stores.journal.place(group.extent_bytes())?;
+        let place = GroupPlace {
+            term: place.term,
+            segment: place.segment,
+            offset: place.offset,
+            previous_group: place.previous_group,
+        };
+        let finished = {
+            let keys = self.core.vault_read()?;
+            group.finish(&place, clean_close, &keys.journal)
+        };
+        if let Err(e) = self.core.stores.journal.append(&finished.extent) {
+            self.poison();
+            return Err(e);
+        }
+        self.start.clear();
+        self.chain = finished.state.clone();
+        for (custody, tip) in &finished.tips {
+            self.tips.insert(*custody, (*tip, self.chain.size()));
+        }
+        self.core.progress.set_durable(self.chain.size(), finished.header.root);
+        let (entries, bytes) = (finished.placed.len() as u64, finished.extent.len() as u64);
+        self.core.env.observer.event(super::Event::Committed { entries, bytes });
+        Ok(finished)
+    }
+
+    fn answer_group(&mut self, finished: FinishedGroup, taken: Vec<(Unit, Vec<PlacedEntry>)>) {
+        let mut enrichments = Vec::new();
+        let mut answers = Vec::with_capacity(taken.len());
+        for (unit, placed) in taken {
+            if let (Some(enrichment), Some(draft)) = (unit.enrichment, unit.drafts.first()) {
+                enrichments.push((draft.subject, enrichment));
+                if let Some(term) = unit.term {
+                    self.terms.insert(term, (draft.subject, self.chain.size()));
+                }
+            }
+            answers.push((unit.waiting, placed));
+        }
+        self.to_rows(finished, enrichments);
+        for (waiting, placed) in answers {
+            match waiting {
+                Waiting::Append(answer) => drop(answer.send(Ok(placed))),
+                Waiting::Save(answer) => {
+                    let kept = placed.first().copied().map(SaveAnswer::Kept).ok_or_else(super::core::died);
+                    drop(answer.send(kept));
+                }
+            }
+        }
+    }
+
+    /// Hands a durable group to the applier.
+    pub(super) fn to_rows(&mut self, finished: FinishedGroup, enrichments: Vec<(CustodyId, Enrichment)>) {
+        let place = Position { segment: finished.header.segment, offset: finished.header.offset };
+        let next = Position { offset: place.offset.saturating_add(finished.extent.len() as u64), ..place };
+        self.applier.group(GroupForRows { place, next, extent: finished.extent, enrichments });
+    }
+}
+
+fn answer_all(units: Vec<Unit>, e: &Error) {
+    for unit in units {
+        match unit.waiting {
+            Waiting::Append(answer) => drop(answer.send(Err(again(e)))),
+            Waiting::Save(answer) => drop(answer.send(Err(again(e)))),
+        }
+    }
+}
+
+fn full() -> Error {
+    Error::new(Code::StoreFull, "the disk is full: only refusals are still recorded, so nothing is saved or read")
+        .with_hint("make room on the file system of the ledger folder; nothing kept so far is lost")
+}

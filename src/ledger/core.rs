@@ -1,0 +1,149 @@
+//! What every act shares: identity, keys, stores, the way to the writer, and how far things have come.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use super::{Environment, Places};
+use super::writer::Request;
+use crate::catalog::{Queries, SubjectRow};
+use crate::codec::digest::{CustodyId, LedgerId, RootHash};
+use crate::error::{Code, Error, Result};
+use crate::governance::{Policy, Schedule};
+use crate::keyring::{LedgerKeys, VaultKeys};
+use crate::log::{Genesis, NoteKey};
+use crate::seal::PublicKey;
+use crate::store::Stores;
+
+/// How long a query waits for rows that are known to be on their way.
+const ROWS_WAIT: Duration = Duration::from_secs(30);
+
+/// Who this ledger is: entry 0, checked.
+pub(super) struct Identity {
+    pub ledger: LedgerId,
+    pub genesis: Genesis,
+    pub checkpoint: NoteKey,
+    pub recorder: PublicKey,
+}
+
+/// Folders with the ledger's id worked in.
+#[derive(Clone)]
+pub(super) struct Folders {
+    pub places: Places,
+    pub state: std::path::PathBuf,
+    pub config: std::path::PathBuf,
+}
+
+/// How far the ledger has come. Written by the writer and the applier, read by everybody.
+#[derive(Default)]
+pub(super) struct Progress {
+    durable: Mutex<(u64, Option<RootHash>)>,
+    applied: Mutex<Applied>,
+    moved: Condvar,
+    pub broken: AtomicBool,
+    /// Bytes handed to the applier and not yet in rows.
+    pub waiting_bytes: AtomicU64,
+    pub content_unwraps: AtomicU64,
+    pub list_unwraps: AtomicU64,
+}
+
+#[derive(Default)]
+struct Applied {
+    size: u64,
+    failed: bool,
+}
+
+pub(super) struct Core {
+    pub folders: Folders,
+    pub env: Environment,
+    pub stores: Stores,
+    pub identity: Identity,
+    pub keys: LedgerKeys,
+    pub vault: RwLock<VaultKeys>,
+    pub policy: Option<Policy>,
+    pub schedule: Schedule,
+    pub term: u64,
+    pub queue: mpsc::Sender<Request>,
+    pub progress: Arc<Progress>,
+    pub next_keys_beside: bool,
+}
+
+impl Core {
+    pub(super) fn origin(&self) -> &str { &self.identity.genesis.origin }
+
+    pub(super) fn queries(&self) -> Queries<'_> { Queries::new(&*self.stores.rows) }
+
+    /// Queries over rows that have taken in everything durable now.
+    pub(super) fn settled_queries(&self) -> Result<(Queries<'_>, u64)> {
+        let (size, _) = self.progress.durable();
+        self.progress.wait_for_rows(size)?;
+        Ok((self.queries(), size))
+    }
+
+    /// The row of a subject; waits for the rows only when it is not there yet.
+    pub(super) fn subject(&self, custody: &CustodyId) -> Result<Option<SubjectRow>> {
+        if let Some(row) = self.queries().subject(custody)? {
+            return Ok(Some(row));
+        }
+        self.settled_queries()?.0.subject(custody)
+    }
+
+    pub(super) fn vault_read(&self) -> Result<std::sync::RwLockReadGuard<'_, VaultKeys>> { self.vault.read().map_err(|_| died()) }
+
+    /// A dead handle answers nothing, not even what it could.
+    pub(super) fn refuse_if_broken(&self) -> Result<()> {
+        if self.progress.broken.load(Ordering::Acquire) { Err(broken()) } else { Ok(()) }
+    }
+}
+
+impl Progress {
+    pub(super) fn durable(&self) -> (u64, Option<RootHash>) { *self.durable.lock().unwrap_or_else(PoisonError::into_inner) }
+
+    pub(super) fn set_durable(&self, size: u64, root: RootHash) {
+        *self.durable.lock().unwrap_or_else(PoisonError::into_inner) = (size, Some(root));
+    }
+
+    pub(super) fn applied(&self) -> u64 { self.applied.lock().unwrap_or_else(PoisonError::into_inner).size }
+
+    pub(super) fn rows_failed(&self) -> bool { self.applied.lock().unwrap_or_else(PoisonError::into_inner).failed }
+
+    pub(super) fn set_applied(&self, size: u64) {
+        self.applied.lock().unwrap_or_else(PoisonError::into_inner).size = size;
+        self.moved.notify_all();
+    }
+
+    pub(super) fn set_rows_failed(&self) {
+        self.applied.lock().unwrap_or_else(PoisonError::into_inner).failed = true;
+        self.moved.notify_all();
+    }
+
+    pub(super) fn wait_for_rows(&self, size: u64) -> Result<()> {
+        let applied = self.applied.lock().unwrap_or_else(PoisonError::into_inner);
+        let wait = self.moved.wait_timeout_while(applied, ROWS_WAIT, |a| a.size < size && !a.failed);
+        let (applied, _) = wait.unwrap_or_else(PoisonError::into_inner);
+        if applied.size >= size { Ok(()) } else { Err(rows_unavailable()) }
+    }
+}
+
+pub(super) fn broken() -> Error {
+    Error::new(Code::Broken, "a durable write failed; this ledger handle answers nothing any more")
+        .with_hint("look at the disk, then open the ledger again: it checks what is really there")
+}
+
+pub(super) fn died() -> Error { Error::new(Code::Broken, "a thread of the ledger died; open the ledger again") }
+
+pub(super) fn rows_unavailable() -> Error {
+    Error::new(Code::RowsUnavailable, "the query rows cannot be used")
+        .with_hint("nothing is lost: they are rebuilt from the journal when the ledger is opened again")
+}
+
+/// The same error for one more waiter.
+pub(super) fn again(e: &Error) -> Error {
+    let copy = Error::new(e.code(), e.message().to_owned());
+    match e.hint() {
+        Some(hint) => copy.with_hint(hint.to_owned()),
+        None => copy,
+    }
+}

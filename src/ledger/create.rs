@@ -1,0 +1,170 @@
+//! Making a new ledger: keys, vault, entry 0, head, in this order.
+
+use super::acts::LEDGER_CLASS;
+use super::core::Folders;
+use super::who::itself;
+use super::{Environment, Places, head_file};
+use crate::codec::digest::{CustodyId, Digest, LedgerId, sha256};
+use crate::codec::random::bytes;
+use crate::error::{Code, Error, Result};
+use crate::governance::Policy;
+use crate::keyring::{ConfigFolder, CustodyLabel, LedgerKeys, VaultKeys};
+use crate::log::{
+    Body, ChainState, Checkpoint, ClockStamp, EntryDraft, EntryKind, FinishedGroup, Genesis, GroupBuilder, GroupPlace,
+    HeadFile, HeadState, LogError, Outcome, PrivateHalf,
+};
+use crate::seal::{PrivateAad, Signer as _};
+use crate::store::Stores;
+use crate::store::files::write_atomic;
+
+/// Present in the state folder from before the first write to the journal until the head file is there.
+pub(super) const CREATING: &str = "creating";
+
+/// Makes the ledger; it is then opened like any other. A crash before the journal's first sync leaves
+/// keys and a state folder that nothing refers to; a crash after it is completed by the next open.
+pub(super) fn create(places: &Places, env: &Environment, name: &str, test: bool) -> Result<Folders> {
+    check_name(name)?;
+    refuse_if_there(places, env)?;
+    let random = &*env.random;
+    let origin = format!("{name}/{}", hex::encode(bytes::<16>(random)?));
+    let (keys, next, root) = ConfigFolder::generate(random)?;
+    let genesis = Genesis {
+        origin: origin.clone(),
+        keys: [&keys.checkpoint, &keys.recorder, &keys.issuer].map(|k| k.public_key().to_bytes()),
+        next: keys.next.map(|k| k.thumbprint()),
+        profile: "personal".into(),
+        policy: Policy::LocalOperator.name().into(),
+        test,
+        predecessor: None,
+    };
+    let root_copy = crate::seal::KeyEncryptionKey::from_bytes(root.expose());
+    let mut vault = VaultKeys::create(&origin, root, random)?;
+    let now = env.clock.read();
+    vault.add_custody_key(CustodyLabel { class: LEDGER_CLASS.into(), month: now.wall.month_number() }, random)?;
+    let draft = genesis_draft(env, &vault, genesis)?;
+    let mut group = GroupBuilder::new(&ChainState::default());
+    let placed = group.push::<LogError>(&draft, now.wall, |_| Ok(None))?;
+    let id = LedgerId::from_bytes(*placed.leaf.as_bytes());
+
+    let folders = Folders { places: places.clone(), state: places.state_of(&id)?, config: places.config_of(&id)? };
+    let files = &*env.files;
+    let io = |e| Error::new(Code::Io, "the state folder cannot be written").with_source(e);
+    files.create_dir_all(&folders.state).map_err(io)?;
+    ConfigFolder::new(folders.config.clone()).write(files, &keys, &next, &root_copy)?;
+    let mut line = places.ledger.as_os_str().as_encoded_bytes().to_vec();
+    line.push(b'\n');
+    write_atomic(files, &folders.state.join(CREATING), b"").map_err(io)?;
+    write_atomic(files, &folders.state.join("ledger"), &line).map_err(io)?;
+    files.create_dir_all(&places.ledger).map_err(io)?;
+
+    let stores = env.engine.open(&places.ledger, &folders.state, Digest::from_bytes(sha256(origin.as_bytes())))?;
+    let epoch = vault.open_epoch().ok_or_else(|| Error::new(Code::Internal, "a new vault has an open epoch"))?;
+    stores.vault.create_epoch(&epoch)?;
+    let (generation, revision, file) = vault.encode_next();
+    stores.vault.set_generation(generation, revision, &file)?;
+    let finished = first_group(&stores, group, &vault)?;
+    first_head(env, &folders, &stores, &keys, &origin, &finished)?;
+    Ok(folders)
+}
+
+fn first_group(stores: &Stores, group: GroupBuilder, vault: &VaultKeys) -> Result<FinishedGroup> {
+    let tail = stores.journal.acquire()?;
+    if tail.last.is_some() {
+        return Err(Error::new(Code::LedgerExists, "another process made a ledger in this folder meanwhile"));
+    }
+    let place = stores.journal.place(group.extent_bytes())?;
+    let place =
+        GroupPlace { term: place.term, segment: place.segment, offset: place.offset, previous_group: place.previous_group };
+    let finished = group.finish(&place, true, &vault.journal);
+    stores.journal.append(&finished.extent)?;
+    Ok(finished)
+}
+
+/// The head of a ledger that was just made, or whose making was cut off after entry 0 was durable.
+pub(super) fn first_head(
+    env: &Environment,
+    folders: &Folders,
+    stores: &Stores,
+    keys: &LedgerKeys,
+    origin: &str,
+    group: &FinishedGroup,
+) -> Result<()> {
+    let checkpoint = Checkpoint { origin: origin.to_owned(), size: 1, root: group.header.root };
+    write_first_head(env, folders, stores, keys, checkpoint, group.header.term)
+}
+
+/// Signs the head at size 1 and ends the making.
+pub(super) fn write_first_head(
+    env: &Environment,
+    folders: &Folders,
+    stores: &Stores,
+    keys: &LedgerKeys,
+    checkpoint: Checkpoint,
+    term: u64,
+) -> Result<()> {
+    let vault = head_file::vault_version(&*stores.vault)?;
+    let text = HeadFile::sign(&head_file::durable(checkpoint), vault, HeadState::Closed, term, &keys.checkpoint)?;
+    head_file::store(&*env.files, folders, &text)?;
+    let io = |e| Error::new(Code::Io, "the state folder cannot be written").with_source(e);
+    env.files.remove_file(&folders.state.join(CREATING)).map_err(io)?;
+    env.files.sync_dir(&folders.state).map_err(io)
+}
+
+fn genesis_draft(env: &Environment, vault: &VaultKeys, genesis: Genesis) -> Result<EntryDraft> {
+    let now = env.clock.read();
+    let origin = genesis.origin.clone();
+    let private = PrivateHalf {
+        actor: Some(itself()),
+        request_id: Some(bytes(&*env.random)?),
+        outcome: Some(Outcome::Ok),
+        clock: Some(ClockStamp { wall: now.wall, monotonic_ns: now.monotonic_ns, boot_id: env.clock.boot_id() }),
+        policy_digest: Some(Digest::from_bytes(sha256(genesis.policy.as_bytes()))),
+        build_digest: Some(env.build),
+        ..PrivateHalf::default()
+    };
+    let label = CustodyLabel { class: LEDGER_CLASS.into(), month: now.wall.month_number() };
+    let key = vault.custody_key_for(&label).ok_or_else(|| Error::new(Code::Internal, "the first custody key was just made"))?;
+    let aad = PrivateAad { origin: &origin, kind: EntryKind::GENESIS.number(), subject: &CustodyId::LEDGER };
+    let sealed = key.seal(bytes(&*env.random)?, aad, &private)?;
+    let body = Body::Genesis(Box::new(genesis)).encode();
+    Ok(EntryDraft::new(EntryKind::GENESIS, CustodyId::LEDGER, body, sealed))
+}
+
+fn refuse_if_there(places: &Places, env: &Environment) -> Result<()> {
+    if env.engine.first_group(&places.ledger)?.is_some() {
+        return Err(Error::new(Code::LedgerExists, format!("there is a ledger in {} already", places.shown())));
+    }
+    if let Some(state) = places.state_that_names_us(&*env.files)? {
+        // A making that was cut off before entry 0 was durable left its marker: nothing was lost, go on.
+        let io = |e| Error::new(Code::Io, "the state folder cannot be read").with_source(e);
+        if !env.files.exists(&state.join(CREATING)).map_err(io)? {
+            return Err(ledger_missing(places));
+        }
+        if places.state.is_some() || places.config.is_some() {
+            return Err(Error::new(Code::LedgerExists, "the given state folder holds the beginnings of another ledger")
+                .with_hint("its making was cut off before anything was kept; remove that state folder and its config folder, or give others"));
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn ledger_missing(places: &Places) -> Error {
+    Error::new(
+        Code::LedgerMissing,
+        format!("the ledger that was kept in {} is gone, but its state folder is still here", places.shown()),
+    )
+    .with_hint("put the ledger folder back from its copy; to begin a new one on purpose, give another folder with -C")
+}
+
+/// Names stand in checkpoints and key names for everybody to see.
+fn check_name(name: &str) -> Result<()> {
+    let fits = !name.is_empty()
+        && name.len() <= 64
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '/'))
+        && !name.starts_with('/');
+    if fits {
+        return Ok(());
+    }
+    Err(Error::new(Code::Usage, "a ledger name has 1 to 64 letters, digits, dots, dashes, underscores and slashes")
+        .with_hint("it stands in every checkpoint, so choose nothing personal, for example --name example.com/audit"))
+}

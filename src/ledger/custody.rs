@@ -1,0 +1,70 @@
+//! The custody of one tape: its own chain, and the ledger's entries that touched it.
+
+use super::Who;
+use super::acts::Act;
+use super::core::Core;
+use super::log_read::LogLine;
+use crate::codec::digest::CustodyId;
+use crate::error::{Code, Error, Result};
+use crate::evidence::{CustodyEvent, CustodyReport};
+use crate::governance::Action;
+use crate::log::{Body, PrivateHalf};
+
+/// One link as the ledger found it.
+pub type CustodyLink = CustodyEvent;
+
+impl Core {
+    /// The custody of a tape; asking is recorded first and is part of the next report.
+    pub(super) async fn custody(&self, who: &Who, id: &str) -> Result<(CustodyReport, u64)> {
+        let found = self.find_tape(id)?;
+        self.permit(who, Action::ReadCustody, found.custody, &found.class).await?;
+        let (_, size) = self.settled_queries()?;
+        let act = Act::about_tape(who, found.custody, &found.class, Body::CustodyRead { size });
+        let tape = found.facts.tape;
+        let draft = self.draft(&act, |p| p.tape_id = Some(tape))?;
+        let placed = self.append(vec![draft]).await?;
+        let mut events = self.links(&found.custody, size)?;
+        let saved_at = events.first().map_or(0, |e| e.index);
+        events.extend(self.links(&CustodyId::LEDGER, size)?.into_iter().filter(|e| touches(e, &found.custody, saved_at)));
+        events.sort_by_key(|e| e.index);
+        let report = CustodyReport { tape, custody: found.custody, size, events };
+        if !report.is_unbroken() {
+            return Err(Error::new(Code::LogDamaged, "the chain of entries about this tape has a hole in sled")
+                .with_hint("`immutape verify --all` names it, `immutape repair` mends it from the journal"));
+        }
+        Ok((report, placed.first().map_or(0, |p| p.index)))
+    }
+
+    fn links(&self, custody: &CustodyId, size: u64) -> Result<Vec<CustodyEvent>> {
+        let queries = self.queries();
+        let mut events = Vec::new();
+        for index in queries.postings(custody)?.into_iter().filter(|i| *i < size) {
+            let missing = || Error::new(Code::RowsUnavailable, format!("entry {index} is missing in sled"));
+            let line = self.open_entry(&queries.entry(index)?.ok_or_else(missing)?)?;
+            events.push(event(line, *custody == CustodyId::LEDGER));
+        }
+        Ok(events)
+    }
+}
+
+fn event(line: LogLine, about_ledger: bool) -> CustodyEvent {
+    CustodyEvent {
+        index: line.index,
+        time: line.time,
+        kind: line.kind,
+        subject_seq: line.subject_seq,
+        body: line.body,
+        private: line.private,
+        about_ledger,
+    }
+}
+
+/// Did this entry of the ledger's own chain give out anything about the tape?
+fn touches(e: &CustodyEvent, custody: &CustodyId, saved_at: u64) -> bool {
+    let Body::Listed { size, .. } | Body::Searched { size, .. } = &e.body else { return false };
+    match e.private.as_ref().and_then(|p: &PrivateHalf| p.set.as_ref()) {
+        Some(set) => set.binary_search(custody).is_ok(),
+        // A list too long to be written out names the log size it was asked at: all tapes saved before it.
+        None => saved_at < *size,
+    }
+}

@@ -1,0 +1,58 @@
+//! The act: one writer; create, open, save, read, list, check, mend, close.
+//!
+//! The core is synchronous: one thread writes, callers wait for its answer. [`Ledger`] is the async
+//! face of it. This room prints nothing, reads no environment and names no engine.
+
+mod acts;
+mod applier;
+mod check;
+mod close;
+mod commit;
+mod core;
+mod create;
+mod custody;
+mod facade;
+mod head_file;
+mod list;
+mod log_read;
+mod observe;
+mod open;
+mod places;
+mod read;
+mod rebuild;
+mod repair;
+mod save;
+mod start;
+mod status;
+mod who;
+mod writer;
+
+pub use check::{CheckOptions, Checker};
+pub use custody::CustodyLink;
+pub use facade::Ledger;
+pub use list::Listing;
+pub use log_read::LogLine;
+pub use observe::{Event, NoObserver, Observer};
+pub use places::Places;
+pub use read::{DurableGrant, FrameSelection, TapeReader};
+pub use repair::{Repair, RepairDone};
+pub use save::{SaveOptions, SaveReceipt, TapeSaver};
+pub use status::{KeyState, Status};
+pub use who::Who;
+
+/// What a ledger is opened with; everything it would otherwise have to ask the world for.
+#[derive(Clone)]
+pub struct Environment {
+    /// Opens the stores.
+    pub engine: std::sync::Arc<dyn crate::store::Engine>,
+    /// The files of the config and state folders.
+    pub files: std::sync::Arc<dyn crate::store::files::Files>,
+    /// Tells the time.
+    pub clock: std::sync::Arc<dyn crate::time::Clock>,
+    /// Gives randomness.
+    pub random: std::sync::Arc<dyn crate::codec::random::Random>,
+    /// Hears what happens, for metrics.
+    pub observer: std::sync::Arc<dyn Observer>,
+    /// Digest of the program, written into every private half.
+    pub build: crate::codec::digest::Digest,
+}

@@ -1,0 +1,92 @@
+//! Which folders belong to a ledger. Doors read the environment; here paths are only put together.
+
+use std::path::{Path, PathBuf};
+
+use crate::codec::digest::LedgerId;
+use crate::codec::escape::visible;
+use crate::error::{Code, Error, Result};
+use crate::store::files::Files;
+
+/// Longest `ledger` file: a path.
+const PATH_BYTES_MAX: u64 = 16 << 10;
+
+/// The folders of a ledger, before its id is known.
+#[derive(Debug, Clone)]
+pub struct Places {
+    /// The ledger folder, absolute.
+    pub ledger: PathBuf,
+    /// Folder that holds one state folder for each ledger.
+    pub state_base: Option<PathBuf>,
+    /// Folder that holds one config folder for each ledger.
+    pub config_base: Option<PathBuf>,
+    /// State folder given outright.
+    pub state: Option<PathBuf>,
+    /// Config folder given outright.
+    pub config: Option<PathBuf>,
+}
+
+impl Places {
+    /// All three folders beneath one: for tests and temporary ledgers.
+    #[must_use]
+    pub fn beneath(folder: &Path) -> Self {
+        Self {
+            ledger: folder.join("ledger"),
+            state_base: None,
+            config_base: None,
+            state: Some(folder.join("state")),
+            config: Some(folder.join("config")),
+        }
+    }
+
+    /// The state folder of a ledger.
+    ///
+    /// # Errors
+    /// `E_NO_HOME`.
+    pub fn state_of(&self, id: &LedgerId) -> Result<PathBuf> { resolve(self.state.as_ref(), self.state_base.as_ref(), id, "--state-dir") }
+
+    /// The config folder of a ledger.
+    ///
+    /// # Errors
+    /// `E_NO_HOME`.
+    pub fn config_of(&self, id: &LedgerId) -> Result<PathBuf> {
+        resolve(self.config.as_ref(), self.config_base.as_ref(), id, "--config-dir")
+    }
+
+    /// The state folder that names this ledger folder, when the ledger folder itself can no longer say.
+    ///
+    /// # Errors
+    /// `E_IO`.
+    pub fn state_that_names_us(&self, files: &dyn Files) -> Result<Option<PathBuf>> {
+        let io = |e| Error::new(Code::Io, "the state folders cannot be read").with_source(e);
+        if let Some(state) = &self.state {
+            return Ok(files.exists(&state.join("ledger")).map_err(io)?.then(|| state.clone()));
+        }
+        let Some(base) = &self.state_base else { return Ok(None) };
+        let entries = match files.list(base) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            other => other.map_err(io)?,
+        };
+        let ours = self.ledger.as_os_str().as_encoded_bytes();
+        for entry in entries.iter().filter(|e| e.is_dir) {
+            let state = base.join(&entry.name);
+            match files.read(&state.join("ledger"), PATH_BYTES_MAX) {
+                Ok(path) if path.strip_suffix(b"\n").unwrap_or(&path) == ours => return Ok(Some(state)),
+                _ => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// The ledger folder, for messages.
+    #[must_use]
+    pub fn shown(&self) -> String { visible(self.ledger.as_os_str().as_encoded_bytes()) }
+}
+
+fn resolve(given: Option<&PathBuf>, base: Option<&PathBuf>, id: &LedgerId, flag: &str) -> Result<PathBuf> {
+    match (given, base) {
+        (Some(path), _) => Ok(path.clone()),
+        (None, Some(base)) => Ok(base.join(id.to_hex())),
+        (None, None) => Err(Error::new(Code::NoHome, "there is no home folder to keep keys and state in")
+            .with_hint(format!("set HOME, or give -C, --state-dir and --config-dir (missing here: {flag})"))),
+    }
+}

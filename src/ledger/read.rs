@@ -1,0 +1,293 @@
+//! Reading: a reader is made only from a grant whose entry is durable; what it gave out is an entry too.
+
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::acts::Act;
+use super::core::Core;
+use super::{Event, Who};
+use crate::catalog::TapeFacts;
+use crate::codec::digest::{CustodyId, IdPrefix, TapeId};
+use crate::error::{Code, Error, Result};
+use crate::governance::Action;
+use crate::log::{Body, EntryDraft};
+use crate::seal::{Manifest, SealedHeader, TapeKeys, open_chunk};
+use crate::store::ObjectRef;
+use crate::tape::{Frame, Header};
+
+use super::rebuild::by_digest;
+
+/// Leave to read one tape, whose entry is durable. Made by the ledger's own waiting for it, used once.
+///
+/// ```compile_fail
+/// fn twice(g: immutape::ledger::DurableGrant) -> immutape::ledger::DurableGrant { g.clone() }
+/// ```
+#[derive(Debug)]
+pub struct DurableGrant {
+    index: u64,
+    custody: CustodyId,
+}
+
+/// Which frames.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FrameSelection {
+    /// All of them.
+    All,
+    /// By number, both ends included.
+    Seq(u64, u64),
+    /// By time since the start of the session in nanoseconds, both ends included; frames without a time are left out.
+    Time(u64, u64),
+}
+
+/// A tape found by its id.
+pub(super) struct FoundTape {
+    pub custody: CustodyId,
+    pub facts: TapeFacts,
+    /// Class of the keys that seal entries about it.
+    pub class: String,
+}
+
+impl Core {
+    /// Finds a tape by its id or a prefix of it. Of several tapes with one id the newest counts.
+    pub(super) fn find_tape(&self, text: &str) -> Result<FoundTape> {
+        let prefix = IdPrefix::parse(text).map_err(|e| {
+            Error::new(Code::BadId, format!("\"{}\" is not a tape id", crate::codec::escape::visible_short(text.as_bytes(), 80)))
+                .with_hint(e.to_string())
+        })?;
+        let mut found = self.queries().by_prefix(&prefix, 16)?;
+        if found.is_empty() {
+            found = self.settled_queries()?.0.by_prefix(&prefix, 16)?;
+        }
+        let newest = found.last().copied();
+        let others: Vec<TapeId> = found.iter().map(|f| f.0).filter(|id| newest.is_some_and(|n| n.0 != *id)).collect();
+        let Some((_, custody)) = newest else {
+            return Err(Error::new(Code::NotFound, format!("no tape has an id that begins with {}", prefix.digits()))
+                .with_hint("`immutape list` shows the ids"));
+        };
+        if !others.is_empty() {
+            let ids: Vec<String> = found.iter().map(|f| f.0.to_hex().chars().take(16).collect()).collect();
+            return Err(Error::new(Code::AmbiguousId, format!("several tapes have ids that begin with {}", prefix.digits()))
+                .with_hint(format!("give more digits: {}", ids.join(", "))));
+        }
+        self.tape_of(custody)
+    }
+
+    pub(super) fn tape_of(&self, custody: CustodyId) -> Result<FoundTape> {
+        let missing = || Error::new(Code::RowsUnavailable, "the row of a tape is missing in sled");
+        let facts = self.subject(&custody)?.and_then(|s| s.facts).ok_or_else(missing)?;
+        let class = self.class_of(&facts.class_key)?;
+        Ok(FoundTape { custody, facts, class })
+    }
+
+    /// The class a custody key was made for.
+    pub(super) fn class_of(&self, key: &[u8; 16]) -> Result<String> {
+        let missing = || Error::new(Code::VaultDamaged, "the custody key of a tape is missing in the vault");
+        self.vault_read()?.custody_label(key).map(|l| l.class.clone()).ok_or_else(missing)
+    }
+
+    /// Opens the keys of a tape: content for reading, or its rows for listing. Counted by the caller.
+    pub(super) fn unwrap_tape(&self, custody: &CustodyId, epoch: &[u8; 16], slot: Option<u32>) -> Result<TapeKeys> {
+        let record = self.stores.vault.get(epoch, custody, slot)?;
+        let keys = self.vault_read()?;
+        let missing = || Error::new(Code::VaultDamaged, "the epoch of a tape has no key in the vault");
+        let secret = keys.epoch(epoch).ok_or_else(missing)?.unwrap_tape(self.origin(), custody, &record.wrapped);
+        let damaged = |e| {
+            Error::new(Code::VaultDamaged, "the key of a tape does not open: the vault was altered or belongs to another root").with_source(e)
+        };
+        Ok(secret.map_err(damaged)?.keys())
+    }
+}
+
+/// Reads one tape. Its bytes given out are recorded by [`TapeReader::finish`], or when it is dropped.
+pub struct TapeReader {
+    core: Arc<Core>,
+    who: Who,
+    grant: DurableGrant,
+    class: String,
+    tape: TapeId,
+    keys: TapeKeys,
+    facts: TapeFacts,
+    manifest: Manifest,
+    header: SealedHeader,
+    given: AtomicU64,
+    finished: bool,
+}
+
+impl TapeReader {
+    /// Asks, records, waits for the entry to be durable, and only then touches keys and content.
+    pub(super) async fn open(core: Arc<Core>, who: Who, id: &str, range: Option<(u64, u64)>) -> Result<Self> {
+        let found = core.find_tape(id)?;
+        core.permit(&who, Action::ReadContent, found.custody, &found.class).await?;
+        let act = Act { range, ..Act::about_tape(&who, found.custody, &found.class, Body::AccessGranted) };
+        let tape = found.facts.tape;
+        let draft = core.draft(&act, |p| p.tape_id = Some(tape))?;
+        let placed = core.append(vec![draft]).await?;
+        let index = placed.first().ok_or_else(super::core::died)?.index;
+        core.env.observer.event(Event::Granted);
+        let grant = DurableGrant { index, custody: found.custody };
+        Self::with_grant(core, who, found, grant)
+    }
+
+    fn with_grant(core: Arc<Core>, who: Who, found: FoundTape, grant: DurableGrant) -> Result<Self> {
+        let FoundTape { custody, facts, class } = found;
+        core.progress.content_unwraps.fetch_add(1, Ordering::Relaxed);
+        let keys = core.unwrap_tape(&custody, &facts.epoch, facts.slot)?;
+        let manifest = read_manifest(&core, &custody, &facts)?;
+        let first = manifest.objects.first().ok_or_else(super::core::died)?;
+        let stored = core.stores.objects.get(&ObjectRef {
+            digest: first.digest,
+            bytes: first.bytes,
+            hint: core.queries().hint(&custody, &facts, 0)?,
+        })?;
+        let header = SealedHeader::open(&keys, &custody, &stored)?;
+        let tape = facts.tape;
+        Ok(Self { core, who, grant, class, tape, keys, facts, manifest, header, given: AtomicU64::new(0), finished: false })
+    }
+
+    /// The tape.
+    #[must_use]
+    pub const fn tape(&self) -> TapeId { self.tape }
+
+    /// Index of the entry that granted this reading.
+    #[must_use]
+    pub const fn grant_index(&self) -> u64 { self.grant.index }
+
+    /// The tape's custody id.
+    #[must_use]
+    pub const fn custody(&self) -> CustodyId { self.grant.custody }
+
+    /// The header.
+    #[must_use]
+    pub const fn header(&self) -> &Header { &self.header.header }
+
+    /// Number of frames.
+    #[must_use]
+    pub fn frames_total(&self) -> u64 { self.manifest.root.frames }
+
+    /// Gives the selected frames in order, one chunk in memory at a time. Every chunk is re-hashed,
+    /// decrypted and checked before a byte of it is given. Blocks on the disk.
+    ///
+    /// # Errors
+    /// `E_TAPE_DAMAGED`, `E_NO_FRAME` for numbers past the end, `E_BROKEN`, errors of `each`.
+    pub fn frames(&self, selection: FrameSelection, each: &mut dyn FnMut(Frame) -> Result<()>) -> Result<()> {
+        if let FrameSelection::Seq(first, last) = selection
+            && (first > last || last >= self.frames_total())
+        {
+            return Err(Error::new(Code::NoFrame, format!("this tape has frames 0..{}", self.frames_total().saturating_sub(1)))
+                .with_hint("give a range within it, first..last"));
+        }
+        for (n, range) in self.header.chunks.iter().enumerate() {
+            let seqs = range.first_seq..=range.first_seq.saturating_add(range.frames).saturating_sub(1);
+            if !selection.touches(&seqs, range.first_t_ns..=range.last_t_ns) {
+                continue;
+            }
+            // A handle that broke meanwhile gives out nothing more.
+            self.core.refuse_if_broken()?;
+            let position = n.saturating_add(1);
+            for frame in self.chunk(position, range)? {
+                if selection.takes(&frame) {
+                    self.given.fetch_add(frame.payload.len() as u64, Ordering::Relaxed);
+                    each(frame)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn chunk(&self, position: usize, range: &crate::seal::ChunkRange) -> Result<Vec<Frame>> {
+        let missing = || Error::new(Code::TapeDamaged, "the manifest names fewer chunks than the header");
+        let object = self.manifest.objects.get(position).ok_or_else(missing)?;
+        let hint = self.core.queries().hint(&self.grant.custody, &self.facts, position)?;
+        let stored = self.core.stores.objects.get(&ObjectRef { digest: object.digest, bytes: object.bytes, hint })?;
+        Ok(open_chunk(&self.keys, &self.grant.custody, position as u64, &stored, range)?)
+    }
+
+    /// The frames of a selection together; for selections known to be small.
+    ///
+    /// # Errors
+    /// As [`TapeReader::frames`].
+    pub fn collect(&self, selection: FrameSelection) -> Result<Vec<Frame>> {
+        let mut out = Vec::new();
+        self.frames(selection, &mut |f| {
+            out.push(f);
+            Ok(())
+        })?;
+        Ok(out)
+    }
+
+    /// Bytes of payload given so far.
+    #[must_use]
+    pub fn bytes_given(&self) -> u64 { self.given.load(Ordering::Relaxed) }
+
+    /// Records how much was given and waits until that is durable.
+    ///
+    /// # Errors
+    /// `E_AUDIT_UNAVAILABLE` and others of the writer; the grant then stands without a completion.
+    pub async fn finish(mut self) -> Result<u64> {
+        self.finished = true;
+        let draft = self.completion()?;
+        let placed = self.core.append(vec![draft]).await?;
+        Ok(placed.first().map_or(0, |p| p.index))
+    }
+
+    /// The completion as a draft, to ride in the ledger's last group.
+    pub(super) fn into_completion(mut self) -> Result<EntryDraft> {
+        self.finished = true;
+        self.completion()
+    }
+
+    fn completion(&self) -> Result<EntryDraft> {
+        let body = Body::AccessCompleted { grant: self.grant.index };
+        let act = Act::about_tape(&self.who, self.grant.custody, &self.class, body);
+        self.core.draft(&act, |p| p.bytes = Some(self.bytes_given()))
+    }
+}
+
+impl Drop for TapeReader {
+    fn drop(&mut self) {
+        if self.finished {
+            return;
+        }
+        // Recorded if the writer is still there; a grant without completion reads "amount unknown, up to the range".
+        if let Ok(draft) = self.completion() {
+            let (answer, _nobody_waits) = tokio::sync::oneshot::channel();
+            let request = super::writer::Request::Append { drafts: vec![draft], is_refusal: false, answer };
+            let _closed_ledger = self.core.queue.try_send(request);
+        }
+    }
+}
+
+/// Reads and checks the manifest of a tape.
+pub(super) fn read_manifest(core: &Core, custody: &CustodyId, facts: &TapeFacts) -> Result<Manifest> {
+    let missing = || Error::new(Code::RowsUnavailable, "the entry that saved a tape is missing in sled");
+    let first = core.subject(custody)?.ok_or_else(missing)?.first_index;
+    let entry = core.queries().entry(first)?.ok_or_else(missing)?;
+    let statement = super::check::saved_statement(&entry.public)?.ok_or_else(missing)?;
+    statement.verify(&core.identity.recorder)?;
+    let hint = facts.manifest.map(|m| m.hint).unwrap_or_default();
+    let object = ObjectRef { hint, ..by_digest(statement.claims().manifest, facts.manifest.map_or(0, |m| m.bytes)) };
+    let manifest = Manifest::decode(&core.stores.objects.get(&object)?)?;
+    if manifest.custody != *custody || manifest.root.id() != facts.tape || statement.claims().tape != facts.tape {
+        return Err(Error::new(Code::TapeDamaged, "the manifest of a tape is not the one its statement names"));
+    }
+    Ok(manifest)
+}
+
+impl FrameSelection {
+    fn touches(self, seqs: &RangeInclusive<u64>, times: RangeInclusive<u64>) -> bool {
+        match self {
+            Self::All => true,
+            Self::Seq(first, last) => first <= *seqs.end() && last >= *seqs.start(),
+            Self::Time(from, to) => from <= *times.end() && to >= *times.start(),
+        }
+    }
+
+    fn takes(self, frame: &Frame) -> bool {
+        match self {
+            Self::All => true,
+            Self::Seq(first, last) => (first..=last).contains(&frame.seq),
+            Self::Time(from, to) => frame.t_ns.is_some_and(|t| (from..=to).contains(&t)),
+        }
+    }
+}

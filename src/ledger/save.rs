@@ -1,0 +1,269 @@
+//! Saving: frames are chunked and sealed as they come; the entry is committed at the end.
+
+use std::sync::Arc;
+
+use super::acts::Act;
+use super::commit::{SaveAnswer, SealedSave};
+use super::core::Core;
+use super::writer::Request;
+use super::{Event, Who};
+use crate::catalog::Summary;
+use crate::codec::digest::{CustodyId, ObjectDigest, TapeId, sha256};
+use crate::codec::limits::CLASS_BYTES_MAX;
+use crate::codec::random::bytes;
+use crate::error::{Code, Error, Result};
+use crate::governance::{ClassStanding, Schedule};
+use crate::log::{Body, Frontier, PrivateHalf, leaf_hash};
+use crate::seal::{
+    ChunkBuilder, ChunkRange, Manifest, ManifestObject, SealedHeader, Signer as _, Statement, StatementClaims,
+    TapeKeys, TapeSecret,
+};
+use crate::store::{ObjectRef, Protection};
+use crate::tape::{ContentDigest, Frame, Header, RecorderInfo, TapeRoot, frame_leaf};
+
+/// Objects of a long tape are synced and read back after this many bytes, so that the end is quick.
+const VERIFY_EVERY_BYTES: u64 = 32 << 20;
+
+/// How a tape is kept.
+#[derive(Debug, Clone)]
+pub struct SaveOptions {
+    /// Retention class.
+    pub class: String,
+    /// Namespace.
+    pub namespace: String,
+}
+
+impl Default for SaveOptions {
+    fn default() -> Self { Self { class: Schedule::DEFAULT_CLASS.into(), namespace: "default".into() } }
+}
+
+/// What a save came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SaveReceipt {
+    /// The tape.
+    pub tape: TapeId,
+    /// Its custody id.
+    pub custody: CustodyId,
+    /// Index of the entry that records this save.
+    pub entry: u64,
+    /// The same content was kept before; this save is on record, nothing was stored twice.
+    pub already_kept: bool,
+    /// Frames.
+    pub frames: u64,
+    /// Bytes of sealed objects and manifest; 0 when already kept.
+    pub stored_bytes: u64,
+    /// What the class means.
+    pub standing: ClassStanding,
+}
+
+/// Takes the frames of one tape. Dropped before [`TapeSaver::finish`], nothing is kept: sealed pieces
+/// already on disk have no key.
+pub struct TapeSaver {
+    core: Arc<Core>,
+    who: Who,
+    options: SaveOptions,
+    custody: CustodyId,
+    secret: TapeSecret,
+    keys: TapeKeys,
+    chunk: ChunkBuilder,
+    ranges: Vec<ChunkRange>,
+    objects: Vec<ObjectRef>,
+    verified: usize,
+    unverified_bytes: u64,
+    tree: Frontier,
+    content: ContentDigest,
+}
+
+impl TapeSaver {
+    pub(super) fn new(core: Arc<Core>, who: Who, options: SaveOptions) -> Result<Self> {
+        for (what, text) in [("class", &options.class), ("namespace", &options.namespace)] {
+            if text.is_empty() || text.len() > CLASS_BYTES_MAX || text.chars().any(char::is_control) {
+                return Err(Error::new(Code::Usage, format!("the {what} needs 1 to {CLASS_BYTES_MAX} bytes without control characters")));
+            }
+        }
+        let random = &*core.env.random;
+        let secret = TapeSecret::generate(random)?;
+        let keys = secret.keys();
+        let custody = CustodyId::from_bytes(bytes(random)?);
+        Ok(Self {
+            core,
+            who,
+            options,
+            custody,
+            secret,
+            keys,
+            chunk: ChunkBuilder::new(),
+            ranges: Vec::new(),
+            objects: Vec::new(),
+            verified: 0,
+            unverified_bytes: 0,
+            tree: Frontier::new(),
+            content: ContentDigest::new(),
+        })
+    }
+
+    /// Adds the next frame. Its `seq` must be the number of frames added before.
+    ///
+    /// Blocks on the disk when a chunk is full: about a millisecond for each MiB.
+    ///
+    /// # Errors
+    /// `E_LIMIT`, `E_USAGE` (sequence), `E_STORE_FULL`, `E_BROKEN`, `E_IO`. After an error the saver is of no use.
+    pub fn frame(&mut self, frame: &Frame) -> Result<()> {
+        if frame.seq != self.tree.size() {
+            return Err(Error::new(Code::Usage, format!("frame {} was given where frame {} belongs", frame.seq, self.tree.size())));
+        }
+        let parts = frame.parts()?;
+        let encoded = parts.encode();
+        if self.chunk.is_full_for(encoded.len(), frame.t_ns) {
+            self.seal_chunk()?;
+        }
+        self.tree.push(&leaf_hash(&frame_leaf(&parts, &self.keys.frame_salt(frame.seq))));
+        self.content.frame(&encoded);
+        self.chunk.push(&encoded, frame.seq, frame.t_ns);
+        Ok(())
+    }
+
+    fn seal_chunk(&mut self) -> Result<()> {
+        let position = (self.ranges.len() as u64).saturating_add(1);
+        let salt = bytes(&*self.core.env.random)?;
+        if let Some((range, stored)) = self.chunk.seal(&self.keys, salt, &self.custody, position)? {
+            let object = put(&self.core, &stored)?;
+            self.unverified_bytes = self.unverified_bytes.saturating_add(object.bytes);
+            self.ranges.push(range);
+            self.objects.push(object);
+            if self.unverified_bytes > VERIFY_EVERY_BYTES {
+                self.verify_objects()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn verify_objects(&mut self) -> Result<()> {
+        self.core.stores.objects.sync()?;
+        for object in self.objects.get(self.verified..).unwrap_or_default() {
+            self.core.stores.objects.get(object).map_err(|e| {
+                Error::new(Code::ReadbackMismatch, "what was written could not be read back; nothing was saved").with_source(e)
+            })?;
+        }
+        self.verified = self.objects.len();
+        self.unverified_bytes = 0;
+        Ok(())
+    }
+
+    /// Frames so far.
+    #[must_use]
+    pub const fn frames(&self) -> u64 { self.tree.size() }
+
+    /// Seals and commits the tape; durable on return. Class and namespace of the header are those of the options.
+    ///
+    /// # Errors
+    /// As [`TapeSaver::frame`]; `E_READBACK_MISMATCH`, `E_AUDIT_UNAVAILABLE`.
+    pub async fn finish(mut self, mut header: Header) -> Result<SaveReceipt> {
+        let core = self.core.clone();
+        header.class.clone_from(&self.options.class);
+        header.namespace.clone_from(&self.options.namespace);
+        header.stats.frames = self.tree.size();
+        header.recorder = Some(RecorderInfo {
+            key: Some(core.keys.recorder.public_key().thumbprint()),
+            version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+            config: None,
+        });
+        let content = std::mem::take(&mut self.content).finish(&header);
+        let term = core.vault_read()?.dedupe.term(&self.options.class, &self.options.namespace, &content);
+        let (who, options) = (self.who.clone(), self.options.clone());
+        if let Some(kept) = core.kept_already(&term)? {
+            return again(&core, &who, &options, kept).await;
+        }
+        let (save, receipt) = self.seal(header, term)?;
+        match core.ask(|answer| Request::Save { save: Box::new(save), answer }).await? {
+            SaveAnswer::Kept(placed) => {
+                core.env.observer.event(Event::Saved { stored_bytes: receipt.stored_bytes });
+                Ok(SaveReceipt { entry: placed.index, ..receipt })
+            }
+            SaveAnswer::AlreadyKept(kept) => again(&core, &who, &options, kept).await,
+        }
+    }
+
+    /// Seals header and manifest and signs the statement; everything is put, nothing is durable yet.
+    fn seal(mut self, header: Header, term: [u8; 32]) -> Result<(SealedSave, SaveReceipt)> {
+        self.seal_chunk()?;
+        let Self { core, who, options, custody, secret, keys, ranges, objects: chunks, verified, tree, .. } = self;
+        let commitment = header.commit(&keys.header_salts()).commitment;
+        let root = TapeRoot { header: commitment, frames: tree.size(), tree: tree.root() };
+        let tape = root.id();
+        let sealed = SealedHeader { header, chunks: ranges };
+        let stored = sealed.seal(&keys, bytes(&*core.env.random)?, &custody)?;
+        let mut objects = vec![put(&core, &stored)?];
+        objects.extend_from_slice(&chunks);
+        let listed = objects.iter().map(|o| ManifestObject { digest: o.digest, bytes: o.bytes }).collect();
+        let manifest = put(&core, &Manifest { custody, root, objects: listed }.encode()?)?;
+        let claims = StatementClaims {
+            origin: core.origin().to_owned(),
+            ledger: core.identity.ledger,
+            custody,
+            manifest: manifest.digest,
+            tape,
+        };
+        let statement = Statement::sign(&claims, &core.keys.recorder);
+        // The body names the epoch, which the writer chooses: it is put in there.
+        let body = Body::TapeSaved { statement: Vec::new(), epoch: [0; 16] };
+        let draft = core.draft(&Act::about_tape(&who, custody, &options.class, body), |p| describe(p, &core, &options, tape))?;
+        let stored_bytes = objects.iter().map(|o| o.bytes).sum::<u64>().saturating_add(manifest.bytes);
+        let summary = Summary::of(tape, &sealed.header, core.env.clock.read().wall, stored_bytes);
+        let summary = keys.row_key().seal(bytes(&*core.env.random)?, custody.as_ref(), &summary.encode())?;
+        let standing = core.schedule.standing(&options.class);
+        let frames = tree.size();
+        let receipt = SaveReceipt { tape, custody, entry: 0, already_kept: false, frames, stored_bytes, standing };
+        let mut unread = vec![manifest];
+        unread.extend(objects.first());
+        unread.extend_from_slice(chunks.get(verified..).unwrap_or_default());
+        let save = SealedSave { custody, secret, term, statement, draft, manifest, objects, unread, summary };
+        Ok((save, receipt))
+    }
+}
+
+/// Records that a content was saved once more; its claims count from now.
+async fn again(core: &Core, who: &Who, options: &SaveOptions, kept: CustodyId) -> Result<SaveReceipt> {
+    let missing = || Error::new(Code::Internal, "a kept tape has no row");
+    let facts = core.subject(&kept)?.and_then(|s| s.facts).ok_or_else(missing)?;
+    let act = Act::about_tape(who, kept, &options.class, Body::TapeSavedAgain);
+    let draft = core.draft(&act, |p| describe(p, core, options, facts.tape))?;
+    let placed = core.append(vec![draft]).await?;
+    core.env.observer.event(Event::SavedAgain);
+    Ok(SaveReceipt {
+        tape: facts.tape,
+        custody: kept,
+        entry: placed.first().map_or(0, |p| p.index),
+        already_kept: true,
+        frames: 0,
+        stored_bytes: 0,
+        standing: core.schedule.standing(&options.class),
+    })
+}
+
+/// What every save says about itself in private.
+fn describe(p: &mut PrivateHalf, core: &Core, options: &SaveOptions, tape: TapeId) {
+    p.tape_id = Some(tape);
+    p.class = Some(options.class.clone());
+    p.namespace = Some(options.namespace.clone());
+    p.claims = core.schedule.claims(&options.class);
+}
+
+fn put(core: &Core, stored: &[u8]) -> Result<ObjectRef> {
+    let digest = ObjectDigest::from_bytes(sha256(stored));
+    core.stores.objects.put(&digest, stored, Protection::WORM)
+}
+
+impl Core {
+    /// The tape that holds a content already, by the vault's own record; rows only say where to look.
+    pub(super) fn kept_already(&self, term: &[u8; 32]) -> Result<Option<CustodyId>> {
+        for custody in self.queries().by_dedupe(term)? {
+            let Some(facts) = self.queries().subject(&custody)?.and_then(|s| s.facts) else { continue };
+            let record = self.stores.vault.get(&facts.epoch, &custody, facts.slot)?;
+            if record.dedupe == *term {
+                return Ok(Some(custody));
+            }
+        }
+        Ok(None)
+    }
+}

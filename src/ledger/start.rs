@@ -1,0 +1,158 @@
+//! Opening: journal tail, rows' position, signed head and vault are compared before anything is served.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::core::{Folders, Identity};
+use super::head_file::{self, JournalEnd};
+use super::{Environment, Places, create};
+use crate::codec::digest::{Digest, LedgerId, sha256};
+use crate::codec::extent::{Group, GroupHeader};
+use crate::codec::limits::LOCK_WAIT_MS;
+use crate::error::{Code, Error, Result};
+use crate::keyring::{ConfigFolder, LedgerKeys, VaultKeys};
+use crate::log::{Body, Checkpoint, Entry, EntryKind, Genesis, HeadFile, HeadState, LogError, NoteKey, leaf_hash};
+use crate::seal::PublicKey;
+use crate::store::{Stores, Tail};
+
+/// A ledger found and identified by entry 0; nothing is locked yet.
+pub(super) struct Found {
+    pub identity: Identity,
+    pub folders: Folders,
+    pub first: GroupHeader,
+}
+
+/// Finds the ledger and reads entry 0.
+pub(super) fn find(places: &Places, env: &Environment) -> Result<Found> {
+    let Some(extent) = env.engine.first_group(&places.ledger)? else {
+        return Err(match places.state_that_names_us(&*env.files)? {
+            Some(state) if !creating(env, &state)? => create::ledger_missing(places),
+            _ => Error::new(Code::NoLedger, format!("there is no ledger in {}", places.shown()))
+                .with_hint("make one with `immutape init`, or with the first `immutape save FILE`"),
+        });
+    };
+    let group = Group::parse(&extent).map_err(LogError::from)?;
+    let identity = identity(&group)?;
+    let folders = Folders {
+        places: places.clone(),
+        state: places.state_of(&identity.ledger)?,
+        config: places.config_of(&identity.ledger)?,
+    };
+    Ok(Found { identity, folders, first: *group.header() })
+}
+
+/// The identity that a first group gives.
+pub(super) fn identity(group: &Group<'_>) -> Result<Identity> {
+    let record = group.records().next().ok_or(LogError::Genesis(0))?;
+    let (public, _) = record.map_err(LogError::from)?;
+    let entry = Entry::decode(public)?;
+    if entry.index != 0 || entry.kind != EntryKind::GENESIS {
+        return Err(LogError::Genesis(entry.index).into());
+    }
+    let fault = |fault| LogError::Body { index: 0, kind: 0, fault };
+    let Body::Genesis(genesis) = Body::decode(entry.kind, entry.body).map_err(fault)? else {
+        return Err(LogError::Genesis(0).into());
+    };
+    let genesis: Genesis = *genesis;
+    let [checkpoint, recorder, _] = genesis.keys;
+    Ok(Identity {
+        ledger: LedgerId::from_bytes(*leaf_hash(public).as_bytes()),
+        checkpoint: NoteKey::new(&genesis.origin, PublicKey::from_bytes(&checkpoint)?)?,
+        recorder: PublicKey::from_bytes(&recorder)?,
+        genesis,
+    })
+}
+
+fn creating(env: &Environment, state: &std::path::Path) -> Result<bool> {
+    env.files
+        .exists(&state.join(create::CREATING))
+        .map_err(|e| Error::new(Code::Io, "the state folder cannot be read").with_source(e))
+}
+
+/// Opens the stores of a found ledger.
+pub(super) fn stores(found: &Found, env: &Environment) -> Result<Stores> {
+    let origin = Digest::from_bytes(sha256(found.identity.genesis.origin.as_bytes()));
+    env.engine.open(&found.folders.places.ledger, &found.folders.state, origin)
+}
+
+/// Reads the vault's keys. `E_VAULT_MISSING` when there is no vault.
+pub(super) fn vault_keys(found: &Found, env: &Environment, stores: &Stores) -> Result<VaultKeys> {
+    let (generation, _, file) = stores.vault.generation()?.ok_or_else(head_file::vault_missing)?;
+    let root = ConfigFolder::new(found.folders.config.clone()).read_root(&*env.files, generation)?;
+    VaultKeys::decode(&file, &found.identity.genesis.origin, root)
+}
+
+/// A ledger that may write: locked, its tail and head compared.
+pub(super) struct Locked {
+    pub keys: LedgerKeys,
+    pub vault: VaultKeys,
+    pub head: HeadFile,
+    pub tail: Tail,
+    pub last: GroupHeader,
+}
+
+/// Takes the writer's turn and makes every comparison that needs no walk through the log.
+pub(super) fn lock(found: &Found, env: &Environment, stores: &Stores) -> Result<Locked> {
+    let config = ConfigFolder::new(found.folders.config.clone());
+    let keys = config.read(&*env.files, &found.identity.genesis)?;
+    let head_text = head_file::read(&*env.files, &found.folders.state)?;
+    let head = head_text.map(|t| head_file::parse(&t, &found.identity.checkpoint)).transpose()?;
+    stores.journal.set_reopened(head.as_ref().is_some_and(|h| h.state == HeadState::Open));
+    let tail = acquire(stores)?;
+    let vault = vault_keys(found, env, stores)?;
+    let last = tail.last.ok_or_else(|| Error::new(Code::LogDamaged, "the journal lost its last group while it was opened"))?;
+    let head = match head {
+        Some(head) => head,
+        None if last.size_after() == 1 && creating(env, &found.folders.state)? => {
+            let checkpoint =
+                Checkpoint { origin: found.identity.genesis.origin.clone(), size: 1, root: found.first.root };
+            create::write_first_head(env, &found.folders, stores, &keys, checkpoint, found.first.term)?;
+            let text = head_file::read(&*env.files, &found.folders.state)?.ok_or_else(head_missing)?;
+            head_file::parse(&text, &found.identity.checkpoint)?
+        }
+        None => return Err(head_missing()),
+    };
+    head_file::compare(&head, JournalEnd { size: last.size_after(), clean_close: last.clean_close() })?;
+    if head.checkpoint.size == last.size_after() {
+        head_file::same_root(&head, &last.root)?;
+    }
+    compare_vault(&head, &vault, stores)?;
+    Ok(Locked { keys, vault, head, tail, last })
+}
+
+/// Waits a few seconds for another process to be done.
+fn acquire(stores: &Stores) -> Result<Tail> {
+    let until = Instant::now().checked_add(Duration::from_millis(LOCK_WAIT_MS));
+    loop {
+        match stores.journal.acquire() {
+            Err(e) if e.code() == Code::Locked && until.is_some_and(|u| Instant::now() < u) => {
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            other => return other,
+        }
+    }
+}
+
+fn head_missing() -> Error {
+    Error::new(Code::HeadMissing, "the signed head file is missing, so nothing says how long this log must be")
+        .with_hint(head_file::HEAD_HINT)
+}
+
+fn compare_vault(head: &HeadFile, vault: &VaultKeys, stores: &Stores) -> Result<()> {
+    let (generation, revision, digest) = head.vault;
+    let (now_generation, now_revision) = vault.version();
+    if (now_generation, now_revision) < (generation, revision) {
+        return Err(Error::new(
+            Code::VaultRollback,
+            format!("the vault is at revision {now_generation}.{now_revision}, but the signed head file names {generation}.{revision}: an older copy of the vault"),
+        )
+        .with_hint("put the newest copy of the state folder's vault back; keys of newer tapes are missing in this one"));
+    }
+    if (now_generation, now_revision) == (generation, revision) && head_file::vault_version(&*stores.vault)?.2 != digest {
+        return Err(Error::new(Code::VaultDamaged, "the vault's generation file is not the one the signed head file names"));
+    }
+    Ok(())
+}
+
+/// Shared by opening and checking: the group at a place, with its hash checked.
+pub(super) type SharedStores = Arc<Stores>;

@@ -1,0 +1,185 @@
+//! The one writer: gathers what callers ask for into groups, makes each durable, answers.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::applier::Applier;
+use super::core::{Core, again, broken};
+use crate::codec::digest::CustodyId;
+use crate::codec::limits::{GROUP_ENTRIES_MAX, HEAD_FILE_INTERVAL_MS};
+use crate::error::{Error, Result};
+use crate::log::{ChainState, EntryDraft, PlacedEntry, SubjectTip};
+
+use super::commit::{SaveAnswer, SealedSave};
+
+/// Where an answer goes.
+pub(super) type Answer<T> = oneshot::Sender<Result<T>>;
+
+/// What callers ask of the writer.
+pub(super) enum Request {
+    /// Append these drafts next to each other in one group.
+    Append { drafts: Vec<EntryDraft>, is_refusal: bool, answer: Answer<Vec<PlacedEntry>> },
+    /// Keep a tape: key, objects, entry.
+    Save { save: Box<SealedSave>, answer: Answer<SaveAnswer> },
+    /// Append these drafts as the last group of this term and stop.
+    Close { drafts: Vec<EntryDraft>, answer: Answer<()> },
+}
+
+/// After a group of more than this many entries, the writer waits a moment for the next to fill:
+/// with callers that seal on every core it would otherwise wake to groups of a few.
+const GATHER_AFTER_ENTRIES: usize = 8;
+/// The moment.
+const GATHER_WAIT: Duration = Duration::from_micros(300);
+
+/// State that only the writer's thread touches.
+pub(super) struct Writer {
+    pub(super) core: Arc<Core>,
+    pub(super) chain: ChainState,
+    /// Tips of subjects whose newest entry may not be in rows yet.
+    pub(super) tips: HashMap<CustodyId, (SubjectTip, u64)>,
+    /// Terms of contents whose rows may not be there yet.
+    pub(super) terms: HashMap<[u8; 32], (CustodyId, u64)>,
+    /// Entries of the start, waiting to ride in the first group.
+    pub(super) start: Vec<EntryDraft>,
+    pub(super) applier: Applier,
+    pub(super) head_written: Option<Instant>,
+    pub(super) epoch_used: u32,
+    last_group_entries: usize,
+    requests: mpsc::Receiver<Request>,
+}
+
+impl Writer {
+    pub(super) fn new(
+        core: Arc<Core>,
+        chain: ChainState,
+        start: Vec<EntryDraft>,
+        applier: Applier,
+        epoch_used: u32,
+        requests: mpsc::Receiver<Request>,
+    ) -> Self {
+        Self {
+            core,
+            chain,
+            tips: HashMap::new(),
+            terms: HashMap::new(),
+            start,
+            applier,
+            head_written: None,
+            epoch_used,
+            last_group_entries: 0,
+            requests,
+        }
+    }
+
+    /// Runs until the ledger is closed, dropped or broken.
+    pub(super) fn run(mut self) {
+        while let Some(first) = self.requests.blocking_recv() {
+            let batch = self.gather(first);
+            let (batch, close) = split_close(batch);
+            if !batch.is_empty() {
+                self.commit(batch);
+            }
+            if let Some((drafts, answer)) = close {
+                let result = self.close(drafts);
+                self.applier.finish();
+                let _caller_may_be_gone = answer.send(result);
+                return;
+            }
+        }
+        // Every handle was dropped without a close: the log says so at the next start.
+        self.applier.finish();
+    }
+
+    fn gather(&mut self, first: Request) -> Vec<Request> {
+        let mut entries = first.entries();
+        let mut batch = vec![first];
+        let mut take_waiting = |batch: &mut Vec<Request>, entries: &mut usize, requests: &mut mpsc::Receiver<Request>| {
+            while *entries < GROUP_ENTRIES_MAX {
+                match requests.try_recv() {
+                    Ok(r) => {
+                        *entries = entries.saturating_add(r.entries());
+                        batch.push(r);
+                    }
+                    Err(_) => break,
+                }
+            }
+        };
+        take_waiting(&mut batch, &mut entries, &mut self.requests);
+        // Never with one caller: it would only wait for itself.
+        if self.last_group_entries > GATHER_AFTER_ENTRIES && entries < self.last_group_entries {
+            let until = Instant::now().checked_add(GATHER_WAIT);
+            while entries < self.last_group_entries && until.is_some_and(|u| Instant::now() < u) {
+                std::thread::sleep(Duration::from_micros(50));
+                take_waiting(&mut batch, &mut entries, &mut self.requests);
+            }
+        }
+        self.last_group_entries = entries;
+        batch
+    }
+
+    /// A failed durable write: nothing is answered by this handle again.
+    pub(super) fn poison(&self) {
+        self.core.progress.broken.store(true, Ordering::Release);
+        self.core.env.observer.event(super::Event::Broken);
+    }
+
+    pub(super) fn is_poisoned(&self) -> bool { self.core.progress.broken.load(Ordering::Acquire) }
+
+    /// The last entry about a subject, before the group being built.
+    pub(super) fn tip(&self, custody: &CustodyId) -> Result<Option<SubjectTip>> {
+        if let Some((tip, _)) = self.tips.get(custody) {
+            return Ok(Some(*tip));
+        }
+        Ok(self.core.queries().subject(custody)?.map(|row| row.tip))
+    }
+
+    /// Forgets tips and terms that rows know by now.
+    pub(super) fn forget_applied(&mut self) {
+        const KEPT_MAX: usize = 4_096;
+        if self.tips.len() > KEPT_MAX || self.terms.len() > KEPT_MAX {
+            let applied = self.core.progress.applied();
+            self.tips.retain(|_, (_, index)| *index >= applied);
+            self.terms.retain(|_, (_, index)| *index >= applied);
+        }
+    }
+
+    pub(super) fn head_is_due(&self) -> bool {
+        self.head_written.is_none_or(|t| t.elapsed() >= Duration::from_millis(HEAD_FILE_INTERVAL_MS))
+    }
+}
+
+impl Request {
+    const fn entries(&self) -> usize {
+        match self {
+            Self::Append { drafts, .. } => drafts.len(),
+            Self::Save { .. } => 1,
+            Self::Close { .. } => 0,
+        }
+    }
+
+    /// Answers with an error.
+    pub(super) fn fail(self, e: &Error) {
+        match self {
+            Self::Append { answer, .. } => drop(answer.send(Err(again(e)))),
+            Self::Save { answer, .. } => drop(answer.send(Err(again(e)))),
+            Self::Close { answer, .. } => drop(answer.send(Err(again(e)))),
+        }
+    }
+}
+
+/// A close is the last thing a batch does; what came after it is answered as to a closed ledger.
+fn split_close(batch: Vec<Request>) -> (Vec<Request>, Option<(Vec<EntryDraft>, Answer<()>)>) {
+    let (mut before, mut close) = (Vec::with_capacity(batch.len()), None);
+    for request in batch {
+        match request {
+            Request::Close { drafts, answer } if close.is_none() => close = Some((drafts, answer)),
+            late if close.is_some() => late.fail(&broken()),
+            request => before.push(request),
+        }
+    }
+    (before, close)
+}

@@ -1,0 +1,59 @@
+//! The embedded stores put together.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::journal::EmbeddedJournal;
+use super::packs::Packs;
+use super::rows::SledRows;
+use super::spool::EmbeddedSpool;
+use super::vault::EmbeddedVault;
+use crate::codec::digest::Digest;
+use crate::error::Result;
+use crate::store::files::Files;
+use crate::store::{Engine, Rows, Stores};
+
+/// Plain files in two folders, and sled for the rows.
+pub struct EmbeddedEngine {
+    files: Arc<dyn Files>,
+    rows: Option<Arc<dyn Rows>>,
+}
+
+impl EmbeddedEngine {
+    /// On these files.
+    #[must_use]
+    pub fn new(files: Arc<dyn Files>) -> Self { Self { files, rows: None } }
+
+    /// With rows kept elsewhere: for simulated file systems, on which sled cannot run.
+    #[must_use]
+    pub fn with_rows(mut self, rows: Arc<dyn Rows>) -> Self {
+        self.rows = Some(rows);
+        self
+    }
+}
+
+impl Engine for EmbeddedEngine {
+    fn name(&self) -> &'static str { "embedded" }
+
+    fn first_group(&self, ledger: &Path) -> Result<Option<Vec<u8>>> {
+        EmbeddedJournal::first_group(self.files.clone(), &ledger.join("journal"))
+    }
+
+    fn open(&self, ledger: &Path, state: &Path, origin: Digest) -> Result<Stores> {
+        let quarantine = ledger.join("quarantine");
+        let files = || self.files.clone();
+        let rows: Arc<dyn Rows> = match &self.rows {
+            Some(rows) => rows.clone(),
+            None => Arc::new(SledRows::open(files(), ledger.join("index"), quarantine.clone())?),
+        };
+        let journal =
+            EmbeddedJournal::open(files(), ledger.join("journal"), quarantine, state.join("lock"), origin);
+        Ok(Stores {
+            journal: Arc::new(journal),
+            objects: Arc::new(Packs::open(files(), ledger.join("packs"), origin)?),
+            vault: Arc::new(EmbeddedVault::open(files(), state.join("vault"))?),
+            rows,
+            spool: Arc::new(EmbeddedSpool::open(files(), ledger.join("spool"))),
+        })
+    }
+}
