@@ -116,7 +116,7 @@ impl EmbeddedJournal {
     /// Takes the lock, making the folders first when there is no journal at all yet.
     fn lock(&self) -> Result<Box<dyn FileLock>> {
         let Shelf { files, folder, lock_path, .. } = &self.shelf;
-        if self.shelf.numbers()?.is_empty() {
+        if self.shelf.numbers_present()?.is_empty() {
             for path in [folder.as_path(), parent(lock_path)] {
                 files.create_dir_all(path).map_err(|e| failed("create", path, e))?;
                 files.sync_dir(parent(path)).map_err(|e| failed("sync", parent(path), e))?;

@@ -1,6 +1,7 @@
 //! One segment file: its header, the groups that follow it, and where it holds zeros.
 
 use std::io::ErrorKind;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::shelf::{Shelf, damaged, newer_format};
@@ -33,7 +34,12 @@ pub(super) struct Segment {
 impl Segment {
     /// `None` when there is no such file.
     pub fn open(shelf: &Shelf, number: u64, write: bool) -> Result<Option<Self>> {
-        let file = match shelf.files.open(&shelf.path(number), write) {
+        Self::open_at(shelf, &shelf.path(number), number, write)
+    }
+
+    /// The segment in a file that may have another name than its number.
+    pub fn open_at(shelf: &Shelf, path: &Path, number: u64, write: bool) -> Result<Option<Self>> {
+        let file = match shelf.files.open(path, write) {
             Ok(file) => file,
             Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
             Err(e) => return Err(shelf.io("open", number, e)),
