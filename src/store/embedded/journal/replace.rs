@@ -21,7 +21,7 @@ use crate::codec::extent::{Group, GroupHeader, SEGMENT_HEADER_BYTES, SegmentHead
 use crate::codec::limits::{SECTOR_BYTES, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN};
 use crate::error::{Code, Error, Result};
 use crate::store::contracts::{Position, Tear};
-use crate::store::files::{parent, with_suffix};
+use crate::store::files::{create_dir_durable, with_suffix};
 
 const NEW: &str = ".new";
 /// Segments without a group that may stand in a row: one for each crash during a first write.
@@ -271,8 +271,7 @@ impl<'a> Job<'a> {
     /// Renames a segment file into the quarantine under a name that nothing has.
     fn put_aside(&mut self, number: u64) -> Result<()> {
         let Shelf { files, quarantine, .. } = self.shelf;
-        files.create_dir_all(quarantine).map_err(|e| failed("create", quarantine, e))?;
-        files.sync_dir(parent(quarantine)).map_err(|e| failed("sync", parent(quarantine), e))?;
+        create_dir_durable(files.as_ref(), quarantine).map_err(|e| failed("create", quarantine, e))?;
         let path = self.shelf.path(number);
         for attempt in 1_u32.. {
             let aside = quarantine.join(format!("journal-{number:08}.seg.{attempt}"));
