@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::codec::digest::Digest;
 use crate::error::{Code, Error, Result};
 use crate::store::contracts::{Journal, Place, Position, Tail};
-use crate::store::files::{FileLock, Files, parent};
+use crate::store::files::{FileLock, Files, create_dir_durable, parent};
 use reader::Readers;
 use shelf::{Shelf, failed};
 use turn::{Failure, Turn};
@@ -116,10 +116,9 @@ impl EmbeddedJournal {
     /// Takes the lock, making the folders first when there is no journal at all yet.
     fn lock(&self) -> Result<Box<dyn FileLock>> {
         let Shelf { files, folder, lock_path, .. } = &self.shelf;
-        if self.shelf.numbers()?.is_empty() {
+        if self.shelf.numbers_present()?.is_empty() {
             for path in [folder.as_path(), parent(lock_path)] {
-                files.create_dir_all(path).map_err(|e| failed("create", path, e))?;
-                files.sync_dir(parent(path)).map_err(|e| failed("sync", parent(path), e))?;
+                create_dir_durable(files.as_ref(), path).map_err(|e| failed("create", path, e))?;
             }
         }
         let lock = files.try_lock(lock_path).map_err(|e| failed("lock", lock_path, e))?;

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use super::segment::{FIRST_OFFSET, Next, Segment, Window, is_zero};
 use super::shelf::{Shelf, damaged, newer_format};
-use super::{tail, tear};
+use super::tail::{self, Found};
+use super::tear;
 use crate::codec::extent::{ExtentError, GROUP_HEADER_BYTES, Group, GroupHeader, SegmentHeader};
 use crate::codec::limits::SECTOR_BYTES;
 use crate::error::{Code, Result};
@@ -145,7 +146,8 @@ impl Readers {
         } else if above.nonzero(shelf, 0, above.bytes)?.is_none() {
             return self.end(shelf, at, reopened, self.ends_in_zero(shelf, cursor, at)?).map(|()| Step::End);
         } else {
-            self.check_unnamed(shelf, cursor, at)?;
+            // The header that would have named a tear here was torn itself: its shape has to do.
+            check_end(at, &tail::find_among(shelf, at.segment, true)?)?;
         }
         Ok(Step::Onward(after))
     }
@@ -164,21 +166,6 @@ impl Readers {
         }
     }
 
-    /// What stands after the groups of a segment whose successor lost its header is a tear by its own
-    /// shape or damage.
-    fn check_unnamed(&self, shelf: &Shelf, cursor: &Cursor, at: Position) -> Result<()> {
-        let walk = cursor.segment.walk(shelf)?;
-        if walk.end != at.offset {
-            return Err(damaged(at.segment, at.offset, "no whole group stands here"));
-        }
-        let next = match (&walk.last, &cursor.segment.header) {
-            (Some(last), _) => Next::after(last),
-            (None, Some(header)) => Next::after_header(header),
-            (None, None) => return Ok(()),
-        };
-        tear::after(shelf, &cursor.segment, &next, true).map(|_| ())
-    }
-
     fn ends_in_zero(&self, shelf: &Shelf, cursor: &mut Cursor, at: Position) -> Result<bool> {
         Ok(is_zero(cursor.window.get(shelf, &cursor.segment, at.offset, SECTOR_BYTES)?))
     }
@@ -189,13 +176,15 @@ impl Readers {
         if is_zero && *checked == Some(at) {
             return Ok(());
         }
-        let found = tail::find(shelf, reopened)?;
-        if found.end() > at {
-            return Err(damaged(at.segment, at.offset, "no whole group stands here"));
-        }
+        check_end(at, &tail::find(shelf, reopened)?)?;
         *checked = Some(at);
         Ok(())
     }
+}
+
+/// Groups after `at` that cannot be reached from it: the one at `at` is damaged.
+fn check_end(at: Position, found: &Found) -> Result<()> {
+    if found.end() > at { Err(damaged(at.segment, at.offset, "no whole group stands here")) } else { Ok(()) }
 }
 
 /// Checks that the segment follows what this reader read last.

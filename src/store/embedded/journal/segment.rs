@@ -1,6 +1,8 @@
 //! One segment file: its header, the groups that follow it, and where it holds zeros.
 
+use std::collections::VecDeque;
 use std::io::ErrorKind;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::shelf::{Shelf, damaged, newer_format};
@@ -14,6 +16,8 @@ use crate::store::files::File;
 pub(super) const FIRST_OFFSET: u64 = SEGMENT_HEADER_BYTES as u64;
 /// Piece in which a walk over group headers reads; groups longer than this are stepped over.
 const WALK_BYTES: usize = 64 << 10;
+/// Groups in so many bytes before the end are checked whole.
+const CHECKED_BYTES: u64 = 4 << 20;
 /// Piece in which zeros are looked for.
 const SCAN_BYTES: usize = 1 << 20;
 const BLOCK: usize = 4096;
@@ -33,7 +37,12 @@ pub(super) struct Segment {
 impl Segment {
     /// `None` when there is no such file.
     pub fn open(shelf: &Shelf, number: u64, write: bool) -> Result<Option<Self>> {
-        let file = match shelf.files.open(&shelf.path(number), write) {
+        Self::open_at(shelf, &shelf.path(number), number, write)
+    }
+
+    /// The segment in a file that may have another name than its number.
+    pub fn open_at(shelf: &Shelf, path: &Path, number: u64, write: bool) -> Result<Option<Self>> {
+        let file = match shelf.files.open(path, write) {
             Ok(file) => file,
             Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
             Err(e) => return Err(shelf.io("open", number, e)),
@@ -109,33 +118,44 @@ impl Segment {
         Ok(found)
     }
 
-    /// Follows the chain of group headers from the segment's header as far as it holds.
+    /// Follows the chain of group headers from the segment's header as far as it holds, and checks the
+    /// hashes over the last groups.
     ///
-    /// Of the hashes over whole extents only the last is checked (the last two when the last is
-    /// torn): every earlier group was durable before the next was written, and a full check reads
-    /// them all anyway.
+    /// Earlier hashes are left to a full check: those groups were durable before the next was
+    /// written, so a crash cannot have torn them.
+    ///
+    /// # Errors
+    /// `E_LOG_DAMAGED` when one of the last groups, other than the very last, is not whole.
     pub fn walk(&self, shelf: &Shelf) -> Result<Walk> {
         let Some(header) = self.header else {
             return Ok(Walk { last: None, end: 0 });
         };
         let mut window = Window::new(WALK_BYTES);
         let mut next = Next::after_header(&header);
-        let (mut before, mut last) = (None, None);
+        let mut recent = VecDeque::new();
+        let mut recent_bytes = 0_u64;
         while let Some(group) = next.header_at(shelf, self, &mut window)? {
-            (before, last) = (last, Some(group));
             next = Next::after(&group);
+            recent_bytes = recent_bytes.saturating_add(group.extent_bytes());
+            recent.push_back(group);
+            while recent_bytes > CHECKED_BYTES && recent.len() > 2 {
+                let oldest = recent.pop_front().map_or(0, |group: GroupHeader| group.extent_bytes());
+                recent_bytes = recent_bytes.saturating_sub(oldest);
+            }
         }
-        let Some(group) = last else {
-            return Ok(Walk { last: None, end: next.offset });
-        };
-        if self.is_whole(shelf, &group)? {
-            return Ok(Walk { last, end: next.offset });
+        let mut end = next.offset;
+        if let Some(last) = recent.back().copied()
+            && !self.is_whole(shelf, &last)?
+        {
+            end = last.offset;
+            recent.pop_back();
         }
-        match before {
-            Some(whole) if self.is_whole(shelf, &whole)? => Ok(Walk { last: before, end: group.offset }),
-            Some(bad) => Err(damaged(self.number, bad.offset, "the hash over the group differs")),
-            None => Ok(Walk { last: None, end: group.offset }),
+        for group in recent.iter().take(recent.len().saturating_sub(usize::from(end == next.offset))) {
+            if !self.is_whole(shelf, group)? {
+                return Err(damaged(self.number, group.offset, "the hash over the group differs"));
+            }
         }
+        Ok(Walk { last: recent.back().copied(), end })
     }
 
     fn is_whole(&self, shelf: &Shelf, group: &GroupHeader) -> Result<bool> {

@@ -28,8 +28,20 @@ impl Shelf {
         self.folder.join(format!("{number:0DIGITS$}{SUFFIX}"))
     }
 
-    /// Numbers of the segment files, 1 to n. Other names in the folder are nobody's.
+    /// Numbers of the segment files, 1 to n.
+    ///
+    /// # Errors
+    /// `E_LOG_DAMAGED` when one is missing.
     pub fn numbers(&self) -> Result<Vec<u64>> {
+        let numbers = self.numbers_present()?;
+        match (1..).zip(&numbers).find(|(wanted, found)| wanted != *found) {
+            Some((missing, _)) => Err(damaged(missing, 0, "the segment file is missing, later ones are there")),
+            None => Ok(numbers),
+        }
+    }
+
+    /// Numbers of the segment files, with gaps if there are. Other names in the folder are nobody's.
+    pub fn numbers_present(&self) -> Result<Vec<u64>> {
         let entries = match self.files.list(&self.folder) {
             Ok(entries) => entries,
             Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
@@ -37,10 +49,7 @@ impl Shelf {
         };
         let mut numbers: Vec<u64> = entries.iter().filter_map(|entry| number_of(&entry.name)).collect();
         numbers.sort_unstable();
-        match (1..).zip(&numbers).find(|(wanted, found)| wanted != *found) {
-            Some((missing, _)) => Err(damaged(missing, 0, "the segment file is missing, later ones are there")),
-            None => Ok(numbers),
-        }
+        Ok(numbers)
     }
 
     pub fn io(&self, action: &str, number: u64, error: io::Error) -> Error {

@@ -47,18 +47,27 @@ pub(super) fn survey(shelf: &Shelf, reopened: bool) -> Result<Survey> {
         let gone = || damaged(number, 0, "the segment file is gone");
         let segment = Segment::open(shelf, number, false)?.ok_or_else(gone)?;
         survey.file_bytes = survey.file_bytes.saturating_add(segment.bytes);
-        let dropped = segment.header.filter(|header| header.dropped_bytes > 0);
-        survey.tears.extend(dropped.map(|header| Tear {
-            position: Position { segment: number.saturating_sub(1), offset: header.previous_end },
-            bytes: header.dropped_bytes,
-            hash: header.dropped_hash,
-        }));
+        let named = match &segment.header {
+            Some(header) if header.dropped_bytes > 0 => vec![Tear {
+                position: Position { segment: number.saturating_sub(1), offset: header.previous_end },
+                bytes: header.dropped_bytes,
+                hash: header.dropped_hash,
+            }],
+            Some(_) => Vec::new(),
+            // This header would have named a tear in the segment before; its shape tells.
+            None => tail::find_among(shelf, number.saturating_sub(1), true)?.tears(),
+        };
+        add(&mut survey.tears, named);
     }
-    for tear in found.tears() {
-        if !survey.tears.contains(&tear) {
-            survey.tears.push(tear);
-        }
-    }
+    add(&mut survey.tears, found.tears());
     survey.tears.sort_by_key(|tear| tear.position);
     Ok(survey)
+}
+
+fn add(tears: &mut Vec<Tear>, more: Vec<Tear>) {
+    for tear in more {
+        if !tears.contains(&tear) {
+            tears.push(tear);
+        }
+    }
 }

@@ -25,8 +25,6 @@ pub(super) struct Begun {
     pub segment: Segment,
     /// Its last whole group.
     pub last: Option<GroupHeader>,
-    /// Where its groups end.
-    pub end: u64,
     /// What a crash left after them.
     pub tear: Option<Tear>,
 }
@@ -132,6 +130,6 @@ fn link(
         // The segment above lost its header, which would have named a tear here: two crashes in a row.
         None => tear::after(shelf, &segment, &found.next, reopened || above.is_some())?,
     };
-    found.begun.push(Begun { segment, last: walk.last, end: walk.end, tear });
+    found.begun.push(Begun { segment, last: walk.last, tear });
     Ok(())
 }
