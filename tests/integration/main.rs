@@ -1,3 +1,6 @@
 //! The one integration test binary. `support` holds the faulting file system and builders.
 
 mod support;
+
+mod conformance_rows;
+mod conformance_vault;
