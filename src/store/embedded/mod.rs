@@ -5,3 +5,6 @@ pub mod packs;
 pub mod rows;
 pub mod spool;
 pub mod vault;
+
+#[cfg(test)]
+mod faulty;
