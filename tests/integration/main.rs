@@ -4,3 +4,5 @@ mod support;
 
 mod conformance_rows;
 mod conformance_vault;
+mod rows_damage;
+mod vault_damage;
