@@ -6,3 +6,4 @@ mod conformance_rows;
 mod conformance_vault;
 mod rows_damage;
 mod vault_damage;
+mod vectors;
