@@ -79,16 +79,12 @@ impl Rows for Broken {
                     return self.inner.apply(batch, &forged);
                 }
             }
-            "apply: the longest key and value fit" => {
-                if batch.puts.iter().any(|(_, value)| value.len() == ROW_VALUE_BYTES_MAX) {
-                    return Err(limit());
-                }
+            "apply: the longest key and value fit"
+                if batch.puts.iter().any(|(_, value)| value.len() == ROW_VALUE_BYTES_MAX) =>
+            {
+                return Err(limit());
             }
-            "apply: a longer value is refused" => {
-                if position.len() > ROW_VALUE_BYTES_MAX {
-                    return Ok(());
-                }
-            }
+            "apply: a longer value is refused" if position.len() > ROW_VALUE_BYTES_MAX => return Ok(()),
             "apply: a longer key is refused" => batch.removes.retain(|key| key.len() <= ROW_KEY_BYTES_MAX),
             "apply: all or nothing" => {
                 let short: Vec<_> =

@@ -1,5 +1,14 @@
 //! The one integration test binary. `support` holds the faulting file system and builders.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "helpers of tests may stop at the first surprise, as tests do"
+)]
+
 mod support;
 
 mod conformance_rows;
