@@ -13,6 +13,11 @@ mod support;
 
 mod conformance_rows;
 mod conformance_vault;
+mod journal_real;
+mod journal_space;
+mod journal_sweep;
+mod journal_tear;
+mod sim_files_test;
 mod rows_damage;
 mod vault_damage;
 mod vectors;
