@@ -31,4 +31,10 @@ impl DisposalClearance {
     pub const fn subject(&self) -> &CustodyId {
         &self.subject
     }
+
+    /// One for the unit tests of the stores; there is no such function outside them.
+    #[cfg(test)]
+    pub(crate) const fn for_tests(subject: CustodyId) -> Self {
+        Self { subject }
+    }
 }

@@ -1,12 +1,26 @@
 //! The one integration test binary. `support` holds the faulting file system and builders.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "helpers of tests may stop at the first surprise, as tests do"
+)]
+
+mod support;
+
+mod conformance_objects;
+mod conformance_rows;
+mod conformance_spool;
+mod conformance_vault;
 mod journal_real;
 mod journal_space;
 mod journal_sweep;
 mod journal_tear;
-mod sim_files_test;
-mod support;
-
-mod conformance_objects;
-mod conformance_spool;
 mod packs_damage;
+mod rows_damage;
+mod sim_files_test;
+mod vault_damage;
+mod vectors;

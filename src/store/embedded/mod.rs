@@ -7,5 +7,7 @@ pub mod spool;
 pub mod vault;
 
 mod engine;
+#[cfg(test)]
+mod faulty;
 
 pub use engine::EmbeddedEngine;

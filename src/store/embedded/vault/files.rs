@@ -191,6 +191,14 @@ impl Folder {
         Ok(Some(bytes))
     }
 
+    /// Removes a file that holds no key. Gone already is a success.
+    pub(super) fn remove(&self, path: &Path) -> Result<()> {
+        match self.files.remove_file(path) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(fault::io("removing", path, e)),
+            _ => Ok(()),
+        }
+    }
+
     /// Wipes what an interrupted write left beside `path`; it may hold wrapped keys.
     fn clear_temporary(&self, path: &Path) -> Result<PathBuf> {
         let temporary = with_suffix(path, TEMPORARY);

@@ -139,7 +139,8 @@ pub(super) fn destroy(
         }
     }
     folder.sync()?;
-    total = total.saturating_add(folder.wipe(&folder.doomed_path(generation))?.unwrap_or(0));
+    // The list holds names and no keys: removed in one step, it is whole or gone after a crash.
+    folder.remove(&folder.doomed_path(generation))?;
     folder.sync()?;
     Ok(format!(
         "vault generation {generation}: {wiped} epochs and the generation file overwritten with zeros and removed, \

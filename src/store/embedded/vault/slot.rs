@@ -144,7 +144,7 @@ mod tests {
     fn file(records: u8) -> Vec<u8> {
         let mut out = Vec::new();
         for n in 0..records {
-            out.extend(encode(&EPOCH, u32::from(n), &record(n + 1)));
+            out.extend(encode(&EPOCH, u32::from(n), &record(!n)));
         }
         out.resize(EPOCH_FILE_BYTES, 0);
         out
