@@ -5,6 +5,8 @@
 pub mod codec;
 pub mod tape;
 
+pub mod interchange;
+
 pub mod governance;
 pub mod store;
 
