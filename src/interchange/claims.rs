@@ -109,9 +109,9 @@ pub(super) fn compare_performance(text: &str, facts: &Facts) -> Compared {
 /// Is the decimal number `claimed` what `sum / count` is, to as many decimals as were written?
 fn agrees(claimed: &str, sum: u64, count: u64) -> bool {
     let Some(value) = claimed.parse::<f64>().ok().filter(|_| count > 0) else { return false };
-    let decimals = claimed.split_once('.').map_or(0, |(_, d)| d.len().min(15));
+    let decimals = claimed.split_once('.').map_or(0, |(_, d)| d.len().min(15) as i32);
     // Half a unit would be rounding; a whole one also allows for cutting off.
-    let tolerance = 10f64.powi(-(decimals as i32)).max(1e-9 * value.abs());
+    let tolerance = 10f64.powi(decimals.saturating_neg()).max(1e-9 * value.abs());
     (value - sum as f64 / count as f64).abs() < tolerance
 }
 

@@ -51,9 +51,8 @@ impl Companion {
         let text = std::str::from_utf8(&bytes).ok().map(|t| t.trim_start_matches('\u{feff}'));
         match text.and_then(|t| Members::parse(t).ok()) {
             Some(members) => companion.fill(members, losses),
-            None => {
-                losses.note("the companion metadata is not a JSON object; it is kept, nothing of it was used".into())
-            }
+            None => losses
+                .about_all("the companion metadata is not a JSON object; it is kept, nothing of it was used".into()),
         }
         companion.bytes = bytes;
         Ok(companion)
@@ -102,7 +101,7 @@ impl Companion {
         if let (Some(claimed), Some(own)) = (&self.tape_id, tape_id)
             && claimed.as_bytes() != own
         {
-            losses.note(format!(
+            losses.about_all(format!(
                 "the companion metadata names another tape: {}, this is {}",
                 quoted(claimed.as_bytes()),
                 quoted(own)
@@ -112,7 +111,7 @@ impl Companion {
         let performance = self.performance.as_deref().map(|p| compare_performance(p, facts));
         for Compared { differences, .. } in stats.into_iter().chain(performance) {
             for difference in differences {
-                losses.note(format!("the companion metadata claims {difference}"));
+                losses.about_all(format!("the companion metadata claims {difference}"));
             }
         }
         self.compare_checksum(source, losses);
@@ -126,7 +125,7 @@ impl Companion {
             return;
         }
         let known = digits.len() == 64 && digits.bytes().all(|b| b.is_ascii_hexdigit());
-        losses.note(if known {
+        losses.about_all(if known {
             format!(
                 "CHECKSUM DIFFERS: the companion metadata says sha256:{}, this source is sha256:{}; one of the two was changed after the other was written",
                 digits.to_ascii_lowercase(),
@@ -141,7 +140,7 @@ impl Companion {
 fn fits(text: &[u8], name: &str, losses: &mut Losses) -> bool {
     let fits = text.len() <= LABEL_BYTES_MAX;
     if !fits {
-        losses.note(format!(
+        losses.about_all(format!(
             "{} of the companion metadata has {} bytes, more than the {LABEL_BYTES_MAX} of a label: not taken over",
             quoted(name.as_bytes()),
             text.len()
@@ -157,9 +156,9 @@ fn read_tags(text: &str, losses: &mut Losses) -> Vec<Vec<u8>> {
         _ => unused = unused.saturating_add(1),
     });
     if read.is_err() {
-        losses.note("the tags of the companion metadata are not a list; none was taken over".into());
+        losses.about_all("the tags of the companion metadata are not a list; none was taken over".into());
     } else if unused > 0 {
-        losses.note(format!(
+        losses.about_all(format!(
             "{unused} tags of the companion metadata were not taken over: not text, too long, or too many"
         ));
     }
@@ -181,7 +180,7 @@ fn end_state(text: &str, losses: &mut Losses) -> EndState {
         let words = string(words).map_or_else(|| words.to_owned(), std::borrow::Cow::into_owned);
         return EndState::Error(cut(&words).as_bytes().to_vec());
     }
-    losses.note(format!("the status {} of the companion metadata is unknown", quoted(text.as_bytes())));
+    losses.about_all(format!("the status {} of the companion metadata is unknown", quoted(text.as_bytes())));
     EndState::Imported
 }
 

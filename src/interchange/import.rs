@@ -180,6 +180,7 @@ impl<R: BufRead> Importer<R> {
         }
         while let Some(line) = self.lines.next_line()? {
             if let Some(frame) = self.engine.line(line)? {
+                self.lines.release_long_line();
                 return Ok(Some(frame));
             }
         }
@@ -207,7 +208,7 @@ impl<R: BufRead> Importer<R> {
         };
         let mut losses = draft.losses;
         if draft.tally.given_up() > 0 {
-            losses.note(format!(
+            losses.about_all(format!(
                 "{} requests were given up as unanswered because too many were open at once; answers to them are not joined",
                 draft.tally.given_up()
             ));

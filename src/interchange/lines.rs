@@ -7,6 +7,9 @@ use crate::codec::limits::LINE_BYTES_MAX;
 use crate::error::{Code, Error, Result};
 use crate::tape::Delimiter;
 
+/// A buffer up to this size is kept from line to line.
+const LINE_BYTES_HELD: usize = 1 << 20;
+
 /// One line of the source.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Line<'a> {
@@ -72,6 +75,13 @@ impl<R: BufRead> LineReader<R> {
             return Err(too_long(number));
         }
         Ok(Some(Line { number, bytes, end, offset_bytes }))
+    }
+
+    /// Gives back the memory of a long line, so that the caller has it while it works on the frame.
+    pub(super) fn release_long_line(&mut self) {
+        if self.line.capacity() > LINE_BYTES_HELD {
+            self.line = Vec::new();
+        }
     }
 
     /// Digest and length of what was read so far.

@@ -17,6 +17,7 @@ const LINE_COST_BYTES: usize = 16;
 pub(super) struct Losses {
     shown: Vec<String>,
     more: u64,
+    about_all: Vec<String>,
     blank: Sum,
     foreign: Sum,
     crlf: Sum,
@@ -43,13 +44,18 @@ impl Sum {
 }
 
 impl Losses {
-    /// One loss; text from outside in it must be escaped.
+    /// One loss about one line; text from outside in it must be escaped.
     pub(super) fn note(&mut self, words: String) {
         if self.shown.len() < LOSSES_SHOWN_MAX {
             self.shown.push(words);
         } else {
             self.more = self.more.saturating_add(1);
         }
+    }
+
+    /// A loss about the source as a whole: always told. Callers have a fixed number of them.
+    pub(super) fn about_all(&mut self, words: String) {
+        self.about_all.push(words);
     }
 
     /// A blank line, kept.
@@ -76,8 +82,9 @@ impl Losses {
     pub(super) fn finish(self) -> Vec<String> {
         let mut out = self.shown;
         if self.more > 0 {
-            out.push(format!("{} more of this kind are not listed", self.more));
+            out.push(format!("{} more lines with losses are not listed", self.more));
         }
+        out.extend(self.about_all);
         out.extend(
             [
                 self.blank.told("blank lines, kept as unsaved lines"),
@@ -171,7 +178,7 @@ mod tests {
         }
         let out = l.finish();
         assert_eq!(out.len(), LOSSES_SHOWN_MAX + 2);
-        assert_eq!(out[LOSSES_SHOWN_MAX], "150 more of this kind are not listed");
+        assert_eq!(out[LOSSES_SHOWN_MAX], "150 more lines with losses are not listed");
         assert_eq!(out[LOSSES_SHOWN_MAX + 1], "250 blank lines, kept as unsaved lines (first: line 3)");
     }
 

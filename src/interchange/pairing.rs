@@ -3,7 +3,7 @@
 //! Ids belong to a direction and may be used again, so an answer goes to the oldest open request of the
 //! other side with its id.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::BTreeMap;
 
 use crate::codec::digest::sha256;
 use crate::tape::Direction;
@@ -12,15 +12,12 @@ use crate::tape::Direction;
 /// must not fill memory.
 pub(super) const OPEN_MAX: usize = 65_536;
 
-/// Ids longer than this are remembered by digest.
-const ID_BYTES_MAX: usize = 64;
-
-type Key = (Direction, Vec<u8>);
+/// Direction and digest of an id: of one size, however long the id.
+type Key = (Direction, [u8; 16]);
 
 /// A request that waits.
 #[derive(Debug, Clone, Copy)]
 struct Open {
-    age: u64,
     seq: u64,
     t_ms: Option<u64>,
 }
@@ -47,10 +44,10 @@ impl Pair {
     }
 }
 
-/// Open requests by direction and id.
+/// Open requests by direction and id, the oldest of one id first.
 #[derive(Default)]
 pub(super) struct Pairing {
-    open: HashMap<Key, VecDeque<Open>>,
+    open: BTreeMap<(Key, u64), Open>,
     ages: BTreeMap<u64, Key>,
     next_age: u64,
     given_up: u64,
@@ -59,16 +56,18 @@ pub(super) struct Pairing {
 impl Pairing {
     /// A request went `direction`. True when its id was open already.
     pub(super) fn request(&mut self, direction: Direction, id: &str, seq: u64, t_ms: Option<u64>) -> bool {
-        if self.ages.len() >= OPEN_MAX {
-            self.give_up_oldest();
+        if self.ages.len() >= OPEN_MAX
+            && let Some((age, key)) = self.ages.pop_first()
+        {
+            self.open.remove(&(key, age));
+            self.given_up = self.given_up.saturating_add(1);
         }
-        let key = (direction, id_bytes(id));
-        let age = self.next_age;
+        let (key, age) = ((direction, id_digest(id)), self.next_age);
+        let again = self.oldest(key).is_some();
         self.next_age = age.saturating_add(1);
-        self.ages.insert(age, key.clone());
-        let queue = self.open.entry(key).or_default();
-        queue.push_back(Open { age, seq, t_ms });
-        queue.len() > 1
+        self.ages.insert(age, key);
+        self.open.insert((key, age), Open { seq, t_ms });
+        again
     }
 
     /// An answer went `direction`; the request it answers, if one is open.
@@ -80,13 +79,10 @@ impl Pairing {
         t_ms: Option<u64>,
         error: bool,
     ) -> Option<Pair> {
-        let key = (opposite(direction), id_bytes(id));
-        let queue = self.open.get_mut(&key)?;
-        let request = queue.pop_front()?;
-        if queue.is_empty() {
-            self.open.remove(&key);
-        }
-        self.ages.remove(&request.age);
+        let key = (opposite(direction), id_digest(id));
+        let age = self.oldest(key)?;
+        let request = self.open.remove(&(key, age))?;
+        self.ages.remove(&age);
         Some(Pair {
             request_seq: request.seq,
             response_seq: seq,
@@ -101,15 +97,8 @@ impl Pairing {
         self.given_up
     }
 
-    fn give_up_oldest(&mut self) {
-        let Some((_, key)) = self.ages.pop_first() else { return };
-        self.given_up = self.given_up.saturating_add(1);
-        if let Some(queue) = self.open.get_mut(&key) {
-            queue.pop_front();
-            if queue.is_empty() {
-                self.open.remove(&key);
-            }
-        }
+    fn oldest(&self, key: Key) -> Option<u64> {
+        self.open.range((key, 0)..=(key, u64::MAX)).next().map(|((_, age), _)| *age)
     }
 }
 
@@ -122,10 +111,10 @@ const fn opposite(direction: Direction) -> Direction {
 }
 
 /// The id as both sides must write it: escapes of a string do not matter, everything else does.
-fn id_bytes(id: &str) -> Vec<u8> {
+fn id_digest(id: &str) -> [u8; 16] {
     let plain = id.contains('\\').then(|| super::json::string(id)).flatten();
-    let bytes = plain.map_or_else(|| id.as_bytes().to_vec(), |p| format!("\"{p}\"").into_bytes());
-    if bytes.len() > ID_BYTES_MAX { sha256(&bytes).to_vec() } else { bytes }
+    let digest = plain.map_or_else(|| sha256(id.as_bytes()), |p| sha256(format!("\"{p}\"").as_bytes()));
+    digest.first_chunk().copied().unwrap_or_default()
 }
 
 #[cfg(test)]

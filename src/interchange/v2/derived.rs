@@ -146,7 +146,7 @@ impl Derived {
             kept.keep_differing(line, &bytes, losses);
         }
         if self.not_compared > 0 {
-            losses.note(format!(
+            losses.about_all(format!(
                 "{} correlations stand far from their frames and were neither compared nor kept",
                 self.not_compared
             ));
@@ -155,11 +155,11 @@ impl Derived {
             return;
         }
         if self.dropped > 0 {
-            losses.note(format!("{} answered requests had no correlation record within {WAITING_MAX} others; a later one was not compared", self.dropped));
+            losses.about_all(format!("{} answered requests had no correlation record within {WAITING_MAX} others; a later one was not compared", self.dropped));
         }
         let unrecorded = self.pairs_met.saturating_sub(self.joined);
         if unrecorded > 0 {
-            losses.note(format!("{unrecorded} answered requests have no correlation record in the source"));
+            losses.about_all(format!("{unrecorded} answered requests have no correlation record in the source"));
         }
     }
 }

@@ -70,7 +70,7 @@ impl V2Import {
             Err(why) => return self.unreadable(line, why.words()),
         };
         if line.end == Delimiter::None {
-            self.draft.losses.note(format!("line {}, the last, has no line end", line.number));
+            self.draft.losses.about_all(format!("line {}, the last, has no line end", line.number));
         }
         match (RecordType::read(&mut members), &self.init) {
             (Some(RecordType::Init), None) => self.start(line, members).map(|()| None),
@@ -100,7 +100,7 @@ impl V2Import {
     fn without_mark<'a>(&mut self, line: Line<'a>) -> &'a [u8] {
         match line.bytes.strip_prefix(BYTE_ORDER_MARK) {
             Some(rest) if line.number == 1 => {
-                self.draft.losses.note("the source begins with a byte order mark, which is not kept".into());
+                self.draft.losses.about_all("the source begins with a byte order mark, which is not kept".into());
                 rest
             }
             _ => line.bytes,
@@ -140,7 +140,7 @@ impl V2Import {
         }
         check_version(line.number, m.peek("version"))?;
         match m.peek("version") {
-            None => self.draft.losses.note("the first record names no version; read as 2.0".into()),
+            None => self.draft.losses.about_all("the first record names no version; read as 2.0".into()),
             Some(v) => {
                 m.read("version", |_| (v == "\"2.0\"").then_some(()));
             }
@@ -219,7 +219,7 @@ impl V2Import {
     fn gap(&mut self, position: u64, count: u64) -> u64 {
         match position.checked_sub(1) {
             // The format has no place for a gap before the first frame; the flag and this say it.
-            None => self.draft.losses.note(format!("the numbers of the source begin at {count}, not at 0")),
+            None => self.draft.losses.about_all(format!("the numbers of the source begin at {count}, not at 0")),
             Some(after_seq) if self.gaps.len() < GAPS_MAX => {
                 self.gaps.push(Gap { after_seq, reason: GapReason::SequenceJumped, count });
             }
@@ -265,7 +265,9 @@ impl V2Import {
         let init = init.unwrap_or_default();
         derived.finish(&mut draft.kept, &mut draft.losses);
         if gaps_unlisted > 0 {
-            draft.losses.note(format!("{gaps_unlisted} more gaps are not listed; every one is flagged at its frame"));
+            draft
+                .losses
+                .about_all(format!("{gaps_unlisted} more gaps are not listed; every one is flagged at its frame"));
         }
         if let Some(companion) = companion {
             companion.compare(&facts, init.tape_id.as_deref(), &source.sha256, &mut draft.losses);
