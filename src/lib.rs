@@ -5,10 +5,10 @@
 pub mod codec;
 pub mod tape;
 
-pub mod interchange;
-
 pub mod governance;
 pub mod store;
+
+pub mod interchange;
 
 pub mod error;
 pub mod time;

@@ -13,7 +13,7 @@ use super::rpc_lines::RpcLines;
 use super::v2::V2Import;
 use crate::codec::limits::{CLASS_BYTES_MAX, LABEL_BYTES_MAX, TAGS_MAX};
 use crate::error::{Code, Error, Result};
-use crate::tape::{Delimiter, Direction, EndState, Frame, Header, Provenance};
+use crate::tape::{Delimiter, Direction, EndState, Frame, Header, Provenance, TapeError};
 
 /// What the one who imports says about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -217,7 +217,7 @@ impl<R: BufRead> Importer<R> {
         header.unsaved_lines = draft.kept.finish();
         describe(&mut header, self.options, self.companion, self.format, &source, losses);
         // A header that cannot be sealed must be refused here, while the caller can still say which file it was.
-        header.encode()?;
+        header.encode().map_err(too_long)?;
         Ok(header)
     }
 }
@@ -327,6 +327,12 @@ fn limit(what: &str, found: usize, max: usize, unit: &str) -> Result<()> {
 fn empty() -> Error {
     Error::new(Code::EmptyInput, "the source is empty: it holds no line that is not blank")
         .with_hint("check the path, and whether the recording was ever written")
+}
+
+fn too_long(e: TapeError) -> Error {
+    Error::new(Code::Limit, format!("what has to be kept beside the frames is too long: {e}"))
+        .with_hint("nothing was imported; give fewer or shorter tags, or remove lines that are no records in a copy")
+        .with_source(e)
 }
 
 fn unfinished() -> Error {

@@ -57,9 +57,11 @@ impl<R: BufRead> LineReader<R> {
         // One byte more than the longest lawful line with its line end, so that a longer one shows.
         let most = (LINE_BYTES_MAX as u64).saturating_add(2);
         let mut bounded = self.input.by_ref().take(most);
-        let read = bounded
-            .read_until(b'\n', &mut self.line)
-            .map_err(|e| Error::new(Code::Io, format!("line {number} cannot be read")).with_source(e))?;
+        let read = bounded.read_until(b'\n', &mut self.line).map_err(|e| {
+            Error::new(Code::Io, format!("line {number} of the source cannot be read"))
+                .with_hint("nothing was imported; check the disk or pipe that it comes from, and import again")
+                .with_source(e)
+        })?;
         if read == 0 {
             return Ok(None);
         }

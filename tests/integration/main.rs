@@ -5,3 +5,5 @@ mod support;
 mod interchange_bad;
 mod interchange_lines;
 mod interchange_real;
+mod interchange_records;
+mod interchange_stream;

@@ -140,7 +140,7 @@ impl Derived {
         early.sort_by_key(|(_, e)| e.line);
         for ((request, response), Early { line, bytes }) in early {
             losses.note(format!(
-                "line {line}: the correlation joins frames {request} and {response}, which are no request and its answer; kept as an unsaved line"
+                "line {line}: the correlation joins frames {request} and {response}, not seen as a request and its answer; kept as an unsaved line"
             ));
             kept.release_differing(bytes.len());
             kept.keep_differing(line, &bytes, losses);

@@ -65,13 +65,12 @@ impl V2Import {
         let mut members = match Members::parse(text) {
             Ok(members) => members,
             Err(why @ (NotRead::NotAnObject | NotRead::TooMany)) => {
+                self.note_missing_end(line);
                 return self.told(line, format!("line {} {}; kept as an unsaved line", line.number, why.words()));
             }
             Err(why) => return self.unreadable(line, why.words()),
         };
-        if line.end == Delimiter::None {
-            self.draft.losses.about_all(format!("line {}, the last, has no line end", line.number));
-        }
+        self.note_missing_end(line);
         match (RecordType::read(&mut members), &self.init) {
             (Some(RecordType::Init), None) => self.start(line, members).map(|()| None),
             (Some(RecordType::Init), Some(_)) => {
@@ -104,6 +103,12 @@ impl V2Import {
                 rest
             }
             _ => line.bytes,
+        }
+    }
+
+    fn note_missing_end(&mut self, line: Line<'_>) {
+        if line.end == Delimiter::None {
+            self.draft.losses.about_all(format!("line {}, the last, has no line end", line.number));
         }
     }
 
