@@ -25,18 +25,17 @@ pub(super) enum NotRead {
 }
 
 impl NotRead {
-    fn of(text: &str, e: &serde_json::Error) -> Self {
-        use serde_json::error::Category;
-        match e.classify() {
-            Category::Eof => Self::CutOff,
-            // Another shape is noticed at the first byte: the rest has still to be read.
-            Category::Data => match serde_json::from_str::<IgnoredAny>(text) {
-                Ok(_) => Self::NotAnObject,
-                Err(e) if e.is_eof() => Self::CutOff,
-                Err(_) => Self::NotJson,
-            },
-            _ => Self::NotJson,
+    fn of(e: &serde_json::Error) -> Self {
+        if e.is_eof() { Self::CutOff } else { Self::NotJson }
+    }
+
+    /// Looks at the first byte before a reader that expects another shape does: it would copy a text of
+    /// megabytes into its complaint.
+    fn unless(text: &str, open: char) -> Result<(), Self> {
+        if text.trim_start().starts_with(open) {
+            return Ok(());
         }
+        serde_json::from_str::<IgnoredAny>(text).map_or_else(|e| Err(Self::of(&e)), |_| Err(Self::NotAnObject))
     }
 
     /// Words for a loss or an error, to follow "it".
@@ -94,7 +93,8 @@ pub(super) struct Members<'a>(Vec<Member<'a>>);
 impl<'a> Members<'a> {
     /// Reads one object.
     pub(super) fn parse(text: &'a str) -> Result<Self, NotRead> {
-        let list: Listed<'a> = serde_json::from_str(text).map_err(|e| NotRead::of(text, &e))?;
+        NotRead::unless(text, '{')?;
+        let list: Listed<'a> = serde_json::from_str(text).map_err(|e| NotRead::of(&e))?;
         list.0.map(Self).ok_or(NotRead::TooMany)
     }
 
@@ -170,8 +170,9 @@ impl<'de> Visitor<'de> for ListVisitor {
 
 /// The last values under some names of one object; other members cost nothing however many there are.
 pub(super) fn pick<'a, const N: usize>(text: &'a str, names: [&str; N]) -> Result<[Option<&'a str>; N], NotRead> {
+    NotRead::unless(text, '{')?;
     let mut de = serde_json::Deserializer::from_str(text);
-    let found = de.deserialize_map(PickVisitor(names)).map_err(|e| NotRead::of(text, &e))?;
+    let found = de.deserialize_map(PickVisitor(names)).map_err(|e| NotRead::of(&e))?;
     de.end().map_err(|_| NotRead::NotJson)?;
     Ok(found)
 }
@@ -199,8 +200,9 @@ impl<'de, const N: usize> Visitor<'de> for PickVisitor<'_, N> {
 
 /// Calls `each` with every element of an array, none of them kept.
 pub(super) fn elements<'a>(text: &'a str, each: impl FnMut(&'a str)) -> Result<(), NotRead> {
+    NotRead::unless(text, '[')?;
     let mut de = serde_json::Deserializer::from_str(text);
-    de.deserialize_seq(EachVisitor(each)).map_err(|e| NotRead::of(text, &e))?;
+    de.deserialize_seq(EachVisitor(each)).map_err(|e| NotRead::of(&e))?;
     de.end().map_err(|_| NotRead::NotJson)
 }
 

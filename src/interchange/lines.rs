@@ -54,10 +54,7 @@ impl<R: BufRead> LineReader<R> {
     pub(super) fn next_line(&mut self) -> Result<Option<Line<'_>>> {
         self.line.clear();
         let number = self.number.saturating_add(1);
-        // One byte more than the longest lawful line with its line end, so that a longer one shows.
-        let most = (LINE_BYTES_MAX as u64).saturating_add(2);
-        let mut bounded = self.input.by_ref().take(most);
-        let read = bounded.read_until(b'\n', &mut self.line).map_err(|e| {
+        let read = self.read_line().map_err(|e| {
             Error::new(Code::Io, format!("line {number} of the source cannot be read"))
                 .with_hint("nothing was imported; check the disk or pipe that it comes from, and import again")
                 .with_source(e)
@@ -77,6 +74,19 @@ impl<R: BufRead> LineReader<R> {
             return Err(too_long(number));
         }
         Ok(Some(Line { number, bytes, end, offset_bytes }))
+    }
+
+    fn read_line(&mut self) -> std::io::Result<usize> {
+        let usual = self.input.by_ref().take(LINE_BYTES_HELD as u64).read_until(b'\n', &mut self.line)?;
+        if usual < LINE_BYTES_HELD || self.line.ends_with(b"\n") {
+            return Ok(usual);
+        }
+        // One byte more than the longest lawful line with its line end, so that a longer one shows. Room for
+        // exactly that: doubling would take half as much again.
+        let rest = LINE_BYTES_MAX.saturating_add(2).saturating_sub(usual);
+        self.line.reserve_exact(rest);
+        let more = self.input.by_ref().take(rest as u64).read_until(b'\n', &mut self.line)?;
+        Ok(usual.saturating_add(more))
     }
 
     /// Gives back the memory of a long line, so that the caller has it while it works on the frame.
