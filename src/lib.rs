@@ -3,17 +3,20 @@
 //! `bytes -> tape -> seal -> commit -> proof -> evidence`: the rooms below stand in this order.
 
 pub mod codec;
+pub mod tape;
+pub mod seal;
 pub mod log;
 pub mod proof;
-pub mod seal;
-pub mod tape;
-
 pub mod evidence;
+
 pub mod governance;
 pub mod store;
 
 pub mod catalog;
 pub mod keyring;
+//pub mod ledger;
+
+pub mod interchange;
 
 pub mod error;
 pub mod time;

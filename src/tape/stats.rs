@@ -25,7 +25,7 @@ pub struct Stats {
     pub correlations: u64,
     /// Requests without an answer.
     pub unanswered: u64,
-    /// Milliseconds from the first to the last frame, when known.
+    /// Whole milliseconds from the start of the session to the last frame, when known.
     pub duration_ms: Option<u64>,
 }
 

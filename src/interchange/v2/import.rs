@@ -1,0 +1,317 @@
+//! The lines of a version 2 tape become frames, header fields, comparisons and kept lines.
+
+use super::super::claims::Facts;
+use super::super::companion::Companion;
+use super::super::detect::{BYTE_ORDER_MARK, truncated};
+use super::super::draft::Draft;
+use super::super::json::{Members, NotRead, is_blank, string};
+use super::super::lines::{Line, Source};
+use super::super::losses::quoted;
+use super::derived::Derived;
+use super::records::{Context, FrameRecord, RecordType, moment};
+use crate::error::{Code, Error, Result};
+use crate::tape::{Delimiter, Frame, Gap, GapReason, Header, TapeKind, flags};
+
+/// Longest first record: what it holds goes into the header.
+const INIT_BYTES_MAX: usize = 256 << 10;
+/// Most gaps listed in the header; every one is flagged at its frame.
+const GAPS_MAX: usize = 10_000;
+
+/// The import of one version 2 tape.
+#[derive(Default)]
+pub(in super::super) struct V2Import {
+    draft: Draft,
+    init: Option<Init>,
+    derived: Derived,
+    /// Moments that the companion file names.
+    moments: Vec<String>,
+    last_seq: Option<u64>,
+    last_t_ns: Option<u64>,
+    gaps: Vec<Gap>,
+    gaps_unlisted: u64,
+}
+
+/// The first record.
+#[derive(Default)]
+struct Init {
+    tape_id: Option<Vec<u8>>,
+    session_id: Option<Vec<u8>>,
+    started_wall_ns: Option<u64>,
+    protocol: Option<Vec<u8>>,
+    extra: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+impl V2Import {
+    /// An import whose losses begin with those of the companion.
+    pub(in super::super) fn new(draft: Draft, companion: Option<&Companion>) -> Self {
+        Self { draft, moments: companion.map(|c| c.moments.clone()).unwrap_or_default(), ..Self::default() }
+    }
+
+    /// Takes the next line.
+    ///
+    /// # Errors
+    /// `E_TRUNCATED_INPUT` for half a last line; `E_NEWER_FORMAT`, `E_NOT_A_TAPE`, `E_LIMIT`.
+    pub(in super::super) fn line(&mut self, line: Line<'_>) -> Result<Option<Frame>> {
+        if is_blank(line.bytes) {
+            self.draft.losses.blank(line.number);
+            return self.keep(line);
+        }
+        if line.end == Delimiter::CrLf {
+            self.draft.losses.crlf(line.number);
+        }
+        let Ok(text) = std::str::from_utf8(self.without_mark(line)) else {
+            return self.unreadable(line, "is not UTF-8 text");
+        };
+        let mut members = match Members::parse(text) {
+            Ok(members) => members,
+            Err(why @ (NotRead::NotAnObject | NotRead::TooMany)) => {
+                self.note_missing_end(line);
+                return self.told(line, format!("line {} {}; kept as an unsaved line", line.number, why.words()));
+            }
+            Err(why) => return self.unreadable(line, why.words()),
+        };
+        self.note_missing_end(line);
+        match (RecordType::read(&mut members), &self.init) {
+            (Some(RecordType::Init), None) => self.start(line, members).map(|()| None),
+            (Some(RecordType::Init), Some(_)) => {
+                self.told(line, format!("line {} begins another tape; kept as an unsaved line", line.number))
+            }
+            (Some(RecordType::Frame), _) => self.frame(line, members),
+            (Some(RecordType::Correlation), _) => {
+                let Draft { kept, losses, .. } = &mut self.draft;
+                self.derived.correlation(line.number, line.bytes, &mut members, kept, losses);
+                Ok(None)
+            }
+            (Some(RecordType::Checkpoint), _) => {
+                self.checkpoint(line, members);
+                Ok(None)
+            }
+            (None, _) => {
+                let kind = members.peek("type").map_or_else(|| "none".to_owned(), |t| quoted(t.as_bytes()));
+                self.told(
+                    line,
+                    format!("line {} is a record of unknown type ({kind}); kept as an unsaved line", line.number),
+                )
+            }
+        }
+    }
+
+    fn without_mark<'a>(&mut self, line: Line<'a>) -> &'a [u8] {
+        match line.bytes.strip_prefix(BYTE_ORDER_MARK) {
+            Some(rest) if line.number == 1 => {
+                self.draft.losses.about_all("the source begins with a byte order mark, which is not kept".into());
+                rest
+            }
+            _ => line.bytes,
+        }
+    }
+
+    fn note_missing_end(&mut self, line: Line<'_>) {
+        if line.end == Delimiter::None {
+            self.draft.losses.about_all(format!("line {}, the last, has no line end", line.number));
+        }
+    }
+
+    /// Half a last line would otherwise pass for damage: the rest of it may still be coming.
+    fn unreadable(&mut self, line: Line<'_>, why: &str) -> Result<Option<Frame>> {
+        if line.end == Delimiter::None {
+            return Err(truncated(line.number, line.bytes.len()));
+        }
+        self.told(line, format!("line {} {why}; kept as an unsaved line", line.number))
+    }
+
+    fn told(&mut self, line: Line<'_>, words: String) -> Result<Option<Frame>> {
+        self.draft.losses.note(words);
+        self.keep(line)
+    }
+
+    fn keep(&mut self, line: Line<'_>) -> Result<Option<Frame>> {
+        self.draft.kept.keep(line.number, line.bytes).map(|()| None)
+    }
+
+    fn start(&mut self, line: Line<'_>, mut m: Members<'_>) -> Result<()> {
+        if line.bytes.len() > INIT_BYTES_MAX {
+            return Err(Error::new(
+                Code::Limit,
+                format!(
+                    "line {}, the first record, has {} bytes; the limit is {INIT_BYTES_MAX}",
+                    line.number,
+                    line.bytes.len()
+                ),
+            )
+            .with_hint(
+                "nothing was imported; move what is not part of the format out of the first record, in a copy",
+            ));
+        }
+        check_version(line.number, m.peek("version"))?;
+        match m.peek("version") {
+            None => self.draft.losses.about_all("the first record names no version; read as 2.0".into()),
+            Some(v) => {
+                m.read("version", |_| (v == "\"2.0\"").then_some(()));
+            }
+        }
+        let bytes = |text: std::borrow::Cow<'_, str>| text.into_owned().into_bytes();
+        let mut init = Init {
+            tape_id: m.read_string("tape_id").map(bytes),
+            session_id: m.read_string("session_id").map(bytes),
+            started_wall_ns: None,
+            protocol: m.read_string("protocol_version").map(bytes),
+            extra: Vec::new(),
+        };
+        init.started_wall_ns = m.peek("created_at").and_then(moment).map(|(ns, _)| ns);
+        m.read("created_at", |text| moment(text).filter(|(_, again)| *again));
+        init.extra = m.left().map(|(_, name, value)| (name.into(), value.into())).collect();
+        self.init = Some(init);
+        Ok(())
+    }
+
+    fn frame(&mut self, line: Line<'_>, members: Members<'_>) -> Result<Option<Frame>> {
+        let session_id = self.init.as_ref().and_then(|i| i.session_id.as_deref());
+        let position = self.draft.tally.stats.frames;
+        let record = match FrameRecord::read(members, Context { position, session_id }) {
+            Ok(record) => record,
+            Err(why) => {
+                let words =
+                    format!("the frame record of line {} {}; kept as an unsaved line", line.number, why.words());
+                return self.told(line, words);
+            }
+        };
+        if record.compressed {
+            self.draft.losses.decompressed(line.number);
+        }
+        if record.directions_differ {
+            self.draft.losses.note(format!("line {}: the frame names two directions; \"dir\" was taken", line.number));
+        }
+        let mut frame = Frame::message(position, record.direction, record.message.as_bytes().to_vec());
+        frame.delimiter = Delimiter::Lf;
+        frame.wall_ns = record.wall_ns;
+        frame.flags = record.flags | self.sequence(&record, position, line.number);
+        let (t_ns, inferred) = self.time(&record);
+        frame.t_ns = t_ns;
+        frame.flags |= inferred;
+        frame.action = record.action.map(|a| a.as_bytes().to_vec());
+        frame.transport = record.transport.map(|t| t.as_bytes().to_vec());
+        frame.correlation_id = record.correlation_id.map(|c| c.into_owned().into_bytes());
+        frame.extra = record.extra;
+        self.last_t_ns = t_ns.or(self.last_t_ns);
+        let seq = record.seq.or(self.last_seq).unwrap_or(position);
+        let seen = self.draft.tally.frame(&frame, Some(&record.message), seq);
+        for pair in seen.pairs {
+            let Draft { kept, losses, .. } = &mut self.draft;
+            self.derived.pair(pair, kept, losses);
+        }
+        Ok(Some(frame))
+    }
+
+    /// How the source's own numbering goes on from the frame before.
+    fn sequence(&mut self, record: &FrameRecord<'_>, position: u64, line: u64) -> u64 {
+        let Some(seq) = record.seq else {
+            self.draft.losses.note(format!("line {line}: the frame has no number"));
+            self.last_seq = self.last_seq.map_or(Some(position), |s| s.checked_add(1));
+            return 0;
+        };
+        let Some(before) = self.last_seq.replace(seq) else {
+            return if seq == 0 { 0 } else { self.gap(position, seq) };
+        };
+        match seq.checked_sub(before) {
+            Some(0) => flags::REPEATED_SEQ,
+            Some(1) => 0,
+            Some(ahead) => self.gap(position, ahead.saturating_sub(1)),
+            None => flags::SEQ_BACKWARDS,
+        }
+    }
+
+    fn gap(&mut self, position: u64, count: u64) -> u64 {
+        match position.checked_sub(1) {
+            // The format has no place for a gap before the first frame; the flag and this say it.
+            None => self.draft.losses.about_all(format!("the numbers of the source begin at {count}, not at 0")),
+            Some(after_seq) if self.gaps.len() < GAPS_MAX => {
+                self.gaps.push(Gap { after_seq, reason: GapReason::SequenceJumped, count });
+            }
+            Some(_) => self.gaps_unlisted = self.gaps_unlisted.saturating_add(1),
+        }
+        flags::GAP_BEFORE
+    }
+
+    /// The time of a frame: its own; else from its wall clock; else that of the frame before. Never invented unmarked.
+    fn time(&self, record: &FrameRecord<'_>) -> (Option<u64>, u64) {
+        if record.t_ns.is_some() {
+            return (record.t_ns, 0);
+        }
+        let started = self.init.as_ref().and_then(|i| i.started_wall_ns);
+        let by_clock = record.wall_ns.zip(started).and_then(|(wall, start)| wall.checked_sub(start));
+        let inferred = by_clock.or(self.last_t_ns);
+        (inferred, if inferred.is_some() { flags::TIME_INFERRED } else { 0 })
+    }
+
+    fn facts(&self) -> Facts {
+        Facts { last_seq: self.last_seq, checkpoints: self.derived.checkpoints(), ..Facts::of(&self.draft.tally) }
+    }
+
+    fn checkpoint(&mut self, line: Line<'_>, mut members: Members<'_>) {
+        let mut facts = self.facts();
+        facts.checkpoints = facts.checkpoints.saturating_add(1);
+        let end = match line.end {
+            Delimiter::CrLf => 2,
+            Delimiter::Lf => 1,
+            _ => 0,
+        };
+        facts.size_bytes =
+            [line.offset_bytes, line.offset_bytes.saturating_add(line.bytes.len() as u64).saturating_add(end)];
+        let Draft { kept, losses, .. } = &mut self.draft;
+        self.derived.checkpoint(line.number, line.bytes, &mut members, &facts, &self.moments, kept, losses);
+    }
+
+    /// The header's fields that this format knows of, and what did not fit.
+    pub(in super::super) fn finish(self, companion: Option<&Companion>, source: &Source) -> (Header, Draft) {
+        let mut facts = self.facts();
+        facts.size_bytes = [source.bytes; 2];
+        let Self { mut draft, init, derived, gaps, gaps_unlisted, .. } = self;
+        let init = init.unwrap_or_default();
+        derived.finish(&mut draft.kept, &mut draft.losses);
+        if gaps_unlisted > 0 {
+            draft
+                .losses
+                .about_all(format!("{gaps_unlisted} more gaps are not listed; every one is flagged at its frame"));
+        }
+        if let Some(companion) = companion {
+            companion.compare(&facts, init.tape_id.as_deref(), &source.sha256, &mut draft.losses);
+        }
+        let mut header = Header::new(TapeKind::Mcp);
+        header.protocol = init.protocol.or_else(|| draft.tally.protocol());
+        header.span_ns = draft.tally.span_ns();
+        let ended = init.started_wall_ns.zip(header.span_ns).and_then(|(start, span)| start.checked_add(span));
+        header.ended_wall_ns = draft.tally.latest_wall_ns().or(ended);
+        header.session_id = init.session_id;
+        header.legacy_tape_id = init.tape_id;
+        header.started_wall_ns = init.started_wall_ns;
+        header.extra = init.extra;
+        header.gaps = gaps;
+        (header, draft)
+    }
+}
+
+/// Minor versions add fields, which are kept; another major version may mean anything.
+fn check_version(line: u64, version: Option<&str>) -> Result<()> {
+    let Some(text) = version else { return Ok(()) };
+    let plain = string(text).map_or_else(|| text.to_owned(), std::borrow::Cow::into_owned);
+    let major = plain.split('.').next().and_then(|m| m.parse::<u64>().ok());
+    let shown = quoted(plain.as_bytes());
+    match major {
+        Some(2) => Ok(()),
+        Some(major) if major > 2 => Err(Error::new(
+            Code::NewerFormat,
+            format!("line {line}: the tape is of version {shown}; this program reads version 2"),
+        )
+        .with_hint(
+            "nothing was imported; import it with a newer release of this program, or export it as version 2.0",
+        )),
+        _ => Err(Error::new(
+            Code::NotATape,
+            format!("line {line}: the tape names the version {shown}; a streaming tape is of version 2"),
+        )
+        .with_hint(
+            "older tapes are single JSON documents, not records in lines; convert it with the program that wrote it",
+        )),
+    }
+}
