@@ -5,3 +5,5 @@ mod support;
 mod conformance_objects;
 mod conformance_spool;
 mod packs_damage;
+mod packs_faults;
+mod spool_damage;
