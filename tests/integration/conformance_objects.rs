@@ -244,7 +244,7 @@ fn every_clause_is_broken_by_some_engine() {
             &["protect: never lowers", "protect: again is a success", "put: again in a later run is listed once"],
         ),
     ];
-    let mut named = HashSet::new();
+    let mut named: HashSet<&str> = HashSet::new();
     for (fault, clauses) in table {
         assert_eq!(broken(fault), clauses, "{fault:?}");
         named.extend(clauses);

@@ -175,7 +175,7 @@ fn every_clause_is_broken_by_some_engine() {
         (Fault::NewSpoolEachRun, &["append: goes on behind what lasts"]),
         (Fault::CloseForThisRun, &["close: lasts"]),
     ];
-    let mut named = HashSet::new();
+    let mut named: HashSet<&str> = HashSet::new();
     for (fault, clauses) in table {
         assert_eq!(broken(fault), clauses, "{fault:?}");
         named.extend(clauses);

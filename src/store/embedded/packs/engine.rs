@@ -260,3 +260,6 @@ fn not_found(digest: &ObjectDigest, damages: usize) -> Error {
     }
     e.with_hint(format!("the packs have {damages} places that cannot be read; it may have been there"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -131,7 +131,7 @@ impl<'a> Scan<'a> {
     fn next_record(&mut self, from: u64) -> io::Result<Option<u64>> {
         let mut at = from;
         while at < self.window.limit {
-            let bytes = self.window.get(at, WINDOW_BYTES)?;
+            let bytes = self.window.held(at)?;
             if bytes.len() < RECORD_HEADER_BYTES {
                 break;
             }
@@ -192,6 +192,14 @@ impl<'a> Window<'a> {
         Ok(rest.get(..bytes).unwrap_or(rest))
     }
 
+    /// What is held from `at` on, a header's length at least; read anew only where less is held, so
+    /// that a file full of false magics is read once and not once for each.
+    fn held(&mut self, at: u64) -> io::Result<&[u8]> {
+        self.get(at, RECORD_HEADER_BYTES)?;
+        let from = usize::try_from(at.saturating_sub(self.start)).unwrap_or(usize::MAX);
+        Ok(self.bytes.get(from..).unwrap_or_default())
+    }
+
     fn fill(&mut self, at: u64) -> io::Result<()> {
         let bytes = usize::try_from(self.limit.saturating_sub(at)).unwrap_or(WINDOW_BYTES).min(WINDOW_BYTES);
         self.bytes.resize(bytes, 0);
@@ -229,3 +237,6 @@ impl<'a> Window<'a> {
         Ok(last)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,135 @@
+//! Discarding, which only code in this room can reach: its clearance is made by the disposal workflow.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::super::records::{RecordHeader, RecordType};
+use super::Packs;
+use crate::codec::digest::{Digest, ObjectDigest, sha256, sha256_parts};
+use crate::error::{Code, Result};
+use crate::store::contracts::{Hint, Listed, ObjectRef, Objects, Protection, ProtectionMode};
+use crate::store::files::RealFiles;
+
+const ORIGIN: Digest = Digest::from_bytes([7; 32]);
+
+fn noise(seed: u64, bytes: usize) -> Vec<u8> {
+    let blocks = (0_u64..).map(|n| sha256_parts(&[&seed.to_be_bytes(), &n.to_be_bytes()]));
+    blocks.flatten().take(bytes).collect()
+}
+
+fn digest_of(bytes: &[u8]) -> ObjectDigest {
+    ObjectDigest::from_bytes(sha256(bytes))
+}
+
+fn packs(folder: &Path) -> Packs {
+    Packs::open(Arc::new(RealFiles), folder.to_owned(), ORIGIN).unwrap()
+}
+
+fn put(store: &Packs, bytes: &[u8], until_ms: u64) -> ObjectRef {
+    let mode = if until_ms == 0 { ProtectionMode::Worm } else { ProtectionMode::Retained };
+    store.put(&digest_of(bytes), bytes, Protection { mode, until_ms }).unwrap()
+}
+
+fn listed(store: &Packs) -> Vec<Listed> {
+    let mut all = Vec::new();
+    store
+        .list(&mut |found| {
+            all.push(found);
+            Ok(())
+        })
+        .unwrap();
+    all
+}
+
+fn code<T>(result: Result<T>) -> Option<Code> {
+    result.err().map(|e| e.code())
+}
+
+fn lost(object: ObjectRef) -> ObjectRef {
+    ObjectRef { hint: Hint::default(), ..object }
+}
+
+fn first_pack(folder: &Path) -> PathBuf {
+    folder.join("00000001.pack")
+}
+
+#[test]
+fn discarded_object_is_gone_and_its_bytes_are_zero() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = packs(folder.path());
+    let (gone, stays) = (put(&store, &noise(1, 9_000), 0), put(&store, &noise(2, 500), 0));
+    store.sync().unwrap();
+    store.discard_cleared(&lost(gone), 0).unwrap();
+    store.sync().unwrap();
+    for store in [store, packs(folder.path())] {
+        assert_eq!(code(store.get(&gone)), Some(Code::NotFound));
+        assert_eq!(code(store.get(&lost(gone))), Some(Code::NotFound));
+        assert_eq!(code(store.protect(&gone, Protection::WORM)), Some(Code::NotFound));
+        assert_eq!(store.get(&stays).unwrap(), noise(2, 500));
+        assert_eq!(listed(&store), [Listed::Object(stays, Protection::WORM)]);
+        // The record of the discarded object and its bytes carry no meaning any more.
+        let used = store.used_ranges().unwrap();
+        assert_eq!(used[0].1, [0..64, 9_128..9_128 + 564 + 64]);
+    }
+    let bytes = fs::read(first_pack(folder.path())).unwrap();
+    assert!(bytes[128..9_128].iter().all(|b| *b == 0));
+    let record = RecordHeader::parse(&bytes[9_692..]).unwrap();
+    assert_eq!((record.kind, record.digest, record.bytes), (RecordType::Discarded, gone.digest, 9_000));
+}
+
+#[test]
+fn discarding_is_refused_before_the_date_and_for_what_is_absent() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = packs(folder.path());
+    let object = put(&store, b"kept", 1_000);
+    assert_eq!(code(store.discard_cleared(&object, 999)), Some(Code::RetentionShorten));
+    store.protect(&object, Protection { mode: ProtectionMode::Retained, until_ms: 2_000 }).unwrap();
+    assert_eq!(code(store.discard_cleared(&object, 1_999)), Some(Code::RetentionShorten));
+    assert_eq!(store.get(&object).unwrap(), b"kept");
+    store.discard_cleared(&object, 2_000).unwrap();
+    assert_eq!(code(store.get(&object)), Some(Code::NotFound));
+    let absent = ObjectRef { digest: digest_of(b"absent"), ..object };
+    assert_eq!(code(store.discard_cleared(&absent, 2_000)), Some(Code::NotFound));
+}
+
+#[test]
+fn every_copy_is_discarded_and_a_later_put_is_a_new_object() {
+    let folder = tempfile::tempdir().unwrap();
+    let bytes = noise(1, 3_000);
+    for _ in 0..3 {
+        let store = packs(folder.path());
+        put(&store, &bytes, 0);
+        store.sync().unwrap();
+    }
+    let store = packs(folder.path());
+    let object = put(&store, &bytes, 0);
+    store.discard_cleared(&object, 0).unwrap();
+    let stored = fs::read(first_pack(folder.path())).unwrap();
+    assert!(!stored.windows(32).any(|w| w == &bytes[..32]), "a copy is left");
+    assert_eq!(code(store.get(&object)), Some(Code::NotFound));
+    let again = put(&store, &bytes, 0);
+    for store in [store, packs(folder.path())] {
+        assert_eq!(store.get(&again).unwrap(), bytes);
+        assert_eq!(store.get(&lost(again)).unwrap(), bytes);
+        assert_eq!(listed(&store), [Listed::Object(again, Protection::WORM)]);
+    }
+}
+
+#[test]
+fn discarding_cut_short_by_a_crash_is_finished_by_the_next_call() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = packs(folder.path());
+    let object = put(&store, &noise(1, 700), 0);
+    // The record alone, as a crash before the bytes were cleared leaves it.
+    let kind = RecordType::Discarded;
+    let record = RecordHeader { kind, protection: Protection::WORM, bytes: 700, digest: object.digest };
+    store.writer.append(&store.folder, None, &record.encode()).unwrap();
+    store.sync().unwrap();
+    let store = packs(folder.path());
+    assert_eq!(listed(&store), []);
+    assert_eq!(code(store.get(&lost(object))), Some(Code::NotFound));
+    store.discard_cleared(&object, 0).unwrap();
+    assert_eq!(code(packs(folder.path()).get(&object)), Some(Code::NotFound));
+    assert!(fs::read(first_pack(folder.path())).unwrap()[128..828].iter().all(|b| *b == 0));
+}
