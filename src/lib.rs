@@ -14,7 +14,7 @@ pub mod store;
 
 pub mod catalog;
 pub mod keyring;
-//pub mod ledger;
+pub mod ledger;
 
 pub mod interchange;
 

@@ -61,7 +61,7 @@ fn event(line: LogLine, about_ledger: bool) -> CustodyEvent {
 
 /// Did this entry of the ledger's own chain give out anything about the tape?
 fn touches(e: &CustodyEvent, custody: &CustodyId, saved_at: u64) -> bool {
-    let Body::Listed { size, .. } | Body::Searched { size, .. } = &e.body else { return false };
+    let (Body::Listed { size, .. } | Body::Searched { size, .. }) = &e.body else { return false };
     match e.private.as_ref().and_then(|p: &PrivateHalf| p.set.as_ref()) {
         Some(set) => set.binary_search(custody).is_ok(),
         // A list too long to be written out names the log size it was asked at: all tapes saved before it.

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use super::acts::Act;
 use super::applier::Applier;
 use super::core::{Core, Progress};
-use super::rebuild::{CaughtUp, RowsWork};
+use super::rebuild::{CaughtUp, Reason, RowsWork};
 use super::start::{self, Found, Locked};
 use super::writer::Writer;
 use super::{Environment, Places};
@@ -22,7 +22,7 @@ use crate::log::{Body, EntryDraft};
 const CLOCK_TOLERANCE_MS: u64 = 2_000;
 
 /// Opens the ledger and starts its writer.
-pub(super) fn open(places: &Places, env: &Environment) -> Result<(Arc<Core>, std::thread::JoinHandle<()>)> {
+pub(super) fn open(places: &Places, env: &Environment, rebuild_rows: bool) -> Result<(Arc<Core>, std::thread::JoinHandle<()>)> {
     let found = start::find(places, env)?;
     let stores = start::stores(&found, env)?;
     let locked = start::lock(&found, env, &stores)?;
@@ -33,7 +33,8 @@ pub(super) fn open(places: &Places, env: &Environment) -> Result<(Arc<Core>, std
         random: &*env.random,
         head: &locked.head,
     };
-    let caught_up = work.catch_up(locked.last.size_after())?;
+    let caught_up =
+        if rebuild_rows { work.from_the_beginning(Reason::AskedFor)? } else { work.catch_up(locked.last.size_after())? };
     refuse_unknown_critical(&Queries::new(&*stores.rows))?;
     serve(found, env, stores, locked, caught_up)
 }

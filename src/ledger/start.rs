@@ -1,6 +1,5 @@
 //! Opening: journal tail, rows' position, signed head and vault are compared before anything is served.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::core::{Folders, Identity};
@@ -25,7 +24,12 @@ pub(super) struct Found {
 /// Finds the ledger and reads entry 0.
 pub(super) fn find(places: &Places, env: &Environment) -> Result<Found> {
     let Some(extent) = env.engine.first_group(&places.ledger)? else {
+        let index = env.files.exists(&places.ledger.join("index")).unwrap_or(false);
         return Err(match places.state_that_names_us(&*env.files)? {
+            Some(state) if index && !creating(env, &state)? => {
+                Error::new(Code::LogDamaged, format!("the journal in {} is gone; sled's copy of the log is still there", places.shown()))
+                    .with_hint("`immutape repair` brings the journal back from sled, byte for byte, if it reaches the signed head")
+            }
             Some(state) if !creating(env, &state)? => create::ledger_missing(places),
             _ => Error::new(Code::NoLedger, format!("there is no ledger in {}", places.shown()))
                 .with_hint("make one with `immutape init`, or with the first `immutape save FILE`"),
@@ -154,5 +158,3 @@ fn compare_vault(head: &HeadFile, vault: &VaultKeys, stores: &Stores) -> Result<
     Ok(())
 }
 
-/// Shared by opening and checking: the group at a place, with its hash checked.
-pub(super) type SharedStores = Arc<Stores>;

@@ -97,7 +97,7 @@ impl Writer {
     fn gather(&mut self, first: Request) -> Vec<Request> {
         let mut entries = first.entries();
         let mut batch = vec![first];
-        let mut take_waiting = |batch: &mut Vec<Request>, entries: &mut usize, requests: &mut mpsc::Receiver<Request>| {
+        let take_waiting = |batch: &mut Vec<Request>, entries: &mut usize, requests: &mut mpsc::Receiver<Request>| {
             while *entries < GROUP_ENTRIES_MAX {
                 match requests.try_recv() {
                     Ok(r) => {

@@ -65,6 +65,13 @@ pub trait Journal: Send + Sync {
     /// changed), `E_NEWER_FORMAT`, `E_IO`.
     fn acquire(&self) -> Result<Tail>;
 
+    /// What acquisition would find, without taking the turn or changing anything: the last whole group and
+    /// every tear there is. `term` is that of the last writer.
+    ///
+    /// # Errors
+    /// As [`Journal::acquire`], but never `E_LOCKED`.
+    fn survey(&self) -> Result<Tail>;
+
     /// Where a group of `extent_bytes` would go now. Prepares the next segment when the current one
     /// has no room. Without effect on what readers see; may be repeated.
     ///

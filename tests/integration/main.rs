@@ -24,6 +24,7 @@ mod journal_real;
 mod journal_space;
 mod journal_sweep;
 mod journal_tear;
+mod ledger_life;
 mod packs_crash;
 mod packs_damage;
 mod packs_faults;

@@ -120,6 +120,11 @@ impl Drop for MemoryJournal {
 }
 
 impl Journal for MemoryJournal {
+    fn survey(&self) -> Result<Tail> {
+        let last = self.store().last()?;
+        Ok(Tail { term: last.map_or(0, |last| last.term), last, tears: Vec::new() })
+    }
+
     fn acquire(&self) -> Result<Tail> {
         let mut own = self.own()?;
         let mut store = self.store();

@@ -2,4 +2,5 @@
 
 pub mod failing;
 pub mod journals;
+pub mod ledgers;
 pub mod sim_files;

@@ -130,6 +130,11 @@ impl EmbeddedJournal {
 }
 
 impl Journal for EmbeddedJournal {
+    fn survey(&self) -> Result<Tail> {
+        let found = Self::survey(self)?;
+        Ok(Tail { term: found.last.map_or(0, |last| last.term), last: found.last, tears: found.tears })
+    }
+
     fn set_reopened(&self, reopened: bool) {
         Self::set_reopened(self, reopened);
     }

@@ -1,0 +1,183 @@
+//! The walk through the journal: every group, every entry, every link, and the head at its size.
+
+use super::tapes::SavedTapes;
+use super::{CheckOptions, Checker};
+use crate::codec::digest::RootHash;
+use crate::codec::extent::Group;
+use crate::error::Error;
+use crate::evidence::{Report, Severity};
+use crate::ledger::head_file::{self, JournalEnd};
+use crate::ledger::rebuild::BEGINNING;
+use crate::log::{Chain, EntryKind, HeadFile, LogError};
+use crate::store::Position;
+
+/// What a walk through a copy of the log came to.
+#[derive(Debug, Default)]
+pub struct Walked {
+    /// Entries that hold.
+    pub entries: u64,
+    /// Groups that hold.
+    pub groups: u64,
+    /// Root over the entries that hold.
+    pub root: Option<RootHash>,
+    /// Root at the size of the head file, when the walk came past it.
+    pub root_at_head: Option<RootHash>,
+    /// The last group says "closed in order".
+    pub clean_close: bool,
+    /// Where the first group that does not hold starts.
+    pub broken_at: Option<Position>,
+}
+
+/// Takes groups of one copy, in order, and checks everything that needs no key but the journal's own.
+pub(super) struct Walk<'a> {
+    checker: &'a Checker,
+    head_size: Option<u64>,
+    chain: Chain,
+    walked: Walked,
+    previous: [u8; 32],
+    term: u64,
+    part: &'static str,
+}
+
+impl<'a> Walk<'a> {
+    pub(super) fn new(checker: &'a Checker, head: Option<&HeadFile>, part: &'static str) -> Self {
+        Self {
+            checker,
+            head_size: head.map(|h| h.checkpoint.size),
+            chain: Chain::new(),
+            walked: Walked::default(),
+            previous: [0; 32],
+            term: 0,
+            part,
+        }
+    }
+
+    /// Checks the next group.
+    pub(super) fn group(&mut self, extent: &[u8], saved: &mut SavedTapes, report: &mut Report) -> Result<(), LogError> {
+        let group = Group::parse(extent)?;
+        let header = group.header();
+        if *header.previous_group.as_bytes() != self.previous || header.term < self.term {
+            return Err(LogError::Group(header.first_index));
+        }
+        if let Some(keys) = self.checker.vault()
+            && !keys.journal.accepts(&header.hash, &header.mac)
+        {
+            let place = format!("entry {}", header.first_index);
+            report.find(Severity::Altered, self.part, place, "the group was not written by this ledger: its code does not hold");
+        }
+        for record in group.records() {
+            let (public, sealed) = record?;
+            let (entry, _) = self.chain.check(public, sealed)?;
+            if entry.kind.is_critical() && !entry.kind.is_written() {
+                let what = format!("{} is critical and unknown to this program", entry.kind);
+                report.find(Severity::Gap, self.part, format!("entry {}", entry.index), what).entry = Some(entry.index);
+            }
+            if entry.kind == EntryKind::TAPE_SAVED {
+                saved.take(&entry, report);
+            }
+        }
+        let state = self.chain.state();
+        if state.frontier.root() != header.root || state.last_leaf != header.last_leaf || state.size() != header.size_after() {
+            return Err(LogError::Root(header.size_after()));
+        }
+        self.previous = *header.hash.as_bytes();
+        self.term = header.term;
+        self.walked.entries = state.size();
+        self.walked.groups = self.walked.groups.saturating_add(1);
+        self.walked.root = Some(header.root);
+        self.walked.clean_close = header.clean_close();
+        if self.head_size == Some(state.size()) {
+            self.walked.root_at_head = Some(header.root);
+        }
+        Ok(())
+    }
+
+    pub(super) fn finish(self) -> Walked { self.walked }
+}
+
+/// Walks the journal from the beginning.
+pub(super) fn walk(
+    checker: &Checker,
+    options: &CheckOptions,
+    head: Option<&HeadFile>,
+    saved: &mut SavedTapes,
+    report: &mut Report,
+) -> Walked {
+    let mut walk = Walk::new(checker, head, "journal");
+    let mut at = BEGINNING;
+    let broken: Option<(Position, String)> = loop {
+        if options.size.is_some_and(|size| walk.chain.state().size() >= size) {
+            break None;
+        }
+        let next = match checker.stores.journal.read(at) {
+            Ok(Some((place, extent, next))) => match walk.group(&extent, saved, report) {
+                Ok(()) => next,
+                Err(e) => break Some((place, e.to_string())),
+            },
+            Ok(None) => break tail_fault(checker, options, &walk, report),
+            Err(e) => break Some((at, words(&e))),
+        };
+        at = next;
+    };
+    let mut walked = walk.finish();
+    if let Some((place, what)) = &broken {
+        let name = format!("journal/{:08}.seg offset {}", place.segment, place.offset);
+        report.find(Severity::Altered, "journal", name, what.clone()).entry = Some(walked.entries);
+        walked.broken_at = Some(*place);
+    }
+    let detail = match walked.entries {
+        0 => "nothing readable".to_owned(),
+        n => format!("entries 0..{}, {} groups: chain, subjects, sealed halves, tree", n.saturating_sub(1), walked.groups),
+    };
+    report.check("journal", walked.entries, u64::from(broken.is_some()), detail);
+    walked
+}
+
+/// The end of the journal as acquisition would see it: tears are told from damage there.
+fn tail_fault(checker: &Checker, options: &CheckOptions, walk: &Walk<'_>, report: &mut Report) -> Option<(Position, String)> {
+    if options.size.is_some() {
+        // A writer is at work at the end; only it can tell.
+        return None;
+    }
+    match checker.stores.journal.survey() {
+        Ok(tail) => {
+            for tear in &tail.tears {
+                let place = format!("journal/{:08}.seg offset {}", tear.position.segment, tear.position.offset);
+                report.find(Severity::Note, "journal", place, format!("{} torn bytes of a crash, out of use", tear.bytes));
+            }
+            let size = tail.last.map_or(0, |l| l.size_after());
+            let at = tail.last.map_or(BEGINNING, |l| Position { segment: l.segment, offset: l.offset });
+            (size != walk.chain.state().size()).then(|| (at, "the end of the journal is not where its groups lead".into()))
+        }
+        Err(e) => Some((BEGINNING, words(&e))),
+    }
+}
+
+fn words(e: &Error) -> String {
+    let source = std::error::Error::source(e).map(|s| format!(": {s}")).unwrap_or_default();
+    format!("{}{source}", e.message())
+}
+
+/// Head against journal; when the journal broke off before the head, the rows may still reach it.
+pub(super) fn compare_head(head: Option<&HeadFile>, journal: &Walked, rows: Option<Walked>, report: &mut Report) {
+    let Some(head) = head else { return };
+    let m = head.checkpoint.size;
+    let end = JournalEnd { size: journal.entries, clean_close: journal.clean_close };
+    if let Err(e) = head_file::compare(head, end) {
+        let reached = rows.as_ref().and_then(|r| r.root_at_head);
+        let note = match reached {
+            Some(root) if root == head.checkpoint.root => "; sled's copy reaches the signed head and proves every entry: `immutape repair` brings them back",
+            _ => "",
+        };
+        report.find(Severity::Altered, "head", e.code().as_str(), format!("{}{note}", e.message()));
+        report.check("head", 1, 1, format!("signed at {m} entries"));
+        return;
+    }
+    let fork = journal.root_at_head.is_none_or(|root| root != head.checkpoint.root);
+    if fork {
+        report.find(Severity::Altered, "head", "E_LOG_FORK", format!("the journal's first {m} entries are not the ones its signed head names"));
+    } else if journal.entries > m {
+        report.find(Severity::Note, "head", "head", format!("older but consistent: signed at {m}, the log has {}", journal.entries));
+    }
+    report.check("head", 1, u64::from(fork), format!("signed at {m} entries"));
+}

@@ -1,0 +1,148 @@
+//! Checks of a whole ledger or one tape, against what is stored. Releases no content, takes no lock,
+//! changes nothing; works beside a running writer and on a ledger that can no longer be opened.
+
+mod journal;
+mod rows;
+mod tapes;
+
+use std::sync::Arc;
+
+use super::core::{Core, Folders, Identity};
+use super::{Environment, Places, head_file, start};
+use crate::codec::digest::IdPrefix;
+use crate::error::{Code, Error, Result};
+use crate::evidence::{Report, Severity};
+use crate::keyring::{ConfigFolder, PublicKeys, VaultKeys};
+use crate::log::{Body, Entry, EntryKind, HeadFile, HeadState, LogError};
+use crate::seal::Statement;
+use crate::store::Stores;
+
+
+/// What to check.
+#[derive(Debug, Clone, Default)]
+pub struct CheckOptions {
+    /// One tape by id or prefix; `None` = all.
+    pub tape: Option<String>,
+    /// Leave out what needs the vault: opening tapes and recomputing their roots.
+    pub stored_only: bool,
+    /// Entries durable when the check was asked for; what a running writer adds later is left out.
+    pub size: Option<u64>,
+}
+
+/// Checks one ledger.
+pub struct Checker {
+    pub(super) identity: Arc<Identity>,
+    pub(super) folders: Folders,
+    pub(super) env: Environment,
+    pub(super) stores: Stores,
+    vault: Result<VaultKeys>,
+    pinned: Result<Option<PublicKeys>>,
+    head: Result<Option<String>>,
+}
+
+impl Checker {
+    /// Finds a ledger to check, whatever state it is in.
+    ///
+    /// # Errors
+    /// `E_NO_LEDGER`, `E_LEDGER_MISSING`, `E_LOG_DAMAGED` when even entry 0 cannot be read, `E_NO_HOME`.
+    pub fn open(places: &Places, env: &Environment) -> Result<Self> {
+        let found = start::find(places, env)?;
+        let stores = start::stores(&found, env)?;
+        let vault = start::vault_keys(&found, env, &stores);
+        Ok(Self::with(Arc::new(found.identity), found.folders, env.clone(), stores, vault))
+    }
+
+    pub(super) fn of(core: &Core) -> Result<Self> {
+        let found = start::find(&core.folders.places, &core.env)?;
+        let vault = start::vault_keys(&found, &core.env, &core.stores);
+        Ok(Self::with(Arc::new(found.identity), found.folders, core.env.clone(), core.stores.clone(), vault))
+    }
+
+    fn with(identity: Arc<Identity>, folders: Folders, env: Environment, stores: Stores, vault: Result<VaultKeys>) -> Self {
+        let files = &*env.files;
+        let pinned = ConfigFolder::new(folders.config.clone()).pinned(files);
+        let head = head_file::read(files, &folders.state);
+        Self { identity, folders, env, stores, vault, pinned, head }
+    }
+
+    /// Makes every check asked for. Never fails: what cannot be checked is a finding.
+    #[must_use]
+    pub fn run(&self, options: &CheckOptions) -> Report {
+        let mut report = Report::default();
+        self.keys(&mut report);
+        let head = self.head(&mut report);
+        self.stores.journal.set_reopened(head.as_ref().is_some_and(|h| h.state == HeadState::Open));
+        let mut saved = tapes::SavedTapes::default();
+        let journal = journal::walk(self, options, head.as_ref(), &mut saved, &mut report);
+        let rows = rows::compare(self, options, &journal, &mut saved, &mut report);
+        journal::compare_head(head.as_ref(), &journal, rows, &mut report);
+        tapes::check(self, options, saved, &mut report);
+        report
+    }
+
+    fn keys(&self, report: &mut Report) {
+        match &self.pinned {
+            Ok(Some(pinned)) => {
+                let same = pinned.checkpoint == *self.identity.checkpoint.key() && pinned.recorder == self.identity.recorder;
+                if !same {
+                    report.find(Severity::Altered, "keys", "entry 0", "the keys of this ledger are not the ones in the config folder: another ledger stands in its place");
+                }
+                report.check("keys", 2, u64::from(!same), "pinned by the config folder");
+            }
+            Ok(None) => {
+                report.find(Severity::Gap, "keys", "config folder", "no public keys are pinned: entry 0 vouches for itself");
+                report.skip("keys", "unpinned: no config folder");
+            }
+            Err(e) => {
+                report.find(Severity::Altered, "keys", "config folder", e.message().to_owned());
+                report.check("keys", 1, 1, "unreadable");
+            }
+        }
+    }
+
+    fn head(&self, report: &mut Report) -> Option<HeadFile> {
+        let text = match &self.head {
+            Ok(Some(text)) => text,
+            Ok(None) => {
+                report.find(Severity::Altered, "head", "head", "the signed head file is missing: nothing says how long the log must be");
+                report.check("head", 1, 1, "missing");
+                return None;
+            }
+            Err(e) => {
+                report.find(Severity::Altered, "head", "head", e.message().to_owned());
+                report.check("head", 1, 1, "unreadable");
+                return None;
+            }
+        };
+        match head_file::parse(text, &self.identity.checkpoint) {
+            Ok(head) => Some(head),
+            Err(e) => {
+                report.find(Severity::Altered, "head", "head", e.message().to_owned());
+                report.check("head", 1, 1, "does not hold");
+                None
+            }
+        }
+    }
+
+    pub(super) fn vault(&self) -> Option<&VaultKeys> { self.vault.as_ref().ok() }
+
+    pub(super) fn vault_error(&self) -> Option<&Error> { self.vault.as_ref().err() }
+}
+
+/// The statement of a `tape.saved` entry; `None` for other kinds.
+pub(super) fn saved_statement(public: &[u8]) -> Result<Option<Statement>> {
+    let entry = Entry::decode(public)?;
+    if entry.kind != EntryKind::TAPE_SAVED {
+        return Ok(None);
+    }
+    let fault = |fault| LogError::Body { index: entry.index, kind: entry.kind.number(), fault };
+    match Body::decode(entry.kind, entry.body).map_err(fault)? {
+        Body::TapeSaved { statement, .. } => Ok(Some(Statement::decode(&statement)?)),
+        _ => Ok(None),
+    }
+}
+
+/// Does this tape belong to the check?
+fn wanted(options: &CheckOptions) -> Result<Option<IdPrefix>> {
+    options.tape.as_deref().map(IdPrefix::parse).transpose().map_err(|e| Error::new(Code::BadId, e.to_string()))
+}

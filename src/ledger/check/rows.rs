@@ -1,0 +1,91 @@
+//! Sled's copy against the journal, extent by extent; when the journal broke off, sled's copy on its own.
+
+use super::journal::{Walk, Walked};
+use super::tapes::SavedTapes;
+use super::{CheckOptions, Checker};
+use crate::catalog::{Queries, pieces_to_extents};
+use crate::error::{Code, Error, Result};
+use crate::evidence::{Report, Severity};
+use crate::ledger::head_file;
+use crate::ledger::rebuild::BEGINNING;
+use crate::store::Position;
+
+/// Compares; gives what sled's copy proves by itself when the journal did not reach its own end.
+pub(super) fn compare(
+    checker: &Checker,
+    options: &CheckOptions,
+    journal: &Walked,
+    saved: &mut SavedTapes,
+    report: &mut Report,
+) -> Option<Walked> {
+    let queries = Queries::new(&*checker.stores.rows);
+    match queries.position() {
+        Ok(Some(position)) if position.ledger != checker.identity.ledger => {
+            report.find(Severity::Altered, "rows", "index", "the rows in sled belong to another ledger");
+            report.check("sled", 1, 1, "rows of another ledger");
+            return None;
+        }
+        Ok(Some(_)) => {}
+        Ok(None) => {
+            report.find(Severity::Gap, "rows", "index", "sled holds no copy of the log; the next opening builds it from the journal");
+            report.skip("sled", "empty");
+            return None;
+        }
+        Err(e) => {
+            report.find(Severity::Gap, "rows", "index", format!("{}; the next opening builds them from the journal", e.message()));
+            report.skip("sled", "unreadable, or in use by another process");
+            return None;
+        }
+    }
+    if journal.broken_at.is_some() {
+        return Some(alone(checker, &queries, saved, report));
+    }
+    let (mut at, mut entries, mut wrong) = (BEGINNING, 0u64, None);
+    let until = options.size.unwrap_or(journal.entries);
+    let scanned = pieces_to_extents(&mut |each| queries.pieces(each), &mut |header, extent| {
+        if entries >= until {
+            return Ok(());
+        }
+        match checker.stores.journal.read(at)? {
+            Some((_, theirs, next)) if theirs == extent => {
+                at = next;
+                entries = header.size_after();
+                Ok(())
+            }
+            _ => {
+                wrong.get_or_insert(header.first_index);
+                Err(Error::new(Code::RowsUnavailable, "sled's copy differs from the journal"))
+            }
+        }
+    });
+    if let (Err(e), None) = (&scanned, wrong) {
+        wrong = Some(entries);
+        report.find(Severity::Altered, "rows", format!("index, entry {entries}"), e.message().to_owned());
+    } else if let Some(index) = wrong {
+        report.find(Severity::Altered, "rows", format!("index, entry {index}"), "sled's copy differs from the journal").entry = Some(index);
+    } else if entries < until {
+        report.find(Severity::Gap, "rows", "index", format!("sled ends at entry {entries}, the journal at {until}; the next opening catches up"));
+    }
+    let detail = format!("entries 0..{}, equal leaf by leaf", entries.saturating_sub(1));
+    report.check("sled", entries, u64::from(wrong.is_some()), detail);
+    None
+}
+
+/// Sled's copy walked as the journal would be.
+fn alone(checker: &Checker, queries: &Queries<'_>, saved: &mut SavedTapes, report: &mut Report) -> Walked {
+    let head = checker.head.as_ref().ok().and_then(Option::as_ref);
+    let head = head.and_then(|text| head_file::parse(text, &checker.identity.checkpoint).ok());
+    let mut walk = Walk::new(checker, head.as_ref(), "rows");
+    *saved = SavedTapes::default();
+    let walked: Result<()> = pieces_to_extents(&mut |each| queries.pieces(each), &mut |_, extent| {
+        walk.group(&extent, saved, report).map_err(Error::from)
+    });
+    let mut result = walk.finish();
+    if let Err(e) = &walked {
+        report.find(Severity::Altered, "rows", format!("index, entry {}", result.entries), e.message().to_owned());
+        result.broken_at = Some(Position { segment: 0, offset: 0 });
+    }
+    let detail = format!("entries 0..{}, checked on their own", result.entries.saturating_sub(1));
+    report.check("sled", result.entries, u64::from(walked.is_err()), detail);
+    result
+}

@@ -1,0 +1,310 @@
+//! Tapes: statements, stored bytes, keys, and with the vault the recomputed roots. On all cores.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::{CheckOptions, Checker, wanted};
+use crate::codec::digest::{CustodyId, ObjectDigest};
+use crate::error::{Code, Error, Result};
+use crate::evidence::{Finding, Report, Severity};
+use crate::ledger::rebuild::by_digest;
+use crate::log::{Body, Entry, Frontier, leaf_hash};
+use crate::seal::{Manifest, SealedHeader, Statement, open_chunk};
+use crate::store::contracts::Listed;
+use crate::store::{Hint, ObjectRef};
+use crate::tape::frame_leaf;
+
+/// One `tape.saved` entry.
+pub(super) struct Saved {
+    index: u64,
+    custody: CustodyId,
+    epoch: [u8; 16],
+    statement: Statement,
+}
+
+/// The tapes a walk came past.
+#[derive(Default)]
+pub(super) struct SavedTapes {
+    tapes: Vec<Saved>,
+}
+
+impl SavedTapes {
+    pub(super) fn take(&mut self, entry: &Entry<'_>, report: &mut Report) {
+        let parsed = Body::decode(entry.kind, entry.body).ok().and_then(|body| match body {
+            Body::TapeSaved { statement, epoch } => Statement::decode(&statement).ok().map(|s| (s, epoch)),
+            _ => None,
+        });
+        match parsed {
+            Some((statement, epoch)) => {
+                self.tapes.push(Saved { index: entry.index, custody: entry.subject, epoch, statement });
+            }
+            None => {
+                let place = format!("entry {}", entry.index);
+                report.find(Severity::Altered, "statement", place, "the recorder's statement cannot be read").entry = Some(entry.index);
+            }
+        }
+    }
+}
+
+/// Counts over all tapes, from all threads.
+#[derive(Default)]
+struct Counts {
+    statements: AtomicUsize,
+    objects: AtomicUsize,
+    bytes: Mutex<u64>,
+    roots: AtomicUsize,
+    findings: Mutex<Vec<Finding>>,
+}
+
+impl Counts {
+    fn find(&self, part: &'static str, saved: &Saved, place: String, what: String) {
+        let finding = Finding {
+            severity: Severity::Altered,
+            part,
+            place,
+            what,
+            tape: Some(saved.statement.claims().tape),
+            entry: Some(saved.index),
+        };
+        self.findings.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(finding);
+    }
+}
+
+/// Checks the tapes asked for; with all of them asked for, also objects that belong to none.
+pub(super) fn check(checker: &Checker, options: &CheckOptions, saved: SavedTapes, report: &mut Report) {
+    let tapes = match wanted(options) {
+        Ok(None) => saved.tapes,
+        Ok(Some(prefix)) => {
+            saved.tapes.into_iter().filter(|s| prefix.matches(s.statement.claims().tape.as_bytes())).collect()
+        }
+        Err(e) => {
+            report.find(Severity::Gap, "tapes", "id", e.message().to_owned());
+            Vec::new()
+        }
+    };
+    let places = list(checker, options, report);
+    let counts = Counts::default();
+    let used = Mutex::new(HashSet::new());
+    let next = AtomicUsize::new(0);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while let Some(tape) = tapes.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    one(checker, options, tape, &places, &counts, &used);
+                }
+            });
+        }
+    });
+    sum_up(checker, options, tapes.len() as u64, counts, report);
+    if options.tape.is_none() {
+        orphans(checker, &places, &used.into_inner().unwrap_or_default(), report);
+    }
+}
+
+/// Where every stored object is; damaged places become findings.
+fn list(checker: &Checker, options: &CheckOptions, report: &mut Report) -> HashMap<ObjectDigest, (Hint, u64)> {
+    let mut places = HashMap::new();
+    let listed = checker.stores.objects.list(&mut |found| {
+        match found {
+            Listed::Object(object, _) => {
+                places.insert(object.digest, (object.hint, object.bytes));
+            }
+            Listed::Damaged { place, reason } if options.tape.is_none() => {
+                let severity = if reason.starts_with("unused bytes") { Severity::Note } else { Severity::Altered };
+                report.find(severity, "object", place, reason);
+            }
+            Listed::Damaged { .. } => {}
+        }
+        Ok(())
+    });
+    if let Err(e) = listed {
+        report.find(Severity::Altered, "object", "packs", e.message().to_owned());
+    }
+    places
+}
+
+fn one(
+    checker: &Checker,
+    options: &CheckOptions,
+    saved: &Saved,
+    places: &HashMap<ObjectDigest, (Hint, u64)>,
+    counts: &Counts,
+    used: &Mutex<HashSet<ObjectDigest>>,
+) {
+    counts.statements.fetch_add(1, Ordering::Relaxed);
+    if let Err(what) = statement(checker, saved) {
+        counts.find("statement", saved, format!("entry {}", saved.index), what);
+    }
+    let fetch = |digest: ObjectDigest, bytes: u64, name: &str| -> Option<Vec<u8>> {
+        let hint = places.get(&digest).map(|p| p.0).unwrap_or_default();
+        used.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(digest);
+        let got = checker.stores.objects.get(&ObjectRef { hint, ..by_digest(digest, bytes) });
+        match got {
+            Ok(stored) => {
+                counts.objects.fetch_add(1, Ordering::Relaxed);
+                let mut total = counts.bytes.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                *total = total.saturating_add(stored.len() as u64);
+                Some(stored)
+            }
+            Err(e) => {
+                counts.find("object", saved, name.to_owned(), e.message().to_owned());
+                None
+            }
+        }
+    };
+    let claims = saved.statement.claims();
+    let Some(encoded) = fetch(claims.manifest, 0, "manifest") else { return };
+    let manifest = match Manifest::decode(&encoded) {
+        Ok(m) if m.custody == saved.custody && m.root.id() == claims.tape => m,
+        Ok(_) => return counts.find("object", saved, "manifest".into(), "the manifest is that of another tape".into()),
+        Err(e) => return counts.find("object", saved, "manifest".into(), e.to_string()),
+    };
+    let mut stored = Vec::with_capacity(manifest.objects.len().min(1_024));
+    let keys = match (options.stored_only, checker.vault()) {
+        (false, Some(_)) => match unwrap(checker, saved) {
+            Ok(keys) => Some(keys),
+            Err(e) => {
+                counts.find("vault", saved, format!("epoch {}", hex::encode(saved.epoch)), e.message().to_owned());
+                None
+            }
+        },
+        _ => None,
+    };
+    let mut opener = keys.as_ref().map(|keys| Opener::new(keys, saved, &manifest));
+    for (n, object) in manifest.objects.iter().enumerate() {
+        let name = if n == 0 { "header".to_owned() } else { format!("chunk {n}") };
+        let bytes = fetch(object.digest, object.bytes, &name);
+        let whole = bytes.as_ref().is_some_and(|b| b.len() as u64 == object.bytes);
+        if bytes.is_some() && !whole {
+            counts.find("object", saved, name.clone(), "the stored length is not the one in the manifest".into());
+        }
+        if let (Some(bytes), Some(open)) = (&bytes, opener.as_mut())
+            && let Err(what) = open.object(n, bytes)
+        {
+            counts.find("tape", saved, name, what);
+            opener = None;
+        }
+        stored.push(whole);
+    }
+    if let Some(open) = opener.filter(|_| stored.iter().all(|w| *w)) {
+        match open.finish() {
+            Ok(()) => {
+                counts.roots.fetch_add(1, Ordering::Relaxed);
+            }
+            Err(what) => counts.find("tape", saved, "tape root".into(), what),
+        }
+    }
+}
+
+fn statement(checker: &Checker, saved: &Saved) -> Result<(), String> {
+    let claims = saved.statement.claims();
+    if claims.ledger != checker.identity.ledger || claims.origin != checker.identity.genesis.origin {
+        return Err("the statement was made for another ledger".into());
+    }
+    if claims.custody != saved.custody {
+        return Err("the statement is about another tape".into());
+    }
+    saved.statement.verify(&checker.identity.recorder).map_err(|e| e.to_string())
+}
+
+fn unwrap(checker: &Checker, saved: &Saved) -> Result<crate::seal::TapeKeys> {
+    let record = checker.stores.vault.get(&saved.epoch, &saved.custody, None)?;
+    let missing = || Error::new(Code::VaultDamaged, "the epoch of this tape has no key in the vault");
+    let key = checker.vault().and_then(|v| v.epoch(&saved.epoch)).ok_or_else(missing)?;
+    let secret = key.unwrap_tape(&checker.identity.genesis.origin, &saved.custody, &record.wrapped);
+    secret.map(|s| s.keys()).map_err(|e| Error::new(Code::VaultDamaged, format!("the key of this tape does not open: {e}")))
+}
+
+/// Opens a tape object by object and recomputes its root; one chunk in memory at a time.
+struct Opener<'a> {
+    keys: &'a crate::seal::TapeKeys,
+    saved: &'a Saved,
+    manifest: &'a Manifest,
+    header: Option<SealedHeader>,
+    tree: Frontier,
+}
+
+impl<'a> Opener<'a> {
+    fn new(keys: &'a crate::seal::TapeKeys, saved: &'a Saved, manifest: &'a Manifest) -> Self {
+        Self { keys, saved, manifest, header: None, tree: Frontier::new() }
+    }
+
+    fn object(&mut self, n: usize, stored: &[u8]) -> Result<(), String> {
+        if n == 0 {
+            let header = SealedHeader::open(self.keys, &self.saved.custody, stored).map_err(|e| e.to_string())?;
+            if header.chunks.len().checked_add(1) != Some(self.manifest.objects.len()) {
+                return Err("the header names another number of chunks than the manifest".into());
+            }
+            self.header = Some(header);
+            return Ok(());
+        }
+        let range = self.header.as_ref().and_then(|h| h.chunks.get(n.saturating_sub(1))).ok_or("the header does not name this chunk")?;
+        let frames = open_chunk(self.keys, &self.saved.custody, n as u64, stored, range).map_err(|e| e.to_string())?;
+        for frame in &frames {
+            let parts = frame.parts().map_err(|e| e.to_string())?;
+            self.tree.push(&leaf_hash(&frame_leaf(&parts, &self.keys.frame_salt(frame.seq))));
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<(), String> {
+        let header = self.header.ok_or("the header is missing")?;
+        let commitment = header.header.commit(&self.keys.header_salts()).commitment;
+        let root = self.manifest.root;
+        if commitment != root.header {
+            return Err("the header is not the one the tape id commits to".into());
+        }
+        if self.tree.size() != root.frames || self.tree.root() != root.tree {
+            return Err("the frames are not the ones the tape id commits to".into());
+        }
+        Ok(())
+    }
+}
+
+fn sum_up(checker: &Checker, options: &CheckOptions, tapes: u64, counts: Counts, report: &mut Report) {
+    let findings = counts.findings.into_inner().unwrap_or_default();
+    let wrong = |part: &str| findings.iter().filter(|f| f.part == part).count() as u64;
+    let (statements, objects) = (counts.statements.into_inner() as u64, counts.objects.into_inner() as u64);
+    let bytes = counts.bytes.into_inner().unwrap_or_default();
+    let roots = counts.roots.into_inner() as u64;
+    if tapes == 0 && options.tape.is_none() {
+        report.skip("statements", "no tape is kept yet");
+    } else {
+        report.check("statements", statements, wrong("statement"), format!("{tapes} tapes, signatures of the recorder"));
+        report.check("stored objects", objects.saturating_add(wrong("object")), wrong("object"), format!("{bytes} bytes re-hashed"));
+        match (options.stored_only, checker.vault(), checker.vault_error()) {
+            (true, ..) => report.skip("tape roots", "left out on request"),
+            (_, Some(_), _) => {
+                let bad = wrong("tape").saturating_add(wrong("vault"));
+                report.check("tape roots", roots.saturating_add(bad), bad, "opened and recomputed");
+            }
+            (_, None, Some(e)) => {
+                report.find(Severity::Altered, "vault", e.code().as_str(), e.message().to_owned());
+                report.skip("tape roots", "the vault cannot be opened");
+            }
+            (_, None, None) => report.skip("tape roots", "no vault"),
+        }
+    }
+    report.findings.extend(findings);
+}
+
+/// Objects that no manifest in the log names: left by a crash or a save that was given up.
+fn orphans(
+    checker: &Checker,
+    places: &HashMap<ObjectDigest, (Hint, u64)>,
+    used: &HashSet<ObjectDigest>,
+    report: &mut Report,
+) {
+    let mut count = 0u64;
+    for (digest, (hint, bytes)) in places.iter().filter(|(d, _)| !used.contains(*d)) {
+        count = count.saturating_add(1);
+        if let Err(e) = checker.stores.objects.get(&ObjectRef { digest: *digest, bytes: *bytes, hint: *hint }) {
+            report.find(Severity::Note, "object", digest.to_hex(), format!("an object of no tape is damaged: {}", e.message()));
+        }
+    }
+    if count > 0 {
+        report.find(Severity::Note, "object", "packs", format!("{count} stored objects belong to no tape: saves that were never acknowledged"));
+    }
+}

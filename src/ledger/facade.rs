@@ -1,0 +1,247 @@
+//! The async face of a ledger.
+
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::check::{CheckOptions, Checker};
+use super::core::{Core, died};
+use super::list::Listing;
+use super::log_read::LogLine;
+use super::read::{FrameSelection, TapeReader};
+use super::repair::{Mended, Repair, RepairDone};
+use super::save::{SaveOptions, TapeSaver};
+use super::status::Status;
+use super::{Environment, Places, Who, acts, create, open, repair};
+use crate::codec::digest::{CustodyId, LedgerId};
+use crate::error::{Code, Error, Result};
+use crate::evidence::{CustodyReport, Report};
+use crate::governance::{Action, Decision};
+use crate::log::Body;
+
+/// An open ledger. Cheap to clone; [`Ledger::close`] ends it in order, dropping every clone without it
+/// leaves an "unclean stop" for the next start to record.
+///
+/// Calls wait for the writer's thread without blocking the executor, but touch the disk on the
+/// caller's thread where their documentation says so.
+#[derive(Clone)]
+pub struct Ledger {
+    core: Arc<Core>,
+    thread: Arc<Mutex<Option<std::thread::JoinHandle<()>>>>,
+}
+
+impl Ledger {
+    /// Makes a new ledger and opens it. `name` stands in every checkpoint; `test` marks the ledger and
+    /// all its output TEST.
+    ///
+    /// # Errors
+    /// `E_LEDGER_EXISTS`, `E_LEDGER_MISSING`, `E_NO_HOME`, `E_USAGE`, `E_NO_RANDOM`, `E_IO`, `E_STORE_FULL`.
+    pub async fn create(places: Places, env: Environment, name: &str, test: bool) -> Result<Self> {
+        let name = name.to_owned();
+        blocking(move || {
+            create::create(&places, &env, &name, test)?;
+            open::open(&places, &env, false)
+        })
+        .await
+        .map(Self::from_parts)
+    }
+
+    /// Opens a ledger for writing. Waits up to five seconds for another process to be done.
+    ///
+    /// # Errors
+    /// `E_NO_LEDGER`, `E_LEDGER_MISSING`, `E_LOCKED`, the key and vault errors (`E_KEY_MISSING`,
+    /// `E_KEY_UNREADABLE`, `E_KEY_MALFORMED`, `E_KEY_FOREIGN`, `E_VAULT_MISSING`, `E_VAULT_ROLLBACK`,
+    /// `E_VAULT_DAMAGED`), and what the comparison of journal, head and rows finds (`E_HEAD_MISSING`,
+    /// `E_HEAD_INVALID`, `E_HEAD_STALE`, `E_LOG_ROLLBACK`, `E_LOG_FORK`, `E_LOG_DAMAGED`,
+    /// `E_CRITICAL_UNKNOWN`, `E_NEWER_FORMAT`). Nothing was read or changed then, but for a torn tail set aside.
+    pub async fn open(places: Places, env: Environment) -> Result<Self> {
+        blocking(move || open::open(&places, &env, false)).await.map(Self::from_parts)
+    }
+
+    fn from_parts((core, thread): (Arc<Core>, std::thread::JoinHandle<()>)) -> Self {
+        Self { core, thread: Arc::new(Mutex::new(Some(thread))) }
+    }
+
+    /// Mends the log or its head file; see [`Repair`]. The ledger must not be open anywhere.
+    ///
+    /// # Errors
+    /// As [`Ledger::open`]; `E_LOG_DAMAGED` when neither copy reaches the signed head (nothing is changed then).
+    pub async fn repair(places: Places, env: Environment, what: Repair, who: &Who) -> Result<RepairDone> {
+        let (ledger, mended) = blocking(move || {
+            let mended = repair::repair(&places, &env, what)?;
+            if mended.done == RepairDone::Nothing {
+                return Ok((None, mended));
+            }
+            open::open(&places, &env, mended.rebuild_rows).map(|parts| (Some(parts), mended))
+        })
+        .await?;
+        let Mended { done, entry, .. } = mended;
+        if let Some(parts) = ledger {
+            let ledger = Self::from_parts(parts);
+            if let Some(body) = entry {
+                let draft = ledger.core.draft(&acts::Act::about_ledger(who, body), |_| {})?;
+                ledger.core.append(vec![draft]).await?;
+            } else {
+                // What the start itself has to say (rows.rebuilt) is committed with this.
+                ledger.core.append(Vec::new()).await?;
+            }
+            ledger.close().await?;
+        }
+        Ok(done)
+    }
+
+    /// Begins a tape; frames are added to the saver, which commits it.
+    ///
+    /// # Errors
+    /// `E_NOT_PERMITTED` (recorded), `E_USAGE` for an impossible class or namespace, `E_NO_RANDOM`.
+    pub async fn begin_save(&self, who: &Who, options: SaveOptions) -> Result<TapeSaver> {
+        self.core.refuse_if_broken()?;
+        self.core.permit(who, Action::Save, CustodyId::LEDGER, acts::LEDGER_CLASS).await?;
+        TapeSaver::new(self.core.clone(), who.clone(), options)
+    }
+
+    /// Opens a tape for reading by its id or a prefix of at least four digits. `range` is what will be
+    /// read, for the record. The access entry is durable before this returns.
+    ///
+    /// # Errors
+    /// `E_BAD_ID`, `E_NOT_FOUND`, `E_AMBIGUOUS_ID`, `E_NOT_PERMITTED` (recorded), `E_STORE_FULL`, `E_BROKEN`,
+    /// `E_TAPE_DAMAGED`, `E_VAULT_DAMAGED`, `E_ROWS_UNAVAILABLE`.
+    pub async fn open_tape(&self, who: &Who, id: &str, range: Option<(u64, u64)>) -> Result<TapeReader> {
+        TapeReader::open(self.core.clone(), who.clone(), id, range).await
+    }
+
+    /// Lists every tape, oldest first; also the index of the entry that records it, durable before any line is opened.
+    ///
+    /// # Errors
+    /// `E_NOT_PERMITTED` (recorded), `E_ROWS_UNAVAILABLE`, `E_STORE_FULL`, `E_BROKEN`.
+    pub async fn list(&self, who: &Who) -> Result<(Vec<Listing>, u64)> { self.core.list(who).await }
+
+    /// Entries of a range of the log; also the index of the entry that records the reading.
+    ///
+    /// # Errors
+    /// As [`Ledger::list`]; `E_LOG_DAMAGED`.
+    pub async fn log(&self, who: &Who, range: Range<u64>) -> Result<(Vec<LogLine>, u64)> { self.core.read_log(who, range).await }
+
+    /// The custody of a tape; also the index of the entry that records the asking.
+    ///
+    /// # Errors
+    /// As [`Ledger::open_tape`]; `E_LOG_DAMAGED`.
+    pub async fn custody(&self, who: &Who, id: &str) -> Result<(CustodyReport, u64)> { self.core.custody(who, id).await }
+
+    /// Checks the ledger or one tape and records that it was checked. A damaged ledger still answers: the
+    /// second part is the index of the entry, or the error that kept the check from being recorded.
+    ///
+    /// # Errors
+    /// `E_NOT_PERMITTED` (recorded), `E_BAD_ID`, `E_NOT_FOUND`, `E_AMBIGUOUS_ID`.
+    pub async fn verify(&self, who: &Who, mut options: CheckOptions) -> Result<(Report, Result<u64>)> {
+        let subject = match &options.tape {
+            Some(id) => Some(self.core.find_tape(id)?),
+            None => None,
+        };
+        let (custody, class) = match &subject {
+            Some(found) => (found.custody, found.class.clone()),
+            None => (CustodyId::LEDGER, acts::LEDGER_CLASS.to_owned()),
+        };
+        self.core.permit(who, Action::Verify, custody, &class).await?;
+        let size = self.core.settled_queries().map(|(_, size)| size).unwrap_or_else(|_| self.core.progress.durable().0);
+        options.size = Some(size);
+        if let Some(found) = &subject {
+            options.tape = Some(found.facts.tape.to_hex());
+        }
+        let core = self.core.clone();
+        let report = blocking(move || Ok(Checker::of(&core)?.run(&options))).await?;
+        let recorded = self.record_verified(who, custody, &class, subject.is_some(), &report).await;
+        Ok((report, recorded))
+    }
+
+    async fn record_verified(&self, who: &Who, custody: CustodyId, class: &str, one: bool, report: &Report) -> Result<u64> {
+        let count = |name: &str| report.checks.iter().filter(|c| c.name == name).map(|c| c.checked).sum::<u64>();
+        let body = Body::Verified {
+            scope: u64::from(one),
+            verdict: report.verdict().number(),
+            entries: count("journal"),
+            objects: count("stored objects"),
+            findings: report.findings.len() as u64,
+        };
+        let draft = self.core.draft(&acts::Act::about_tape(who, custody, class, body), |_| {})?;
+        let placed = self.core.append(vec![draft]).await?;
+        Ok(placed.first().map_or(0, |p| p.index))
+    }
+
+    /// Asks to remove a live tape. Never succeeds: it records the refusal and names the way.
+    ///
+    /// # Errors
+    /// Always: `E_DISPOSAL_REQUIRED`, or what kept the refusal from being recorded.
+    pub async fn delete(&self, who: &Who, id: &str) -> Result<std::convert::Infallible> {
+        let found = self.core.find_tape(id)?;
+        match self.core.decide(who, Action::Delete) {
+            Decision::Refused(code) => {
+                let (draft, error) = self.core.refusal(who, Action::Delete, found.custody, &found.class, code)?;
+                self.core.append_refusal(draft).await?;
+                self.core.env.observer.event(super::Event::Refused);
+                Err(error)
+            }
+            Decision::Granted => Err(Error::new(Code::DisposalRequired, "no policy grants this")),
+        }
+    }
+
+    /// The state of the ledger, limits included. Releases no content and is not recorded.
+    ///
+    /// # Errors
+    /// `E_BROKEN`.
+    pub fn status(&self) -> Result<Status> { self.core.status() }
+
+    /// Who this ledger is.
+    #[must_use]
+    pub fn id(&self) -> LedgerId { self.core.identity.ledger }
+
+    /// Entries that are durable now.
+    #[must_use]
+    pub fn size(&self) -> u64 { self.core.progress.durable().0 }
+
+    /// Waits until every query row has taken in what is durable now.
+    ///
+    /// # Errors
+    /// `E_ROWS_UNAVAILABLE`.
+    pub async fn settle(&self) -> Result<()> {
+        let core = self.core.clone();
+        blocking(move || core.settled_queries().map(|_| ())).await
+    }
+
+    /// Appends an empty act and waits until it is durable: the cost of one entry, for benchmarks and probes.
+    ///
+    /// # Errors
+    /// As [`Ledger::list`].
+    pub async fn note_log_read(&self, who: &Who) -> Result<u64> {
+        let body = Body::LogRead { first: 0, last: 0 };
+        let draft = self.core.draft(&acts::Act::about_ledger(who, body), |_| {})?;
+        Ok(self.core.append(vec![draft]).await?.first().map_or(0, |p| p.index))
+    }
+
+    /// Ends the term in order: last group, rows caught up, head file closed. Other clones answer nothing after this.
+    ///
+    /// # Errors
+    /// `E_BROKEN`, `E_STORE_FULL`, `E_IO`.
+    pub async fn close(self) -> Result<()> { self.close_with(Vec::new()).await }
+
+    /// As [`Ledger::close`], with the completions of readers in the last group.
+    ///
+    /// # Errors
+    /// As [`Ledger::close`].
+    pub async fn close_with(self, readers: Vec<TapeReader>) -> Result<()> {
+        let drafts = readers.into_iter().map(TapeReader::into_completion).collect::<Result<Vec<_>>>()?;
+        self.core.close(drafts).await?;
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(thread) = thread else { return Ok(()) };
+        blocking(move || thread.join().map_err(|_| died())).await
+    }
+}
+
+/// Runs what touches the disk for long away from the executor.
+async fn blocking<T: Send + 'static>(f: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(f).await.map_err(|_| died())?
+}
+
+/// Reading everything is the common case.
+impl Default for FrameSelection {
+    fn default() -> Self { Self::All }
+}
