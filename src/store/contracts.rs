@@ -233,29 +233,33 @@ pub struct VaultRecord {
 ///
 /// Concurrent readers; one writer.
 pub trait Vault: Send + Sync {
-    /// The generation file's number, revision and bytes; `None` when there is none yet.
+    /// The generation file's number, revision and bytes; `None` when there is none yet. The bytes are those
+    /// given to [`Vault::set_generation`]: how an engine keeps the numbers beside them is its own affair.
     ///
     /// # Errors
-    /// `E_VAULT_DAMAGED`, `E_IO`.
+    /// `E_VAULT_DAMAGED`, `E_NEWER_FORMAT`, `E_BROKEN`, `E_IO`.
     fn generation(&self) -> Result<Option<(u64, u64, Vec<u8>)>>;
 
     /// Replaces the generation file (same generation, next revision) whole. Atomic, durable on return;
     /// the old revision stays until the new one is in place.
     ///
     /// # Errors
-    /// `E_CONFLICT` unless `revision` is the present one plus one (or 1 for the first); `E_STORE_FULL`; `E_IO`.
+    /// `E_CONFLICT` unless `revision` is the present one plus one (or 1 for the first, whose generation may be any
+    /// from 1); `E_LIMIT` (64 MiB); `E_STORE_FULL`, `E_IO` (nothing changed); `E_BROKEN`.
     fn set_generation(&self, generation: u64, revision: u64, bytes: &[u8]) -> Result<()>;
 
     /// Makes an empty epoch, durable on return. Making it again is a success.
     ///
     /// # Errors
-    /// `E_STORE_FULL`, `E_IO`.
+    /// `E_STORE_FULL`, `E_IO`, `E_BROKEN`.
     fn create_epoch(&self, epoch: &[u8; 16]) -> Result<()>;
 
     /// Adds a record; its slot. Visible on return, durable after [`Vault::sync`].
     ///
     /// # Errors
-    /// `E_LIMIT` when the epoch holds `EPOCH_TAPES_MAX` records; `E_NOT_FOUND` (no such epoch); `E_BROKEN`; `E_IO`.
+    /// `E_LIMIT` when no slot of the epoch's `EPOCH_TAPES_MAX` is left (slots that a crash cut are lost, so this may come
+    /// with fewer records: begin a new epoch); `E_NOT_FOUND` (no such epoch); `E_VAULT_DAMAGED` (a damaged epoch
+    /// takes no more: begin a new one); `E_BROKEN`; `E_IO`.
     fn put(&self, epoch: &[u8; 16], record: &VaultRecord) -> Result<u32>;
 
     /// Makes every earlier `put` durable. A failure poisons the handle.
@@ -267,26 +271,31 @@ pub trait Vault: Send + Sync {
     /// The record of one tape; `slot` is tried first, then the whole epoch.
     ///
     /// # Errors
-    /// `E_NOT_FOUND`, `E_VAULT_DAMAGED`, `E_IO`.
+    /// `E_NOT_FOUND`; `E_VAULT_DAMAGED` when it is not found and a slot where it may have been cannot be read; `E_BROKEN`, `E_IO`.
     fn get(&self, epoch: &[u8; 16], custody_id: &CustodyId, slot: Option<u32>) -> Result<VaultRecord>;
 
-    /// Every record of an epoch in slot order.
+    /// Every record of an epoch in slot order. Slots that a crash cut are passed over, so a record's place here may be
+    /// less than its slot.
     ///
     /// # Errors
     /// `E_NOT_FOUND`, `E_VAULT_DAMAGED` (naming the slot), `E_IO`.
     fn records(&self, epoch: &[u8; 16]) -> Result<Vec<VaultRecord>>;
 
-    /// Writes a new generation that knows only `survivors` (epoch and records); the old stays whole
-    /// until it is destroyed. Durable on return.
+    /// Writes a new generation, at revision 1, that knows only `survivors` (epoch and records); the old stays whole
+    /// until it is destroyed. A survivor has a new epoch id, or that of an epoch with the very same records.
+    /// Durable on return. A crash leaves the old generation present, or the new; then it may be repeated.
     ///
     /// # Errors
-    /// `E_CONFLICT` unless `generation` is the next number; `E_STORE_FULL`; `E_IO`.
+    /// `E_CONFLICT` unless `generation` is the next number, and for a survivor whose epoch holds other records or is named
+    /// twice; `E_LIMIT`; `E_STORE_FULL`, `E_IO` (the old is still present); `E_VAULT_DAMAGED`; `E_BROKEN`.
     fn rotate(&self, generation: u64, bytes: &[u8], survivors: &[([u8; 16], Vec<VaultRecord>)]) -> Result<()>;
 
-    /// Destroys an old generation and its epochs; a receipt (what, how many bytes).
+    /// Destroys an old generation and the epochs that ended with it; a receipt (what, how many bytes). A crash leaves
+    /// part of it; repeating goes on, and is a success when nothing is left.
     ///
     /// # Errors
-    /// `E_CONFLICT` for the present generation; `E_IO`.
+    /// `E_CONFLICT` for the present generation, while an older one is there, and when the present one names an epoch that
+    /// would go; `E_VAULT_DAMAGED` (nothing is destroyed on a list that is in doubt); `E_IO`; `E_BROKEN`.
     fn destroy(&self, generation: u64, clearance: DisposalClearance) -> Result<String>;
 }
 
@@ -303,7 +312,8 @@ pub struct Batch {
 ///
 /// One applier; concurrent readers see a batch whole or not at all per key.
 pub trait Rows: Send + Sync {
-    /// Applies `batch` and stores `position` with it, all or nothing across a crash.
+    /// Applies `batch` and stores `position` with it, all or nothing across a crash: removes first, then puts, then the
+    /// position, which is the row with the key `p`.
     ///
     /// Not durable on return (it is rebuildable); durable after [`Rows::flush`] as far as the engine goes.
     ///
@@ -330,6 +340,9 @@ pub trait Rows: Send + Sync {
     fn flush(&self) -> Result<()>;
 
     /// Puts the present rows aside (renamed, never deleted) and starts empty. Where they went.
+    ///
+    /// After `E_ROWS_UNAVAILABLE` from any call this is the way back. A failure leaves the rows unavailable; the folder
+    /// then stands in its old place or among those put aside.
     fn reset(&self) -> Result<Option<std::path::PathBuf>>;
 }
 

@@ -61,9 +61,19 @@ impl Folder {
         if self.made.load(Ordering::Acquire) {
             return Ok(());
         }
+        let mut missing = 0usize;
+        for folder in self.path.ancestors() {
+            if folder.as_os_str().is_empty() || self.exists(folder)? {
+                break;
+            }
+            missing = missing.saturating_add(1);
+        }
         self.files.create_dir_all(&self.path).map_err(|e| fault::io("making", &self.path, e))?;
-        let above = parent(&self.path);
-        self.files.sync_dir(above).map_err(|e| fault::broken("syncing", above, e))?;
+        // Its own name at least, and the names of all that were made above it.
+        for folder in self.path.ancestors().take(missing.max(1)) {
+            let above = parent(folder);
+            self.files.sync_dir(above).map_err(|e| fault::broken("syncing", above, e))?;
+        }
         self.made.store(true, Ordering::Release);
         Ok(())
     }
