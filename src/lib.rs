@@ -3,11 +3,11 @@
 //! `bytes -> tape -> seal -> commit -> proof -> evidence`: the rooms below stand in this order.
 
 pub mod codec;
-pub mod tape;
-pub mod seal;
+pub mod evidence;
 pub mod log;
 pub mod proof;
-pub mod evidence;
+pub mod seal;
+pub mod tape;
 
 pub mod governance;
 pub mod store;

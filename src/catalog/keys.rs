@@ -38,9 +38,13 @@ pub(super) fn tape_id(id: &TapeId, index: u64) -> Vec<u8> {
     key(TAPE_ID, &[id.as_ref(), &index.to_be_bytes()])
 }
 
-pub(super) fn hints(custody: &CustodyId, n: u32) -> Vec<u8> { key(HINTS, &[custody.as_ref(), &n.to_be_bytes()]) }
+pub(super) fn hints(custody: &CustodyId, n: u32) -> Vec<u8> {
+    key(HINTS, &[custody.as_ref(), &n.to_be_bytes()])
+}
 
-pub(super) fn critical(index: u64) -> Vec<u8> { key(CRITICAL, &[&index.to_be_bytes()]) }
+pub(super) fn critical(index: u64) -> Vec<u8> {
+    key(CRITICAL, &[&index.to_be_bytes()])
+}
 
 pub(super) fn catalog(index: u64) -> Vec<u8> {
     key(CATALOG, &[&index.to_be_bytes()])

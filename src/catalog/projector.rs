@@ -144,13 +144,7 @@ impl Projector {
         Ok(())
     }
 
-    fn entry(
-        &mut self,
-        rows: &dyn Rows,
-        public: &[u8],
-        sealed: &[u8],
-        enrich: Enrich<'_>,
-    ) -> Result<()> {
+    fn entry(&mut self, rows: &dyn Rows, public: &[u8], sealed: &[u8], enrich: Enrich<'_>) -> Result<()> {
         let entry = Entry::decode(public)?;
         let leaf = leaf_hash(public);
         self.load_subject(rows, &entry.subject)?;
@@ -188,11 +182,7 @@ impl Projector {
         }
     }
 
-    fn saved(
-        &mut self,
-        entry: &Entry<'_>,
-        enrich: Enrich<'_>,
-    ) -> Result<()> {
+    fn saved(&mut self, entry: &Entry<'_>, enrich: Enrich<'_>) -> Result<()> {
         let fault = |fault| LogError::Body { index: entry.index, kind: entry.kind.number(), fault };
         let Body::TapeSaved { statement, epoch } = Body::decode(entry.kind, entry.body).map_err(fault)? else {
             return Ok(());

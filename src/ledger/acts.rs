@@ -56,7 +56,11 @@ impl Core {
             request_id: Some(request_id),
             range: act.range,
             outcome: Some(Outcome::Ok),
-            clock: Some(ClockStamp { wall: now.wall, monotonic_ns: now.monotonic_ns, boot_id: self.env.clock.boot_id() }),
+            clock: Some(ClockStamp {
+                wall: now.wall,
+                monotonic_ns: now.monotonic_ns,
+                boot_id: self.env.clock.boot_id(),
+            }),
             policy_digest: Some(Digest::from_bytes(sha256(self.identity.genesis.policy.as_bytes()))),
             build_digest: Some(self.env.build),
             ..PrivateHalf::default()
@@ -109,10 +113,19 @@ impl Core {
     }
 
     /// Asks the policy. A refusal is an entry first, then an error.
-    pub(super) fn decide(&self, who: &Who, action: Action) -> Decision { decide(self.policy, &who.actor(), action) }
+    pub(super) fn decide(&self, who: &Who, action: Action) -> Decision {
+        decide(self.policy, &who.actor(), action)
+    }
 
     /// The request that records a refusal, and the error to give when it is durable.
-    pub(super) fn refusal(&self, who: &Who, action: Action, subject: CustodyId, class: &str, code: Code) -> Result<(EntryDraft, Error)> {
+    pub(super) fn refusal(
+        &self,
+        who: &Who,
+        action: Action,
+        subject: CustodyId,
+        class: &str,
+        code: Code,
+    ) -> Result<(EntryDraft, Error)> {
         let body = Body::Refused { act: action.kind().number(), error: code.number() };
         let act = Act { who: Some(who), kind: EntryKind::REFUSED, subject, class, body, range: None };
         let words = refusal_words(code);
@@ -161,6 +174,8 @@ fn refusal_words(code: Code) -> (&'static str, &'static str) {
             "a kept tape is never deleted outright; it ends only through the disposal workflow, and nothing was removed",
             "the disposal workflow (request, approval, cool-off, destruction of its key) is not part of this version",
         ),
-        _ => ("the policy of this ledger does not permit this", "ask who operates the ledger; the refusal is on record"),
+        _ => {
+            ("the policy of this ledger does not permit this", "ask who operates the ledger; the refusal is on record")
+        }
     }
 }

@@ -57,7 +57,9 @@ impl Applier {
     pub(super) fn group(&self, group: GroupForRows) {
         let bytes = group.extent.len() as u64;
         // Rows that failed take nothing any more: the journal has it, queries say E_ROWS_UNAVAILABLE.
-        while self.progress.waiting_bytes.load(Ordering::Acquire) > ROWS_TAIL_BYTES_MAX as u64 && !self.progress.rows_failed() {
+        while self.progress.waiting_bytes.load(Ordering::Acquire) > ROWS_TAIL_BYTES_MAX as u64
+            && !self.progress.rows_failed()
+        {
             std::thread::sleep(Duration::from_millis(1));
         }
         self.progress.waiting_bytes.fetch_add(bytes, Ordering::AcqRel);

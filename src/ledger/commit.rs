@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
+use super::applier::GroupForRows;
 use super::core::again;
 use super::writer::{Answer, Request, Writer};
-use super::applier::GroupForRows;
 use crate::catalog::{Enrichment, ManifestPlace};
 use crate::codec::digest::CustodyId;
 use crate::codec::limits::EPOCH_TAPES_MAX;
@@ -92,12 +92,9 @@ impl Writer {
         for request in batch {
             match request {
                 Request::Append { is_refusal: false, .. } | Request::Save { .. } if is_full => request.fail(&full()),
-                Request::Append { drafts, answer, .. } => appends.push(Unit {
-                    waiting: Waiting::Append(answer),
-                    drafts,
-                    term: None,
-                    enrichment: None,
-                }),
+                Request::Append { drafts, answer, .. } => {
+                    appends.push(Unit { waiting: Waiting::Append(answer), drafts, term: None, enrichment: None })
+                }
                 Request::Save { save, answer } => saves.push((*save, answer)),
                 Request::Close { .. } => request.fail(&super::core::died()),
             }
@@ -112,7 +109,7 @@ impl Writer {
         for (save, answer) in saves {
             match self.known(&save.term, &in_batch) {
                 Ok(Some(custody)) => drop(answer.send(Ok(SaveAnswer::AlreadyKept(custody)))),
-                Ok(None) => match self.put_key(&save) {
+                Ok(None) => match self.put_key(&save, true) {
                     Ok((epoch, slot)) => {
                         in_batch.insert(save.term, save.custody);
                         ready.push((save, answer, epoch, slot));
@@ -143,18 +140,14 @@ impl Writer {
         kept
     }
 
-    fn known(
-        &self,
-        term: &[u8; 32],
-        in_batch: &HashMap<[u8; 32], CustodyId>,
-    ) -> Result<Option<CustodyId>> {
+    fn known(&self, term: &[u8; 32], in_batch: &HashMap<[u8; 32], CustodyId>) -> Result<Option<CustodyId>> {
         if let Some(custody) = in_batch.get(term).or_else(|| self.terms.get(term).map(|(c, _)| c)) {
             return Ok(Some(*custody));
         }
         self.core.kept_already(term)
     }
 
-    fn put_key(&mut self, save: &SealedSave) -> Result<([u8; 16], u32)> {
+    fn put_key(&mut self, save: &SealedSave, may_begin_anew: bool) -> Result<([u8; 16], u32)> {
         let epoch = self.epoch_with_room()?;
         let wrapped = {
             let keys = self.core.vault_read()?;
@@ -163,7 +156,14 @@ impl Writer {
             key.wrap_tape(self.core.origin(), &save.custody, &save.secret)?
         };
         let record = VaultRecord { custody_id: save.custody, wrapped, dedupe: save.term };
-        let slot = self.core.stores.vault.put(&epoch, &record)?;
+        let slot = match self.core.stores.vault.put(&epoch, &record) {
+            // A power cut may leave slots that are neither free nor taken: the epoch is given up early.
+            Err(e) if may_begin_anew && matches!(e.code(), Code::Limit | Code::VaultDamaged) => {
+                self.epoch_used = EPOCH_TAPES_MAX;
+                return self.put_key(save, false);
+            }
+            other => other?,
+        };
         self.epoch_used = slot.saturating_add(1);
         Ok((epoch, slot))
     }

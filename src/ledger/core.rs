@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::{Environment, Places};
 use super::writer::Request;
+use super::{Environment, Places};
 use crate::catalog::{Queries, SubjectRow};
 use crate::codec::digest::{CustodyId, LedgerId, RootHash};
 use crate::error::{Code, Error, Result};
@@ -71,9 +71,13 @@ pub(super) struct Core {
 }
 
 impl Core {
-    pub(super) fn origin(&self) -> &str { &self.identity.genesis.origin }
+    pub(super) fn origin(&self) -> &str {
+        &self.identity.genesis.origin
+    }
 
-    pub(super) fn queries(&self) -> Queries<'_> { Queries::new(&*self.stores.rows) }
+    pub(super) fn queries(&self) -> Queries<'_> {
+        Queries::new(&*self.stores.rows)
+    }
 
     /// Queries over rows that have taken in everything durable now.
     pub(super) fn settled_queries(&self) -> Result<(Queries<'_>, u64)> {
@@ -90,7 +94,9 @@ impl Core {
         self.settled_queries()?.0.subject(custody)
     }
 
-    pub(super) fn vault_read(&self) -> Result<std::sync::RwLockReadGuard<'_, VaultKeys>> { self.vault.read().map_err(|_| died()) }
+    pub(super) fn vault_read(&self) -> Result<std::sync::RwLockReadGuard<'_, VaultKeys>> {
+        self.vault.read().map_err(|_| died())
+    }
 
     /// A dead handle answers nothing, not even what it could.
     pub(super) fn refuse_if_broken(&self) -> Result<()> {
@@ -99,15 +105,21 @@ impl Core {
 }
 
 impl Progress {
-    pub(super) fn durable(&self) -> (u64, Option<RootHash>) { *self.durable.lock().unwrap_or_else(PoisonError::into_inner) }
+    pub(super) fn durable(&self) -> (u64, Option<RootHash>) {
+        *self.durable.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 
     pub(super) fn set_durable(&self, size: u64, root: RootHash) {
         *self.durable.lock().unwrap_or_else(PoisonError::into_inner) = (size, Some(root));
     }
 
-    pub(super) fn applied(&self) -> u64 { self.applied.lock().unwrap_or_else(PoisonError::into_inner).size }
+    pub(super) fn applied(&self) -> u64 {
+        self.applied.lock().unwrap_or_else(PoisonError::into_inner).size
+    }
 
-    pub(super) fn rows_failed(&self) -> bool { self.applied.lock().unwrap_or_else(PoisonError::into_inner).failed }
+    pub(super) fn rows_failed(&self) -> bool {
+        self.applied.lock().unwrap_or_else(PoisonError::into_inner).failed
+    }
 
     pub(super) fn set_applied(&self, size: u64) {
         self.applied.lock().unwrap_or_else(PoisonError::into_inner).size = size;
@@ -132,7 +144,9 @@ pub(super) fn broken() -> Error {
         .with_hint("look at the disk, then open the ledger again: it checks what is really there")
 }
 
-pub(super) fn died() -> Error { Error::new(Code::Broken, "a thread of the ledger died; open the ledger again") }
+pub(super) fn died() -> Error {
+    Error::new(Code::Broken, "a thread of the ledger died; open the ledger again")
+}
 
 pub(super) fn rows_unavailable() -> Error {
     Error::new(Code::RowsUnavailable, "the query rows cannot be used")

@@ -73,8 +73,12 @@ fn first_group(stores: &Stores, group: GroupBuilder, vault: &VaultKeys) -> Resul
         return Err(Error::new(Code::LedgerExists, "another process made a ledger in this folder meanwhile"));
     }
     let place = stores.journal.place(group.extent_bytes())?;
-    let place =
-        GroupPlace { term: place.term, segment: place.segment, offset: place.offset, previous_group: place.previous_group };
+    let place = GroupPlace {
+        term: place.term,
+        segment: place.segment,
+        offset: place.offset,
+        previous_group: place.previous_group,
+    };
     let finished = group.finish(&place, true, &vault.journal);
     stores.journal.append(&finished.extent)?;
     Ok(finished)
@@ -123,7 +127,9 @@ fn genesis_draft(env: &Environment, vault: &VaultKeys, genesis: Genesis) -> Resu
         ..PrivateHalf::default()
     };
     let label = CustodyLabel { class: LEDGER_CLASS.into(), month: now.wall.month_number() };
-    let key = vault.custody_key_for(&label).ok_or_else(|| Error::new(Code::Internal, "the first custody key was just made"))?;
+    let key = vault
+        .custody_key_for(&label)
+        .ok_or_else(|| Error::new(Code::Internal, "the first custody key was just made"))?;
     let aad = PrivateAad { origin: &origin, kind: EntryKind::GENESIS.number(), subject: &CustodyId::LEDGER };
     let sealed = key.seal(bytes(&*env.random)?, aad, &private)?;
     let body = Body::Genesis(Box::new(genesis)).encode();

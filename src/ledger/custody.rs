@@ -25,7 +25,8 @@ impl Core {
         let placed = self.append(vec![draft]).await?;
         let mut events = self.links(&found.custody, size)?;
         let saved_at = events.first().map_or(0, |e| e.index);
-        events.extend(self.links(&CustodyId::LEDGER, size)?.into_iter().filter(|e| touches(e, &found.custody, saved_at)));
+        events
+            .extend(self.links(&CustodyId::LEDGER, size)?.into_iter().filter(|e| touches(e, &found.custody, saved_at)));
         events.sort_by_key(|e| e.index);
         let report = CustodyReport { tape, custody: found.custody, size, events };
         if !report.is_unbroken() {

@@ -113,19 +113,25 @@ impl Ledger {
     ///
     /// # Errors
     /// `E_NOT_PERMITTED` (recorded), `E_ROWS_UNAVAILABLE`, `E_STORE_FULL`, `E_BROKEN`.
-    pub async fn list(&self, who: &Who) -> Result<(Vec<Listing>, u64)> { self.core.list(who).await }
+    pub async fn list(&self, who: &Who) -> Result<(Vec<Listing>, u64)> {
+        self.core.list(who).await
+    }
 
     /// Entries of a range of the log; also the index of the entry that records the reading.
     ///
     /// # Errors
     /// As [`Ledger::list`]; `E_LOG_DAMAGED`.
-    pub async fn log(&self, who: &Who, range: Range<u64>) -> Result<(Vec<LogLine>, u64)> { self.core.read_log(who, range).await }
+    pub async fn log(&self, who: &Who, range: Range<u64>) -> Result<(Vec<LogLine>, u64)> {
+        self.core.read_log(who, range).await
+    }
 
     /// The custody of a tape; also the index of the entry that records the asking.
     ///
     /// # Errors
     /// As [`Ledger::open_tape`]; `E_LOG_DAMAGED`.
-    pub async fn custody(&self, who: &Who, id: &str) -> Result<(CustodyReport, u64)> { self.core.custody(who, id).await }
+    pub async fn custody(&self, who: &Who, id: &str) -> Result<(CustodyReport, u64)> {
+        self.core.custody(who, id).await
+    }
 
     /// Checks the ledger or one tape and records that it was checked. A damaged ledger still answers: the
     /// second part is the index of the entry, or the error that kept the check from being recorded.
@@ -153,7 +159,14 @@ impl Ledger {
         Ok((report, recorded))
     }
 
-    async fn record_verified(&self, who: &Who, custody: CustodyId, class: &str, one: bool, report: &Report) -> Result<u64> {
+    async fn record_verified(
+        &self,
+        who: &Who,
+        custody: CustodyId,
+        class: &str,
+        one: bool,
+        report: &Report,
+    ) -> Result<u64> {
         let count = |name: &str| report.checks.iter().filter(|c| c.name == name).map(|c| c.checked).sum::<u64>();
         let body = Body::Verified {
             scope: u64::from(one),
@@ -188,15 +201,21 @@ impl Ledger {
     ///
     /// # Errors
     /// `E_BROKEN`.
-    pub fn status(&self) -> Result<Status> { self.core.status() }
+    pub fn status(&self) -> Result<Status> {
+        self.core.status()
+    }
 
     /// Who this ledger is.
     #[must_use]
-    pub fn id(&self) -> LedgerId { self.core.identity.ledger }
+    pub fn id(&self) -> LedgerId {
+        self.core.identity.ledger
+    }
 
     /// Entries that are durable now.
     #[must_use]
-    pub fn size(&self) -> u64 { self.core.progress.durable().0 }
+    pub fn size(&self) -> u64 {
+        self.core.progress.durable().0
+    }
 
     /// Waits until every query row has taken in what is durable now.
     ///
@@ -221,7 +240,9 @@ impl Ledger {
     ///
     /// # Errors
     /// `E_BROKEN`, `E_STORE_FULL`, `E_IO`.
-    pub async fn close(self) -> Result<()> { self.close_with(Vec::new()).await }
+    pub async fn close(self) -> Result<()> {
+        self.close_with(Vec::new()).await
+    }
 
     /// As [`Ledger::close`], with the completions of readers in the last group.
     ///
@@ -243,5 +264,7 @@ async fn blocking<T: Send + 'static>(f: impl FnOnce() -> Result<T> + Send + 'sta
 
 /// Reading everything is the common case.
 impl Default for FrameSelection {
-    fn default() -> Self { Self::All }
+    fn default() -> Self {
+        Self::All
+    }
 }

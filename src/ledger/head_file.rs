@@ -69,7 +69,9 @@ pub(super) const HEAD_HINT: &str = "look at `immutape status`; `immutape repair 
 /// Reads and verifies a head file.
 pub(super) fn parse(text: &str, key: &NoteKey) -> Result<HeadFile> {
     HeadFile::parse(text, key).map_err(|e| {
-        Error::new(Code::HeadInvalid, format!("the signed head file does not hold: {e}")).with_hint(HEAD_HINT).with_source(e)
+        Error::new(Code::HeadInvalid, format!("the signed head file does not hold: {e}"))
+            .with_hint(HEAD_HINT)
+            .with_source(e)
     })
 }
 
@@ -116,9 +118,14 @@ pub(super) fn same_root(head: &HeadFile, root: &RootHash) -> Result<()> {
         return Ok(());
     }
     let size = head.checkpoint.size;
-    Err(Error::new(Code::LogFork, format!("the journal's first {size} entries are not the ones its signed head file names"))
-        .with_hint("nothing was changed or read. Keep both; the head file is signed, so the journal was replaced"))
+    Err(Error::new(
+        Code::LogFork,
+        format!("the journal's first {size} entries are not the ones its signed head file names"),
+    )
+    .with_hint("nothing was changed or read. Keep both; the head file is signed, so the journal was replaced"))
 }
 
 /// A fresh head for a size and root that are durable in the journal, for creation and repair.
-pub(super) fn durable(checkpoint: Checkpoint) -> DurableHead { DurableHead::after_sync(checkpoint) }
+pub(super) fn durable(checkpoint: Checkpoint) -> DurableHead {
+    DurableHead::after_sync(checkpoint)
+}

@@ -61,7 +61,8 @@ impl Core {
             None => None,
             Some(key) => {
                 let map = key.open(aad, &stored.sealed, &entry.commitment).map_err(|e| {
-                    Error::new(Code::LogDamaged, format!("the private half of entry {} does not open", entry.index)).with_source(e)
+                    Error::new(Code::LogDamaged, format!("the private half of entry {} does not open", entry.index))
+                        .with_source(e)
                 })?;
                 Some(PrivateHalf::decode(&map).map_err(LogError::from)?)
             }

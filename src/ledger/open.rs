@@ -22,7 +22,11 @@ use crate::log::{Body, EntryDraft};
 const CLOCK_TOLERANCE_MS: u64 = 2_000;
 
 /// Opens the ledger and starts its writer.
-pub(super) fn open(places: &Places, env: &Environment, rebuild_rows: bool) -> Result<(Arc<Core>, std::thread::JoinHandle<()>)> {
+pub(super) fn open(
+    places: &Places,
+    env: &Environment,
+    rebuild_rows: bool,
+) -> Result<(Arc<Core>, std::thread::JoinHandle<()>)> {
     let found = start::find(places, env)?;
     let stores = start::stores(&found, env)?;
     let locked = start::lock(&found, env, &stores)?;
@@ -33,8 +37,11 @@ pub(super) fn open(places: &Places, env: &Environment, rebuild_rows: bool) -> Re
         random: &*env.random,
         head: &locked.head,
     };
-    let caught_up =
-        if rebuild_rows { work.from_the_beginning(Reason::AskedFor)? } else { work.catch_up(locked.last.size_after())? };
+    let caught_up = if rebuild_rows {
+        work.from_the_beginning(Reason::AskedFor)?
+    } else {
+        work.catch_up(locked.last.size_after())?
+    };
     refuse_unknown_critical(&Queries::new(&*stores.rows))?;
     serve(found, env, stores, locked, caught_up)
 }
@@ -72,9 +79,11 @@ fn serve(
     let start = start_drafts(&core, &locked.tail, &locked.last, &caught_up, chain.last_time)?;
     let no_thread = |e| Error::new(Code::Io, "a thread cannot be started").with_source(e);
     let rows = core.stores.rows.clone();
-    let applier = Applier::start(rows, caught_up.projector, core.progress.clone(), env.observer.clone()).map_err(no_thread)?;
+    let applier =
+        Applier::start(rows, caught_up.projector, core.progress.clone(), env.observer.clone()).map_err(no_thread)?;
     let writer = Writer::new(core.clone(), chain, start, applier, epoch_used, requests);
-    let thread = std::thread::Builder::new().name("immutape-writer".into()).spawn(move || writer.run()).map_err(no_thread)?;
+    let thread =
+        std::thread::Builder::new().name("immutape-writer".into()).spawn(move || writer.run()).map_err(no_thread)?;
     Ok((core, thread))
 }
 

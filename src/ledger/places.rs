@@ -42,7 +42,9 @@ impl Places {
     ///
     /// # Errors
     /// `E_NO_HOME`.
-    pub fn state_of(&self, id: &LedgerId) -> Result<PathBuf> { resolve(self.state.as_ref(), self.state_base.as_ref(), id, "--state-dir") }
+    pub fn state_of(&self, id: &LedgerId) -> Result<PathBuf> {
+        resolve(self.state.as_ref(), self.state_base.as_ref(), id, "--state-dir")
+    }
 
     /// The config folder of a ledger.
     ///
@@ -79,7 +81,9 @@ impl Places {
 
     /// The ledger folder, for messages.
     #[must_use]
-    pub fn shown(&self) -> String { visible(self.ledger.as_os_str().as_encoded_bytes()) }
+    pub fn shown(&self) -> String {
+        visible(self.ledger.as_os_str().as_encoded_bytes())
+    }
 }
 
 fn resolve(given: Option<&PathBuf>, base: Option<&PathBuf>, id: &LedgerId, flag: &str) -> Result<PathBuf> {

@@ -52,8 +52,11 @@ impl Core {
     /// Finds a tape by its id or a prefix of it. Of several tapes with one id the newest counts.
     pub(super) fn find_tape(&self, text: &str) -> Result<FoundTape> {
         let prefix = IdPrefix::parse(text).map_err(|e| {
-            Error::new(Code::BadId, format!("\"{}\" is not a tape id", crate::codec::escape::visible_short(text.as_bytes(), 80)))
-                .with_hint(e.to_string())
+            Error::new(
+                Code::BadId,
+                format!("\"{}\" is not a tape id", crate::codec::escape::visible_short(text.as_bytes(), 80)),
+            )
+            .with_hint(e.to_string())
         })?;
         let mut found = self.queries().by_prefix(&prefix, 16)?;
         if found.is_empty() {
@@ -67,8 +70,11 @@ impl Core {
         };
         if !others.is_empty() {
             let ids: Vec<String> = found.iter().map(|f| f.0.to_hex().chars().take(16).collect()).collect();
-            return Err(Error::new(Code::AmbiguousId, format!("several tapes have ids that begin with {}", prefix.digits()))
-                .with_hint(format!("give more digits: {}", ids.join(", "))));
+            return Err(Error::new(
+                Code::AmbiguousId,
+                format!("several tapes have ids that begin with {}", prefix.digits()),
+            )
+            .with_hint(format!("give more digits: {}", ids.join(", "))));
         }
         self.tape_of(custody)
     }
@@ -93,7 +99,11 @@ impl Core {
         let missing = || Error::new(Code::VaultDamaged, "the epoch of a tape has no key in the vault");
         let secret = keys.epoch(epoch).ok_or_else(missing)?.unwrap_tape(self.origin(), custody, &record.wrapped);
         let damaged = |e| {
-            Error::new(Code::VaultDamaged, "the key of a tape does not open: the vault was altered or belongs to another root").with_source(e)
+            Error::new(
+                Code::VaultDamaged,
+                "the key of a tape does not open: the vault was altered or belongs to another root",
+            )
+            .with_source(e)
         };
         Ok(secret.map_err(damaged)?.keys())
     }
@@ -142,28 +152,50 @@ impl TapeReader {
         })?;
         let header = SealedHeader::open(&keys, &custody, &stored)?;
         let tape = facts.tape;
-        Ok(Self { core, who, grant, class, tape, keys, facts, manifest, header, given: AtomicU64::new(0), finished: false })
+        Ok(Self {
+            core,
+            who,
+            grant,
+            class,
+            tape,
+            keys,
+            facts,
+            manifest,
+            header,
+            given: AtomicU64::new(0),
+            finished: false,
+        })
     }
 
     /// The tape.
     #[must_use]
-    pub const fn tape(&self) -> TapeId { self.tape }
+    pub const fn tape(&self) -> TapeId {
+        self.tape
+    }
 
     /// Index of the entry that granted this reading.
     #[must_use]
-    pub const fn grant_index(&self) -> u64 { self.grant.index }
+    pub const fn grant_index(&self) -> u64 {
+        self.grant.index
+    }
 
     /// The tape's custody id.
     #[must_use]
-    pub const fn custody(&self) -> CustodyId { self.grant.custody }
+    pub const fn custody(&self) -> CustodyId {
+        self.grant.custody
+    }
 
     /// The header.
     #[must_use]
-    pub const fn header(&self) -> &Header { &self.header.header }
+    pub const fn header(&self) -> &Header {
+        &self.header.header
+    }
 
     /// Number of frames.
     #[must_use]
-    pub fn frames_total(&self) -> u64 { self.manifest.root.frames }
+    pub fn frames_total(&self) -> u64 {
+        self.manifest.root.frames
+    }
 
     /// Gives the selected frames in order, one chunk in memory at a time. Every chunk is re-hashed,
     /// decrypted and checked before a byte of it is given. Blocks on the disk.
@@ -174,8 +206,11 @@ impl TapeReader {
         if let FrameSelection::Seq(first, last) = selection
             && (first > last || last >= self.frames_total())
         {
-            return Err(Error::new(Code::NoFrame, format!("this tape has frames 0..{}", self.frames_total().saturating_sub(1)))
-                .with_hint("give a range within it, first..last"));
+            return Err(Error::new(
+                Code::NoFrame,
+                format!("this tape has frames 0..{}", self.frames_total().saturating_sub(1)),
+            )
+            .with_hint("give a range within it, first..last"));
         }
         for (n, range) in self.header.chunks.iter().enumerate() {
             let seqs = range.first_seq..=range.first_seq.saturating_add(range.frames).saturating_sub(1);
@@ -218,7 +253,9 @@ impl TapeReader {
 
     /// Bytes of payload given so far.
     #[must_use]
-    pub fn bytes_given(&self) -> u64 { self.given.load(Ordering::Relaxed) }
+    pub fn bytes_given(&self) -> u64 {
+        self.given.load(Ordering::Relaxed)
+    }
 
     /// Records how much was given and waits until that is durable.
     ///

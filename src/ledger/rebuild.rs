@@ -76,7 +76,9 @@ impl RowsWork<'_> {
         Ok(Projector::fresh(self.identity.ledger))
     }
 
-    fn position(&self) -> Result<Option<RowsPosition>> { Queries::new(&*self.stores.rows).position() }
+    fn position(&self) -> Result<Option<RowsPosition>> {
+        Queries::new(&*self.stores.rows).position()
+    }
 
     /// Goes on where the rows stand, if they are ours and the journal has what they have.
     fn resume(&self, size: u64) -> Result<Option<Projector>, Doubt> {

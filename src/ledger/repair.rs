@@ -68,7 +68,9 @@ fn log(places: &Places, env: &Environment) -> Result<Mended> {
     let found = match start::find(places, env) {
         Ok(found) => (found.identity, found.folders),
         // Not even entry 0 can be read from the journal: sled's copy says who this ledger is.
-        Err(e) if matches!(e.code(), Code::LogDamaged | Code::LedgerMissing | Code::NewerFormat) => from_rows(places, env).map_err(|_| e)?,
+        Err(e) if matches!(e.code(), Code::LogDamaged | Code::LedgerMissing | Code::NewerFormat) => {
+            from_rows(places, env).map_err(|_| e)?
+        }
         Err(e) => return Err(e),
     };
     let (identity, folders) = found;
@@ -141,8 +143,11 @@ fn rows_or_nothing(places: &Places, env: &Environment, stores: Stores) -> Result
         return Ok(Mended { done: RepairDone::Rows, entry, rebuild_rows: true });
     }
     if report.verdict() == Verdict::Altered {
-        return Err(Error::new(Code::TapeDamaged, "the log holds in both copies; what is damaged cannot be made again from it")
-            .with_hint("`immutape verify --all` names it; put that file back from a copy"));
+        return Err(Error::new(
+            Code::TapeDamaged,
+            "the log holds in both copies; what is damaged cannot be made again from it",
+        )
+        .with_hint("`immutape verify --all` names it; put that file back from a copy"));
     }
     Ok(Mended { done: RepairDone::Nothing, entry, rebuild_rows: false })
 }
@@ -175,8 +180,18 @@ fn journal(
         });
         stores.journal.replace(from, &mut receive.into_iter())
     })?;
-    let entry = Body::IntegrityRepaired { what: 0, from: 2, old: hash_files(env, &aside), new: rows_digest(stores, from)?, entries };
-    Ok(Mended { done: RepairDone::Journal { from_segment: from, entries, aside }, entry: Some(entry), rebuild_rows: false })
+    let entry = Body::IntegrityRepaired {
+        what: 0,
+        from: 2,
+        old: hash_files(env, &aside),
+        new: rows_digest(stores, from)?,
+        entries,
+    };
+    Ok(Mended {
+        done: RepairDone::Journal { from_segment: from, entries, aside },
+        entry: Some(entry),
+        rebuild_rows: false,
+    })
 }
 
 /// Walks sled's copy on its own: chain, codes, signed head. Gives the number of entries it holds.
@@ -202,7 +217,11 @@ fn prove_rows(stores: &Stores, head: &HeadFile, vault: &crate::keyring::VaultKey
     }
     Err(Error::new(
         Code::LogDamaged,
-        format!("the journal breaks off at entry {} ({}), and sled's copy does not reach the signed head either", broken.entries, broken.why.message()),
+        format!(
+            "the journal breaks off at entry {} ({}), and sled's copy does not reach the signed head either",
+            broken.entries,
+            broken.why.message()
+        ),
     )
     .with_hint("nothing was changed. Put the ledger folder back from a copy"))
 }
@@ -269,7 +288,8 @@ fn accept_head(places: &Places, env: &Environment) -> Result<Mended> {
     stores.journal.set_reopened(true);
     let tail = stores.journal.acquire()?;
     let last = tail.last.ok_or_else(|| Error::new(Code::LogDamaged, "the journal is empty"))?;
-    let checkpoint = Checkpoint { origin: found.identity.genesis.origin.clone(), size: last.size_after(), root: last.root };
+    let checkpoint =
+        Checkpoint { origin: found.identity.genesis.origin.clone(), size: last.size_after(), root: last.root };
     let vault = head_file::vault_version(&*stores.vault)?;
     let head = head_file::durable(checkpoint);
     let text = HeadFile::sign(&head, vault, HeadState::Closed, last.term, &keys.checkpoint)?;

@@ -34,7 +34,9 @@ pub struct SaveOptions {
 }
 
 impl Default for SaveOptions {
-    fn default() -> Self { Self { class: Schedule::DEFAULT_CLASS.into(), namespace: "default".into() } }
+    fn default() -> Self {
+        Self { class: Schedule::DEFAULT_CLASS.into(), namespace: "default".into() }
+    }
 }
 
 /// What a save came to.
@@ -78,7 +80,10 @@ impl TapeSaver {
     pub(super) fn new(core: Arc<Core>, who: Who, options: SaveOptions) -> Result<Self> {
         for (what, text) in [("class", &options.class), ("namespace", &options.namespace)] {
             if text.is_empty() || text.len() > CLASS_BYTES_MAX || text.chars().any(char::is_control) {
-                return Err(Error::new(Code::Usage, format!("the {what} needs 1 to {CLASS_BYTES_MAX} bytes without control characters")));
+                return Err(Error::new(
+                    Code::Usage,
+                    format!("the {what} needs 1 to {CLASS_BYTES_MAX} bytes without control characters"),
+                ));
             }
         }
         let random = &*core.env.random;
@@ -110,7 +115,10 @@ impl TapeSaver {
     /// `E_LIMIT`, `E_USAGE` (sequence), `E_STORE_FULL`, `E_BROKEN`, `E_IO`. After an error the saver is of no use.
     pub fn frame(&mut self, frame: &Frame) -> Result<()> {
         if frame.seq != self.tree.size() {
-            return Err(Error::new(Code::Usage, format!("frame {} was given where frame {} belongs", frame.seq, self.tree.size())));
+            return Err(Error::new(
+                Code::Usage,
+                format!("frame {} was given where frame {} belongs", frame.seq, self.tree.size()),
+            ));
         }
         let parts = frame.parts()?;
         let encoded = parts.encode();
@@ -142,7 +150,8 @@ impl TapeSaver {
         self.core.stores.objects.sync()?;
         for object in self.objects.get(self.verified..).unwrap_or_default() {
             self.core.stores.objects.get(object).map_err(|e| {
-                Error::new(Code::ReadbackMismatch, "what was written could not be read back; nothing was saved").with_source(e)
+                Error::new(Code::ReadbackMismatch, "what was written could not be read back; nothing was saved")
+                    .with_source(e)
             })?;
         }
         self.verified = self.objects.len();
@@ -152,7 +161,9 @@ impl TapeSaver {
 
     /// Frames so far.
     #[must_use]
-    pub const fn frames(&self) -> u64 { self.tree.size() }
+    pub const fn frames(&self) -> u64 {
+        self.tree.size()
+    }
 
     /// Seals and commits the tape; durable on return. Class and namespace of the header are those of the options.
     ///
@@ -207,7 +218,8 @@ impl TapeSaver {
         let statement = Statement::sign(&claims, &core.keys.recorder);
         // The body names the epoch, which the writer chooses: it is put in there.
         let body = Body::TapeSaved { statement: Vec::new(), epoch: [0; 16] };
-        let draft = core.draft(&Act::about_tape(&who, custody, &options.class, body), |p| describe(p, &core, &options, tape))?;
+        let draft =
+            core.draft(&Act::about_tape(&who, custody, &options.class, body), |p| describe(p, &core, &options, tape))?;
         let stored_bytes = objects.iter().map(|o| o.bytes).sum::<u64>().saturating_add(manifest.bytes);
         let summary = Summary::of(tape, &sealed.header, core.env.clock.read().wall, stored_bytes);
         let summary = keys.row_key().seal(bytes(&*core.env.random)?, custody.as_ref(), &summary.encode())?;

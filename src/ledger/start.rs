@@ -26,10 +26,13 @@ pub(super) fn find(places: &Places, env: &Environment) -> Result<Found> {
     let Some(extent) = env.engine.first_group(&places.ledger)? else {
         let index = env.files.exists(&places.ledger.join("index")).unwrap_or(false);
         return Err(match places.state_that_names_us(&*env.files)? {
-            Some(state) if index && !creating(env, &state)? => {
-                Error::new(Code::LogDamaged, format!("the journal in {} is gone; sled's copy of the log is still there", places.shown()))
-                    .with_hint("`immutape repair` brings the journal back from sled, byte for byte, if it reaches the signed head")
-            }
+            Some(state) if index && !creating(env, &state)? => Error::new(
+                Code::LogDamaged,
+                format!("the journal in {} is gone; sled's copy of the log is still there", places.shown()),
+            )
+            .with_hint(
+                "`immutape repair` brings the journal back from sled, byte for byte, if it reaches the signed head",
+            ),
             Some(state) if !creating(env, &state)? => create::ledger_missing(places),
             _ => Error::new(Code::NoLedger, format!("there is no ledger in {}", places.shown()))
                 .with_hint("make one with `immutape init`, or with the first `immutape save FILE`"),
@@ -104,7 +107,8 @@ pub(super) fn lock(found: &Found, env: &Environment, stores: &Stores) -> Result<
     stores.journal.set_reopened(head.as_ref().is_some_and(|h| h.state == HeadState::Open));
     let tail = acquire(stores)?;
     let vault = vault_keys(found, env, stores)?;
-    let last = tail.last.ok_or_else(|| Error::new(Code::LogDamaged, "the journal lost its last group while it was opened"))?;
+    let last =
+        tail.last.ok_or_else(|| Error::new(Code::LogDamaged, "the journal lost its last group while it was opened"))?;
     let head = match head {
         Some(head) => head,
         None if last.size_after() == 1 && creating(env, &found.folders.state)? => {
@@ -152,9 +156,12 @@ fn compare_vault(head: &HeadFile, vault: &VaultKeys, stores: &Stores) -> Result<
         )
         .with_hint("put the newest copy of the state folder's vault back; keys of newer tapes are missing in this one"));
     }
-    if (now_generation, now_revision) == (generation, revision) && head_file::vault_version(&*stores.vault)?.2 != digest {
-        return Err(Error::new(Code::VaultDamaged, "the vault's generation file is not the one the signed head file names"));
+    if (now_generation, now_revision) == (generation, revision) && head_file::vault_version(&*stores.vault)?.2 != digest
+    {
+        return Err(Error::new(
+            Code::VaultDamaged,
+            "the vault's generation file is not the one the signed head file names",
+        ));
     }
     Ok(())
 }
-

@@ -127,7 +127,9 @@ impl Writer {
         self.core.env.observer.event(super::Event::Broken);
     }
 
-    pub(super) fn is_poisoned(&self) -> bool { self.core.progress.broken.load(Ordering::Acquire) }
+    pub(super) fn is_poisoned(&self) -> bool {
+        self.core.progress.broken.load(Ordering::Acquire)
+    }
 
     /// The last entry about a subject, before the group being built.
     pub(super) fn tip(&self, custody: &CustodyId) -> Result<Option<SubjectTip>> {

@@ -13,6 +13,6 @@ pub mod memory;
 pub mod conformance;
 
 pub use contracts::{
-    Batch, Engine, Hint, Journal, ObjectRef, Objects, Place, Position, Protection, ProtectionMode, Rows, Spool, Stores, Tail, Tear,
-    Vault, VaultRecord,
+    Batch, Engine, Hint, Journal, ObjectRef, Objects, Place, Position, Protection, ProtectionMode, Rows, Spool, Stores,
+    Tail, Tear, Vault, VaultRecord,
 };

@@ -2,9 +2,9 @@
 
 use immutape::Code;
 use immutape::evidence::Verdict;
+use immutape::interchange::ImportOptions;
 use immutape::ledger::{CheckOptions, FrameSelection, SaveOptions};
 use immutape::log::{Body, EntryKind};
-use immutape::interchange::ImportOptions;
 
 use crate::support::ledgers::{TAPES, ann, create, open, save_bytes, save_tape, tape_path};
 

@@ -32,6 +32,5 @@ mod rows_damage;
 mod sim_files_test;
 mod spool_damage;
 mod vault_crash;
-mod vault_crash;
 mod vault_damage;
 mod vectors;

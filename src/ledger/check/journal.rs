@@ -63,7 +63,12 @@ impl<'a> Walk<'a> {
             && !keys.journal.accepts(&header.hash, &header.mac)
         {
             let place = format!("entry {}", header.first_index);
-            report.find(Severity::Altered, self.part, place, "the group was not written by this ledger: its code does not hold");
+            report.find(
+                Severity::Altered,
+                self.part,
+                place,
+                "the group was not written by this ledger: its code does not hold",
+            );
         }
         for record in group.records() {
             let (public, sealed) = record?;
@@ -77,7 +82,10 @@ impl<'a> Walk<'a> {
             }
         }
         let state = self.chain.state();
-        if state.frontier.root() != header.root || state.last_leaf != header.last_leaf || state.size() != header.size_after() {
+        if state.frontier.root() != header.root
+            || state.last_leaf != header.last_leaf
+            || state.size() != header.size_after()
+        {
             return Err(LogError::Root(header.size_after()));
         }
         self.previous = *header.hash.as_bytes();
@@ -92,7 +100,9 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    pub(super) fn finish(self) -> Walked { self.walked }
+    pub(super) fn finish(self) -> Walked {
+        self.walked
+    }
 }
 
 /// Walks the journal from the beginning.
@@ -127,14 +137,23 @@ pub(super) fn walk(
     }
     let detail = match walked.entries {
         0 => "nothing readable".to_owned(),
-        n => format!("entries 0..{}, {} groups: chain, subjects, sealed halves, tree", n.saturating_sub(1), walked.groups),
+        n => format!(
+            "entries 0..{}, {} groups: chain, subjects, sealed halves, tree",
+            n.saturating_sub(1),
+            walked.groups
+        ),
     };
     report.check("journal", walked.entries, u64::from(broken.is_some()), detail);
     walked
 }
 
 /// The end of the journal as acquisition would see it: tears are told from damage there.
-fn tail_fault(checker: &Checker, options: &CheckOptions, walk: &Walk<'_>, report: &mut Report) -> Option<(Position, String)> {
+fn tail_fault(
+    checker: &Checker,
+    options: &CheckOptions,
+    walk: &Walk<'_>,
+    report: &mut Report,
+) -> Option<(Position, String)> {
     if options.size.is_some() {
         // A writer is at work at the end; only it can tell.
         return None;
@@ -143,11 +162,17 @@ fn tail_fault(checker: &Checker, options: &CheckOptions, walk: &Walk<'_>, report
         Ok(tail) => {
             for tear in &tail.tears {
                 let place = format!("journal/{:08}.seg offset {}", tear.position.segment, tear.position.offset);
-                report.find(Severity::Note, "journal", place, format!("{} torn bytes of a crash, out of use", tear.bytes));
+                report.find(
+                    Severity::Note,
+                    "journal",
+                    place,
+                    format!("{} torn bytes of a crash, out of use", tear.bytes),
+                );
             }
             let size = tail.last.map_or(0, |l| l.size_after());
             let at = tail.last.map_or(BEGINNING, |l| Position { segment: l.segment, offset: l.offset });
-            (size != walk.chain.state().size()).then(|| (at, "the end of the journal is not where its groups lead".into()))
+            (size != walk.chain.state().size())
+                .then(|| (at, "the end of the journal is not where its groups lead".into()))
         }
         Err(e) => Some((BEGINNING, words(&e))),
     }
@@ -166,7 +191,9 @@ pub(super) fn compare_head(head: Option<&HeadFile>, journal: &Walked, rows: Opti
     if let Err(e) = head_file::compare(head, end) {
         let reached = rows.as_ref().and_then(|r| r.root_at_head);
         let note = match reached {
-            Some(root) if root == head.checkpoint.root => "; sled's copy reaches the signed head and proves every entry: `immutape repair` brings them back",
+            Some(root) if root == head.checkpoint.root => {
+                "; sled's copy reaches the signed head and proves every entry: `immutape repair` brings them back"
+            }
             _ => "",
         };
         report.find(Severity::Altered, "head", e.code().as_str(), format!("{}{note}", e.message()));
@@ -175,9 +202,19 @@ pub(super) fn compare_head(head: Option<&HeadFile>, journal: &Walked, rows: Opti
     }
     let fork = journal.root_at_head.is_none_or(|root| root != head.checkpoint.root);
     if fork {
-        report.find(Severity::Altered, "head", "E_LOG_FORK", format!("the journal's first {m} entries are not the ones its signed head names"));
+        report.find(
+            Severity::Altered,
+            "head",
+            "E_LOG_FORK",
+            format!("the journal's first {m} entries are not the ones its signed head names"),
+        );
     } else if journal.entries > m {
-        report.find(Severity::Note, "head", "head", format!("older but consistent: signed at {m}, the log has {}", journal.entries));
+        report.find(
+            Severity::Note,
+            "head",
+            "head",
+            format!("older but consistent: signed at {m}, the log has {}", journal.entries),
+        );
     }
     report.check("head", 1, u64::from(fork), format!("signed at {m} entries"));
 }

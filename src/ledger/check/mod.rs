@@ -5,9 +5,8 @@ mod journal;
 mod rows;
 mod tapes;
 
-use std::sync::Arc;
-
-use super::core::{Core, Folders, Identity};
+use super::core::{Core, Identity};
+use super::start::Found;
 use super::{Environment, Places, head_file, start};
 use crate::codec::digest::IdPrefix;
 use crate::error::{Code, Error, Result};
@@ -16,7 +15,6 @@ use crate::keyring::{ConfigFolder, PublicKeys, VaultKeys};
 use crate::log::{Body, Entry, EntryKind, HeadFile, HeadState, LogError};
 use crate::seal::Statement;
 use crate::store::Stores;
-
 
 /// What to check.
 #[derive(Debug, Clone, Default)]
@@ -31,9 +29,7 @@ pub struct CheckOptions {
 
 /// Checks one ledger.
 pub struct Checker {
-    pub(super) identity: Arc<Identity>,
-    pub(super) folders: Folders,
-    pub(super) env: Environment,
+    pub(super) identity: Identity,
     pub(super) stores: Stores,
     vault: Result<VaultKeys>,
     pinned: Result<Option<PublicKeys>>,
@@ -49,20 +45,42 @@ impl Checker {
         let found = start::find(places, env)?;
         let stores = start::stores(&found, env)?;
         let vault = start::vault_keys(&found, env, &stores);
-        Ok(Self::with(Arc::new(found.identity), found.folders, env.clone(), stores, vault))
+        Ok(Self::with(found, env, stores, vault))
     }
 
     pub(super) fn of(core: &Core) -> Result<Self> {
         let found = start::find(&core.folders.places, &core.env)?;
         let vault = start::vault_keys(&found, &core.env, &core.stores);
-        Ok(Self::with(Arc::new(found.identity), found.folders, core.env.clone(), core.stores.clone(), vault))
+        Ok(Self::with(found, &core.env, core.stores.clone(), vault))
     }
 
-    fn with(identity: Arc<Identity>, folders: Folders, env: Environment, stores: Stores, vault: Result<VaultKeys>) -> Self {
+    fn with(found: Found, env: &Environment, stores: Stores, vault: Result<VaultKeys>) -> Self {
         let files = &*env.files;
-        let pinned = ConfigFolder::new(folders.config.clone()).pinned(files);
-        let head = head_file::read(files, &folders.state);
-        Self { identity, folders, env, stores, vault, pinned, head }
+        let pinned = ConfigFolder::new(found.folders.config.clone()).pinned(files);
+        let head = head_file::read(files, &found.folders.state);
+        Self { identity: found.identity, stores, vault, pinned, head }
+    }
+
+    /// Size of the log and of its signed head, for a status that records nothing.
+    ///
+    /// # Errors
+    /// `E_LOG_DAMAGED`, `E_IO`.
+    pub fn survey(&self) -> Result<(u64, Option<HeadFile>)> {
+        let size = self.stores.journal.survey()?.last.map_or(0, |l| l.size_after());
+        let text = self.head.as_ref().ok().and_then(Option::as_ref);
+        Ok((size, text.and_then(|t| head_file::parse(t, &self.identity.checkpoint).ok())))
+    }
+
+    /// Entry 0 of the ledger.
+    #[must_use]
+    pub const fn genesis(&self) -> &crate::log::Genesis {
+        &self.identity.genesis
+    }
+
+    /// Who the ledger is.
+    #[must_use]
+    pub const fn id(&self) -> crate::codec::digest::LedgerId {
+        self.identity.ledger
     }
 
     /// Makes every check asked for. Never fails: what cannot be checked is a finding.
@@ -83,14 +101,20 @@ impl Checker {
     fn keys(&self, report: &mut Report) {
         match &self.pinned {
             Ok(Some(pinned)) => {
-                let same = pinned.checkpoint == *self.identity.checkpoint.key() && pinned.recorder == self.identity.recorder;
+                let same =
+                    pinned.checkpoint == *self.identity.checkpoint.key() && pinned.recorder == self.identity.recorder;
                 if !same {
                     report.find(Severity::Altered, "keys", "entry 0", "the keys of this ledger are not the ones in the config folder: another ledger stands in its place");
                 }
                 report.check("keys", 2, u64::from(!same), "pinned by the config folder");
             }
             Ok(None) => {
-                report.find(Severity::Gap, "keys", "config folder", "no public keys are pinned: entry 0 vouches for itself");
+                report.find(
+                    Severity::Gap,
+                    "keys",
+                    "config folder",
+                    "no public keys are pinned: entry 0 vouches for itself",
+                );
                 report.skip("keys", "unpinned: no config folder");
             }
             Err(e) => {
@@ -104,7 +128,12 @@ impl Checker {
         let text = match &self.head {
             Ok(Some(text)) => text,
             Ok(None) => {
-                report.find(Severity::Altered, "head", "head", "the signed head file is missing: nothing says how long the log must be");
+                report.find(
+                    Severity::Altered,
+                    "head",
+                    "head",
+                    "the signed head file is missing: nothing says how long the log must be",
+                );
                 report.check("head", 1, 1, "missing");
                 return None;
             }
@@ -124,9 +153,13 @@ impl Checker {
         }
     }
 
-    pub(super) fn vault(&self) -> Option<&VaultKeys> { self.vault.as_ref().ok() }
+    pub(super) fn vault(&self) -> Option<&VaultKeys> {
+        self.vault.as_ref().ok()
+    }
 
-    pub(super) fn vault_error(&self) -> Option<&Error> { self.vault.as_ref().err() }
+    pub(super) fn vault_error(&self) -> Option<&Error> {
+        self.vault.as_ref().err()
+    }
 }
 
 /// The statement of a `tape.saved` entry; `None` for other kinds.

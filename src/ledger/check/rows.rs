@@ -27,12 +27,22 @@ pub(super) fn compare(
         }
         Ok(Some(_)) => {}
         Ok(None) => {
-            report.find(Severity::Gap, "rows", "index", "sled holds no copy of the log; the next opening builds it from the journal");
+            report.find(
+                Severity::Gap,
+                "rows",
+                "index",
+                "sled holds no copy of the log; the next opening builds it from the journal",
+            );
             report.skip("sled", "empty");
             return None;
         }
         Err(e) => {
-            report.find(Severity::Gap, "rows", "index", format!("{}; the next opening builds them from the journal", e.message()));
+            report.find(
+                Severity::Gap,
+                "rows",
+                "index",
+                format!("{}; the next opening builds them from the journal", e.message()),
+            );
             report.skip("sled", "unreadable, or in use by another process");
             return None;
         }
@@ -62,9 +72,16 @@ pub(super) fn compare(
         wrong = Some(entries);
         report.find(Severity::Altered, "rows", format!("index, entry {entries}"), e.message().to_owned());
     } else if let Some(index) = wrong {
-        report.find(Severity::Altered, "rows", format!("index, entry {index}"), "sled's copy differs from the journal").entry = Some(index);
+        report
+            .find(Severity::Altered, "rows", format!("index, entry {index}"), "sled's copy differs from the journal")
+            .entry = Some(index);
     } else if entries < until {
-        report.find(Severity::Gap, "rows", "index", format!("sled ends at entry {entries}, the journal at {until}; the next opening catches up"));
+        report.find(
+            Severity::Gap,
+            "rows",
+            "index",
+            format!("sled ends at entry {entries}, the journal at {until}; the next opening catches up"),
+        );
     }
     let detail = format!("entries 0..{}, equal leaf by leaf", entries.saturating_sub(1));
     report.check("sled", entries, u64::from(wrong.is_some()), detail);

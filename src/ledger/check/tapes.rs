@@ -41,7 +41,8 @@ impl SavedTapes {
             }
             None => {
                 let place = format!("entry {}", entry.index);
-                report.find(Severity::Altered, "statement", place, "the recorder's statement cannot be read").entry = Some(entry.index);
+                report.find(Severity::Altered, "statement", place, "the recorder's statement cannot be read").entry =
+                    Some(entry.index);
             }
         }
     }
@@ -214,7 +215,9 @@ fn unwrap(checker: &Checker, saved: &Saved) -> Result<crate::seal::TapeKeys> {
     let missing = || Error::new(Code::VaultDamaged, "the epoch of this tape has no key in the vault");
     let key = checker.vault().and_then(|v| v.epoch(&saved.epoch)).ok_or_else(missing)?;
     let secret = key.unwrap_tape(&checker.identity.genesis.origin, &saved.custody, &record.wrapped);
-    secret.map(|s| s.keys()).map_err(|e| Error::new(Code::VaultDamaged, format!("the key of this tape does not open: {e}")))
+    secret
+        .map(|s| s.keys())
+        .map_err(|e| Error::new(Code::VaultDamaged, format!("the key of this tape does not open: {e}")))
 }
 
 /// Opens a tape object by object and recomputes its root; one chunk in memory at a time.
@@ -240,7 +243,11 @@ impl<'a> Opener<'a> {
             self.header = Some(header);
             return Ok(());
         }
-        let range = self.header.as_ref().and_then(|h| h.chunks.get(n.saturating_sub(1))).ok_or("the header does not name this chunk")?;
+        let range = self
+            .header
+            .as_ref()
+            .and_then(|h| h.chunks.get(n.saturating_sub(1)))
+            .ok_or("the header does not name this chunk")?;
         let frames = open_chunk(self.keys, &self.saved.custody, n as u64, stored, range).map_err(|e| e.to_string())?;
         for frame in &frames {
             let parts = frame.parts().map_err(|e| e.to_string())?;
@@ -272,8 +279,18 @@ fn sum_up(checker: &Checker, options: &CheckOptions, tapes: u64, counts: Counts,
     if tapes == 0 && options.tape.is_none() {
         report.skip("statements", "no tape is kept yet");
     } else {
-        report.check("statements", statements, wrong("statement"), format!("{tapes} tapes, signatures of the recorder"));
-        report.check("stored objects", objects.saturating_add(wrong("object")), wrong("object"), format!("{bytes} bytes re-hashed"));
+        report.check(
+            "statements",
+            statements,
+            wrong("statement"),
+            format!("{tapes} tapes, signatures of the recorder"),
+        );
+        report.check(
+            "stored objects",
+            objects.saturating_add(wrong("object")),
+            wrong("object"),
+            format!("{bytes} bytes re-hashed"),
+        );
         match (options.stored_only, checker.vault(), checker.vault_error()) {
             (true, ..) => report.skip("tape roots", "left out on request"),
             (_, Some(_), _) => {
@@ -301,10 +318,20 @@ fn orphans(
     for (digest, (hint, bytes)) in places.iter().filter(|(d, _)| !used.contains(*d)) {
         count = count.saturating_add(1);
         if let Err(e) = checker.stores.objects.get(&ObjectRef { digest: *digest, bytes: *bytes, hint: *hint }) {
-            report.find(Severity::Note, "object", digest.to_hex(), format!("an object of no tape is damaged: {}", e.message()));
+            report.find(
+                Severity::Note,
+                "object",
+                digest.to_hex(),
+                format!("an object of no tape is damaged: {}", e.message()),
+            );
         }
     }
     if count > 0 {
-        report.find(Severity::Note, "object", "packs", format!("{count} stored objects belong to no tape: saves that were never acknowledged"));
+        report.find(
+            Severity::Note,
+            "object",
+            "packs",
+            format!("{count} stored objects belong to no tape: saves that were never acknowledged"),
+        );
     }
 }

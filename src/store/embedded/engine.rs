@@ -22,7 +22,9 @@ pub struct EmbeddedEngine {
 impl EmbeddedEngine {
     /// On these files.
     #[must_use]
-    pub fn new(files: Arc<dyn Files>) -> Self { Self { files, rows: None } }
+    pub fn new(files: Arc<dyn Files>) -> Self {
+        Self { files, rows: None }
+    }
 
     /// With rows kept elsewhere: for simulated file systems, on which sled cannot run.
     #[must_use]
@@ -33,7 +35,9 @@ impl EmbeddedEngine {
 }
 
 impl Engine for EmbeddedEngine {
-    fn name(&self) -> &'static str { "embedded" }
+    fn name(&self) -> &'static str {
+        "embedded"
+    }
 
     fn first_group(&self, ledger: &Path) -> Result<Option<Vec<u8>>> {
         EmbeddedJournal::first_group(self.files.clone(), &ledger.join("journal"))
@@ -46,8 +50,7 @@ impl Engine for EmbeddedEngine {
             Some(rows) => rows.clone(),
             None => Arc::new(SledRows::open(files(), ledger.join("index"), quarantine.clone())?),
         };
-        let journal =
-            EmbeddedJournal::open(files(), ledger.join("journal"), quarantine, state.join("lock"), origin);
+        let journal = EmbeddedJournal::open(files(), ledger.join("journal"), quarantine, state.join("lock"), origin);
         Ok(Stores {
             journal: Arc::new(journal),
             objects: Arc::new(Packs::open(files(), ledger.join("packs"), origin)?),
