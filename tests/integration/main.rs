@@ -15,6 +15,7 @@ mod conformance_objects;
 mod conformance_rows;
 mod conformance_spool;
 mod conformance_vault;
+mod floors;
 mod interchange_bad;
 mod interchange_lines;
 mod interchange_real;
