@@ -164,6 +164,35 @@ pub fn write_atomic(files: &dyn Files, path: &Path, bytes: &[u8]) -> io::Result<
     files.sync_dir(parent(path))
 }
 
+/// Makes a folder and its missing parents, and makes their names durable.
+///
+/// The names of `path` and of the folder it stands in are synced even when they are there already:
+/// a crash may have come between their making and their sync.
+///
+/// # Errors
+/// The system's error.
+pub fn create_dir_durable(files: &dyn Files, path: &Path) -> io::Result<()> {
+    let mut missing = 0_usize;
+    for folder in path.ancestors().filter(|folder| !folder.as_os_str().is_empty()) {
+        if files.exists(folder)? {
+            break;
+        }
+        missing = missing.saturating_add(1);
+    }
+    files.create_dir_all(path)?;
+    for (above, folder) in path.ancestors().enumerate().take(missing.max(2)) {
+        if folder.as_os_str().is_empty() || folder.parent().is_none() {
+            break;
+        }
+        match files.sync_dir(parent(folder)) {
+            // A folder above that we may not read was not made by us.
+            Err(e) if e.kind() == io::ErrorKind::PermissionDenied && above >= missing => {}
+            done => done?,
+        }
+    }
+    Ok(())
+}
+
 /// `path` with `suffix` added to its last part.
 #[must_use]
 pub fn with_suffix(path: &Path, suffix: &str) -> PathBuf {

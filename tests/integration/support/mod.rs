@@ -1,3 +1,5 @@
 //! Shared helpers of the integration tests.
 
 pub mod failing;
+pub mod journals;
+pub mod sim_files;

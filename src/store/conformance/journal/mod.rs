@@ -1,0 +1,3 @@
+//! The journal's contract as a suite.
+
+pub mod material;

@@ -1,1 +1,0 @@
-//! Placeholder line until the engine lands.

@@ -1,0 +1,349 @@
+//! Repair: segments made anew from extents that are known to be right, the old files put aside.
+//!
+//! A segment is swapped in four steps, each durable before the next:
+//! 1. the new file, whole, under `<number>.seg.new` (a crash before leaves a file that a second run removes);
+//! 2. the old file renamed into the quarantine;
+//! 3. the new file renamed into its place.
+//!
+//! A crash between 2 and 3 leaves a gap in the numbers, which no acquisition accepts, and the whole
+//! new file beside it; a second run with the same extents takes that file for the old one, finds it
+//! right, and does step 3. So any crash is completed by running the repair again.
+
+use std::io::ErrorKind;
+use std::iter::Peekable;
+use std::path::{Path, PathBuf};
+
+use super::segment::{FIRST_OFFSET, Next, Segment, is_segment_length, is_zero};
+use super::shelf::{Shelf, failed};
+use super::{tail, tear};
+use crate::codec::digest::{Digest, sha256};
+use crate::codec::extent::{Group, GroupHeader, SEGMENT_HEADER_BYTES, SegmentHeader};
+use crate::codec::limits::{SECTOR_BYTES, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN};
+use crate::error::{Code, Error, Result};
+use crate::store::contracts::{Position, Tear};
+use crate::store::files::{create_dir_durable, with_suffix};
+
+const NEW: &str = ".new";
+/// Segments without a group that may stand in a row: one for each crash during a first write.
+const GROUPLESS_MAX: u64 = 1_024;
+
+type Extents<'a> = Peekable<&'a mut dyn Iterator<Item = Result<Vec<u8>>>>;
+
+/// See [`crate::store::Journal::replace`]; where the old files went.
+pub(super) fn replace(
+    shelf: &Shelf,
+    from: u64,
+    extents: &mut dyn Iterator<Item = Result<Vec<u8>>>,
+) -> Result<Vec<PathBuf>> {
+    let mut job = Job::begin(shelf, from)?;
+    let mut extents = extents.peekable();
+    while let Some(first) = next_header(&mut extents)? {
+        if first.segment < job.number || first.segment.saturating_sub(job.number) > GROUPLESS_MAX {
+            return Err(conflict(format!("a group of segment {} comes too early or too late", first.segment)));
+        }
+        while job.number < first.segment {
+            job.keep_without_groups()?;
+        }
+        job.rebuild(&mut extents)?;
+    }
+    job.put_rest_aside()?;
+    Ok(job.aside)
+}
+
+/// Header of the next extent, which must be whole.
+fn next_header(extents: &mut Extents<'_>) -> Result<Option<GroupHeader>> {
+    // An error is taken out of the iterator, an extent is left in it.
+    match extents.peek() {
+        None => Ok(None),
+        Some(Err(_)) => extents.next().transpose().map(|_| None),
+        Some(Ok(extent)) => {
+            let group = *Group::parse(extent).map_err(|e| conflict(format!("an extent is not whole: {e}")))?.header();
+            if group.extent_bytes() == extent.len() as u64 {
+                Ok(Some(group))
+            } else {
+                Err(conflict("bytes follow the end of an extent"))
+            }
+        }
+    }
+}
+
+/// A repair on its way.
+struct Job<'a> {
+    shelf: &'a Shelf,
+    /// The segment that comes next.
+    number: u64,
+    /// What its first group must be; segment and offset are where the groups before it end.
+    next: Next,
+    /// What a crash left at that end.
+    tear: Option<Tear>,
+    aside: Vec<PathBuf>,
+}
+
+impl<'a> Job<'a> {
+    fn begin(shelf: &'a Shelf, from: u64) -> Result<Self> {
+        if from == 0 {
+            return Err(conflict("segments are numbered from 1"));
+        }
+        let below = tail::find_among(shelf, from.saturating_sub(1), true)
+            .map_err(|e| conflict("the segments before it are not whole").with_source(e))?;
+        if below.end().segment.saturating_add(1) != from && from > 1 {
+            return Err(conflict("the segment before it was never begun"));
+        }
+        let tear = below.begun.last().and_then(|begun| begun.tear);
+        Ok(Self { shelf, number: from, next: below.next, tear, aside: Vec::new() })
+    }
+
+    /// A segment that no extent belongs to: a crash tore its first write, and it stays as it is. If
+    /// it does not follow, an empty one takes its place.
+    fn keep_without_groups(&mut self) -> Result<()> {
+        let old = self.old_bytes(self.number)?;
+        if let (Some(bytes), Some((at, tear))) = (&old, self.follows_without_groups()?) {
+            self.swap(old.as_deref(), bytes)?;
+            return self.go_on(at, tear);
+        }
+        let header = self.header(old.as_deref(), 0, FIRST_OFFSET);
+        let image = filled(header.encode(), header.file_bytes);
+        self.swap(old.as_deref(), &image)?;
+        self.go_on(Next { segment: self.number, offset: FIRST_OFFSET, ..self.next }, None)
+    }
+
+    /// Where the segment that stands under this number ends, if it follows and holds no group but
+    /// what a crash left.
+    fn follows_without_groups(&self) -> Result<Option<(Next, Option<Tear>)>> {
+        let Some(old) = self.old_segment()? else { return Ok(None) };
+        if old.header.as_ref().is_some_and(|header| !self.is_named_by(header)) {
+            return Ok(None);
+        }
+        let Some(walk) = whole(old.walk(self.shelf))?.filter(|walk| walk.last.is_none()) else { return Ok(None) };
+        let at = Next { segment: self.number, offset: walk.end, ..self.next };
+        let tear = whole(tear::after(self.shelf, &old, &at, true))?.filter(|t| t.is_some() || old.header.is_some());
+        Ok(tear.map(|tear| (at, tear)))
+    }
+
+    /// Writes the segment that the next extents name.
+    fn rebuild(&mut self, extents: &mut Extents<'_>) -> Result<()> {
+        let old = self.old_bytes(self.number)?;
+        let mut image = vec![0; SEGMENT_HEADER_BYTES];
+        let mut at = Next { segment: self.number, offset: FIRST_OFFSET, ..self.next };
+        let mut first_term = None;
+        while let Some(group) = next_header(extents)?.filter(|group| group.segment == self.number) {
+            if !at.is(&group) || Next::after(&group).offset > SEGMENT_BYTES_MAX {
+                let place = format!("byte {} of segment {}", group.offset, group.segment);
+                return Err(conflict(format!("the group at {place} does not follow the one before")));
+            }
+            first_term = first_term.or(Some(group.term));
+            image.extend_from_slice(&extents.next().transpose()?.unwrap_or_default());
+            at = Next::after(&group);
+        }
+        let torn = self.torn_after(old.as_deref(), &at, extents.peek().is_some())?;
+        image.extend_from_slice(&torn);
+        let header = self.header(old.as_deref(), first_term.unwrap_or(0), image.len() as u64);
+        image.splice(..SEGMENT_HEADER_BYTES, header.encode());
+        self.swap(old.as_deref(), &filled(image, header.file_bytes))?;
+        let position = Position { segment: self.number, offset: at.offset };
+        let hash = Digest::from_bytes(sha256(&torn));
+        let tear = (!torn.is_empty()).then_some(Tear { position, bytes: torn.len() as u64, hash });
+        self.go_on(at, tear)
+    }
+
+    fn go_on(&mut self, next: Next, tear: Option<Tear>) -> Result<()> {
+        (self.next, self.tear) = (next, tear);
+        self.number = self.number.checked_add(1).ok_or_else(|| conflict("too many segments"))?;
+        Ok(())
+    }
+
+    /// Does a segment header say of what stands before it what is there?
+    fn is_named_by(&self, header: &SegmentHeader) -> bool {
+        let dropped = self.tear.map_or((0, Digest::from_bytes([0; 32])), |tear| (tear.bytes, tear.hash));
+        self.next.is_named_by(header)
+            && header.previous_end == self.next.offset
+            && (header.dropped_bytes, header.dropped_hash) == dropped
+    }
+
+    /// The header that the segment must have. Length and term are taken from the old one where it
+    /// can be read: nothing else tells them.
+    fn header(&self, old: Option<&[u8]>, first_term: u64, end: u64) -> SegmentHeader {
+        let known = old.and_then(|old| SegmentHeader::parse(old).ok());
+        let known = known.filter(|known| known.segment == self.number && self.next.is_named_by(known));
+        let lengths = [known.map(|known| known.file_bytes), old.map(|old| old.len() as u64)];
+        let old_length = lengths.into_iter().flatten().find(|bytes| is_segment_length(*bytes) && *bytes >= end);
+        SegmentHeader {
+            segment: self.number,
+            file_bytes: old_length.unwrap_or_else(|| end.next_power_of_two().max(SEGMENT_BYTES_MIN)),
+            term: known.map_or_else(|| first_term.max(self.next.term), |known| known.term),
+            first_index: self.next.index,
+            previous_group: self.next.previous,
+            previous_end: self.next.offset,
+            dropped_hash: self.tear.map_or(Digest::from_bytes([0; 32]), |tear| tear.hash),
+            dropped_bytes: self.tear.map_or(0, |tear| tear.bytes),
+            origin: self.shelf.origin.unwrap_or(Digest::from_bytes([0; 32])),
+        }
+    }
+
+    /// The torn bytes that belong after the last group: those that the next segment's header names,
+    /// or, without such a header, those that a crash can have left.
+    ///
+    /// # Errors
+    /// `E_CONFLICT` when the next segment says something else and no extents for it follow.
+    fn torn_after(&self, old: Option<&[u8]>, at: &Next, more: bool) -> Result<Vec<u8>> {
+        let number = self.number.saturating_add(1);
+        let above = self.old_bytes(number)?.and_then(|bytes| SegmentHeader::parse(&bytes).ok());
+        let Some(above) = above.filter(|above| above.segment == number) else {
+            return self.torn_by_shape(at);
+        };
+        let end = usize::try_from(at.offset).unwrap_or(usize::MAX);
+        let named = usize::try_from(above.dropped_bytes).unwrap_or(usize::MAX);
+        let bytes = old.and_then(|old| old.get(end..end.saturating_add(named))).unwrap_or_default();
+        let follows = above.previous_end == at.offset && at.is_named_by(&above);
+        let is_right = named == 0 || sha256(bytes) == *above.dropped_hash.as_bytes();
+        match (follows, more) {
+            (true, _) if is_right => Ok(bytes.to_vec()),
+            // Lost for good; the next header is written again and names none. What stood here is kept aside.
+            (true, true) => Ok(Vec::new()),
+            (false, true) => self.torn_by_shape(at),
+            (_, false) => Err(conflict(format!(
+                "they end at byte {end} of segment {}, and segment {number} does not follow from there",
+                self.number
+            ))),
+        }
+    }
+
+    fn torn_by_shape(&self, at: &Next) -> Result<Vec<u8>> {
+        let Some(old) = self.old_segment()? else { return Ok(Vec::new()) };
+        let tear = whole(tear::after(self.shelf, &old, at, true))?.flatten();
+        let Some(tear) = tear.filter(|tear| tear.position.offset == at.offset) else { return Ok(Vec::new()) };
+        old.read(self.shelf, at.offset, usize::try_from(tear.bytes).unwrap_or(usize::MAX))
+    }
+
+    /// The file that stands under a number, or the new one that a crash left beside its gap.
+    fn old_path(&self, number: u64) -> Result<PathBuf> {
+        let path = self.shelf.path(number);
+        let is_there = self.shelf.files.exists(&path).map_err(|e| failed("look for", &path, e))?;
+        Ok(if is_there { path } else { with_suffix(&path, NEW) })
+    }
+
+    fn old_bytes(&self, number: u64) -> Result<Option<Vec<u8>>> {
+        let path = self.old_path(number)?;
+        match self.shelf.files.read(&path, SEGMENT_BYTES_MAX) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
+            // Longer than any segment: nothing in it can be told from anything else.
+            Err(e) if e.kind() == ErrorKind::FileTooLarge => Ok(Some(Vec::new())),
+            Err(e) => Err(failed("read", &path, e)),
+        }
+    }
+
+    /// The old segment, unless its header or length is damaged.
+    fn old_segment(&self) -> Result<Option<Segment>> {
+        let path = self.old_path(self.number)?;
+        Ok(whole(Segment::open_at(self.shelf, &path, self.number, false))?.flatten())
+    }
+
+    fn swap(&mut self, old: Option<&[u8]>, image: &[u8]) -> Result<()> {
+        let (files, path) = (&self.shelf.files, self.shelf.path(self.number));
+        let in_place = files.exists(&path).map_err(|e| failed("look for", &path, e))?;
+        let is_right = old == Some(image);
+        if is_right && in_place {
+            return Ok(());
+        }
+        let new = with_suffix(&path, NEW);
+        if !is_right || in_place {
+            self.write_new(&new, image)?;
+        }
+        if in_place {
+            self.put_aside(self.number)?;
+        }
+        files.rename_noreplace(&new, &path).map_err(|e| failed("rename", &new, e))?;
+        self.sync_folder()
+    }
+
+    fn write_new(&self, new: &Path, image: &[u8]) -> Result<()> {
+        let files = &self.shelf.files;
+        if files.exists(new).map_err(|e| failed("look for", new, e))? {
+            files.remove_file(new).map_err(|e| failed("remove", new, e))?;
+        }
+        let file = files.create_new(new).map_err(|e| failed("create", new, e))?;
+        file.write_at(0, image).map_err(|e| failed("write", new, e))?;
+        file.sync_data().map_err(|e| failed("sync", new, e))?;
+        self.sync_folder()
+    }
+
+    /// Renames a segment file into the quarantine under a name that nothing has.
+    fn put_aside(&mut self, number: u64) -> Result<()> {
+        let Shelf { files, quarantine, .. } = self.shelf;
+        create_dir_durable(files.as_ref(), quarantine).map_err(|e| failed("create", quarantine, e))?;
+        let path = self.shelf.path(number);
+        for attempt in 1_u32.. {
+            let aside = quarantine.join(format!("journal-{number:08}.seg.{attempt}"));
+            match files.rename_noreplace(&path, &aside) {
+                Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
+                Err(e) => return Err(failed("put aside", &path, e)),
+                Ok(()) => {
+                    self.aside.push(aside);
+                    break;
+                }
+            }
+        }
+        files.sync_dir(quarantine).map_err(|e| failed("sync", quarantine, e))?;
+        self.sync_folder()
+    }
+
+    fn sync_folder(&self) -> Result<()> {
+        self.shelf.files.sync_dir(&self.shelf.folder).map_err(|e| failed("sync", &self.shelf.folder, e))
+    }
+
+    /// Segments after the last extent stay where they follow from it; otherwise they hold nothing
+    /// that is worth a place in the journal and are put aside, the last first, so that no crash
+    /// leaves a gap.
+    ///
+    /// # Errors
+    /// `E_CONFLICT` when one of them still holds a group: nothing is dropped that can be read.
+    fn put_rest_aside(&mut self) -> Result<()> {
+        if self.rest_may_stay()? {
+            return Ok(());
+        }
+        let numbers = self.shelf.numbers_present()?;
+        let rest = || numbers.iter().copied().filter(|number| *number >= self.number);
+        for number in rest() {
+            if holds_group(&self.old_bytes(number)?.unwrap_or_default()) {
+                return Err(conflict(format!("they end before segment {number}, which still holds groups")));
+            }
+        }
+        let rest: Vec<u64> = rest().collect();
+        rest.into_iter().rev().try_for_each(|number| self.put_aside(number))
+    }
+
+    /// Is the segment after the last extent untouched, or one that follows, or the tear of a first write?
+    fn rest_may_stay(&self) -> Result<bool> {
+        let Some(bytes) = self.old_bytes(self.number)? else { return Ok(false) };
+        let untouched = is_segment_length(bytes.len() as u64) && is_zero(&bytes);
+        let follows = || SegmentHeader::parse(&bytes).is_ok_and(|header| self.is_named_by(&header));
+        Ok(untouched || follows() || self.follows_without_groups()?.is_some())
+    }
+}
+
+/// Damage in an old file is no reason to stop a repair; everything else is.
+fn whole<T>(found: Result<T>) -> Result<Option<T>> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(e) if e.code() == Code::LogDamaged => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
+fn filled(mut image: Vec<u8>, bytes: u64) -> Vec<u8> {
+    image.resize(usize::try_from(bytes).unwrap_or(usize::MAX), 0);
+    image
+}
+
+fn holds_group(bytes: &[u8]) -> bool {
+    let sectors = 0..bytes.len() / SECTOR_BYTES;
+    sectors.map(|n| n.saturating_mul(SECTOR_BYTES)).filter(|at| *at >= SEGMENT_HEADER_BYTES).any(|at| {
+        let rest = bytes.get(at..).unwrap_or_default();
+        GroupHeader::parse(rest).is_ok_and(|group| group.offset == at as u64) && Group::parse(rest).is_ok()
+    })
+}
+
+fn conflict(why: impl std::fmt::Display) -> Error {
+    Error::new(Code::Conflict, format!("the journal cannot be repaired with these groups: {why}"))
+}
