@@ -9,6 +9,7 @@ mod support;
 
 mod conformance_objects;
 mod conformance_spool;
+mod packs_crash;
 mod packs_damage;
 mod packs_faults;
 mod spool_damage;

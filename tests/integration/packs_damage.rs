@@ -419,27 +419,32 @@ fn damaged_copy_is_made_good_by_another() {
 }
 
 #[test]
-fn new_pack_begins_past_the_length_of_one() {
+fn pack_whose_last_object_is_torn_is_not_continued() {
     let folder = tempfile::tempdir().unwrap();
-    let store = packs(folder.path());
-    let mut objects = Vec::new();
-    for n in 0..5_u8 {
-        // Zeros are quick to make and to hash; the first bytes tell them apart.
-        let mut body = vec![0; 60 << 20];
-        body[0] = n;
-        let digest = digest_of(&body);
-        objects.push(store.put(&digest, &body, Protection::WORM).unwrap());
+    let body = noise(1, 2_000);
+    let whole = record(RecordType::Object, Protection::WORM, &body).encode_with(&body);
+    for (from, expected) in [(whole.len(), 1), (whole.len() - 1, 2), (64 + 512, 2), (64, 2)] {
+        let mut torn = whole.clone();
+        torn[from..].fill(0);
+        write_pack(folder.path(), 1, ORIGIN, &[torn, vec![0; 1_000]]);
+        let new = packs(folder.path()).put(&digest_of(b"new"), b"new", Protection::WORM).unwrap();
+        assert_eq!(new.hint.0[7], expected, "zeros from byte {from} of the record on");
+        let _not_there_the_first_time = fs::remove_file(pack_path(folder.path(), 2));
     }
-    store.sync().unwrap();
-    let numbers: Vec<u8> = objects.iter().map(|object| object.hint.0[7]).collect();
-    assert_eq!(numbers, [1, 1, 1, 1, 2]);
-    drop(store);
-    let store = packs(folder.path());
-    for (n, object) in objects.iter().enumerate() {
-        assert_eq!(usize::from(store.get(object).unwrap()[0]), n);
+}
+
+#[test]
+fn second_copy_can_only_strengthen_the_protection() {
+    for (first, second) in [(Protection::WORM, RAISED), (RAISED, Protection::WORM)] {
+        let folder = tempfile::tempdir().unwrap();
+        for protection in [first, second] {
+            let store = packs(folder.path());
+            store.put(&digest_of(b"twice"), b"twice", protection).unwrap();
+            store.sync().unwrap();
+        }
+        let (objects, damages) = findings(folder.path());
+        assert_eq!((objects.len(), objects[0].1, damages.len()), (1, RAISED, 0));
+        // The bytes of the second copy are needed only where the first is damaged.
+        assert_eq!(packs(folder.path()).used_ranges().unwrap()[0].1, [0..64 + 69]);
     }
-    // A long pack is not looked through at the first save of a run; the last one here is too long as well.
-    let next = store.put(&digest_of(b"next"), b"next", Protection::WORM).unwrap();
-    assert_eq!(next.hint.0[7], 3);
-    assert_eq!(findings(folder.path()).0.len(), 6);
 }

@@ -122,7 +122,7 @@ impl State {
             Some(active) if active.takes(bytes) => None,
             Some(_) => Some(self.create(folder)?),
             None => Some(match self.survey(folder)? {
-                Tail::Continue { number, end, file_bytes } => Active::open(folder, number, end, file_bytes)?,
+                Tail::Continue { number, end, file_bytes } => self.carry_on(folder, number, end, file_bytes)?,
                 Tail::New => self.create(folder)?,
             }),
         };
@@ -156,6 +156,21 @@ impl State {
         Ok(Active { number, file, end: PACK_HEADER_BYTES as u64, prepared: start.len() as u64, step })
     }
 
+    /// Goes on in a pack of an earlier run, of which only what is read back is known: that run may have
+    /// died before its sync, or its sync failed and left pages that look clean and are not on the disk. So
+    /// the names are synced again and the header is written again, byte for byte; a record that
+    /// was never acknowledged may still turn to zeros in a power cut.
+    fn carry_on(&mut self, folder: &Folder, number: u64, end: u64, prepared: u64) -> Result<Active> {
+        let path = folder.file_path(number);
+        let file = folder.files.open(&path, true).map_err(|e| io_error("open", &path, e))?;
+        let header = PackHeader { number, origin: folder.origin }.encode();
+        file.write_at(0, &header).map_err(|e| broken("write to", &path, e))?;
+        self.unsynced.is_name_new = true;
+        self.unsynced.is_folder_new = true;
+        self.unsynced.files.insert(number, Arc::clone(&file));
+        Ok(Active { number, file, end, prepared, step: STEP_BYTES_MIN })
+    }
+
     /// Names become durable in order: a hole in the numbers is then never the work of a crash.
     fn sync_names(&mut self, folder: &Folder) -> Result<()> {
         if self.unsynced.is_name_new {
@@ -167,12 +182,6 @@ impl State {
 }
 
 impl Active {
-    fn open(folder: &Folder, number: u64, end: u64, prepared: u64) -> Result<Self> {
-        let path = folder.file_path(number);
-        let file = folder.files.open(&path, true).map_err(|e| io_error("open", &path, e))?;
-        Ok(Self { number, file, end, prepared, step: STEP_BYTES_MIN })
-    }
-
     /// A record goes to this pack unless it would grow past its length; the first one always does.
     const fn takes(&self, bytes: u64) -> bool {
         self.end.saturating_add(bytes) <= PACK_BYTES_TARGET || self.end <= PACK_HEADER_BYTES as u64
@@ -256,4 +265,25 @@ fn write_zeros(file: &dyn File, from: u64, to: u64) -> io::Result<()> {
         at = at.saturating_add(piece.len() as u64);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::digest::sha256;
+
+    #[test]
+    fn only_the_newest_digests_are_remembered() {
+        let digest = |n: u64| ObjectDigest::from_bytes(sha256(&n.to_be_bytes()));
+        let mut recent = Recent::default();
+        let many = RECENT_PUTS_MAX as u64 + 10;
+        for n in 0..many {
+            recent.remember(digest(n), Place { pack: 1, offset: n });
+        }
+        assert_eq!((recent.places.len(), recent.order.len()), (RECENT_PUTS_MAX, RECENT_PUTS_MAX));
+        assert_eq!(recent.get(&digest(9)), None);
+        assert_eq!(recent.get(&digest(10)), Some(Place { pack: 1, offset: 10 }));
+        recent.forget(&digest(many - 1));
+        assert_eq!(recent.get(&digest(many - 1)), None);
+    }
 }
