@@ -19,6 +19,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use machine::Machine;
 
+/// What a disk writes whole or not at all.
+const SECTOR: u64 = 512;
+
 /// One machine and its disk. Clones are other processes on the same machine.
 #[derive(Debug, Clone, Default)]
 pub struct SimFiles {
