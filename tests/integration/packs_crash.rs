@@ -1,5 +1,13 @@
 //! Packs on a machine that stops at every operation, and what a power cut leaves of them.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "helpers of tests; a panic is their verdict"
+)]
+
 use std::io::ErrorKind;
 use std::path::PathBuf;
 

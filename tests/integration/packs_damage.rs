@@ -1,6 +1,14 @@
 //! Damage at every place of a pack: it is named, no other object is lost, nothing panics, and the
 //! next run stores behind it.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "helpers of tests; a panic is their verdict"
+)]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::ops::Range;
@@ -142,7 +150,8 @@ fn whole_pack_has_nothing_to_say() {
     assert_eq!((verdict.lost(), verdict.damages.len(), verdict.listed.len()), (vec![], 0, 4));
     assert_eq!(verdict.listed[&small.objects[0].0.digest], RAISED);
     let used = packs(small.folder.path()).used_ranges().unwrap();
-    assert_eq!(used, [(pack_path(small.folder.path(), 1), vec![0..small.end() as u64])]);
+    let whole = 0..small.end() as u64;
+    assert_eq!(used, [(pack_path(small.folder.path(), 1), Vec::from([whole]))]);
     assert_eq!(small.bytes.len(), 64 << 10);
 }
 
@@ -263,7 +272,10 @@ fn write_pack(folder: &Path, number: u64, origin: Digest, records: &[Vec<u8>]) {
     fs::write(pack_path(folder, number), bytes).unwrap();
 }
 
-fn findings(folder: &Path) -> (Vec<(ObjectRef, Protection)>, Vec<(String, String)>) {
+/// Objects with their protection; damaged places with what is wrong.
+type Findings = (Vec<(ObjectRef, Protection)>, Vec<(String, String)>);
+
+fn findings(folder: &Path) -> Findings {
     let (mut objects, mut damages) = (Vec::new(), Vec::new());
     packs(folder)
         .list(&mut |found| {
@@ -300,7 +312,7 @@ fn hand_written_discard_record_holds_for_every_pack() {
     assert_eq!(packs(folder.path()).get(&stays_ref).unwrap(), stays);
     // Its bytes and its own header mean nothing any more; the record that says so does.
     let used: Vec<_> = packs(folder.path()).used_ranges().unwrap().into_iter().map(|(_, ranges)| ranges).collect();
-    assert_eq!(used, [vec![0..428], vec![0..192]]);
+    assert_eq!(used.concat(), [0..428, 0..192]);
 }
 
 #[test]
@@ -445,6 +457,7 @@ fn second_copy_can_only_strengthen_the_protection() {
         let (objects, damages) = findings(folder.path());
         assert_eq!((objects.len(), objects[0].1, damages.len()), (1, RAISED, 0));
         // The bytes of the second copy are needed only where the first is damaged.
-        assert_eq!(packs(folder.path()).used_ranges().unwrap()[0].1, [0..64 + 69]);
+        let used = packs(folder.path()).used_ranges().unwrap().remove(0).1;
+        assert_eq!((used.len(), used[0].clone()), (1, 0..64 + 69));
     }
 }

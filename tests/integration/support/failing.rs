@@ -1,5 +1,13 @@
 //! A file system whose operations fail when told to, and which counts them.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "helpers of tests; a panic is their verdict"
+)]
+
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
