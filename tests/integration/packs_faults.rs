@@ -17,7 +17,7 @@ use immutape::error::{Code, Result};
 use immutape::store::conformance::objects::{digest_of, noise};
 use immutape::store::contracts::Listed;
 use immutape::store::embedded::packs::Packs;
-use immutape::store::{ObjectRef, Objects, Protection, ProtectionMode};
+use immutape::store::{Hint, ObjectRef, Objects, Protection, ProtectionMode};
 
 use crate::support::failing::{Failing, Op};
 
@@ -266,4 +266,37 @@ fn new_pack_begins_past_the_length_of_one() {
     // A long pack is not looked through at the first save of a run.
     let next = put(&store, b"next").unwrap();
     assert_eq!((next.hint.0[7], listed(&store).len()), (3, 6));
+}
+
+#[test]
+fn hint_of_a_neighbour_finds_an_object_without_a_walk() {
+    let (files, folder) = (Failing::default(), tempfile::tempdir().unwrap());
+    let store = packs(&files, folder.path());
+    let far = put(&store, &noise(1, 700)).unwrap();
+    put(&store, &noise(2, 10 << 20)).unwrap();
+    let near = [put(&store, &noise(3, 3_000)).unwrap(), put(&store, &noise(4, 900_000)).unwrap()];
+    // A manifest names its objects, and looks like the header of one of them but for the check bytes.
+    let bait = [b"IMTO\x01\x01\0\0".as_slice(), &[0; 16], near[0].digest.as_ref(), near[1].digest.as_ref()].concat();
+    let manifest = put(&store, &bait).unwrap();
+    let after = put(&store, &noise(5, 300)).unwrap();
+    store.sync().unwrap();
+    let walks = |object: &ObjectRef| {
+        let store = packs(&files, folder.path());
+        let before = files.count(Op::List);
+        let found = store.get(&ObjectRef { hint: manifest.hint, ..*object }).unwrap();
+        assert_eq!(digest_of(&found), object.digest);
+        files.count(Op::List) - before
+    };
+    for object in [&near[0], &near[1], &manifest, &after] {
+        assert_eq!(walks(object), 0, "{object:?}");
+    }
+    assert!(walks(&far) > 0, "ten megabytes away it takes a walk");
+    // What one walk found is kept.
+    let store = packs(&files, folder.path());
+    store.get(&ObjectRef { hint: Hint::default(), ..far }).unwrap();
+    let before = files.count(Op::List);
+    for object in [far, near[0], near[1], after] {
+        store.get(&ObjectRef { hint: Hint::default(), ..object }).unwrap();
+    }
+    assert_eq!(files.count(Op::List), before);
 }
