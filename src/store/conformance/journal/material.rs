@@ -28,7 +28,8 @@ impl Draft {
     /// Length of the extent this makes.
     #[must_use]
     pub const fn extent_bytes(&self) -> u64 {
-        extent_bytes((self.count as u64).saturating_mul(self.entry_bytes as u64 + 8 + SEALED_BYTES as u64))
+        let record = RECORD_BYTES.saturating_add(self.entry_bytes as u64);
+        extent_bytes(record.saturating_mul(self.count as u64))
     }
 
     /// The whole extent, for `place`.
@@ -58,6 +59,8 @@ impl Draft {
 }
 
 const SEALED_BYTES: usize = 40;
+/// Two lengths and the sealed half.
+const RECORD_BYTES: u64 = 8 + SEALED_BYTES as u64;
 
 /// Bytes that look like nothing and hold no zero, so that every missing sector shows.
 fn filler(seed: u64, bytes: usize) -> Vec<u8> {
