@@ -242,8 +242,9 @@ impl<'a> Job<'a> {
             return Ok(Vec::new());
         };
         // The old header may be damaged; what follows the groups is judged under the right one.
-        let bytes = old.map_or(0, |old| old.len() as u64);
-        let old = Segment { number: self.number, file, bytes, header: Some(self.header(old, 0, at.offset)) };
+        let header = self.header(old, 0, at.offset);
+        let bytes = header.file_bytes.min(old.map_or(0, |old| old.len() as u64));
+        let old = Segment { number: self.number, file, bytes, header: Some(header) };
         let tear = whole(tear::after(self.shelf, &old, at, true))?.flatten();
         let length = tear.map_or(0, |tear| usize::try_from(tear.bytes).unwrap_or(usize::MAX));
         old.read(self.shelf, at.offset, length)
