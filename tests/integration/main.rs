@@ -1,6 +1,7 @@
 //! The one integration test binary. `support` holds the faulting file system and builders.
 
 mod journal_real;
+mod journal_repair;
 mod journal_space;
 mod journal_sweep;
 mod journal_tear;

@@ -66,8 +66,8 @@ impl NameChange {
     /// A name is removed only while it is that of the moved thing: a later file may have taken it.
     pub fn apply(&self, names: &mut BTreeMap<PathBuf, Target>) {
         if let Some(from) = &self.remove {
-            if self.target == Target::Folder && self.add.is_some() {
-                move_children(names, from, self.add.as_ref().unwrap());
+            if let (Target::Folder, Some(to)) = (self.target, &self.add) {
+                move_children(names, from, to);
             }
             if names.get(from) == Some(&self.target) {
                 names.remove(from);

@@ -87,6 +87,11 @@ impl SimFiles {
         self.machine().used_bytes()
     }
 
+    /// Is everything durable? Then every power cut leaves the same.
+    pub fn is_durable(&self) -> bool {
+        self.machine().pending.is_empty()
+    }
+
     /// What a machine would find after a power cut now. Locks are free, faults forgotten.
     pub fn crash_image(&self, survive: Survive) -> Self {
         Self { machine: Arc::new(Mutex::new(image::after_power_cut(&self.machine(), survive))) }
