@@ -10,6 +10,9 @@
 
 use std::io::ErrorKind;
 use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use immutape::codec::digest::Digest;
 use immutape::error::{Code, Result};
@@ -286,4 +289,36 @@ fn handle_that_met_a_full_disk_goes_on_when_there_is_room() {
     // Until the steps have grown so long that everything fits what was prepared.
     assert!(refused >= 3 && files.faults_made() >= refused, "{refused}");
     check(&files.crash_image(Survive::Nothing), &done, "after every refusal");
+}
+
+#[test]
+fn sync_of_one_caller_covers_what_others_put_before() {
+    let files = machine();
+    let store = open(&files).unwrap();
+    let done = Mutex::new(Acknowledged::default());
+    let running = AtomicUsize::new(8);
+    thread::scope(|scope| {
+        for caller in 0..8 {
+            let (store, done, running) = (&store, &done, &running);
+            scope.spawn(move || {
+                for n in 0..40 {
+                    let body = noise(caller * 1_000 + n, 800);
+                    let object = store.put(&digest_of(&body), &body, Protection::WORM).unwrap();
+                    store.sync().unwrap();
+                    done.lock().unwrap().objects.push((object, body));
+                }
+                running.fetch_sub(1, Ordering::SeqCst);
+            });
+        }
+        let mut images = 0;
+        while running.load(Ordering::SeqCst) > 0 || images == 0 {
+            // Whatever was acknowledged before this image was taken is in it.
+            let done = done.lock().unwrap().clone();
+            check(&files.crash_image(Survive::Nothing), &done, "callers at work");
+            images += 1;
+        }
+    });
+    let done = done.into_inner().unwrap();
+    assert_eq!(done.objects.len(), 320);
+    check(&files.crash_image(Survive::Nothing), &done, "all done");
 }
