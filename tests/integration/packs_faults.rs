@@ -174,6 +174,19 @@ fn one_sync_covers_all_that_returned_before() {
 }
 
 #[test]
+fn put_during_a_sync_is_covered_by_the_next_one() {
+    let (files, folder) = (Failing::default(), tempfile::tempdir().unwrap());
+    let store = Arc::new(packs(&files, folder.path()));
+    put(&store, b"before").unwrap();
+    let other = Arc::clone(&store);
+    files.after_next_sync(move || _ = put(&other, b"meanwhile").unwrap());
+    store.sync().unwrap();
+    assert_eq!(files.count(Op::Sync), 1);
+    store.sync().unwrap();
+    assert_eq!(files.count(Op::Sync), 2, "the first sync had begun before this put");
+}
+
+#[test]
 fn put_again_in_a_later_run_is_made_durable_again() {
     let (files, folder) = (Failing::default(), tempfile::tempdir().unwrap());
     put(&packs(&files, folder.path()), b"written, never synced").unwrap();
