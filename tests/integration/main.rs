@@ -22,6 +22,7 @@ mod interchange_real;
 mod interchange_records;
 mod interchange_stream;
 mod journal_real;
+mod journal_repair;
 mod journal_space;
 mod journal_sweep;
 mod journal_tear;

@@ -28,7 +28,8 @@ impl Draft {
     /// Length of the extent this makes.
     #[must_use]
     pub const fn extent_bytes(&self) -> u64 {
-        extent_bytes((self.count as u64).saturating_mul(self.entry_bytes as u64 + 8 + SEALED_BYTES as u64))
+        let record = RECORD_BYTES.saturating_add(self.entry_bytes as u64);
+        extent_bytes(record.saturating_mul(self.count as u64))
     }
 
     /// The whole extent, for `place`.
@@ -58,18 +59,21 @@ impl Draft {
 }
 
 const SEALED_BYTES: usize = 40;
+/// Two lengths and the sealed half.
+const RECORD_BYTES: u64 = 8 + SEALED_BYTES as u64;
 
 /// Bytes that look like nothing and hold no zero, so that every missing sector shows.
 fn filler(seed: u64, bytes: usize) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    (0..bytes)
-        .map(|_| {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            u8::try_from(state & 0xff).unwrap_or(0) | 1
-        })
-        .collect()
+    let mut out = Vec::with_capacity(bytes.saturating_add(8));
+    while out.len() < bytes {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        out.extend_from_slice(&(state | 0x0101_0101_0101_0101).to_be_bytes());
+    }
+    out.truncate(bytes);
+    out
 }
 
 /// Places, makes and appends one group; its extent.
