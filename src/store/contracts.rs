@@ -65,6 +65,13 @@ pub trait Journal: Send + Sync {
     /// changed), `E_NEWER_FORMAT`, `E_IO`.
     fn acquire(&self) -> Result<Tail>;
 
+    /// What acquisition would find, without taking the turn or changing anything: the last whole group and
+    /// every tear there is. `term` is that of the last writer.
+    ///
+    /// # Errors
+    /// As [`Journal::acquire`], but never `E_LOCKED`.
+    fn survey(&self) -> Result<Tail>;
+
     /// Where a group of `extent_bytes` would go now. Prepares the next segment when the current one
     /// has no room. Without effect on what readers see; may be repeated.
     ///
@@ -85,6 +92,10 @@ pub trait Journal: Send + Sync {
     /// `E_IN_DOUBT`, `E_STORE_FULL` (it fits nowhere that [`Journal::place`] has prepared),
     /// `E_READ_ONLY` (not acquired).
     fn append(&self, extent: &[u8]) -> Result<()>;
+
+    /// Says whether the ledger is known to have been opened again after its last orderly close. Only
+    /// then can a tear follow a group that says "closed in order". Engines that cannot tear ignore it.
+    fn set_reopened(&self, _reopened: bool) {}
 
     /// Is there room for refusals but perhaps not for work? True from the moment the next segment
     /// could not be prepared until it could.
@@ -222,29 +233,33 @@ pub struct VaultRecord {
 ///
 /// Concurrent readers; one writer.
 pub trait Vault: Send + Sync {
-    /// The generation file's number, revision and bytes; `None` when there is none yet.
+    /// The generation file's number, revision and bytes; `None` when there is none yet. The bytes are those
+    /// given to [`Vault::set_generation`]: how an engine keeps the numbers beside them is its own affair.
     ///
     /// # Errors
-    /// `E_VAULT_DAMAGED`, `E_IO`.
+    /// `E_VAULT_DAMAGED`, `E_NEWER_FORMAT`, `E_BROKEN`, `E_IO`.
     fn generation(&self) -> Result<Option<(u64, u64, Vec<u8>)>>;
 
     /// Replaces the generation file (same generation, next revision) whole. Atomic, durable on return;
     /// the old revision stays until the new one is in place.
     ///
     /// # Errors
-    /// `E_CONFLICT` unless `revision` is the present one plus one (or 1 for the first); `E_STORE_FULL`; `E_IO`.
+    /// `E_CONFLICT` unless `revision` is the present one plus one (or 1 for the first, whose generation may be any
+    /// from 1); `E_LIMIT` (64 MiB); `E_STORE_FULL`, `E_IO` (nothing changed); `E_BROKEN`.
     fn set_generation(&self, generation: u64, revision: u64, bytes: &[u8]) -> Result<()>;
 
     /// Makes an empty epoch, durable on return. Making it again is a success.
     ///
     /// # Errors
-    /// `E_STORE_FULL`, `E_IO`.
+    /// `E_STORE_FULL`, `E_IO`, `E_BROKEN`.
     fn create_epoch(&self, epoch: &[u8; 16]) -> Result<()>;
 
     /// Adds a record; its slot. Visible on return, durable after [`Vault::sync`].
     ///
     /// # Errors
-    /// `E_LIMIT` when the epoch holds `EPOCH_TAPES_MAX` records; `E_NOT_FOUND` (no such epoch); `E_BROKEN`; `E_IO`.
+    /// `E_LIMIT` when no slot of the epoch's `EPOCH_TAPES_MAX` is left (slots that a crash cut are lost, so this may come
+    /// with fewer records: begin a new epoch); `E_NOT_FOUND` (no such epoch); `E_VAULT_DAMAGED` (a damaged epoch
+    /// takes no more: begin a new one); `E_BROKEN`; `E_IO`.
     fn put(&self, epoch: &[u8; 16], record: &VaultRecord) -> Result<u32>;
 
     /// Makes every earlier `put` durable. A failure poisons the handle.
@@ -256,26 +271,31 @@ pub trait Vault: Send + Sync {
     /// The record of one tape; `slot` is tried first, then the whole epoch.
     ///
     /// # Errors
-    /// `E_NOT_FOUND`, `E_VAULT_DAMAGED`, `E_IO`.
+    /// `E_NOT_FOUND`; `E_VAULT_DAMAGED` when it is not found and a slot where it may have been cannot be read; `E_BROKEN`, `E_IO`.
     fn get(&self, epoch: &[u8; 16], custody_id: &CustodyId, slot: Option<u32>) -> Result<VaultRecord>;
 
-    /// Every record of an epoch in slot order.
+    /// Every record of an epoch in slot order. Slots that a crash cut are passed over, so a record's place here may be
+    /// less than its slot.
     ///
     /// # Errors
     /// `E_NOT_FOUND`, `E_VAULT_DAMAGED` (naming the slot), `E_IO`.
     fn records(&self, epoch: &[u8; 16]) -> Result<Vec<VaultRecord>>;
 
-    /// Writes a new generation that knows only `survivors` (epoch and records); the old stays whole
-    /// until it is destroyed. Durable on return.
+    /// Writes a new generation, at revision 1, that knows only `survivors` (epoch and records); the old stays whole
+    /// until it is destroyed. A survivor has a new epoch id, or that of an epoch with the very same records.
+    /// Durable on return. A crash leaves the old generation present, or the new; then it may be repeated.
     ///
     /// # Errors
-    /// `E_CONFLICT` unless `generation` is the next number; `E_STORE_FULL`; `E_IO`.
+    /// `E_CONFLICT` unless `generation` is the next number, and for a survivor whose epoch holds other records or is named
+    /// twice; `E_LIMIT`; `E_STORE_FULL`, `E_IO` (the old is still present); `E_VAULT_DAMAGED`; `E_BROKEN`.
     fn rotate(&self, generation: u64, bytes: &[u8], survivors: &[([u8; 16], Vec<VaultRecord>)]) -> Result<()>;
 
-    /// Destroys an old generation and its epochs; a receipt (what, how many bytes).
+    /// Destroys an old generation and the epochs that ended with it; a receipt (what, how many bytes). A crash leaves
+    /// part of it; repeating goes on, and is a success when nothing is left.
     ///
     /// # Errors
-    /// `E_CONFLICT` for the present generation; `E_IO`.
+    /// `E_CONFLICT` for the present generation, while an older one is there, and when the present one names an epoch that
+    /// would go; `E_VAULT_DAMAGED` (nothing is destroyed on a list that is in doubt); `E_IO`; `E_BROKEN`.
     fn destroy(&self, generation: u64, clearance: DisposalClearance) -> Result<String>;
 }
 
@@ -292,7 +312,8 @@ pub struct Batch {
 ///
 /// One applier; concurrent readers see a batch whole or not at all per key.
 pub trait Rows: Send + Sync {
-    /// Applies `batch` and stores `position` with it, all or nothing across a crash.
+    /// Applies `batch` and stores `position` with it, all or nothing across a crash: removes first, then puts, then the
+    /// position, which is the row with the key `p`.
     ///
     /// Not durable on return (it is rebuildable); durable after [`Rows::flush`] as far as the engine goes.
     ///
@@ -319,6 +340,9 @@ pub trait Rows: Send + Sync {
     fn flush(&self) -> Result<()>;
 
     /// Puts the present rows aside (renamed, never deleted) and starts empty. Where they went.
+    ///
+    /// After `E_ROWS_UNAVAILABLE` from any call this is the way back. A failure leaves the rows unavailable; the folder
+    /// then stands in its old place or among those put aside.
     fn reset(&self) -> Result<Option<std::path::PathBuf>>;
 }
 
@@ -355,4 +379,37 @@ pub trait Spool: Send + Sync {
     /// # Errors
     /// `E_IO`.
     fn close(&self, recording: &CustodyId) -> Result<()>;
+}
+
+/// The stores of one ledger, opened together.
+#[derive(Clone)]
+pub struct Stores {
+    /// Groups of entries.
+    pub journal: std::sync::Arc<dyn Journal>,
+    /// Sealed objects.
+    pub objects: std::sync::Arc<dyn Objects>,
+    /// Wrapped keys.
+    pub vault: std::sync::Arc<dyn Vault>,
+    /// Query rows.
+    pub rows: std::sync::Arc<dyn Rows>,
+    /// Live recordings.
+    pub spool: std::sync::Arc<dyn Spool>,
+}
+
+/// Opens the stores of a ledger by its folders.
+pub trait Engine: Send + Sync {
+    /// The name written beside the data.
+    fn name(&self) -> &'static str;
+
+    /// The first group of the journal in `ledger`, before anybody knows whose it is; `None` when there is none.
+    ///
+    /// # Errors
+    /// As [`Journal::read`].
+    fn first_group(&self, ledger: &std::path::Path) -> Result<Option<Vec<u8>>>;
+
+    /// Opens the stores; `origin` is `H(origin)`. Takes no lock and changes nothing but what opening the rows does.
+    ///
+    /// # Errors
+    /// `E_IO`.
+    fn open(&self, ledger: &std::path::Path, state: &std::path::Path, origin: Digest) -> Result<Stores>;
 }

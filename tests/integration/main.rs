@@ -1,5 +1,6 @@
 //! The one integration test binary. `support` holds the faulting file system and builders.
 
+mod conformance_journal;
 mod journal_real;
 mod journal_repair;
 mod journal_space;

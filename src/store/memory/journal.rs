@@ -120,6 +120,11 @@ impl Drop for MemoryJournal {
 }
 
 impl Journal for MemoryJournal {
+    fn survey(&self) -> Result<Tail> {
+        let last = self.store().last()?;
+        Ok(Tail { term: last.map_or(0, |last| last.term), last, tears: Vec::new() })
+    }
+
     fn acquire(&self) -> Result<Tail> {
         let mut own = self.own()?;
         let mut store = self.store();
@@ -200,6 +205,9 @@ impl Journal for MemoryJournal {
         let mut store = self.store();
         if store.held {
             return Err(error(Code::Locked, "another handle has the writer's turn"));
+        }
+        if from == 0 {
+            return Err(error(Code::Conflict, "segments are numbered from 1"));
         }
         let kept: Vec<_> = store.groups.iter().filter(|(at, _)| at.segment < from).cloned().collect();
         let mut fresh = kept;

@@ -1,6 +1,7 @@
 //! The journal in plain files: preallocated segments of groups, one sync a group.
 //! Layout and tear rule: `docs/format/store-embedded.md` sections 2 to 4.
 
+mod old_file;
 mod prepare;
 mod reader;
 mod replace;
@@ -130,6 +131,15 @@ impl EmbeddedJournal {
 }
 
 impl Journal for EmbeddedJournal {
+    fn survey(&self) -> Result<Tail> {
+        let found = Self::survey(self)?;
+        Ok(Tail { term: found.last.map_or(0, |last| last.term), last: found.last, tears: found.tears })
+    }
+
+    fn set_reopened(&self, reopened: bool) {
+        Self::set_reopened(self, reopened);
+    }
+
     fn acquire(&self) -> Result<Tail> {
         let mut guard = self.turn()?;
         let (lock, past_term) = match guard.take() {
