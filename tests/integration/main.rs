@@ -11,6 +11,7 @@
 
 mod support;
 
+mod conformance_journal;
 mod conformance_objects;
 mod conformance_rows;
 mod conformance_spool;
