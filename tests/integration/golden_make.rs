@@ -16,8 +16,10 @@ pub mod made_log;
 pub mod made_seal;
 pub mod made_tape;
 pub mod refused_bytes;
+pub mod refused_chain;
 pub mod refused_commit;
 pub mod refused_heads;
+pub mod refused_objects;
 pub mod refused_seal;
 pub mod refused_tape;
 

@@ -10,5 +10,11 @@
 
 mod support;
 
+mod cddl;
+mod error_variants;
 mod golden;
 mod golden_make;
+mod golden_stranger;
+mod properties;
+mod vectors_log;
+mod vectors_oracles;

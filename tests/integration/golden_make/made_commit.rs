@@ -17,7 +17,7 @@ use super::inputs::{
 };
 use super::kit::{Accept, Chapter, Value, hex, text};
 use super::made_log::{GoldenLog, Made, genesis, golden_log};
-use super::{made_seal, refused_commit, refused_heads};
+use super::{made_seal, refused_chain, refused_commit, refused_heads};
 
 const ABOUT: &str = "Golden files of docs/format/4-commit.md and of the framing in docs/format/store-embedded.md.
 All values are hexadecimal unless they are words or numbers. entry-NN-*.cbor are the entries of one log,
@@ -32,7 +32,8 @@ pub fn chapter() -> Chapter {
     accepts.extend(journal(&log));
     accepts.extend(private_halves());
     accepts.extend(heads(&log));
-    let mut rejects = refused_commit::rejects(&accepts, &log);
+    let mut rejects = refused_commit::rejects(&accepts);
+    rejects.extend(refused_chain::rejects(&accepts, &log));
     rejects.extend(refused_heads::rejects(&accepts));
     Chapter { name: "4-commit", about: ABOUT, inputs: named(), accepts, rejects }
 }

@@ -15,7 +15,7 @@ use super::inputs::{
 };
 use super::kit::{Accept, Chapter, Value, hex, text};
 use super::made_tape::{encode_frame, frames_two, header_two_frames, root_two_frames, two_frames};
-use super::{by_hand, made_log, refused_seal};
+use super::{by_hand, made_log, refused_objects, refused_seal};
 
 const ABOUT: &str =
     "Golden files of docs/format/3-seal.md. All values are hexadecimal unless they are words or numbers.
@@ -25,7 +25,8 @@ names codes or signatures, they were made anew around the one fault. `error` is 
 
 pub fn chapter() -> Chapter {
     let accepts = accepts();
-    let rejects = refused_seal::rejects(&accepts);
+    let mut rejects = refused_objects::rejects(&accepts);
+    rejects.extend(refused_seal::rejects(&accepts));
     Chapter { name: "3-seal", about: ABOUT, inputs: named(), accepts, rejects }
 }
 
