@@ -1,0 +1,357 @@
+#!/usr/bin/env python3
+"""Check an Immutape ledger folder without any key.
+
+    tapeaudit.py [--state DIR] [--pub VKEY-or-hex ...] [--head FILE] [--json] LEDGER_FOLDER
+
+Written from docs/format alone: it shares no code with the program that writes ledgers, and needs nothing but Python 3.9 and
+its standard library. It reads only, asks the network nothing, and opens no content: sealed bytes stay sealed, their digests
+are compared. What it cannot prove stands in audit-tools/README.md.
+
+Exit codes: 0 intact and all keys pinned, 10 intact with gaps or with unpinned keys, 3 altered, missing, rolled back or
+forked, 2 wrong usage, 1 cannot tell.
+"""
+
+import argparse
+import base64
+import binascii
+import hashlib
+import json
+import os
+import re
+import stat
+import sys
+import unicodedata
+
+VERSION = "1"
+
+# The order is the order of weight: the heaviest severity found names the verdict.
+FORKED, ROLLED, ALTERED, MISSING, CANNOT, GAP, INFO = (
+    "forked", "rolled back", "altered", "missing", "cannot tell", "gap", "note")
+WEIGHT = (FORKED, ROLLED, ALTERED, MISSING, CANNOT, GAP)
+
+EXIT_INTACT, EXIT_CANNOT_TELL, EXIT_USAGE, EXIT_TAMPERED, EXIT_GAPS = 0, 1, 2, 3, 10
+
+# A hostile folder must not be able to fill the memory or the terminal of the person who checks it.
+MAX_FINDINGS_KEPT = 500
+MAX_SEGMENT_BYTES = 64 << 20
+MIN_SEGMENT_BYTES = 1 << 20
+MAX_HEAD_BYTES = 1 << 20
+MAX_MANIFEST_BYTES = 16 << 20
+MAX_GENERATION_BYTES = 64 << 20
+PIECE_BYTES = 1 << 20
+
+SECTOR = 512
+ZERO16 = bytes(16)
+ZERO32 = bytes(32)
+ZERO_SECTOR = bytes(SECTOR)
+U64_MAX = (1 << 64) - 1
+
+
+def sha256(data):
+    return hashlib.sha256(data).digest()
+
+
+def visible(text):
+    """Text from outside, made harmless for a terminal: no control, format (bidi), surrogate, private or unassigned
+    characters and no line separators survive, and the escape character itself is escaped so nothing can imitate an escape."""
+    if isinstance(text, (bytes, bytearray, memoryview)):
+        text = bytes(text).decode("utf-8", "backslashreplace")
+    out = []
+    for char in text:
+        category = unicodedata.category(char)
+        if char == "\\":
+            out.append("\\\\")
+        elif category[0] == "C" or category in ("Zl", "Zp"):
+            out.append("\\u{%x}" % ord(char))
+        else:
+            out.append(char)
+    return "".join(out)
+
+
+def tape_name(tape_id):
+    return "sha256:" + tape_id.hex()
+
+
+class Refusal(Exception):
+    """Bytes that the format does not allow; the words say which rule they break."""
+
+    def __init__(self, code, words):
+        super().__init__(words)
+        self.code = code
+        self.words = words
+
+
+class Check:
+    """One line of the result: what was checked, how many of them, what came of it."""
+
+    def __init__(self, name, what):
+        self.name = name
+        self.what = what
+        self.label = name
+        self.count = 0
+        self.findings = 0
+        self.extra = ""
+        self.skipped = None
+
+    def line(self):
+        extra = " (%s)" % self.extra if self.extra else ""
+        if self.skipped is not None:
+            return "%s: not checked: %s" % (self.label, self.skipped)
+        if self.findings:
+            return "%s: %s FAILED, %d checked, %d findings%s" % (self.label, self.what, self.count, self.findings, extra)
+        if self.count == 0:
+            return "%s: %s NOTHING CHECKED%s" % (self.label, self.what, extra)
+        return "%s: %s ok%s" % (self.label, self.what, extra)
+
+    def state(self):
+        if self.skipped is not None:
+            return "not checked"
+        if self.findings:
+            return "failed"
+        return "ok" if self.count else "nothing checked"
+
+
+class Report:
+    """Everything that is told at the end. Findings are counted without end but kept up to a bound."""
+
+    def __init__(self):
+        self.checks = {}
+        self.findings = []
+        self.totals = {}
+        self.unkept = 0
+        self.pinned = False
+        self.facts = {}
+
+    def check(self, name, what):
+        if name not in self.checks:
+            self.checks[name] = Check(name, what)
+        return self.checks[name]
+
+    def ok(self, name, count=1):
+        self.checks[name].count += count
+
+    def skip(self, name, what, why):
+        self.check(name, what).skipped = why
+
+    def find(self, name, severity, code, words, file=None, offset=None, entry=None, tape=None):
+        self.totals[severity] = self.totals.get(severity, 0) + 1
+        check = self.checks.get(name)
+        if check is not None and severity not in (INFO, GAP):
+            check.findings += 1
+        if len(self.findings) >= MAX_FINDINGS_KEPT:
+            self.unkept += 1
+            return
+        self.findings.append({
+            "check": name, "severity": severity, "code": code, "words": words,
+            "file": file, "offset": offset, "entry": entry, "tape": tape})
+
+    def verdict(self):
+        for severity in WEIGHT:
+            if self.totals.get(severity):
+                return "intact with gaps" if severity == GAP else severity
+        return "intact"
+
+    def exit_code(self):
+        verdict = self.verdict()
+        if verdict in (FORKED, ROLLED, ALTERED, MISSING):
+            return EXIT_TAMPERED
+        if verdict == CANNOT:
+            return EXIT_CANNOT_TELL
+        if verdict == "intact" and self.pinned:
+            return EXIT_INTACT
+        return EXIT_GAPS
+
+    def last_line(self):
+        notes = []
+        if not self.pinned:
+            notes.append("unpinned keys")
+        if self.facts.get("test"):
+            notes.append("TEST ledger")
+        return ", ".join([self.verdict()] + notes)
+
+    def finding_line(self, finding):
+        place = []
+        if finding["file"] is not None:
+            place.append(visible(finding["file"]))
+        if finding["offset"] is not None:
+            place.append("offset %d" % finding["offset"])
+        if finding["entry"] is not None:
+            place.append("entry %d" % finding["entry"])
+        if finding["tape"] is not None:
+            place.append("tape %s" % finding["tape"])
+        where = ", ".join(place)
+        return "%s %s%s: %s" % (
+            finding["severity"].upper(), finding["code"], " [%s]" % where if where else "", visible(finding["words"]))
+
+    def print_text(self, out):
+        for key in ("ledger id", "origin", "profile"):
+            if key in self.facts:
+                out.write("%s: %s\n" % (key, visible(self.facts[key])))
+        for check in self.checks.values():
+            out.write(visible(check.line()) + "\n")
+        for finding in self.findings:
+            out.write(self.finding_line(finding) + "\n")
+        if self.unkept:
+            out.write("and %d more findings, not shown\n" % self.unkept)
+        out.write(self.last_line() + "\n")
+
+    def print_json(self, out):
+        value = {
+            "tapeaudit": VERSION,
+            "verdict": self.verdict(),
+            "pinned": self.pinned,
+            "exit": self.exit_code(),
+            "facts": {key: visible(val) if isinstance(val, str) else val for key, val in self.facts.items()},
+            "checks": [{"name": c.name, "what": c.what, "state": c.state(), "count": c.count, "findings": c.findings,
+                        "line": visible(c.line())} for c in self.checks.values()],
+            "findings": [dict(f, words=visible(f["words"]), file=None if f["file"] is None else visible(f["file"]))
+                         for f in self.findings],
+            "findings_not_shown": self.unkept,
+        }
+        # ASCII only: whatever a terminal or a log does with other characters cannot matter then.
+        out.write(json.dumps(value, ensure_ascii=True, indent=1) + "\n")
+
+
+# ---------------------------------------------------------------------------------------------------------------------------
+# CBOR, chapter 1.1: RFC 8949 section 4.2.1, narrowed. Every accepted item has exactly one encoding, so nothing needs to be
+# encoded again to be compared.
+
+MAX_NESTING = 16
+MAX_ITEMS = 1 << 24
+
+
+class CborError(ValueError):
+    pass
+
+
+def _cbor_head(data, pos):
+    if pos >= len(data):
+        raise CborError("ends early at byte %d" % pos)
+    first = data[pos]
+    major, info = first >> 5, first & 31
+    if info < 24:
+        return major, info, info, pos + 1
+    if info > 27:
+        raise CborError("indefinite length or reserved head 0x%02x at byte %d" % (first, pos))
+    width = 1 << (info - 24)
+    end = pos + 1 + width
+    if end > len(data):
+        raise CborError("ends early in the head at byte %d" % pos)
+    value = int.from_bytes(data[pos + 1:end], "big")
+    if major != 7 and value < (24, 0x100, 0x10000, 0x100000000)[info - 24]:
+        raise CborError("head at byte %d is not the shortest" % pos)
+    return major, info, value, end
+
+
+def _cbor_text(raw, pos):
+    try:
+        return str(raw, "utf-8")
+    except UnicodeDecodeError:
+        raise CborError("text at byte %d is not UTF-8" % pos) from None
+
+
+def _cbor_array(data, count, pos, depth):
+    items = []
+    for _ in range(count):
+        value, pos = _cbor_item(data, pos, depth)
+        items.append(value)
+    return items, pos
+
+
+def _cbor_map(data, count, pos, depth):
+    result = {}
+    before = None
+    for _ in range(count):
+        start = pos
+        if pos < len(data) and data[pos] >> 5 not in (0, 1, 3):
+            raise CborError("map key at byte %d is neither integer nor text" % pos)
+        key, pos = _cbor_item(data, pos, depth)
+        encoded = bytes(data[start:pos])
+        if before is not None and encoded <= before:
+            raise CborError("map key at byte %d is a duplicate or out of order" % start)
+        before = encoded
+        result[key], pos = _cbor_item(data, pos, depth)
+    return result, pos
+
+
+def _cbor_item(data, pos, depth):
+    start = pos
+    major, info, value, pos = _cbor_head(data, pos)
+    if major == 0:
+        return value, pos
+    if major == 1:
+        return -1 - value, pos
+    if major in (2, 3):
+        end = pos + value
+        if end > len(data):
+            raise CborError("string at byte %d runs past the end" % start)
+        raw = bytes(data[pos:end])
+        return (raw if major == 2 else _cbor_text(raw, start)), end
+    if major in (4, 5):
+        if depth >= MAX_NESTING:
+            raise CborError("nested deeper than %d at byte %d" % (MAX_NESTING, start))
+        # Each item takes a byte at least: a count that cannot fit is refused before anything is made for it.
+        if value > MAX_ITEMS or value * (major - 3) > len(data) - pos:
+            raise CborError("array or map at byte %d announces more items than can follow" % start)
+        return (_cbor_array if major == 4 else _cbor_map)(data, value, pos, depth + 1)
+    if major == 6:
+        raise CborError("tag at byte %d" % start)
+    if info in (20, 21, 22):
+        return (False, True, None)[info - 20], pos
+    raise CborError("float, undefined or unknown simple value at byte %d" % start)
+
+
+def cbor_decode(data):
+    """One item and nothing after it."""
+    value, pos = _cbor_item(data, 0, 0)
+    if pos != len(data):
+        raise CborError("%d bytes after the item" % (len(data) - pos))
+    return value
+
+
+def cbor_prefix(data):
+    """One item and the position after it."""
+    return _cbor_item(data, 0, 0)
+
+
+def _cbor_encode_head(major, value):
+    if value < 24:
+        return bytes([major << 5 | value])
+    for info, width in ((24, 1), (25, 2), (26, 4), (27, 8)):
+        if value < 1 << (8 * width):
+            return bytes([major << 5 | info]) + value.to_bytes(width, "big")
+    raise CborError("integer too large")
+
+
+def cbor_encode(value):
+    """Our own encoding of what we compare with: digests with labels, the signed structure of a statement."""
+    if value is None:
+        return b"\xf6"
+    if value is True or value is False:
+        return b"\xf5" if value else b"\xf4"
+    if isinstance(value, int):
+        return _cbor_encode_head(0, value) if value >= 0 else _cbor_encode_head(1, -1 - value)
+    if isinstance(value, (bytes, bytearray)):
+        return _cbor_encode_head(2, len(value)) + bytes(value)
+    if isinstance(value, str):
+        raw = value.encode("utf-8")
+        return _cbor_encode_head(3, len(raw)) + raw
+    if isinstance(value, (list, tuple)):
+        return _cbor_encode_head(4, len(value)) + b"".join(cbor_encode(item) for item in value)
+    if isinstance(value, dict):
+        pairs = sorted((cbor_encode(key), cbor_encode(item)) for key, item in value.items())
+        return _cbor_encode_head(5, len(pairs)) + b"".join(key + item for key, item in pairs)
+    raise CborError("no encoding for %s" % type(value).__name__)
+
+
+def is_uint(value):
+    # bool is an int for Python; for the format it is not.
+    return type(value) is int and 0 <= value <= U64_MAX
+
+
+def is_bytes(value, length=None):
+    return type(value) is bytes and (length is None or len(value) == length)
+
+
+def is_text(value):
+    return type(value) is str
