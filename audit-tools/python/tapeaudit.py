@@ -355,3 +355,195 @@ def is_bytes(value, length=None):
 
 def is_text(value):
     return type(value) is str
+
+
+# ---------------------------------------------------------------------------------------------------------------------------
+# Ed25519, RFC 8032, verification only, strict: one encoding for every value, no small-order A or R, no cofactor.
+
+P = 2 ** 255 - 19
+L = 2 ** 252 + 27742317777372353535851937790883648493
+D = -121665 * pow(121666, P - 2, P) % P
+D2 = 2 * D % P
+SQRT_M1 = pow(2, (P - 1) // 4, P)
+IDENTITY = (0, 1, 1, 0)
+
+
+def point_add(a, b):
+    x1, y1, z1, t1 = a
+    x2, y2, z2, t2 = b
+    u = (y1 - x1) * (y2 - x2) % P
+    v = (y1 + x1) * (y2 + x2) % P
+    c = t1 * D2 * t2 % P
+    d = 2 * z1 * z2 % P
+    e, f, g, h = v - u, d - c, d + c, v + u
+    return e * f % P, g * h % P, f * g % P, e * h % P
+
+
+def point_double(a):
+    x1, y1, z1, _ = a
+    s = x1 * x1 % P
+    t = y1 * y1 % P
+    c = 2 * z1 * z1 % P
+    h = s + t
+    e = h - (x1 + y1) * (x1 + y1) % P
+    g = s - t
+    f = c + g
+    return e * f % P, g * h % P, f * g % P, e * h % P
+
+
+def point_decode(raw):
+    """A point in affine form, or None: y >= p and "minus zero" have no place in RFC 8032 section 5.1.3."""
+    y = int.from_bytes(raw, "little")
+    sign = y >> 255
+    y &= (1 << 255) - 1
+    if y >= P:
+        return None
+    u = (y * y - 1) % P
+    v = (D * y * y + 1) % P
+    x = u * pow(v, 3, P) * pow(u * pow(v, 7, P), (P - 5) // 8, P) % P
+    if v * x * x % P != u:
+        x = x * SQRT_M1 % P
+        if v * x * x % P != u:
+            return None
+    if x == 0 and sign:
+        return None
+    if x & 1 != sign:
+        x = P - x
+    return x, y
+
+
+def point_encode(point):
+    x, y, z, _ = point
+    inverse = pow(z, P - 2, P)
+    x = x * inverse % P
+    y = y * inverse % P
+    return (y | (x & 1) << 255).to_bytes(32, "little")
+
+
+def is_small_order(point):
+    for _ in range(3):
+        point = point_double(point)
+    return point[0] % P == 0 and (point[1] - point[2]) % P == 0
+
+
+def point_table(x, y):
+    """For each of the 64 hexadecimal digits of a scalar the 15 multiples, in the affine form that makes an addition cheapest.
+    One inversion serves all of them (Montgomery's trick)."""
+    points = []
+    base = (x, y, 1, x * y % P)
+    for _ in range(64):
+        multiple = base
+        for _ in range(15):
+            points.append(multiple)
+            multiple = point_add(multiple, base)
+        base = multiple
+    running, partial = 1, []
+    for point in points:
+        partial.append(running)
+        running = running * point[2] % P
+    inverse = pow(running, P - 2, P)
+    flat = [None] * len(points)
+    for index in range(len(points) - 1, -1, -1):
+        px, py, pz, _ = points[index]
+        zi = inverse * partial[index] % P
+        inverse = inverse * pz % P
+        ax, ay = px * zi % P, py * zi % P
+        flat[index] = ((ay + ax) % P, (ay - ax) % P, ax * ay * D2 % P)
+    return [flat[i * 15:(i + 1) * 15] for i in range(64)]
+
+
+def table_multiply(table, scalar, start=IDENTITY):
+    x, y, z, t = start
+    for row in table:
+        digit = scalar & 15
+        scalar >>= 4
+        if digit:
+            plus, minus, t2d = row[digit - 1]
+            u = (y - x) * minus % P
+            v = (y + x) * plus % P
+            c = t * t2d % P
+            d = 2 * z
+            e, f, g, h = v - u, d - c, d + c, v + u
+            x, y, z, t = e * f % P, g * h % P, f * g % P, e * h % P
+    return x, y, z, t
+
+
+_BASE_Y = 4 * pow(5, P - 2, P) % P
+_BASE_X = point_decode(_BASE_Y.to_bytes(32, "little"))[0]
+_TABLES = {}
+
+
+def base_table():
+    if "base" not in _TABLES:
+        _TABLES["base"] = point_table(_BASE_X, _BASE_Y)
+    return _TABLES["base"]
+
+
+def _negative_key_table(public):
+    """The table of -A. A ledger has one recorder key and thousands of statements, so the tables of the last keys are kept."""
+    if public in _TABLES:
+        return _TABLES[public]
+    affine = point_decode(public)
+    table = None
+    if affine is not None:
+        x, y = affine
+        if not is_small_order((x, y, 1, x * y % P)):
+            table = point_table((P - x) % P, y)
+    if len(_TABLES) > 16:
+        _TABLES.clear()
+    _TABLES[public] = table
+    return table
+
+
+def ed25519_verify(public, message, signature):
+    if len(public) != 32 or len(signature) != 64:
+        return False
+    s = int.from_bytes(signature[32:], "little")
+    if s >= L:
+        return False
+    table = _negative_key_table(bytes(public))
+    if table is None:
+        return False
+    r = bytes(signature[:32])
+    k = int.from_bytes(hashlib.sha512(r + public + message).digest(), "little") % L
+    point = table_multiply(table, k, table_multiply(base_table(), s))
+    # R is compared in its encoding: an R that is not canonical can never be equal, and then it is this point.
+    return point_encode(point) == r and not is_small_order(point)
+
+
+# ---------------------------------------------------------------------------------------------------------------------------
+# The tree, RFC 6962 section 2.1.
+
+EMPTY_ROOT = sha256(b"")
+
+
+def leaf_hash(data):
+    return sha256(b"\x00" + data)
+
+
+def node_hash(left, right):
+    return sha256(b"\x01" + left + right)
+
+
+class Frontier:
+    """The right edge of a tree that grows: one hash for each full subtree, largest first. Memory is the logarithm of the size."""
+
+    def __init__(self):
+        self.size = 0
+        self.hashes = []
+
+    def push(self, leaf):
+        carry = self.size
+        while carry & 1:
+            leaf = node_hash(self.hashes.pop(), leaf)
+            carry >>= 1
+        self.hashes.append(leaf)
+        self.size += 1
+
+    def root(self):
+        if not self.hashes:
+            return EMPTY_ROOT
+        root = self.hashes[-1]
+        for left in reversed(self.hashes[:-1]):
+            root = node_hash(left, root)
+        return root
