@@ -547,3 +547,169 @@ class Frontier:
         for left in reversed(self.hashes[:-1]):
             root = node_hash(left, root)
         return root
+
+
+# ---------------------------------------------------------------------------------------------------------------------------
+# C2SP signed notes and checkpoints (chapter 4.2).
+
+MAX_SIGNATURE_LINES = 64
+DASH = "\u2014 "
+NOTE_ED25519 = 0x01
+
+
+def base64_strict(text):
+    """RFC 4648 section 4 with padding, and only the one encoding of these bytes."""
+    try:
+        raw = base64.b64decode(text.encode("ascii"), validate=True)
+    except (binascii.Error, ValueError):
+        raise Refusal("NOTE", "not base64") from None
+    if base64.b64encode(raw).decode("ascii") != text:
+        raise Refusal("NOTE", "base64 with bits beyond its end")
+    return raw
+
+
+def key_name_ok(name):
+    return bool(name) and "+" not in name and not any(char.isspace() for char in name)
+
+
+def key_id(name, public, kind=NOTE_ED25519):
+    return sha256(name.encode("utf-8") + b"\n" + bytes([kind]) + public)[:4]
+
+
+def parse_vkey(text):
+    """C2SP verifier key text: name, hexadecimal key id, base64 of type and key. Base64 may hold a plus sign, a name may not."""
+    parts = text.split("+", 2)
+    if len(parts) != 3 or not key_name_ok(parts[0]):
+        raise Refusal("VKEY", "not a verifier key: %s" % text)
+    name, identity, encoded = parts
+    raw = base64_strict(encoded)
+    if len(raw) != 33 or raw[0] != NOTE_ED25519:
+        raise Refusal("VKEY", "verifier key of %s is not an Ed25519 log key (type 1)" % name)
+    if not re.fullmatch("[0-9a-f]{8}", identity) or bytes.fromhex(identity) != key_id(name, raw[1:]):
+        raise Refusal("VKEY", "key id in the verifier key of %s does not belong to it" % name)
+    return name, raw[1:]
+
+
+def note_text_of(raw):
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        raise Refusal("NOTE", "note is not UTF-8") from None
+    if any(ord(char) < 0x20 and char != "\n" for char in text):
+        raise Refusal("NOTE", "note has control characters")
+    return text
+
+
+class Note:
+    """Text, signed bytes and signature lines of one note."""
+
+    def __init__(self, raw):
+        text = note_text_of(raw)
+        split = text.rfind("\n\n")
+        if split < 0 or not text.endswith("\n"):
+            raise Refusal("NOTE", "no empty line before the signatures, or no newline at the end")
+        self.text = text[:split + 1]
+        self.signed = self.text.encode("utf-8")
+        lines = text[split + 2:].split("\n")[:-1]
+        if not lines:
+            raise Refusal("NOTE", "no signature line")
+        if len(lines) > MAX_SIGNATURE_LINES:
+            raise Refusal("NOTE", "more than %d signature lines" % MAX_SIGNATURE_LINES)
+        self.signatures = [self._signature(line) for line in lines]
+
+    @staticmethod
+    def _signature(line):
+        if not line.startswith(DASH):
+            raise Refusal("NOTE", "malformed signature line: %s" % line[:100])
+        name, space, encoded = line[len(DASH):].partition(" ")
+        if not space or not key_name_ok(name):
+            raise Refusal("NOTE", "malformed signature line: %s" % line[:100])
+        blob = base64_strict(encoded)
+        if len(blob) < 5:
+            raise Refusal("NOTE", "signature of %s is too short" % name)
+        return name, blob[:4], blob[4:]
+
+    def verify(self, name, public):
+        """One good signature of the key at least, and no bad one; lines of other keys say nothing. Returns their number."""
+        identity = key_id(name, public)
+        known = [sig for who, kid, sig in self.signatures if who == name and kid == identity]
+        if not known:
+            raise Refusal("HEAD_UNSIGNED", "not signed by the checkpoint key of the ledger")
+        for signature in known:
+            if not ed25519_verify(public, self.signed, signature):
+                raise Refusal("HEAD_SIGNATURE", "signature of the checkpoint key is wrong")
+        return len(self.signatures) - len(known)
+
+
+def split_notes(raw):
+    """The notes of a head file. A note ends with its last signature line, so the next one begins with the first line after a
+    signature line that is none itself."""
+    notes, current, signed = [], [], False
+    for line in raw.split(b"\n"):
+        is_signature = line.startswith(DASH.encode("utf-8"))
+        if signed and not is_signature:
+            notes.append(b"\n".join(current) + b"\n")
+            current, signed = [], False
+        current.append(line)
+        signed = signed or (is_signature and len(current) > 1)
+    rest = b"\n".join(current)
+    if rest:
+        notes.append(rest)
+    return notes
+
+
+def parse_decimal(text, what):
+    if not re.fullmatch("0|[1-9][0-9]{0,19}", text) or int(text) > U64_MAX:
+        raise Refusal("NOTE", "%s is not a decimal number: %s" % (what, text[:40]))
+    return int(text)
+
+
+def parse_hash(text, what):
+    raw = base64_strict(text)
+    if len(raw) != 32:
+        raise Refusal("NOTE", "%s is not 32 bytes" % what)
+    return raw
+
+
+class Checkpoint:
+    """origin, size, root; extension lines are refused (chapter 4.2)."""
+
+    def __init__(self, note):
+        lines = note.text.split("\n")[:-1]
+        if len(lines) != 3:
+            raise Refusal("NOTE", "checkpoint has %d lines, not 3" % len(lines))
+        self.note = note
+        self.origin = lines[0]
+        if not self.origin:
+            raise Refusal("NOTE", "checkpoint without origin")
+        self.size = parse_decimal(lines[1], "size")
+        self.root = parse_hash(lines[2], "root")
+        if self.size == 0 and self.root != EMPTY_ROOT:
+            raise Refusal("NOTE", "root of an empty log is not H(\"\")")
+
+
+class HeadState:
+    """The second note of a head file (store-embedded, section 5)."""
+
+    def __init__(self, note):
+        lines = note.text.split("\n")[:-1]
+        if len(lines) != 6 or lines[0] != "immutape/head/1":
+            raise Refusal("NOTE", "second note is not immutape/head/1 with six lines")
+        self.note = note
+        self.origin = lines[1]
+        size, _, root = lines[2].partition(" ")
+        self.size = parse_decimal(size, "size")
+        self.root = parse_hash(root, "root")
+        vault = lines[3].split(" ")
+        if len(vault) != 4 or vault[0] != "vault":
+            raise Refusal("NOTE", "vault line of the head is malformed")
+        self.generation = parse_decimal(vault[1], "vault generation")
+        self.revision = parse_decimal(vault[2], "vault revision")
+        self.vault_hash = parse_hash(vault[3], "vault digest")
+        state = re.fullmatch("state (open|closing|closed)", lines[4])
+        if not state:
+            raise Refusal("NOTE", "state line of the head is malformed")
+        self.state = state.group(1)
+        if not lines[5].startswith("term "):
+            raise Refusal("NOTE", "term line of the head is malformed")
+        self.term = parse_decimal(lines[5][5:], "term")
