@@ -713,3 +713,238 @@ class HeadState:
         if not lines[5].startswith("term "):
             raise Refusal("NOTE", "term line of the head is malformed")
         self.term = parse_decimal(lines[5][5:], "term")
+
+
+# ---------------------------------------------------------------------------------------------------------------------------
+# Entries, chapter 4.1 and 4.3.
+
+MAX_ENTRY_BYTES = 65535
+CRITICAL_FROM = 32768
+GENESIS, LOG_STARTED, LOG_STOPPED, RECOVERED = 0, 1, 2, 4
+TAPE_SAVED, ACCESS_GRANTED, ACCESS_COMPLETED = 16, 32, 33
+# From the destruction of a key on, a tape's objects may be gone (reserved numbers of 4.3: 86 to 90).
+DISPOSED_KINDS = frozenset((86, 87, 88, 90))
+
+
+def uint_of(low, high):
+    return lambda value: is_uint(value) and low <= value <= high
+
+
+def b16(value):
+    return is_bytes(value, 16)
+
+
+def b32(value):
+    return is_bytes(value, 32)
+
+
+def _origin_text(value):
+    return is_text(value) and re.fullmatch(r"(?s)(.+)/[0-9a-f]{32}", value) is not None and key_name_ok(value)
+
+
+def _three_thumbprints(value):
+    return type(value) is list and len(value) == 3 and all(b32(item) for item in value)
+
+
+def _predecessor(value):
+    return (type(value) is list and len(value) == 4 and is_text(value[0]) and is_bytes(value[1])
+            and is_uint(value[2]) and (value[3] is None or is_uint(value[3])))
+
+
+LEDGER, TAPE, ANY = "ledger", "tape", "any"
+_SET_BODY = {0: b32, 1: is_uint, 2: is_uint}
+# kind: (name, subject, keys that must be there, keys that may)
+KINDS = {
+    0: ("genesis", LEDGER, {0: uint_of(1, 1), 1: _origin_text, 2: b32, 3: b32, 4: b32, 5: _three_thumbprints, 6: is_text,
+                            7: is_text, 8: lambda v: type(v) is bool}, {9: _predecessor}),
+    1: ("log.started", LEDGER, {0: is_uint}, {}),
+    2: ("log.stopped", LEDGER, {0: is_uint, 1: is_uint, 2: is_uint}, {}),
+    3: ("log.unclean_stop", LEDGER, {0: is_uint}, {}),
+    4: ("recovered", LEDGER, {0: is_uint, 1: is_uint, 2: is_uint, 3: b32}, {}),
+    5: ("rows.rebuilt", LEDGER, {0: uint_of(0, 3), 1: is_uint}, {}),
+    6: ("head_file.rebuilt", LEDGER, {0: uint_of(0, 1), 1: is_uint}, {}),
+    7: ("integrity.failed", ANY, {0: uint_of(0, 5), 1: is_uint}, {2: b32}),
+    8: ("integrity.repaired", LEDGER, {0: uint_of(0, 5), 1: uint_of(1, 4), 2: b32, 3: b32, 4: is_uint}, {}),
+    9: ("verified", ANY, {0: uint_of(0, 1), 1: uint_of(0, 3), 2: is_uint, 3: is_uint, 4: is_uint}, {}),
+    10: ("clock.anomaly", LEDGER, {0: is_uint}, {}),
+    16: ("tape.saved", TAPE, {0: is_bytes, 1: b16}, {}),
+    17: ("tape.saved_again", TAPE, {}, {}),
+    24: ("labelled", TAPE, {0: b32}, {}),
+    25: ("amended", TAPE, {0: b32}, {}),
+    32: ("access.granted", TAPE, {}, {}),
+    33: ("access.completed", TAPE, {0: is_uint}, {}),
+    34: ("listed", LEDGER, _SET_BODY, {}),
+    35: ("searched", LEDGER, _SET_BODY, {}),
+    36: ("metadata.read", TAPE, {}, {}),
+    37: ("log.read", LEDGER, {0: is_uint, 1: is_uint}, {}),
+    38: ("custody.read", TAPE, {0: is_uint}, {}),
+    39: ("exported", TAPE, {0: b32}, {}),
+    40: ("refused", ANY, {0: is_uint, 1: is_uint}, {}),
+}
+
+
+def kind_name(kind):
+    return KINDS[kind][0] if kind in KINDS else "kind %d" % kind
+
+
+class Entry:
+    __slots__ = ("index", "previous", "time", "kind", "subject", "subject_seq", "subject_prev", "commitment",
+                 "sealed_digest", "key_id", "body")
+
+    SHAPE = (("index", is_uint), ("previous", b32), ("time", is_uint), ("kind", is_uint), ("subject", b32),
+             ("subject_seq", is_uint), ("subject_prev", b32), ("commitment", b32), ("sealed_digest", b32), ("key_id", b16))
+
+    def __init__(self, raw):
+        if len(raw) > MAX_ENTRY_BYTES:
+            raise Refusal("ENTRY_LENGTH", "entry of %d bytes" % len(raw))
+        if raw[:1] == b"\xd2":
+            raise Refusal("ENTRY_GRAMMAR", "first byte 0xd2 is reserved for a bare statement")
+        try:
+            items = cbor_decode(raw)
+        except CborError as error:
+            raise Refusal("ENTRY_CBOR", str(error)) from None
+        if type(items) is not list or len(items) != 12 or items[0] != "immutape/entry/1":
+            raise Refusal("ENTRY_GRAMMAR", "not an array of twelve items that begins with immutape/entry/1")
+        for (name, rule), value in zip(self.SHAPE, items[1:11]):
+            if not rule(value):
+                raise Refusal("ENTRY_GRAMMAR", "%s has the wrong type" % name)
+            setattr(self, name, value)
+        self.body = items[11]
+        self._check_body()
+
+    def _check_body(self):
+        body = self.body
+        if type(body) is not dict or any(type(key) is not int for key in body):
+            raise Refusal("ENTRY_BODY", "body is not a map with integer keys")
+        if self.kind not in KINDS:
+            return
+        name, about, needed, optional = KINDS[self.kind]
+        if about == LEDGER and self.subject != ZERO32:
+            raise Refusal("ENTRY_SUBJECT", "%s is about the ledger, but names a tape" % name)
+        if about == TAPE and self.subject == ZERO32:
+            raise Refusal("ENTRY_SUBJECT", "%s is about a tape, but names the ledger" % name)
+        for key in needed:
+            if key not in body:
+                raise Refusal("ENTRY_BODY", "body of %s lacks key %d" % (name, key))
+        for key, value in body.items():
+            rule = needed.get(key) or optional.get(key)
+            if rule is None:
+                raise Refusal("ENTRY_BODY", "body of %s has a key %d that its row does not name" % (name, key))
+            if not rule(value):
+                raise Refusal("ENTRY_BODY", "key %d in the body of %s has a wrong value" % (key, name))
+
+
+def padme(length):
+    """Chapter 3.1."""
+    if length < 2:
+        return length
+    e = length.bit_length() - 1
+    s = e.bit_length()
+    mask = (1 << max(e - s, 0)) - 1
+    return (length + mask) & ~mask
+
+
+def sealed_length_ok(length):
+    """Salt, padded plaintext of 128 bytes at least, tag (chapter 3.5)."""
+    plain = length - 48
+    return plain >= 128 and padme(plain) == plain
+
+
+def object_length_ok(length):
+    """Salt, key commitment, padded plaintext with its 17 bytes of head, tag (chapter 3.1)."""
+    plain = length - 80
+    return plain >= 17 and padme(plain) == plain
+
+
+# ---------------------------------------------------------------------------------------------------------------------------
+# Genesis and the recorder's statement, chapters 4.3 and 3.3.
+
+def thumbprint(public):
+    return sha256(bytes.fromhex("a301012006215820") + public)
+
+
+class Genesis:
+    """What entry 0 fixes for the whole ledger."""
+
+    def __init__(self, entry, ledger_id):
+        body = entry.body
+        self.ledger_id = ledger_id
+        self.origin = body[1]
+        self.checkpoint_key, self.recorder_key, self.issuer_key = body[2], body[3], body[4]
+        self.profile = body[6]
+        self.test = body[8]
+        self.recorder_thumbprint = thumbprint(self.recorder_key)
+        self.origin_hash = sha256(self.origin.encode("utf-8"))
+
+
+STATEMENT_TYPE = "application/vnd.immutape.tape-root+cbor"
+_STATEMENT_KEYS = (1, 4, 15, 258, 259, "ledger", "custody", "manifest")
+
+
+class Statement:
+    """The strict shape of 3.3. What it says is compared with the ledger by `check`."""
+
+    def __init__(self, raw):
+        if raw[:1] != b"\xd2":
+            raise Refusal("STATEMENT_SHAPE", "statement does not begin with tag 18")
+        try:
+            items = cbor_decode(raw[1:])
+        except CborError as error:
+            raise Refusal("STATEMENT_SHAPE", "statement: %s" % error) from None
+        if type(items) is not list or len(items) != 4:
+            raise Refusal("STATEMENT_SHAPE", "statement is not an array of four")
+        self.protected_raw, unprotected, self.payload, self.signature = items
+        if type(unprotected) is not dict or unprotected:
+            raise Refusal("STATEMENT_SHAPE", "unprotected map of the statement is not empty")
+        if not b32(self.payload) or not is_bytes(self.signature, 64) or not is_bytes(self.protected_raw):
+            raise Refusal("STATEMENT_SHAPE", "protected, payload or signature of the statement has a wrong type or length")
+        try:
+            self.protected = cbor_decode(self.protected_raw)
+        except CborError as error:
+            raise Refusal("STATEMENT_SHAPE", "protected header: %s" % error) from None
+        self._check_protected()
+
+    def _check_protected(self):
+        protected = self.protected
+        if type(protected) is not dict or tuple(protected) != _STATEMENT_KEYS:
+            raise Refusal("STATEMENT_SHAPE", "protected header does not have exactly the keys of 3.3")
+        claims = protected[15]
+        if type(protected[1]) is not int or protected[1] not in (-8, -19):
+            raise Refusal("STATEMENT_SHAPE", "algorithm of the statement is neither -8 nor -19")
+        if type(claims) is not dict or tuple(claims) != (1, 2) or not is_text(claims[1]) or not is_text(claims[2]):
+            raise Refusal("STATEMENT_SHAPE", "claims (15) are not issuer and subject")
+        if protected[258] != -16 or protected[259] != STATEMENT_TYPE:
+            raise Refusal("STATEMENT_SHAPE", "hash algorithm or content type of the statement is not ours")
+        for key in (4, "ledger", "custody", "manifest"):
+            if not b32(protected[key]):
+                raise Refusal("STATEMENT_SHAPE", "key %s of the protected header is not 32 bytes" % key)
+        self.manifest = protected["manifest"]
+
+    def check(self, genesis, custody_id):
+        """Everything that ties the statement to this ledger and this tape, then the signature."""
+        protected = self.protected
+        if protected[15][2] != tape_name(self.payload):
+            raise Refusal("STATEMENT_SUB", "sub of the statement is not its payload")
+        if protected["custody"] != custody_id:
+            raise Refusal("STATEMENT_CUSTODY", "custody id of the statement is not the subject of the entry")
+        if protected["ledger"] != genesis.ledger_id:
+            raise Refusal("STATEMENT_LEDGER", "statement was made for another ledger")
+        if protected[15][1] != genesis.origin:
+            raise Refusal("STATEMENT_ORIGIN", "statement was made for another origin: %s" % protected[15][1][:200])
+        if protected[4] != genesis.recorder_thumbprint:
+            raise Refusal("STATEMENT_KEY", "statement names a key that is not the recorder's key of genesis")
+        signed = cbor_encode(["Signature1", self.protected_raw, b"", self.payload])
+        if not ed25519_verify(genesis.recorder_key, signed, self.signature):
+            raise Refusal("STATEMENT_SIGNATURE", "signature of the statement is wrong")
+
+
+# What the log says about one saved tape, kept until the packs are read.
+class SavedTape:
+    __slots__ = ("entry", "custody_id", "tape_id", "manifest", "epoch_id")
+
+    def __init__(self, entry, custody_id, tape_id, manifest, epoch_id):
+        self.entry = entry
+        self.custody_id = custody_id
+        self.tape_id = tape_id
+        self.manifest = manifest
+        self.epoch_id = epoch_id
