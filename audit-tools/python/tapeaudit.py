@@ -948,3 +948,322 @@ class SavedTape:
         self.tape_id = tape_id
         self.manifest = manifest
         self.epoch_id = epoch_id
+
+
+# ---------------------------------------------------------------------------------------------------------------------------
+# Files. Only regular files are opened: a pipe or a device in a hostile folder would hang the check or never end.
+
+def open_regular(path):
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise Refusal("FILE_KIND", "not a regular file")
+    return open(path, "rb")
+
+
+def read_bounded(path, limit):
+    with open_regular(path) as file:
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise Refusal("FILE_LENGTH", "longer than %d bytes" % limit)
+    return data
+
+
+def is_zero(data):
+    return data.count(0) == len(data)
+
+
+def nonzero_end(data):
+    """Where the last byte that is not zero ends."""
+    return len(data.rstrip(b"\0"))
+
+
+def list_numbered(folder, suffix):
+    """Numbers of the files named by eight digits, ascending, and the names that are none."""
+    numbers, others = [], []
+    for name in sorted(os.listdir(folder)):
+        if re.fullmatch("[0-9]{8}" + re.escape(suffix), name):
+            numbers.append(int(name[:8]))
+        else:
+            others.append(name)
+    return numbers, others
+
+
+def u32(data, at):
+    return int.from_bytes(data[at:at + 4], "big")
+
+
+def u64(data, at):
+    return int.from_bytes(data[at:at + 8], "big")
+
+
+# ---------------------------------------------------------------------------------------------------------------------------
+# Segments and groups, store-embedded sections 2 and 3.
+
+SEGMENT_MAGIC = bytes.fromhex("494d545345470001")
+GROUP_MAGIC = bytes.fromhex("494d544752500001")
+GROUP_HEADER = 256
+MAX_GROUP_ENTRIES = 1024
+FLAG_CLOSED = 1
+
+
+class SegmentHeader:
+    def __init__(self, raw):
+        if raw[:8] != SEGMENT_MAGIC:
+            raise Refusal("SEGMENT_HEADER", "header does not begin with IMTSEG, version 1")
+        if sha256(raw[:480]) != raw[480:512]:
+            raise Refusal("SEGMENT_HEADER", "hash of the header differs")
+        if not is_zero(raw[152:480]):
+            raise Refusal("SEGMENT_HEADER", "bytes 152 to 480 of the header are not zero")
+        self.number, self.length, self.term, self.first = (u64(raw, at) for at in (8, 16, 24, 32))
+        self.last_group = raw[40:72]
+        self.previous_end = u64(raw, 72)
+        self.torn_hash = raw[80:112]
+        self.torn_bytes = u64(raw, 112)
+        self.origin_hash = raw[120:152]
+
+
+class Group:
+    """The header of a group as it stands; nothing is believed before `hash_ok`."""
+
+    def __init__(self, data, at):
+        self.at = at
+        self.magic_ok = data[at:at + 8] == GROUP_MAGIC and at + GROUP_HEADER <= len(data)
+        raw = bytes(data[at:at + GROUP_HEADER]).ljust(GROUP_HEADER, b"\0")
+        self.term, self.segment, self.offset, self.first = (u64(raw, pos) for pos in (8, 16, 24, 32))
+        self.count, self.flags = u32(raw, 40), u32(raw, 44)
+        self.record_bytes, self.size = u64(raw, 48), u64(raw, 56)
+        self.root, self.previous, self.last_leaf = raw[64:96], raw[96:128], raw[128:160]
+        self.zeros = raw[160:192]
+        self.hash = raw[192:224]
+        self.extent = (GROUP_HEADER + self.record_bytes + SECTOR - 1) // SECTOR * SECTOR
+        self.fits = at + self.extent <= len(data)
+
+    def place_ok(self, number):
+        return self.magic_ok and self.segment == number and self.offset == self.at
+
+    def hash_ok(self, data):
+        if not (self.magic_ok and self.fits):
+            return False
+        view = memoryview(data)
+        state = hashlib.sha256(view[self.at:self.at + 192])
+        state.update(bytes(64))
+        state.update(view[self.at + 256:self.at + self.extent])
+        return state.digest() == self.hash
+
+    def closed(self):
+        return bool(self.flags & FLAG_CLOSED)
+
+
+class SearchBudget(Exception):
+    """A file full of group headers that are none may cost a bounded amount of hashing only."""
+
+
+def find_valid_group(data, start, number):
+    """Offset of the next group that is whole and stands where it says, or None."""
+    budget = 8 * MAX_SEGMENT_BYTES
+    at = data.find(GROUP_MAGIC, start)
+    while at >= 0:
+        if at % SECTOR == 0:
+            group = Group(data, at)
+            if group.place_ok(number) and group.fits:
+                budget -= group.extent
+                if budget < 0:
+                    raise SearchBudget()
+                if group.hash_ok(data):
+                    return at
+        at = data.find(GROUP_MAGIC, at + 1)
+    return None
+
+
+class WantedSize:
+    """What the journal says at a size that a head names."""
+
+    def __init__(self):
+        self.reached = False
+        self.root = None
+        self.group = 0
+        self.group_term = 0
+
+
+class SegmentFile:
+    """A segment as it looks from outside: zero (prepared), torn at birth (header sector lost), begun, or damaged."""
+
+    def __init__(self, number, path, label):
+        self.number, self.path, self.label = number, path, label
+        self.header, self.trouble = None, None
+        with open_regular(path) as file:
+            first = file.read(SECTOR)
+            self.length = os.fstat(file.fileno()).st_size
+            if is_zero(first):
+                self.look = "zero" if self._rest_is_zero(file) else "torn"
+                return
+        self.look = "begun"
+        try:
+            self.header = SegmentHeader(first.ljust(SECTOR, b"\0"))
+        except Refusal as refusal:
+            self.look, self.trouble = "damaged", refusal
+
+    @staticmethod
+    def _rest_is_zero(file):
+        while True:
+            piece = file.read(PIECE_BYTES)
+            if not piece:
+                return True
+            if not is_zero(piece):
+                return False
+
+
+class Journal:
+    """One pass over all segments, keeping only what the next entry needs: the last leaf, the frontier of the tree, the last
+    leaf of each subject."""
+
+    def __init__(self, report, folder, wanted_sizes):
+        self.report = report
+        self.folder = folder
+        self.wanted = {size: WantedSize() for size in wanted_sizes}
+        self.count = 0
+        self.groups = 0
+        self.last_leaf = ZERO32
+        self.last_time = 0
+        self.last_kind = None
+        self.last_group = ZERO32
+        self.last_term = 0
+        self.last_closed = False
+        self.previous_end = 0
+        self.tree = Frontier()
+        self.subjects = {}
+        self.grants = {}
+        self.genesis = None
+        self.tapes = []
+        self.disposed = set()
+        self.tears = []
+        self.recovered = []
+        self.origin_hashes = []
+        self.unknown_kinds = {}
+        self.critical = {}
+        # After bytes that cannot be read: what hangs on them is not compared any more, and said to be so.
+        self.damaged = False
+        self.lost_place = False
+        self.open_tear = None
+        self.uncertain = False
+        self.present = False
+        if 0 in self.wanted:
+            self._reached(0)
+        for name, what in (("segments", "headers, order, lengths"), ("tails", "zero, torn bytes named"),
+                           ("groups", "hash, place, chain, terms"), ("roots", "tree root after each group"),
+                           ("genesis", "entry 0"), ("grammar", "grammar"), ("chain", "chain"), ("time", "time never falls"),
+                           ("subjects", "subject chains"), ("sealed", "sealed halves have their digests"),
+                           ("statements", "statements of the recorder")):
+            report.check(name, what)
+
+    def find(self, name, severity, code, words, segment=None, offset=None, entry=None, tape=None):
+        self.report.find(name, severity, code, words, segment.label if segment else None, offset, entry, tape)
+        if severity in (ALTERED, MISSING):
+            self.damaged = True
+
+    def _reached(self, size):
+        wanted = self.wanted[size]
+        wanted.reached, wanted.root = True, self.tree.root()
+        wanted.group, wanted.group_term = self.groups, self.last_term
+
+    # Segments ---------------------------------------------------------------------------------------------------------
+
+    def scan(self):
+        if not os.path.isdir(self.folder):
+            self.report.find("segments", CANNOT, "JOURNAL_ABSENT", "no journal folder here", file="journal")
+            return
+        numbers, others = list_numbered(self.folder, ".seg")
+        for name in others:
+            self.report.find("segments", INFO, "STRANGE_FILE", "a name that no segment has", file="journal/" + name)
+        self.present = bool(numbers)
+        self._missing_numbers(numbers)
+        files = self._look_at(numbers)
+        while files and files[-1].look == "zero":
+            files.pop()
+        begun = len(files)
+        for position, segment in enumerate(files):
+            following = files[position + 1] if position + 1 < len(files) else None
+            try:
+                self._segment(segment, following)
+            except SearchBudget:
+                self.find("groups", ALTERED, "GROUP_FLOOD", "more false group headers than can be looked at", segment)
+                self.lost_place = True
+            except (Refusal, OSError) as trouble:
+                self.find("segments", CANNOT, "SEGMENT_UNREAD", str(trouble), segment)
+                self.lost_place = self.damaged = True
+        prepared = len(numbers) - begun
+        if prepared > 1:
+            self.report.find("segments", GAP, "SEGMENT_PREPARED", "%d prepared segments, one is lawful" % prepared)
+        self._finish(begun, prepared)
+
+    def _missing_numbers(self, numbers):
+        expected = 1
+        for number in numbers:
+            if number > expected:
+                span = "%08d" % expected if number == expected + 1 else "%08d to %08d" % (expected, number - 1)
+                self.report.find("segments", MISSING, "SEGMENT_MISSING", "segment %s is not there" % span, file="journal")
+            expected = number + 1
+
+    def _look_at(self, numbers):
+        files = []
+        for number in numbers:
+            name = "%08d.seg" % number
+            try:
+                files.append(SegmentFile(number, os.path.join(self.folder, name), "journal/" + name))
+            except (Refusal, OSError) as trouble:
+                self.report.find("segments", CANNOT, "SEGMENT_UNREAD", str(trouble), file="journal/" + name)
+                self.damaged = self.lost_place = True
+        return files
+
+    def _segment(self, segment, following):
+        length = segment.length
+        if not MIN_SEGMENT_BYTES <= length <= MAX_SEGMENT_BYTES or length & (length - 1):
+            self.find("segments", ALTERED, "SEGMENT_LENGTH",
+                      "length %d is not a power of two from 1 MiB to 64 MiB" % length, segment)
+        data = read_bounded(segment.path, MAX_SEGMENT_BYTES)
+        used = nonzero_end(data)
+        successor = None
+        if following is not None and following.number == segment.number + 1 and following.header is not None:
+            successor = following.header
+        self.report.ok("segments")
+        if segment.look == "zero":
+            self.find("segments", ALTERED, "SEGMENT_EMPTY", "zero throughout, but a later segment is begun", segment, 0)
+            return
+        if segment.look == "torn":
+            self._tail(segment, data, 0, used, following, successor)
+            self.previous_end = 0
+            return
+        if segment.header is None:
+            self.find("segments", ALTERED, segment.trouble.code, segment.trouble.words, segment, 0)
+            self.lost_place = True
+        else:
+            self._segment_header(segment, segment.header)
+        end = self._groups(segment, data, used, following, successor)
+        self._tail(segment, data, end, used, following, successor)
+        self.previous_end = end
+
+    def _segment_header(self, segment, header):
+        first = segment.number == 1
+        self.origin_hashes.append((segment, header.origin_hash))
+        rules = [
+            (header.number == segment.number, "SEGMENT_NUMBER", "header says segment %d" % header.number),
+            (header.length == segment.length, "SEGMENT_LENGTH",
+             "header says %d bytes, the file has %d" % (header.length, segment.length)),
+            (header.term >= self.last_term, "SEGMENT_TERM", "term falls from %d to %d" % (self.last_term, header.term)),
+        ]
+        if first:
+            rules.append((header.torn_bytes == 0 and header.torn_hash == ZERO32, "SEGMENT_TEAR",
+                          "segment 1 names a tear before it"))
+        if not self.lost_place:
+            rules += [
+                (header.first == self.count, "SEGMENT_INDEX",
+                 "header says first entry %d, expected %d" % (header.first, self.count)),
+                (header.last_group == self.last_group, "SEGMENT_CHAIN", "hash of the last group before differs"),
+                (header.previous_end == self.previous_end, "SEGMENT_PREVIOUS_END",
+                 "header says the previous segment ends at %d, it ends at %d" % (header.previous_end, self.previous_end)),
+            ]
+        for good, code, words in rules:
+            if not good:
+                self.find("segments", ALTERED, code, words, segment, 0)
+        # Entries that stood between what was read and this segment are not here.
+        if header.first > self.count and not self.lost_place:
+            self.lost_place = True
