@@ -1267,3 +1267,183 @@ class Journal:
         # Entries that stood between what was read and this segment are not here.
         if header.first > self.count and not self.lost_place:
             self.lost_place = True
+
+    # Groups -----------------------------------------------------------------------------------------------------------
+
+    def _groups(self, segment, data, used, following, successor):
+        """Walks the groups of one segment and returns where the last one ends."""
+        at = SECTOR
+        while at < used:
+            group = Group(data, at)
+            if group.place_ok(segment.number) and group.hash_ok(data):
+                self._group(segment, data, group)
+                at += group.extent
+                continue
+            if self._may_be_tail(segment, data, at, used, following, successor):
+                return at
+            at = self._damage(segment, data, at, used, group)
+        return min(at, len(data))
+
+    def _may_be_tail(self, segment, data, at, used, following, successor):
+        if successor is not None:
+            return successor.previous_end == at and successor.torn_bytes > 0
+        if following is None or following.look == "torn":
+            return self._tear_trouble(segment, data, at, used) is None
+        return False
+
+    def _damage(self, segment, data, at, used, group):
+        """Bytes that are no group and no tear. Tells which entries they held, as far as that can be seen, and returns where to
+        go on: after the group, where its header still says how long it is; else at the next whole group."""
+        plausible = (group.magic_ok and group.fits and 1 <= group.count <= MAX_GROUP_ENTRIES
+                     and group.record_bytes <= MAX_SEGMENT_BYTES and group.first == self.count and not self.lost_place)
+        if plausible:
+            self.find("groups", ALTERED, "GROUP_HASH",
+                      "hash or place of the group with entries %d to %d is wrong"
+                      % (group.first, group.first + group.count - 1), segment, at, group.first)
+            self._group(segment, data, group)
+            return at + group.extent
+        following = find_valid_group(data, at + SECTOR, segment.number)
+        if following is None:
+            self.find("tails", ALTERED, "TAIL_DAMAGE", "bytes after the last whole group are neither zero nor a tear: %s"
+                      % (self._tear_trouble(segment, data, at, used) or "a later segment follows"), segment, at, self.count)
+            self.lost_place = True
+            return len(data)
+        ahead = Group(data, following)
+        self.find("groups", ALTERED, "GROUP_LOST", "bytes %d to %d are no group; entries %d to %d cannot be read"
+                  % (at, following, self.count, ahead.first - 1), segment, at, self.count)
+        self.lost_place = True
+        return following
+
+    def _group(self, segment, data, group):
+        at = group.at
+        self.groups += 1
+        if self.lost_place:
+            self._resume(segment, group)
+        rules = [
+            (group.term >= self.last_term, "GROUP_TERM", "term falls from %d to %d" % (self.last_term, group.term)),
+            (1 <= group.count <= MAX_GROUP_ENTRIES, "GROUP_COUNT", "%d entries in one group" % group.count),
+            (group.flags & ~FLAG_CLOSED == 0, "GROUP_FLAGS", "unknown flags 0x%x" % group.flags),
+            (group.size == group.first + group.count, "GROUP_SIZE",
+             "tree size %d is not first index %d and %d entries" % (group.size, group.first, group.count)),
+            (group.zeros == ZERO32, "GROUP_ZERO", "bytes 160 to 192 are not zero"),
+            (group.previous == self.last_group, "GROUP_CHAIN", "hash of the group before differs"),
+            (group.first == self.count, "GROUP_INDEX", "first index %d, expected %d" % (group.first, self.count)),
+        ]
+        if segment.header is not None:
+            rules.append((group.term >= segment.header.term, "GROUP_TERM", "term is lower than that of the segment"))
+        for good, code, words in rules:
+            if not good:
+                self.find("groups", ALTERED, code, words, segment, at, self.count)
+        if self.last_closed and group.term == self.last_term:
+            self.find("groups", GAP, "GROUP_AFTER_CLOSE", "a group follows in a term that was closed in order", segment, at)
+        self.last_term, self.last_group, self.last_closed = group.term, group.hash, group.closed()
+        self._records(segment, data, group)
+        self._after_group(segment, group)
+        self.report.ok("groups")
+
+    def _resume(self, segment, group):
+        """The first group after a hole: what it says about itself is the only place to go on from."""
+        if group.first > self.count:
+            self.find("chain", MISSING, "ENTRIES_MISSING",
+                      "entries %d to %d are not there" % (self.count, group.first - 1), segment, group.at, self.count)
+        self.count = group.first
+        self.last_group = group.previous
+        self.last_leaf = None
+        self.uncertain = True
+        self.lost_place = False
+
+    def _records(self, segment, data, group):
+        position = group.at + GROUP_HEADER
+        end = position + group.record_bytes
+        for _ in range(min(group.count, MAX_GROUP_ENTRIES)):
+            public, sealed = u32(data, position), u32(data, position + 4)
+            following = position + 8 + public + sealed
+            if position + 8 > end or following > end:
+                self.find("groups", ALTERED, "GROUP_RECORDS", "record runs past the group", segment, position, self.count)
+                self.lost_place = True
+                return
+            middle = position + 8 + public
+            self._entry(segment, group, position, data[position + 8:middle], data[middle:following])
+            position = following
+        if position != end:
+            self.find("groups", ALTERED, "GROUP_RECORDS", "bytes after the last record", segment, position, self.count)
+        elif not is_zero(data[end:group.at + group.extent]):
+            self.find("groups", ALTERED, "GROUP_PADDING", "padding after the records is not zero", segment, end)
+
+    def _after_group(self, segment, group):
+        if group.last_leaf != self.last_leaf:
+            self.find("groups", ALTERED, "GROUP_LAST_LEAF", "leaf hash of the last entry differs", segment, group.at)
+        if group.closed() and self.last_kind != LOG_STOPPED:
+            self.find("groups", GAP, "GROUP_CLOSED", "closed in order, but the last entry is no log.stopped", segment, group.at)
+        # Once an entry is known to be wrong or absent every later root must differ; one finding says it all.
+        if self.damaged:
+            return
+        if self.tree.root() != group.root:
+            self.find("roots", ALTERED, "ROOT", "tree root after entry %d differs" % (self.count - 1), segment, group.at,
+                      self.count - 1)
+        else:
+            self.report.ok("roots")
+
+    # Tails, section 4 -------------------------------------------------------------------------------------------------
+
+    def _tail(self, segment, data, end, used, following, successor):
+        self.report.ok("tails")
+        if successor is not None and successor.previous_end == end and successor.torn_bytes:
+            self._named_tear(segment, data, end, used, successor)
+        elif used <= end:
+            if successor is not None and (successor.torn_bytes or successor.torn_hash != ZERO32):
+                self.find("tails", ALTERED, "TEAR_NAMED", "the next segment names torn bytes that are not here", segment, end)
+        elif successor is None and (following is None or following.look == "torn"):
+            trouble = self._tear_trouble(segment, data, end, used)
+            if trouble is None:
+                self.open_tear = (segment, end)
+                self.find("tails", GAP, "TEAR", "%d torn bytes of a write that never counted" % (used - end), segment, end)
+            else:
+                self.find("tails", ALTERED, "TAIL_DAMAGE", "not a tear: %s" % trouble, segment, end, self.count)
+        else:
+            self.find("tails", ALTERED, "TAIL_NONZERO", "bytes after the last group that no header names", segment, end)
+
+    def _named_tear(self, segment, data, end, used, successor):
+        length = successor.torn_bytes
+        if end + length > len(data):
+            self.find("tails", ALTERED, "TEAR_LENGTH", "the next segment names more torn bytes than there are", segment, end)
+            return
+        torn = data[end:end + length]
+        if sha256(torn) != successor.torn_hash:
+            self.find("tails", ALTERED, "TEAR_HASH", "torn bytes differ from the hash in the next header", segment, end)
+            return
+        if used > end + length:
+            self.find("tails", ALTERED, "TAIL_NONZERO", "bytes after the torn ones", segment, end + length)
+        trouble = self._tear_trouble(segment, data, end, end + length)
+        if trouble is not None:
+            self.find("tails", ALTERED, "TEAR_RULE", "dropped bytes were not a tear: %s" % trouble, segment, end)
+        self.tears.append((segment.number, end, length, successor.torn_hash))
+
+    def _tear_trouble(self, segment, data, at, used):
+        """None when the bytes from `at` fulfil every condition of section 4 that can be seen here, else the one they break."""
+        born_torn = at == 0
+        if not born_torn and self.last_closed:
+            return "the last group was closed in order"
+        if is_zero(data[at:at + SECTOR]):
+            extent_end = used
+        else:
+            group = Group(data, at)
+            if not (group.place_ok(segment.number) and group.fits and 1 <= group.count <= MAX_GROUP_ENTRIES
+                    and group.first == self.count and group.previous == self.last_group and group.term >= self.last_term):
+                return "the first sector is neither zero nor the header of the next group"
+            extent_end = at + group.extent
+            if used > extent_end:
+                return "bytes stand behind the extent of the torn group"
+            if not self._has_zero_sector(data, at, extent_end):
+                return "no sector of it is zero"
+        # A segment and its first group are one write: only what stands behind that group can have been acknowledged.
+        start = at + SECTOR
+        if born_torn and Group(data, SECTOR).place_ok(segment.number):
+            start = SECTOR + Group(data, SECTOR).extent
+        if find_valid_group(data, start, segment.number) is not None:
+            return "a whole group follows"
+        return None
+
+    @staticmethod
+    def _has_zero_sector(data, start, end):
+        return any(data[at:at + SECTOR] == ZERO_SECTOR for at in range(start, end, SECTOR))
