@@ -1134,6 +1134,7 @@ class Journal:
         self.grants = {}
         self.genesis = None
         self.tapes = []
+        self.saved = set()
         self.disposed = set()
         self.tears = []
         self.recovered = []
@@ -1142,6 +1143,7 @@ class Journal:
         self.critical = {}
         # After bytes that cannot be read: what hangs on them is not compared any more, and said to be so.
         self.damaged = False
+        self.root_wrong = False
         self.lost_place = False
         self.open_tear = None
         self.uncertain = False
@@ -1157,7 +1159,7 @@ class Journal:
 
     def find(self, name, severity, code, words, segment=None, offset=None, entry=None, tape=None):
         self.report.find(name, severity, code, words, segment.label if segment else None, offset, entry, tape)
-        if severity in (ALTERED, MISSING):
+        if severity in (ALTERED, MISSING) and name in ("groups", "grammar", "chain", "tails"):
             self.damaged = True
 
     def _reached(self, size):
@@ -1346,6 +1348,9 @@ class Journal:
         if group.first > self.count:
             self.find("chain", MISSING, "ENTRIES_MISSING",
                       "entries %d to %d are not there" % (self.count, group.first - 1), segment, group.at, self.count)
+        elif group.first < self.count:
+            self.find("groups", ALTERED, "GROUP_INDEX", "first index falls from %d to %d" % (self.count, group.first),
+                      segment, group.at, group.first)
         self.count = group.first
         self.last_group = group.previous
         self.last_leaf = None
@@ -1376,9 +1381,10 @@ class Journal:
         if group.closed() and self.last_kind != LOG_STOPPED:
             self.find("groups", GAP, "GROUP_CLOSED", "closed in order, but the last entry is no log.stopped", segment, group.at)
         # Once an entry is known to be wrong or absent every later root must differ; one finding says it all.
-        if self.damaged:
+        if self.damaged or self.root_wrong:
             return
         if self.tree.root() != group.root:
+            self.root_wrong = True
             self.find("roots", ALTERED, "ROOT", "tree root after entry %d differs" % (self.count - 1), segment, group.at,
                       self.count - 1)
         else:
@@ -1447,3 +1453,196 @@ class Journal:
     @staticmethod
     def _has_zero_sector(data, start, end):
         return any(data[at:at + SECTOR] == ZERO_SECTOR for at in range(start, end, SECTOR))
+
+    # Entries ----------------------------------------------------------------------------------------------------------
+
+    def _entry(self, segment, group, at, raw, sealed):
+        index = self.count
+        place = (segment, at, index)
+        leaf = leaf_hash(raw)
+        try:
+            entry = Entry(raw)
+        except Refusal as refusal:
+            self.find("grammar", ALTERED, refusal.code, refusal.words, *place)
+            self._advance(leaf, None)
+            return
+        except RecursionError:
+            self.find("grammar", ALTERED, "ENTRY_CBOR", "nested too deep to be read", *place)
+            self._advance(leaf, None)
+            return
+        self.report.ok("grammar")
+        self._chain(entry, index, place)
+        self._subject(entry, leaf, place)
+        self._sealed(entry, sealed, place)
+        if index == 0:
+            self._entry_zero(entry, leaf, place)
+        elif entry.kind == GENESIS:
+            self.report.find("genesis", ALTERED, "GENESIS_TWICE", "a genesis that is not entry 0", segment.label, at, index)
+        self._meaning(entry, group, place)
+        self._advance(leaf, entry)
+
+    def _advance(self, leaf, entry):
+        self.tree.push(leaf)
+        self.last_leaf = leaf
+        self.last_kind = entry.kind if entry else None
+        self.count += 1
+        if self.count in self.wanted:
+            self._reached(self.count)
+            self.wanted[self.count].group_term = self.last_term
+            if self.damaged:
+                self.wanted[self.count].root = None
+
+    def _chain(self, entry, index, place):
+        if entry.index != index:
+            self.find("chain", ALTERED, "ENTRY_INDEX", "entry says it is number %d" % entry.index, *place)
+        if self.last_leaf is None:
+            return
+        if entry.previous != self.last_leaf:
+            self.find("chain", ALTERED, "ENTRY_PREVIOUS",
+                      "previous is not the leaf hash of entry %d" % (index - 1) if index else "previous of entry 0 is not zero",
+                      *place)
+        else:
+            self.report.ok("chain")
+        if entry.time < self.last_time:
+            self.find("time", ALTERED, "ENTRY_TIME", "time falls from %d to %d" % (self.last_time, entry.time), *place)
+        else:
+            self.report.ok("time")
+        self.last_time = entry.time
+
+    def _subject(self, entry, leaf, place):
+        seen, before = self.subjects.get(entry.subject, (0, ZERO32))
+        if entry.subject_seq == 0 and entry.subject_prev != ZERO32:
+            self.find("subjects", ALTERED, "SUBJECT_PREV", "subject_prev of a first entry is not zero", *place)
+        elif entry.subject_seq == seen and entry.subject_prev == before:
+            self.report.ok("subjects")
+        elif not self.damaged:
+            code, words = ("SUBJECT_SEQ", "subject_seq is %d, expected %d" % (entry.subject_seq, seen))
+            if entry.subject_seq == seen:
+                code, words = "SUBJECT_PREV", "subject_prev is not the leaf hash of the subject's last entry"
+            self.find("subjects", ALTERED, code, words, *place)
+        self.subjects[entry.subject] = (entry.subject_seq + 1, leaf)
+
+    def _sealed(self, entry, sealed, place):
+        if not sealed:
+            self.find("sealed", MISSING, "SEALED_MISSING", "sealed private half is not there", *place)
+        elif sha256(sealed) != entry.sealed_digest:
+            self.find("sealed", ALTERED, "SEALED_DIGEST", "sealed private half differs from its digest", *place)
+        else:
+            self.report.ok("sealed")
+            if not sealed_length_ok(len(sealed)):
+                self.find("sealed", GAP, "SEALED_LENGTH", "%d bytes is no length of a sealed half" % len(sealed), *place)
+
+    def _entry_zero(self, entry, leaf, place):
+        if entry.kind != GENESIS:
+            self.find("genesis", ALTERED, "GENESIS", "entry 0 is %s, not a genesis" % kind_name(entry.kind), *place)
+            return
+        self.genesis = Genesis(entry, leaf)
+        self.report.ok("genesis")
+        facts = self.report.facts
+        facts["ledger id"] = leaf.hex()
+        facts["origin"] = self.genesis.origin
+        facts["profile"] = self.genesis.profile
+        facts["test"] = self.genesis.test
+
+    # What an entry says of others: the text asks for no refusal here, so these are gaps, not alterations.
+
+    def _meaning(self, entry, group, place):
+        kind, body, index = entry.kind, entry.body, place[2]
+        if kind not in KINDS:
+            self._unknown_kind(kind, place)
+        elif kind == TAPE_SAVED:
+            self._saved(entry, place)
+        elif kind == ACCESS_GRANTED:
+            self.grants[index] = entry.subject[:8]
+        elif kind == ACCESS_COMPLETED:
+            if self.grants.pop(body[0], None) != entry.subject[:8] and not self.uncertain:
+                self._odd("access.completed names entry %d, which is no open grant of this tape" % body[0], place)
+        elif kind == RECOVERED:
+            self.recovered.append((body[0], body[1], body[2], body[3], index))
+        elif kind in (LOG_STARTED, LOG_STOPPED) and body[0] != group.term:
+            self._odd("%s names term %d in a group of term %d" % (kind_name(kind), body[0], group.term), place)
+        elif kind == 3 and body[0] >= group.term:
+            self._odd("log.unclean_stop names term %d, which is not over" % body[0], place)
+        elif kind in (34, 35) and body[2] > index or kind == 38 and body[0] > index:
+            self._odd("%s says it was asked at a size that the log did not have" % kind_name(kind), place)
+        elif kind == 37 and not body[0] <= body[1] < index:
+            self._odd("log.read names entries %d to %d" % (body[0], body[1]), place)
+        if kind in DISPOSED_KINDS:
+            self.disposed.add(entry.subject)
+
+    def _odd(self, words, place):
+        self.find("grammar", GAP, "ENTRY_MEANING", words, *place)
+
+    def _unknown_kind(self, kind, place):
+        self.unknown_kinds[kind] = self.unknown_kinds.get(kind, 0) + 1
+        if kind >= CRITICAL_FROM and kind not in self.critical:
+            self.critical[kind] = place[2]
+            self.find("grammar", GAP, "CRITICAL_KIND", "kind %d is critical and not known here: what follows may mean "
+                      "something else than this check takes it for" % kind, *place)
+
+    def _saved(self, entry, place):
+        segment, at, index = place
+        if self.genesis is None:
+            self.report.find("statements", CANNOT, "STATEMENT_UNCHECKED", "no genesis, so no key to check the statement with",
+                             segment.label, at, index)
+            return
+        try:
+            statement = Statement(entry.body[0])
+        except Refusal as refusal:
+            self.report.find("statements", ALTERED, refusal.code, refusal.words, segment.label, at, index)
+            return
+        tape = tape_name(statement.payload)
+        try:
+            statement.check(self.genesis, entry.subject)
+            self.report.ok("statements")
+        except Refusal as refusal:
+            # A key that changed after genesis is told by a critical kind; with one in the log this key cannot be judged here.
+            severity = CANNOT if refusal.code == "STATEMENT_KEY" and self.critical else ALTERED
+            self.report.find("statements", severity, refusal.code, refusal.words, segment.label, at, index, tape)
+        if entry.subject in self.saved:
+            self.find("statements", GAP, "SAVED_TWICE", "a second tape.saved of one custody id", segment, at, index, tape)
+        self.saved.add(entry.subject)
+        self.tapes.append(SavedTape(index, entry.subject, statement.payload, statement.manifest, entry.body[1]))
+
+    # End --------------------------------------------------------------------------------------------------------------
+
+    def _finish(self, begun, prepared):
+        checks = self.report.checks
+        if self.genesis is not None:
+            for segment, digest in self.origin_hashes:
+                if digest != self.genesis.origin_hash:
+                    self.find("segments", ALTERED, "SEGMENT_ORIGIN", "header is of another origin", segment, 120)
+        elif self.count:
+            self.report.find("genesis", CANNOT, "GENESIS_UNREAD", "entry 0 was not read, so no key of this ledger is known")
+        self._match_tears()
+        if not self.count:
+            self.report.find("grammar", CANNOT, "NO_ENTRIES", "no entry was read: nothing is proven", file="journal")
+        checks["segments"].label = "segments 1..%d" % begun if begun else "segments"
+        checks["segments"].extra = "%d begun, %d prepared" % (begun, prepared)
+        checks["groups"].label = "groups 1..%d" % self.groups if self.groups else "groups"
+        span = "entries 0..%d" % (self.count - 1) if self.count else "entries"
+        for name in ("grammar", "chain", "time", "sealed"):
+            checks[name].label = span
+        checks["subjects"].label = span
+        checks["subjects"].extra = "%d subjects" % len(self.subjects)
+        checks["roots"].label = "groups"
+        checks["roots"].extra = "%d roots%s" % (
+            checks["roots"].count, ", none compared after the first damage" if self.damaged or self.root_wrong else "")
+        checks["tails"].label = "segment tails"
+        checks["tails"].extra = "%d tears named and recovered" % len(self.tears)
+        checks["statements"].extra = "%d statements" % checks["statements"].count
+        if self.unknown_kinds:
+            kinds = ", ".join("kind %d: %d" % pair for pair in sorted(self.unknown_kinds.items())[:20])
+            checks["grammar"].extra = "shown by number: " + kinds
+
+    def _match_tears(self):
+        told = {tuple(item[:4]): item[4] for item in self.recovered}
+        for tear in self.tears:
+            if told.pop(tear, None) is None and not self.damaged:
+                self.report.find("tails", GAP, "RECOVERED_ABSENT", "%d torn bytes were dropped, but no entry says so" % tear[2],
+                                 "journal/%08d.seg" % tear[0], tear[1])
+        for tear, index in told.items():
+            if not self.damaged:
+                self.report.find("tails", GAP, "RECOVERED_UNKNOWN",
+                                 "entry says that %d bytes were dropped, but no segment header names them" % tear[2],
+                                 "journal/%08d.seg" % tear[0], tear[1], index)
