@@ -1646,3 +1646,247 @@ class Journal:
                 self.report.find("tails", GAP, "RECOVERED_UNKNOWN",
                                  "entry says that %d bytes were dropped, but no segment header names them" % tear[2],
                                  "journal/%08d.seg" % tear[0], tear[1], index)
+
+
+# ---------------------------------------------------------------------------------------------------------------------------
+# Packs, store-embedded section 7.
+
+PACK_MAGIC = bytes.fromhex("494d545041430001")
+PACK_HEADER = 64
+RECORD_MAGIC = b"IMTO"
+RECORD_HEADER = 64
+OBJECT, PROTECTED, DISCARDED = 1, 2, 3
+
+
+class PackRecord:
+    def __init__(self, raw):
+        self.kind, self.mode = raw[4], raw[5]
+        self.reserved = raw[6:8]
+        self.until, self.length = u64(raw, 8), u64(raw, 16)
+        self.digest = raw[24:56]
+
+    def bytes_after(self):
+        return self.length if self.kind == OBJECT else 0
+
+    def trouble(self):
+        if self.kind not in (OBJECT, PROTECTED, DISCARDED):
+            return "record of unknown type %d" % self.kind
+        if self.mode not in (1, 2) and not (self.kind == DISCARDED and self.mode == 0):
+            return "unknown protection mode %d" % self.mode
+        if self.reserved != b"\0\0":
+            return "bytes 6 and 7 of the record are not zero"
+        return None
+
+
+def read_record(raw):
+    """The record whose header these 64 bytes are, or None."""
+    if len(raw) < RECORD_HEADER or raw[:4] != RECORD_MAGIC or sha256(raw[:56])[:8] != raw[56:64]:
+        return None
+    return PackRecord(raw)
+
+
+def find_record(file, start, size):
+    """Offset of the next record header with good check bytes, or None. Reads in pieces, so a record across two is seen."""
+    at = start
+    while at < size:
+        file.seek(at)
+        piece = file.read(PIECE_BYTES + RECORD_HEADER)
+        hit = piece.find(RECORD_MAGIC)
+        while 0 <= hit < PIECE_BYTES:
+            if read_record(piece[hit:hit + RECORD_HEADER]) is not None:
+                return at + hit
+            hit = piece.find(RECORD_MAGIC, hit + 1)
+        at += PIECE_BYTES
+    return None
+
+
+def last_nonzero(file, start, size):
+    """Where the last byte that is not zero ends, at `start` or after it."""
+    end, at = start, start
+    while at < size:
+        file.seek(at)
+        piece = file.read(min(PIECE_BYTES, size - at))
+        if not piece:
+            break
+        kept = len(piece.rstrip(b"\0"))
+        if kept:
+            end = at + kept
+        at += len(piece)
+    return end
+
+
+def hash_range(file, start, length):
+    """Digest of a range, and whether all of it is zero."""
+    state, zero, left = hashlib.sha256(), True, length
+    file.seek(start)
+    while left:
+        piece = file.read(min(PIECE_BYTES, left))
+        if not piece:
+            break
+        zero = zero and is_zero(piece)
+        state.update(piece)
+        left -= len(piece)
+    return state.digest(), zero
+
+
+class Packs:
+    """All records of all packs. In memory stays one small tuple an object, never its bytes."""
+
+    def __init__(self, report, folder, genesis):
+        self.report, self.folder, self.genesis = report, folder, genesis
+        self.objects = {}
+        self.damaged = {}
+        self.zeroed = {}
+        self.protections = {}
+        self.discarded = {}
+        self.raised = []
+        self.referenced = set()
+        self.unused = 0
+        self.packs = 0
+        report.check("packs", "headers")
+        report.check("records", "records and object digests")
+
+    def scan(self):
+        if not os.path.isdir(self.folder):
+            self.report.find("packs", GAP, "PACKS_ABSENT", "no packs folder here", file="packs")
+            return
+        numbers, others = list_numbered(self.folder, ".pack")
+        for name in others:
+            self.report.find("packs", INFO, "STRANGE_FILE", "a name that no pack has", file="packs/" + name)
+        for number, expected in zip(numbers, range(1, len(numbers) + 1)):
+            if number != expected:
+                self.report.find("packs", GAP, "PACK_NUMBER", "pack %08d is not there" % expected, file="packs")
+                break
+        for number in numbers:
+            label = "packs/%08d.pack" % number
+            try:
+                with open_regular(self._path(number)) as file:
+                    self._pack(number, file, label)
+                    self.packs += 1
+            except (Refusal, OSError) as trouble:
+                self.report.find("packs", CANNOT, "PACK_UNREAD", str(trouble), label)
+        self._finish()
+
+    def _path(self, number):
+        return os.path.join(self.folder, "%08d.pack" % number)
+
+    def _pack(self, number, file, label):
+        size = os.fstat(file.fileno()).st_size
+        header = file.read(PACK_HEADER)
+        if len(header) < PACK_HEADER or is_zero(header):
+            # Made, but its header never became durable: nothing in it was acknowledged.
+            if find_record(file, 0, size) is None:
+                self._unused(file, 0, size, label)
+                return
+        self._pack_header(number, header, label)
+        # A record whose bytes are wrong is a torn write while nothing follows it, and damage as soon as something does.
+        suspect, at = None, PACK_HEADER
+        while at < size:
+            file.seek(at)
+            record = read_record(file.read(RECORD_HEADER))
+            end = at + RECORD_HEADER + record.bytes_after() if record else 0
+            if record is None or end > size:
+                following = find_record(file, at + 1, size)
+                if following is None:
+                    break
+                self._damage(label, suspect)
+                suspect = None
+                self.report.find("records", ALTERED, "PACK_DAMAGE", "bytes %d to %d are no record" % (at, following), label, at)
+                at = following
+                continue
+            self._damage(label, suspect)
+            suspect = None
+            self.report.ok("records")
+            trouble = record.trouble()
+            if trouble:
+                self.report.find("records", ALTERED, "RECORD_FIELD", trouble, label, at)
+            if record.kind == OBJECT:
+                suspect = self._object(number, file, at, record)
+            elif record.kind == PROTECTED:
+                self.raised.append((record.digest, record.mode, record.until, label, at))
+            elif record.kind == DISCARDED:
+                self.discarded[record.digest] = (label, at)
+            at = end
+        if suspect is not None:
+            at = suspect[0]
+        self._unused(file, at, size, label)
+
+    def _pack_header(self, number, header, label):
+        self.report.ok("packs")
+        rules = (
+            (header[:8] == PACK_MAGIC, "PACK_HEADER", "header does not begin with IMTPAC, version 1"),
+            (header[48:64] == sha256(header[:48])[:16], "PACK_HEADER", "check bytes of the header differ"),
+            (u64(header, 8) == number, "PACK_NUMBER", "header says pack %d" % u64(header, 8)),
+            (self.genesis is None or header[16:48] == self.genesis.origin_hash, "PACK_ORIGIN", "pack of another origin"),
+        )
+        for good, code, words in rules:
+            if not good:
+                self.report.find("packs", ALTERED, code, words, label, 0)
+                return
+
+    def _object(self, number, file, at, record):
+        start = at + RECORD_HEADER
+        digest, zero = hash_range(file, start, record.length)
+        if digest == record.digest:
+            self.objects[digest] = (number, start, record.length)
+            self._protect(digest, record.mode, record.until)
+            return None
+        return at, record.digest, record.length, zero
+
+    def _protect(self, digest, mode, until):
+        old = self.protections.get(digest)
+        if old is None or old[1] < until:
+            self.protections[digest] = (mode, until)
+
+    def _damage(self, label, suspect):
+        if suspect is None:
+            return
+        at, digest, _, zero = suspect
+        if zero:
+            # Right only when a record, perhaps of a later pack, says that the object was discarded.
+            self.zeroed[digest] = (label, at)
+            return
+        self.damaged[digest] = (label, at)
+        self.report.find("records", ALTERED, "OBJECT_DIGEST", "bytes of object %s differ from their digest" % digest.hex(), label, at)
+
+    def _unused(self, file, at, size, label):
+        end = last_nonzero(file, at, size)
+        if end > at:
+            self.unused += end - at
+            self.report.find("records", INFO, "UNUSED_BYTES",
+                             "%d unused bytes after the last record (a write that was never acknowledged)" % (end - at), label, at)
+
+    def _finish(self):
+        find = self.report.find
+        for digest, mode, until, label, at in self.raised:
+            if digest not in self.objects and digest not in self.discarded:
+                find("records", GAP, "PROTECTION_UNKNOWN", "protection of an object that no pack holds: %s" % digest.hex(), label, at)
+                continue
+            old = self.protections.get(digest, (mode, 0))
+            if until < old[1] and until != 0 or (old[0] == 1 and mode == 2):
+                find("records", ALTERED, "PROTECTION_LOWERED", "protection of object %s is lowered" % digest.hex(), label, at)
+            self._protect(digest, mode, until)
+        for digest, (label, at) in self.zeroed.items():
+            if digest not in self.discarded and digest not in self.objects:
+                self.damaged[digest] = (label, at)
+                find("records", ALTERED, "OBJECT_DIGEST", "object %s is zero bytes, and nothing says it was discarded"
+                     % digest.hex(), label, at)
+        for digest, (label, at) in self.discarded.items():
+            if digest not in self.objects and digest not in self.zeroed:
+                find("records", GAP, "DISCARD_UNKNOWN", "an object that no pack holds is discarded: %s" % digest.hex(), label, at)
+
+    def read(self, digest, limit):
+        """The bytes of an object, hashed again: the file may have changed since it was scanned."""
+        number, start, length = self.objects[digest]
+        if length > limit:
+            raise Refusal("MANIFEST_LENGTH", "manifest of %d bytes is more than this check reads" % length)
+        with open_regular(self._path(number)) as file:
+            file.seek(start)
+            data = file.read(length)
+        if sha256(data) != digest:
+            raise Refusal("OBJECT_DIGEST", "object %s changed while it was checked" % digest.hex())
+        return data
+
+    def where(self, digest):
+        number, start, _ = self.objects[digest]
+        return "packs/%08d.pack" % number, start - RECORD_HEADER
