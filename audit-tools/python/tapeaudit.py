@@ -1737,6 +1737,7 @@ class Packs:
         self.objects = {}
         self.damaged = {}
         self.zeroed = {}
+        self.zeroed_last = {}
         self.protections = {}
         self.discarded = {}
         self.raised = []
@@ -1809,6 +1810,8 @@ class Packs:
             at = end
         if suspect is not None:
             at = suspect[0]
+            if suspect[3] and suspect[2]:
+                self.zeroed_last[suspect[1]] = (label, at)
         self._unused(file, at, size, label)
 
     def _pack_header(self, number, header, label):
@@ -1872,7 +1875,7 @@ class Packs:
                 find("records", ALTERED, "OBJECT_DIGEST", "object %s is zero bytes, and nothing says it was discarded"
                      % digest.hex(), label, at)
         for digest, (label, at) in self.discarded.items():
-            if digest not in self.objects and digest not in self.zeroed:
+            if not any(digest in seen for seen in (self.objects, self.zeroed, self.zeroed_last, self.damaged)):
                 find("records", GAP, "DISCARD_UNKNOWN", "an object that no pack holds is discarded: %s" % digest.hex(), label, at)
 
     def read(self, digest, limit):
@@ -1890,3 +1893,233 @@ class Packs:
     def where(self, digest):
         number, start, _ = self.objects[digest]
         return "packs/%08d.pack" % number, start - RECORD_HEADER
+
+
+# ---------------------------------------------------------------------------------------------------------------------------
+# What a saved tape promises: manifest, tape root file, objects (chapters 2.3, 3.1, 3.2).
+
+class Manifest:
+    def __init__(self, raw):
+        try:
+            items = cbor_decode(raw)
+        except CborError as error:
+            raise Refusal("MANIFEST_SHAPE", "manifest: %s" % error) from None
+        if type(items) is not list or not items or items[0] != "immutape/manifest/1":
+            raise Refusal("MANIFEST_SHAPE", "not an array that begins with immutape/manifest/1")
+        if len(items) != 4:
+            raise Refusal("MANIFEST_SHAPE", "manifest has %d items, not 4 (a fifth is reserved)" % len(items))
+        self.custody_id, self.root_file, self.objects = items[1:]
+        if not b32(self.custody_id) or not is_bytes(self.root_file) or type(self.objects) is not list:
+            raise Refusal("MANIFEST_SHAPE", "custody id, tape root file or objects have a wrong type")
+        for pair in self.objects:
+            if type(pair) is not list or len(pair) != 2 or not b32(pair[0]) or not is_uint(pair[1]):
+                raise Refusal("MANIFEST_SHAPE", "an object is not a digest and a length")
+        if not self.objects:
+            raise Refusal("MANIFEST_SHAPE", "manifest without a header object")
+        self._root_file()
+
+    def _root_file(self):
+        try:
+            root = cbor_decode(self.root_file)
+        except CborError as error:
+            raise Refusal("ROOT_FILE", "tape root file: %s" % error) from None
+        if (type(root) is not list or len(root) != 4 or root[0] != "immutape/tape/1" or not b32(root[1])
+                or not is_uint(root[2]) or not b32(root[3])):
+            raise Refusal("ROOT_FILE", "tape root file is not label, commitment, frame count and tree root")
+        self.frames = root[2]
+        if self.frames == 0 and root[3] != EMPTY_ROOT:
+            raise Refusal("ROOT_FILE", "a tape without frames has a tree root")
+        if self.frames > 0 and len(self.objects) < 2:
+            raise Refusal("MANIFEST_SHAPE", "a tape of %d frames without a chunk" % self.frames)
+
+
+class Tapes:
+    def __init__(self, report, journal, packs, dead):
+        self.report, self.journal, self.packs, self.dead = report, journal, packs, dead
+        self.whole = 0
+        self.gone = 0
+        report.check("tapes", "manifest, tape root, objects present with length and digest")
+
+    def scan(self):
+        for tape in self.journal.tapes:
+            self.report.ok("tapes")
+            try:
+                self._tape(tape)
+            except Refusal as refusal:
+                self._find(tape, ALTERED, refusal.code, refusal.words, tape.manifest)
+            except OSError as trouble:
+                self._find(tape, CANNOT, "PACK_UNREAD", str(trouble), tape.manifest)
+        check = self.report.checks["tapes"]
+        check.extra = "%d tapes, %d whole, %d destroyed" % (check.count, self.whole, self.gone)
+        orphans = sum(1 for digest in self.packs.objects
+                      if digest not in self.packs.referenced and digest not in self.packs.discarded)
+        records = self.report.checks["records"]
+        records.extra = "%d packs, %d records, %d objects, %d orphans, %d discarded, %d unused bytes" % (
+            self.packs.packs, records.count, len(self.packs.objects), orphans, len(self.packs.discarded), self.packs.unused)
+
+    def _find(self, tape, severity, code, words, digest=None):
+        file = offset = None
+        if digest in self.packs.objects:
+            file, offset = self.packs.where(digest)
+        elif digest in self.packs.damaged:
+            file, offset = self.packs.damaged[digest]
+        self.report.find("tapes", severity, code, words, file, offset, tape.entry, tape_name(tape.tape_id))
+
+    def _present(self, tape, digest, what):
+        """Whether an object is there; if not, says so, unless the log or the vault says that the tape was destroyed."""
+        self.packs.referenced.add(digest)
+        if digest in self.packs.objects and digest not in self.packs.discarded:
+            return True
+        if tape.custody_id in self.journal.disposed or tape.custody_id in self.dead:
+            return False
+        if digest in self.packs.damaged:
+            self._find(tape, ALTERED, "OBJECT_ALTERED", "%s is altered" % what, digest)
+        elif digest in self.packs.discarded:
+            self._find(tape, MISSING, "OBJECT_DISCARDED", "%s was discarded, but no entry says that the tape was destroyed" % what)
+        else:
+            self._find(tape, MISSING, "OBJECT_MISSING", "%s is not in any pack: %s" % (what, digest.hex()))
+        return False
+
+    def _tape(self, tape):
+        if not self._present(tape, tape.manifest, "the manifest"):
+            self.gone += tape.custody_id in self.journal.disposed or tape.custody_id in self.dead
+            return
+        manifest = Manifest(self.packs.read(tape.manifest, MAX_MANIFEST_BYTES))
+        if manifest.custody_id != tape.custody_id:
+            raise Refusal("MANIFEST_CUSTODY", "custody id of the manifest is not the subject of the entry")
+        if sha256(manifest.root_file) != tape.tape_id:
+            raise Refusal("MANIFEST_TAPE", "tape root file in the manifest does not have the tape id of the statement")
+        seen, whole = set(), True
+        for position, (digest, length) in enumerate(manifest.objects):
+            what = "object %d" % position
+            if digest in seen:
+                self._find(tape, GAP, "OBJECT_TWICE", "%s stands twice in the manifest" % what, digest)
+            seen.add(digest)
+            if not self._present(tape, digest, what):
+                whole = False
+            elif self.packs.objects[digest][2] != length:
+                whole = False
+                self._find(tape, ALTERED, "OBJECT_LENGTH", "%s has %d bytes, the manifest says %d"
+                           % (what, self.packs.objects[digest][2], length), digest)
+            elif not object_length_ok(length):
+                self._find(tape, GAP, "OBJECT_SHAPE", "%d bytes is no length of a sealed object" % length, digest)
+        self.whole += whole
+
+
+# ---------------------------------------------------------------------------------------------------------------------------
+# Head file, section 5.
+
+class Heads:
+    """The heads that are compared with the log: read before the journal, so that a running program cannot make the log look
+    shorter than its head."""
+
+    def __init__(self, report):
+        self.report = report
+        self.heads = []
+        self.state = None
+        report.check("head", "signatures, size and root agree with the log")
+
+    def read(self, path, label, whole):
+        """`whole`: the file must be a head file of two notes; else one checkpoint note is enough."""
+        try:
+            notes = split_notes(read_bounded(path, MAX_HEAD_BYTES))
+            if len(notes) != 2 and not (len(notes) == 1 and not whole):
+                raise Refusal("NOTE", "%d notes in the head file, not 2" % len(notes))
+            checkpoint = Checkpoint(Note(notes[0]))
+            state = HeadState(Note(notes[1])) if len(notes) == 2 else None
+            self.heads.append((label, checkpoint, state))
+            if whole:
+                self.state = state
+        except FileNotFoundError:
+            self.report.find("head", MISSING, "E_HEAD_MISSING", "no head file here", label)
+        except Refusal as refusal:
+            self.report.find("head", ALTERED, "HEAD_SHAPE", refusal.words, label)
+        except OSError as trouble:
+            self.report.find("head", CANNOT, "HEAD_UNREAD", str(trouble), label)
+
+    def sizes(self):
+        return {checkpoint.size for _, checkpoint, _ in self.heads}
+
+    def compare(self, journal):
+        compared = 0
+        for label, checkpoint, state in self.heads:
+            self.report.ok("head")
+            if journal.genesis is None:
+                severity, code, words = self._no_genesis(journal, checkpoint)
+                self.report.find("head", severity, code, words, label)
+                continue
+            try:
+                self._signed(journal.genesis, checkpoint, state)
+            except Refusal as refusal:
+                severity = CANNOT if refusal.code == "HEAD_UNSIGNED" and journal.critical else ALTERED
+                self.report.find("head", severity, refusal.code, refusal.words, label)
+                if self.state is state:
+                    self.state = None
+                continue
+            compared += 1
+            self._agree(journal, checkpoint, state, label)
+        check = self.report.checks["head"]
+        if self.heads:
+            check.extra = ", ".join("size %d%s" % (c.size, " " + s.state if s else "") for _, c, s in self.heads[:8])
+
+    @staticmethod
+    def _no_genesis(journal, checkpoint):
+        if not journal.present and checkpoint.size:
+            return MISSING, "E_LEDGER_MISSING", "the head names %d entries, but there is no journal" % checkpoint.size
+        if journal.count == 0 and checkpoint.size and not journal.damaged:
+            return ROLLED, "E_LOG_ROLLBACK", "the head names %d entries, the journal holds none (signature not checked)" % checkpoint.size
+        return CANNOT, "HEAD_UNCHECKED", "no genesis, so no key to check the head with"
+
+    @staticmethod
+    def _signed(genesis, checkpoint, state):
+        if checkpoint.origin != genesis.origin:
+            raise Refusal("HEAD_ORIGIN", "head of another origin: %s" % checkpoint.origin[:200])
+        checkpoint.note.verify(genesis.origin, genesis.checkpoint_key)
+        if state is None:
+            return
+        if state.origin != genesis.origin:
+            raise Refusal("HEAD_ORIGIN", "second note is of another origin: %s" % state.origin[:200])
+        state.note.verify(genesis.origin, genesis.checkpoint_key)
+        if (state.size, state.root) != (checkpoint.size, checkpoint.root):
+            raise Refusal("HEAD_NOTES_DIFFER", "the two notes of the head name different sizes or roots")
+
+    def _agree(self, journal, checkpoint, state, label):
+        entries, size = journal.count, checkpoint.size
+
+        def find(severity, code, words):
+            self.report.find("head", severity, code, words, label, None, min(size, entries) - 1 if min(size, entries) else None)
+
+        if entries < size:
+            words = "the head names %d entries, the journal holds %d" % (size, entries)
+            if journal.open_tear is not None:
+                find(ALTERED, "TEAR_SEEN", "the head names entries of the torn group: it is damage, not a tear")
+            # A journal cut short by damage is damaged, not put back; without damage whole groups were taken away.
+            find(ALTERED if journal.damaged else ROLLED, "E_LOG_ROLLBACK", words)
+            return
+        wanted = journal.wanted[size]
+        if not wanted.reached or wanted.root is None:
+            find(CANNOT, "HEAD_NOT_COMPARED", "root at size %d could not be computed from the damaged journal" % size)
+            return
+        if wanted.root != checkpoint.root:
+            find(FORKED, "E_LOG_FORK", "the signed head has another root at size %d" % size)
+            return
+        if state is not None:
+            self._state(journal, wanted, entries, size, state, find)
+        if entries > size:
+            find(INFO, "HEAD_OLDER", "older but consistent: %d entries follow the head" % (entries - size))
+
+    @staticmethod
+    def _state(journal, wanted, entries, size, state, find):
+        if state.term < wanted.group_term:
+            find(ALTERED, "HEAD_TERM", "head names term %d, its last entry is of term %d" % (state.term, wanted.group_term))
+        if entries == size:
+            if state.state == "closed" and not journal.last_closed:
+                find(GAP, "HEAD_CLOSED", "head says closed, the last group does not")
+            return
+        groups = journal.groups - wanted.group
+        if state.state == "closed":
+            find(ALTERED, "E_HEAD_STALE", "head says closed, but %d entries follow" % (entries - size))
+        elif state.state == "open" and journal.last_closed:
+            find(ALTERED, "E_HEAD_STALE", "the log was closed in order, but the head still says open")
+        elif state.state == "closing" and not (groups == 1 and journal.last_kind == LOG_STOPPED):
+            find(ALTERED, "E_HEAD_STALE", "head says closing, but more follows than the group with log.stopped")
