@@ -2123,3 +2123,166 @@ class Heads:
             find(ALTERED, "E_HEAD_STALE", "the log was closed in order, but the head still says open")
         elif state.state == "closing" and not (groups == 1 and journal.last_kind == LOG_STOPPED):
             find(ALTERED, "E_HEAD_STALE", "head says closing, but more follows than the group with log.stopped")
+
+
+# ---------------------------------------------------------------------------------------------------------------------------
+# The vault, section 6: what can be seen without a key.
+
+SLOTS, SLOT_BYTES = 256, 144
+WRAPPED_KEY_BYTES = 48
+
+
+def _wrapped(value):
+    return type(value) is list and len(value) == 2 and b16(value[0]) and is_bytes(value[1], WRAPPED_KEY_BYTES)
+
+
+def _custody_wrapped(value):
+    # key, class and month are wrapped together: 32 bytes, 3 to 137 of text and number, 16 of tag.
+    return type(value) is list and len(value) == 2 and b16(value[0]) and is_bytes(value[1]) and 51 <= len(value[1]) <= 256
+
+
+def _epoch_wrapped(value):
+    return type(value) is list and len(value) == 3 and _wrapped(value[:2]) and value[2] in (0, 1) and type(value[2]) is int
+
+
+class Generation:
+    """The generation file: line, item, HMAC. The HMAC needs the vault root and is not checked here."""
+
+    def __init__(self, raw):
+        line, newline, rest = raw.partition(b"\n")
+        match = re.fullmatch(rb"immutape vault 1 (0|[1-9][0-9]{0,19}) (0|[1-9][0-9]{0,19})", line)
+        if not newline or not match:
+            raise Refusal("VAULT_LINE", "first line of the generation file is malformed")
+        try:
+            items, end = cbor_prefix(rest)
+        except CborError as error:
+            raise Refusal("VAULT_SHAPE", "generation file: %s" % error) from None
+        if len(rest) - end != 32:
+            raise Refusal("VAULT_SHAPE", "%d bytes after the item, not the 32 of the HMAC" % (len(rest) - end))
+        if type(items) is not list or len(items) != 11 or items[0] != "immutape/vault/1":
+            raise Refusal("VAULT_SHAPE", "not an array of eleven items that begins with immutape/vault/1")
+        self.generation, self.revision, self.origin, self.root_id, self.epochs = items[1:6]
+        self.dead = items[10]
+        rules = (
+            (is_uint(self.generation) and is_uint(self.revision), "generation and revision"),
+            (is_text(self.origin), "origin"),
+            (b16(self.root_id), "root id"),
+            (type(self.epochs) is list and all(_epoch_wrapped(epoch) for epoch in self.epochs), "epochs"),
+            (all(_wrapped(key) for key in items[6:9]), "index, dedupe or journal key"),
+            (type(items[9]) is list and all(_custody_wrapped(key) for key in items[9]), "custody keys"),
+            (type(self.dead) is list and all(b32(item) for item in self.dead), "list of the dead"),
+        )
+        for good, what in rules:
+            if not good:
+                raise Refusal("VAULT_SHAPE", "%s in the generation file have a wrong shape" % what)
+        if (int(match.group(1)), int(match.group(2))) != (self.generation, self.revision):
+            raise Refusal("VAULT_LINE", "first line and item name different generations")
+        ids = [epoch[0] for epoch in self.epochs]
+        if len(set(ids)) != len(ids):
+            raise Refusal("VAULT_SHAPE", "an epoch is listed twice")
+        self.epoch_ids = ids
+        self.custody_key_ids = {key[0] for key in items[9]}
+
+
+class Vault:
+    def __init__(self, report, folder):
+        self.report, self.folder = report, folder
+        self.generation = None
+        self.digest = None
+        self.dead = frozenset()
+        self.custodies = set()
+        self.torn = 0
+        report.check("vault", "generation file and slots, structure only")
+
+    def find(self, severity, code, words, name=None, offset=None):
+        self.report.find("vault", severity, code, words, "vault/" + name if name else "vault", offset)
+
+    def scan(self):
+        if not os.path.isdir(self.folder):
+            self.find(MISSING, "E_VAULT_MISSING", "no vault folder here")
+            return
+        try:
+            raw = read_bounded(os.path.join(self.folder, "generation"), MAX_GENERATION_BYTES)
+            self.digest = sha256(raw)
+            self.report.ok("vault")
+            self.generation = Generation(raw)
+            self.dead = frozenset(self.generation.dead)
+        except FileNotFoundError:
+            self.find(MISSING, "E_VAULT_MISSING", "no generation file", "generation")
+        except Refusal as refusal:
+            self.find(ALTERED, refusal.code, refusal.words, "generation", 0)
+        except OSError as trouble:
+            self.find(CANNOT, "VAULT_UNREAD", str(trouble), "generation")
+        self._epoch_files()
+        self.report.checks["vault"].extra = "%d epochs, %d keys of tapes, %d torn slots, HMAC and wrapped keys not checked" % (
+            len(self.generation.epoch_ids) if self.generation else 0, len(self.custodies), self.torn)
+
+    def _epoch_files(self):
+        names = set(os.listdir(self.folder))
+        if self.generation is not None:
+            for epoch in self.generation.epoch_ids:
+                if epoch.hex() not in names:
+                    self.find(MISSING, "EPOCH_MISSING", "file of an epoch that the generation file lists is not there", epoch.hex())
+        for name in sorted(names - {"generation"}):
+            if not re.fullmatch("[0-9a-f]{32}", name):
+                self.find(INFO, "STRANGE_FILE", "a name that no epoch has", name)
+                continue
+            if self.generation is not None and bytes.fromhex(name) not in self.generation.epoch_ids:
+                self.find(INFO, "EPOCH_UNLISTED", "an epoch file that the generation file does not list", name)
+                continue
+            try:
+                self._slots(name, read_bounded(os.path.join(self.folder, name), SLOTS * SLOT_BYTES))
+            except Refusal as refusal:
+                self.find(ALTERED, "EPOCH_LENGTH", refusal.words, name)
+            except OSError as trouble:
+                self.find(CANNOT, "VAULT_UNREAD", str(trouble), name)
+
+    def _slots(self, name, data):
+        if len(data) != SLOTS * SLOT_BYTES:
+            self.find(ALTERED, "EPOCH_LENGTH", "%d bytes, not 256 slots of 144" % len(data), name)
+            return
+        used = -(-nonzero_end(data) // SLOT_BYTES)
+        for slot in range(used):
+            at = slot * SLOT_BYTES
+            raw = data[at:at + SLOT_BYTES]
+            self.report.ok("vault")
+            check = sha256(b"immutape/vault-slot/1" + bytes.fromhex(name) + slot.to_bytes(4, "big") + raw[:112])
+            if check == raw[112:]:
+                if raw[:32] in self.custodies:
+                    self.find(GAP, "SLOT_TWICE", "two slots hold the key of one tape", name, at)
+                self.custodies.add(raw[:32])
+            elif is_zero(raw):
+                self.find(ALTERED, "SLOT_ORDER", "slot %d is free, but a later one is not" % slot, name, at)
+            elif slot == used - 1:
+                self.torn += 1
+                self.find(INFO, "SLOT_TORN", "slot %d is a torn write that was never acknowledged" % slot, name, at)
+            else:
+                self.find(ALTERED, "SLOT_DAMAGED", "slot %d is neither free nor right" % slot, name, at)
+
+    def compare(self, journal, state):
+        """The vault against the signed head and the log."""
+        if self.generation is None:
+            return
+        if journal.genesis is not None and self.generation.origin != journal.genesis.origin:
+            self.find(ALTERED, "VAULT_ORIGIN", "vault of another origin: %s" % self.generation.origin[:200], "generation")
+            return
+        if state is not None:
+            self._against_head(state)
+        for tape in journal.tapes:
+            known = tape.custody_id in self.custodies or tape.custody_id in self.dead or tape.custody_id in journal.disposed
+            if not known:
+                self.report.find("vault", MISSING, "TAPE_KEY_MISSING", "no slot holds the wrapped key of this tape",
+                                 "vault/" + tape.epoch_id.hex(), None, tape.entry, tape_name(tape.tape_id))
+            if tape.custody_id in self.dead and tape.custody_id not in journal.disposed:
+                self.report.find("vault", GAP, "DEAD_UNTOLD", "the vault lists this tape as destroyed, the log does not",
+                                 "vault/generation", None, tape.entry, tape_name(tape.tape_id))
+
+    def _against_head(self, state):
+        ours = (self.generation.generation, self.generation.revision)
+        named = (state.generation, state.revision)
+        if ours < named:
+            self.find(ROLLED, "VAULT_ROLLBACK", "vault is at %d.%d, the signed head names %d.%d" % (ours + named), "generation")
+        elif ours == named and self.digest != state.vault_hash:
+            self.find(ALTERED, "VAULT_DIGEST", "generation file differs from the digest in the signed head", "generation")
+        elif ours > named:
+            self.find(INFO, "VAULT_NEWER", "vault is newer than the head: %d.%d after %d.%d" % (ours + named), "generation")
