@@ -1934,8 +1934,8 @@ class Manifest:
 
 
 class Tapes:
-    def __init__(self, report, journal, packs, dead):
-        self.report, self.journal, self.packs, self.dead = report, journal, packs, dead
+    def __init__(self, report, journal, packs):
+        self.report, self.journal, self.packs = report, journal, packs
         self.whole = 0
         self.gone = 0
         report.check("tapes", "manifest, tape root, objects present with length and digest")
@@ -1966,11 +1966,12 @@ class Tapes:
         self.report.find("tapes", severity, code, words, file, offset, tape.entry, tape_name(tape.tape_id))
 
     def _present(self, tape, digest, what):
-        """Whether an object is there; if not, says so, unless the log or the vault says that the tape was destroyed."""
+        """Whether an object is there; if not, says so, unless the log says that the tape was destroyed. The vault's list of
+        the dead excuses nothing: without its key anyone could have written it."""
         self.packs.referenced.add(digest)
         if digest in self.packs.objects and digest not in self.packs.discarded:
             return True
-        if tape.custody_id in self.journal.disposed or tape.custody_id in self.dead:
+        if tape.custody_id in self.journal.disposed:
             return False
         if digest in self.packs.damaged:
             self._find(tape, ALTERED, "OBJECT_ALTERED", "%s is altered" % what, digest)
@@ -1982,7 +1983,7 @@ class Tapes:
 
     def _tape(self, tape):
         if not self._present(tape, tape.manifest, "the manifest"):
-            self.gone += tape.custody_id in self.journal.disposed or tape.custody_id in self.dead
+            self.gone += tape.custody_id in self.journal.disposed
             return
         manifest = Manifest(self.packs.read(tape.manifest, MAX_MANIFEST_BYTES))
         if manifest.custody_id != tape.custody_id:
@@ -2269,8 +2270,7 @@ class Vault:
         if state is not None:
             self._against_head(state)
         for tape in journal.tapes:
-            known = tape.custody_id in self.custodies or tape.custody_id in self.dead or tape.custody_id in journal.disposed
-            if not known:
+            if tape.custody_id not in self.custodies and tape.custody_id not in journal.disposed:
                 self.report.find("vault", MISSING, "TAPE_KEY_MISSING", "no slot holds the wrapped key of this tape",
                                  "vault/" + tape.epoch_id.hex(), None, tape.entry, tape_name(tape.tape_id))
             if tape.custody_id in self.dead and tape.custody_id not in journal.disposed:
@@ -2286,3 +2286,168 @@ class Vault:
             self.find(ALTERED, "VAULT_DIGEST", "generation file differs from the digest in the signed head", "generation")
         elif ours > named:
             self.find(INFO, "VAULT_NEWER", "vault is newer than the head: %d.%d after %d.%d" % (ours + named), "generation")
+
+
+# ---------------------------------------------------------------------------------------------------------------------------
+# Pinned keys: what the auditor brings, and the ledger cannot make up.
+
+SPKI_ED25519 = bytes.fromhex("302a300506032b6570032100")
+
+
+class Pin:
+    def __init__(self, text):
+        self.text = text
+        self.name, self.key = None, None
+        if re.fullmatch("[0-9a-fA-F]{64}", text):
+            self.key = bytes.fromhex(text)
+            return
+        try:
+            self.name, self.key = parse_vkey(text)
+        except Refusal as refusal:
+            self.key = self._from_file(text)
+            if self.key is None:
+                raise Refusal("PIN", "%s: neither 64 hexadecimal digits, a C2SP verifier key nor a public key file (%s)"
+                              % (text, refusal.words)) from None
+
+    def _from_file(self, path):
+        """A file with one verifier key, or with a public key in PEM."""
+        try:
+            text = read_bounded(path, 65536).decode("ascii").strip()
+        except (OSError, ValueError, Refusal):
+            return None
+        pem = re.fullmatch(r"-----BEGIN PUBLIC KEY-----\s([A-Za-z0-9+/=\s]+)-----END PUBLIC KEY-----", text)
+        try:
+            if pem is None:
+                self.name, key = parse_vkey(text)
+                return key
+            der = base64.b64decode("".join(pem.group(1).split()), validate=True)
+        except (Refusal, ValueError):
+            return None
+        return der[12:] if len(der) == 44 and der.startswith(SPKI_ED25519) else None
+
+
+def check_pins(report, pins, genesis):
+    """Both keys that this check uses must be pinned: the one that signs heads and the one that signs tapes."""
+    if not pins:
+        report.skip("keys", "pinned keys", "none given (--pub): the ledger vouches for its own keys")
+        return
+    report.check("keys", "pinned keys are those of genesis")
+    if genesis is None:
+        report.find("keys", CANNOT, "PIN_UNCHECKED", "no genesis to compare the pinned keys with")
+        return
+    roles = {"checkpoint": genesis.checkpoint_key, "recorder": genesis.recorder_key, "issuer": genesis.issuer_key}
+    found = set()
+    for pin in pins:
+        report.ok("keys")
+        matching = {role for role, key in roles.items() if key == pin.key}
+        if not matching:
+            report.find("keys", ALTERED, "PIN_DIFFERS", "pinned key is none of this ledger's keys: %s" % pin.text[:200])
+        elif "checkpoint" in matching and pin.name is not None and pin.name != genesis.origin:
+            report.find("keys", ALTERED, "PIN_NAME", "pinned key is named %s, the ledger's origin is another" % pin.name[:200])
+        else:
+            found |= matching
+    report.checks["keys"].extra = ", ".join(sorted(found))
+    report.pinned = {"checkpoint", "recorder"} <= found
+    if not report.pinned and found:
+        report.find("keys", INFO, "PIN_PARTLY", "only pinned: %s; both checkpoint and recorder key are needed" % ", ".join(sorted(found)))
+
+
+# ---------------------------------------------------------------------------------------------------------------------------
+# The whole check.
+
+def guarded(report, name, step):
+    """No bytes may end the check without a verdict: what nobody thought of becomes a finding too."""
+    try:
+        step()
+    except Exception as trouble:  # deliberately everything: the verdict is then "cannot tell" or worse, never "intact"
+        report.check(name, "check")
+        report.find(name, CANNOT, "UNEXPECTED", "%s check stopped: %s: %s" % (name, type(trouble).__name__, str(trouble)[:300]))
+
+
+def looked_at_nothing(report):
+    """A check that had nothing to check proves nothing, and says so in the verdict."""
+    for check in report.checks.values():
+        if check.skipped is None and check.count == 0 and check.findings == 0:
+            severity = CANNOT if check.name in ("segments", "groups", "grammar", "genesis") else GAP
+            report.find(check.name, severity, "NOTHING_CHECKED", "%s (%s): there was nothing to check" % (check.name, check.what))
+
+
+def side_folders(report, ledger):
+    folder = os.path.join(ledger, "quarantine")
+    if os.path.isdir(folder) and os.listdir(folder):
+        report.find(None, INFO, "QUARANTINE", "%d files were put aside by recovery or repair" % len(os.listdir(folder)), "quarantine")
+
+
+def audit(ledger, state=None, heads=(), pins=()):
+    """Checks a ledger folder and returns the report."""
+    report = Report()
+    head = Heads(report)
+    if state is not None:
+        guarded(report, "head", lambda: head.read(os.path.join(state, "head"), "state/head", True))
+    for path in heads:
+        guarded(report, "head", lambda path=path: head.read(path, path, False))
+    journal = Journal(report, os.path.join(ledger, "journal"), head.sizes())
+    guarded(report, "grammar", journal.scan)
+    if state is None and not heads:
+        report.skip("head", "signed head", "no --state and no --head: entries cut off at the end, or a log written anew, cannot be seen")
+        report.find("head", GAP, "HEAD_ABSENT", "no head was given to compare the log with")
+    else:
+        guarded(report, "head", lambda: head.compare(journal))
+    guarded(report, "keys", lambda: check_pins(report, pins, journal.genesis))
+    packs = Packs(report, os.path.join(ledger, "packs"), journal.genesis)
+    guarded(report, "packs", packs.scan)
+    guarded(report, "tapes", Tapes(report, journal, packs).scan)
+    if state is None:
+        report.skip("vault", "vault", "no --state")
+    else:
+        vault = Vault(report, os.path.join(state, "vault"))
+        guarded(report, "vault", vault.scan)
+        guarded(report, "vault", lambda: vault.compare(journal, head.state))
+    guarded(report, "quarantine", lambda: side_folders(report, ledger))
+    report.skip("private", "private halves, content, HMACs", "they need the keys of the vault; index and spool are not read")
+    looked_at_nothing(report)
+    return report
+
+
+def arguments(argv):
+    parser = argparse.ArgumentParser(prog="tapeaudit.py", description="Check an Immutape ledger folder without any key.")
+    parser.add_argument("ledger", metavar="LEDGER_FOLDER")
+    parser.add_argument("--state", metavar="DIR", help="state folder: head file and vault")
+    parser.add_argument("--head", metavar="FILE", action="append", default=[],
+                        help="a head file or checkpoint note kept elsewhere (may be repeated)")
+    parser.add_argument("--pub", metavar="KEY", action="append", nargs="+", default=[],
+                        help="pinned checkpoint and recorder keys: verifier key, 64 hexadecimal digits or public key file")
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
+    # "--pub A B LEDGER" reads naturally but would swallow the folder: the last word of a greedy --pub is then the folder.
+    arguments = list(argv)
+    if arguments and not arguments[-1].startswith("-") and len(arguments) > 1 and "--" not in arguments:
+        arguments.insert(len(arguments) - 1, "--")
+    options = parser.parse_args(arguments)
+    options.pub = [key for group in options.pub for key in group]
+    return parser, options
+
+
+def main(argv=None):
+    for stream in (sys.stdout, sys.stderr):
+        # A name that the terminal's encoding lacks must not end the check.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    parser, options = arguments(sys.argv[1:] if argv is None else argv)
+    try:
+        pins = [Pin(text) for text in options.pub]
+    except Refusal as refusal:
+        sys.stderr.write("tapeaudit.py: %s\n" % visible(refusal.words))
+        return EXIT_USAGE
+    if not os.path.isdir(options.ledger):
+        sys.stderr.write("tapeaudit.py: no such folder: %s\n" % visible(options.ledger))
+        return EXIT_USAGE
+    report = audit(options.ledger, options.state, options.head, pins)
+    if options.json:
+        report.print_json(sys.stdout)
+    else:
+        report.print_text(sys.stdout)
+    return report.exit_code()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
