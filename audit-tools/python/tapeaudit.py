@@ -31,8 +31,9 @@ WEIGHT = (FORKED, ROLLED, ALTERED, MISSING, CANNOT, GAP)
 
 EXIT_INTACT, EXIT_CANNOT_TELL, EXIT_USAGE, EXIT_TAMPERED, EXIT_GAPS = 0, 1, 2, 3, 10
 
-# A hostile folder must not be able to fill the memory or the terminal of the person who checks it.
-MAX_FINDINGS_KEPT = 500
+# A hostile folder must not be able to fill the memory or the terminal of the person who checks it. The bound is for each
+# severity, so that no flood of notes can push the one alteration out of sight.
+MAX_FINDINGS_KEPT = 200
 MAX_SEGMENT_BYTES = 64 << 20
 MIN_SEGMENT_BYTES = 1 << 20
 MAX_HEAD_BYTES = 1 << 20
@@ -138,7 +139,7 @@ class Report:
         check = self.checks.get(name)
         if check is not None and severity not in (INFO, GAP):
             check.findings += 1
-        if len(self.findings) >= MAX_FINDINGS_KEPT:
+        if self.totals[severity] > MAX_FINDINGS_KEPT:
             self.unkept += 1
             return
         self.findings.append({
@@ -169,6 +170,11 @@ class Report:
             notes.append("TEST ledger")
         return ", ".join([self.verdict()] + notes)
 
+    def sorted_findings(self):
+        """The heaviest first, otherwise in the order in which they were met."""
+        order = {severity: at for at, severity in enumerate(WEIGHT + (INFO,))}
+        return sorted(self.findings, key=lambda finding: order[finding["severity"]])
+
     def finding_line(self, finding):
         place = []
         if finding["file"] is not None:
@@ -189,7 +195,7 @@ class Report:
                 out.write("%s: %s\n" % (key, visible(self.facts[key])))
         for check in self.checks.values():
             out.write(visible(check.line()) + "\n")
-        for finding in self.findings:
+        for finding in self.sorted_findings():
             out.write(self.finding_line(finding) + "\n")
         if self.unkept:
             out.write("and %d more findings, not shown\n" % self.unkept)
@@ -205,7 +211,7 @@ class Report:
             "checks": [{"name": c.name, "what": c.what, "state": c.state(), "count": c.count, "findings": c.findings,
                         "line": visible(c.line())} for c in self.checks.values()],
             "findings": [dict(f, words=visible(f["words"]), file=None if f["file"] is None else visible(f["file"]))
-                         for f in self.findings],
+                         for f in self.sorted_findings()],
             "findings_not_shown": self.unkept,
         }
         # ASCII only: whatever a terminal or a log does with other characters cannot matter then.
@@ -2411,20 +2417,21 @@ def audit(ledger, state=None, heads=(), pins=()):
 
 def arguments(argv):
     parser = argparse.ArgumentParser(prog="tapeaudit.py", description="Check an Immutape ledger folder without any key.")
-    parser.add_argument("ledger", metavar="LEDGER_FOLDER")
+    parser.add_argument("ledger", metavar="LEDGER_FOLDER", nargs="?")
     parser.add_argument("--state", metavar="DIR", help="state folder: head file and vault")
     parser.add_argument("--head", metavar="FILE", action="append", default=[],
                         help="a head file or checkpoint note kept elsewhere (may be repeated)")
     parser.add_argument("--pub", metavar="KEY", action="append", nargs="+", default=[],
                         help="pinned checkpoint and recorder keys: verifier key, 64 hexadecimal digits or public key file")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
-    # "--pub A B LEDGER" reads naturally but would swallow the folder: the last word of a greedy --pub is then the folder.
-    arguments = list(argv)
-    if arguments and not arguments[-1].startswith("-") and len(arguments) > 1 and "--" not in arguments:
-        arguments.insert(len(arguments) - 1, "--")
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(argv)
+    # "--pub A B LEDGER" reads naturally, and the greedy option has then swallowed the folder.
+    if options.ledger is None and options.pub and len(options.pub[-1]) > 1:
+        options.ledger = options.pub[-1].pop()
+    if options.ledger is None:
+        parser.error("LEDGER_FOLDER is needed")
     options.pub = [key for group in options.pub for key in group]
-    return parser, options
+    return options
 
 
 def main(argv=None):
@@ -2432,7 +2439,7 @@ def main(argv=None):
         # A name that the terminal's encoding lacks must not end the check.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    parser, options = arguments(sys.argv[1:] if argv is None else argv)
+    options = arguments(sys.argv[1:] if argv is None else argv)
     try:
         pins = [Pin(text) for text in options.pub]
     except Refusal as refusal:

@@ -1,0 +1,340 @@
+#!/usr/bin/env python3
+"""Tests of tapeaudit.py: python3 -m unittest (standard library only).
+
+Third-party vectors are read from ../shared/vectors beside the project; without them those tests are skipped and counted as
+skipped. The ledgers are built here from docs/format, by code that shares nothing with the auditor but its curve arithmetic
+(which the vectors check)."""
+
+import base64
+import contextlib
+import hashlib
+import io
+import json
+import os
+import random
+import re
+import struct
+import subprocess
+import sys
+import tempfile
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+sys.dont_write_bytecode = True
+
+import tapeaudit as audit  # noqa: E402
+
+ROOT = os.path.dirname(os.path.dirname(HERE))
+VECTORS = os.path.join(os.path.dirname(ROOT), "shared", "vectors")
+
+
+def vector(test, *parts):
+    path = os.path.join(VECTORS, *parts)
+    if not os.path.exists(path):
+        test.skipTest("no vectors at %s" % path)
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def H(data):
+    return hashlib.sha256(data).digest()
+
+
+# Signing, RFC 8032 section 5.1.6: the auditor only verifies.
+
+def _expand(seed):
+    digest = hashlib.sha512(seed).digest()
+    scalar = int.from_bytes(digest[:32], "little")
+    scalar = scalar & ((1 << 254) - 8) | (1 << 254)
+    return scalar, digest[32:]
+
+
+def public_key(seed):
+    return audit.point_encode(audit.table_multiply(audit.base_table(), _expand(seed)[0]))
+
+
+def sign(seed, message):
+    scalar, prefix = _expand(seed)
+    public = public_key(seed)
+    nonce = int.from_bytes(hashlib.sha512(prefix + message).digest(), "little") % audit.L
+    r = audit.point_encode(audit.table_multiply(audit.base_table(), nonce))
+    k = int.from_bytes(hashlib.sha512(r + public + message).digest(), "little") % audit.L
+    return r + ((nonce + k * scalar) % audit.L).to_bytes(32, "little")
+
+
+# seed, public key, message, signature: RFC 8032 section 7.1, tests 1, 2, 3, 1024 (its beginning is not needed) and SHA(abc).
+RFC8032 = [
+    ("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60",
+     "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a", "",
+     "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b"),
+    ("4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb",
+     "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c", "72",
+     "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00"),
+    ("c5aa8df43f9f837bedb7442f31dcb7b166d38535076f094b85ce3a2e0b4458f7",
+     "fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025", "af82",
+     "6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac18ff9b538d16f290ae67f760984dc6594a7c15e9716ed28dc027beceea1ec40a"),
+    ("833fe62409237b9d62ec77587520911e9a759cec1d19755b7da901b96dca3d42",
+     "ec172b93ad5e563bf4932c70e1245034c35467ef2efd4d64ebf819683467e2bf",
+     "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f",
+     "dc2a4459e7369633a52b1bf277839a00201009a3efbf3ecb69bea2186c26b58909351fc9ac90b3ecfdfbc7c66431e0303dca179c138ac17ad9bef1177331a704"),
+]
+
+
+class Ed25519(unittest.TestCase):
+    def test_rfc8032(self):
+        for seed, public, message, signature in RFC8032:
+            seed, public, message, signature = map(bytes.fromhex, (seed, public, message, signature))
+            self.assertEqual(public_key(seed), public)
+            self.assertEqual(sign(seed, message), signature)
+            self.assertTrue(audit.ed25519_verify(public, message, signature))
+            self.assertFalse(audit.ed25519_verify(public, message + b"x", signature))
+            for bit in range(0, 512, 7):
+                broken = bytearray(signature)
+                broken[bit // 8] ^= 1 << bit % 8
+                self.assertFalse(audit.ed25519_verify(public, message, bytes(broken)), "bit %d" % bit)
+
+    def test_edges(self):
+        seed, public, message, signature = map(bytes.fromhex, RFC8032[1])
+        s = int.from_bytes(signature[32:], "little")
+        self.assertFalse(audit.ed25519_verify(public, message, signature[:32] + (s + audit.L).to_bytes(32, "little")), "S + L")
+        self.assertFalse(audit.ed25519_verify(public, message, signature[:63]))
+        self.assertFalse(audit.ed25519_verify(public[:31], message, signature))
+        identity = (1).to_bytes(32, "little")
+        # With the identity as key and R, S = 0 fulfils the equation for every message: small order is refused by itself.
+        self.assertFalse(audit.ed25519_verify(identity, message, identity + bytes(32)))
+        self.assertIsNone(audit.point_decode((audit.P).to_bytes(32, "little")), "y = p")
+        self.assertIsNone(audit.point_decode((1 | 1 << 255).to_bytes(32, "little")), "x = minus zero")
+        self.assertIsNone(audit.point_decode((2).to_bytes(32, "little")), "not on the curve")
+
+    def test_cctv(self):
+        refused = {"low_order_A", "low_order_R", "non_canonical_A", "non_canonical_R", "low_order_residue"}
+        accepted, count = 0, 0
+        for case in json.loads(vector(self, "cctv-ed25519", "ed25519vectors.json")):
+            flags = set(case["flags"] or [])
+            got = audit.ed25519_verify(bytes.fromhex(case["key"]), case["msg"].encode(), bytes.fromhex(case["sig"]))
+            self.assertEqual(got, not flags & refused, case)
+            accepted, count = accepted + got, count + 1
+        self.assertEqual((count, accepted > 0), (914, True))
+
+    def test_wycheproof(self):
+        count = 0
+        for group in json.loads(vector(self, "wycheproof", "ed25519_test.json"))["testGroups"]:
+            public = bytes.fromhex(group["publicKey"]["pk"])
+            for case in group["tests"]:
+                got = audit.ed25519_verify(public, bytes.fromhex(case["msg"]), bytes.fromhex(case["sig"]))
+                self.assertEqual(got, case["result"] == "valid", case["tcId"])
+                count += 1
+        self.assertEqual(count, 151)
+
+    def test_tables_do_not_remember_wrongly(self):
+        seeds = [H(bytes([number])) for number in range(40)]
+        signed = [(public_key(seed), sign(seed, b"m")) for seed in seeds]
+        for public, signature in signed + signed[:3]:
+            self.assertTrue(audit.ed25519_verify(public, b"m", signature))
+
+
+# What chapter 1.1 takes and refuses; hexadecimal.
+CBOR_ACCEPT = {
+    "zero": "00", "23": "17", "24": "1818", "255": "18ff", "256": "190100", "65536": "1a00010000", "2^32": "1b0000000100000000",
+    "2^64-1": "1bffffffffffffffff", "minus 1": "20", "minus 2^64": "3bffffffffffffffff", "bytes": "420102", "empty bytes": "40",
+    "text": "6161", "empty text": "60", "array": "820102", "empty array": "80", "map": "a201f5616161", "empty map": "a0",
+    "false": "f4", "true": "f5", "null": "f6", "int before text key": "a2200161610 1".replace(" ", ""),
+    "keys 10, 100, -1, z, aa": "a50a01186402200361 7a0462616105".replace(" ", ""),
+    "16 arrays": "81" * 15 + "80", "chapter 1.6": "8472696d6d75746170652f6578616d706c652f311901f4420102a201f56161f6",
+}
+CBOR_REFUSE = {
+    "nothing": "", "two items": "0000", "24 in one byte too many": "1817", "255 in two": "1900ff", "65535 in four": "1a0000ffff",
+    "2^32-1 in eight": "1b00000000ffffffff", "length not shortest": "580161", "array length not shortest": "980100",
+    "indefinite bytes": "5f4101ff", "indefinite text": "7f6161ff", "indefinite array": "9f01ff", "indefinite map": "bf0101ff",
+    "half float": "f93c00", "float": "fa3f800000", "double": "fb3ff0000000000000", "undefined": "f7", "simple 16": "f0",
+    "simple 255": "f8ff", "simple 20 in two bytes": "f814", "break": "ff", "tag 18": "d28443a10126a0404100", "tag 0": "c000",
+    "tag 55799": "d9d9f700", "duplicate key": "a201000100", "keys out of order": "a2020001 00".replace(" ", ""),
+    "text before int key": "a261610 10101".replace(" ", ""), "longer text first": "a26261610161 7a01".replace(" ", ""),
+    "bytes as key": "a1410100", "array as key": "a1800000", "map as key": "a1a000", "true as key": "a1f500", "null as key": "a1f600",
+    "text not UTF-8": "61ff", "surrogate in text": "63eda080", "overlong text": "62c080", "17 arrays": "81" * 16 + "80",
+    "17 maps": "a100" * 16 + "a0", "bytes too short": "4201", "head cut": "19ff", "array cut": "8201", "map cut": "a101",
+    "reserved head 28": "1c", "reserved head 29": "3d", "reserved head 30": "5e", "array of 2^63": "9b8000000000000000",
+    "map of 2^32": "bb0000000100000000", "bytes of 2^64-1": "5bffffffffffffffff", "2^24+1 items": "9a01000001",
+}
+
+
+class Cbor(unittest.TestCase):
+    def test_accept(self):
+        for name, text in CBOR_ACCEPT.items():
+            raw = bytes.fromhex(text)
+            with self.subTest(name):
+                self.assertEqual(audit.cbor_encode(audit.cbor_decode(raw)), raw)
+
+    def test_refuse(self):
+        for name, text in CBOR_REFUSE.items():
+            with self.subTest(name), self.assertRaises(audit.CborError):
+                audit.cbor_decode(bytes.fromhex(text))
+
+    def test_too_many_items_with_bytes_behind(self):
+        with self.assertRaises(audit.CborError):
+            audit.cbor_decode(b"\x9a\x01\x00\x00\x01" + bytes((1 << 24) + 1))
+
+    def test_appendix_a(self):
+        """Of the RFC's own examples those within the profile come back as the same bytes; all others are refused."""
+        accepted, refused = 0, 0
+        for case in json.loads(vector(self, "cbor", "appendix_a.json")):
+            raw = bytes.fromhex(case["hex"])
+            try:
+                self.assertEqual(audit.cbor_encode(audit.cbor_decode(raw)), raw)
+                accepted += 1
+                self.assertTrue(case["roundtrip"])
+                if "decoded" in case and not isinstance(case["decoded"], (list, dict)):
+                    self.assertEqual(audit.cbor_decode(raw), case["decoded"])
+            except audit.CborError:
+                refused += 1
+        self.assertEqual(accepted + refused, 82)
+        self.assertGreater(accepted, 30)
+        self.assertGreater(refused, 30)
+
+    def test_not_well_formed(self):
+        cases = json.loads(vector(self, "cbor", "fail.json"))
+        for case in cases:
+            with self.subTest(case["hex"]), self.assertRaises(audit.CborError):
+                audit.cbor_decode(bytes.fromhex(case["hex"]))
+        self.assertGreater(len(cases), 50)
+
+    def test_whatever_is_accepted_has_one_encoding(self):
+        chance, accepted = random.Random(1), 0
+        seeds = [bytes.fromhex(text) for text in CBOR_ACCEPT.values()]
+        for _ in range(30000):
+            raw = bytearray(chance.choice(seeds))
+            for _ in range(chance.randrange(1, 4)):
+                raw[chance.randrange(len(raw))] = chance.randrange(256)
+            try:
+                value = audit.cbor_decode(bytes(raw))
+            except audit.CborError:
+                continue
+            accepted += 1
+            self.assertEqual(audit.cbor_encode(value), bytes(raw))
+        self.assertGreater(accepted, 1000)
+
+
+def root_by_recursion(leaves):
+    """RFC 6962 section 2.1 as it is written there."""
+    if not leaves:
+        return H(b"")
+    if len(leaves) == 1:
+        return H(b"\0" + leaves[0])
+    split = 1
+    while split * 2 < len(leaves):
+        split *= 2
+    return H(b"\1" + root_by_recursion(leaves[:split]) + root_by_recursion(leaves[split:]))
+
+
+class Tree(unittest.TestCase):
+    def test_reference_roots(self):
+        reference = json.loads(vector(self, "rfc6962-merkle", "reference8.json"))
+        frontier = audit.Frontier()
+        for size, leaf in enumerate(reference["leaves_hex"]):
+            self.assertEqual(frontier.root().hex(), reference["roots_hex_by_size"][size])
+            self.assertEqual(audit.leaf_hash(bytes.fromhex(leaf)).hex(), reference["leaf_hashes_hex"][size])
+            frontier.push(audit.leaf_hash(bytes.fromhex(leaf)))
+        self.assertEqual((frontier.size, frontier.root().hex()), (8, reference["roots_hex_by_size"][8]))
+
+    def test_against_the_definition(self):
+        frontier, leaves = audit.Frontier(), []
+        for size in range(200):
+            self.assertEqual(frontier.root(), root_by_recursion(leaves))
+            leaves.append(b"%d" % size)
+            frontier.push(audit.leaf_hash(leaves[-1]))
+
+
+class Notes(unittest.TestCase):
+    seed, name = H(b"note"), "example.org/log"
+
+    def note(self, text="example.org/log\n0\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n", seed=None, name=None):
+        return make_note(text, seed or self.seed, name or self.name)
+
+    def test_c2sp_example(self):
+        name, key = audit.parse_vkey(vector(self, "c2sp", "signed-note-example.vkey").decode().strip())
+        note = audit.Note(vector(self, "c2sp", "signed-note-example.txt"))
+        self.assertEqual(note.verify(name, key), 0)
+        self.assertEqual(note.text, "This is an example message.\n")
+
+    def test_cosigned_checkpoint(self):
+        own = json.loads(vector(self, "c2sp", "own-cosigned.json"))
+        note = audit.Note(vector(self, "c2sp", "own-checkpoint-cosigned.txt"))
+        self.assertEqual(note.verify(*audit.parse_vkey(own["log_vkey"])), 1, "one line of another key")
+        self.assertEqual(audit.Checkpoint(note).size, 8)
+        with self.assertRaises(audit.Refusal):
+            audit.parse_vkey(own["witness_vkey"])
+
+    def test_tiles_log(self):
+        name, key = audit.parse_vkey(vector(self, "tlog-tiles-log", "log.vkey").decode().strip())
+        for size in range(1, 16):
+            note = audit.Note(vector(self, "tlog-tiles-log", "checkpoint.%d" % size))
+            note.verify(name, key)
+            checkpoint = audit.Checkpoint(note)
+            bundle, frontier = vector(self, "tlog-tiles-log", "tile", "entries", "000.p", str(size)), audit.Frontier()
+            while bundle:
+                length = int.from_bytes(bundle[:2], "big")
+                frontier.push(audit.leaf_hash(bundle[2:2 + length]))
+                bundle = bundle[2 + length:]
+            self.assertEqual((checkpoint.size, checkpoint.root), (size, frontier.root()))
+
+    def test_refused_notes(self):
+        good = self.note()
+        audit.Note(good).verify(self.name, public_key(self.seed))
+        signature = good.split(b"\n\n")[1]
+        text = good.split(b"\n\n")[0]
+        cases = {
+            "no empty line": good.replace(b"\n\n", b"\n"), "no newline at the end": good[:-1], "not UTF-8": b"\xff" + good,
+            "control character": b"\x1b" + good, "carriage return": good.replace(b"\n", b"\r\n"), "no signature": text + b"\n\n",
+            "65 signatures": text + b"\n\n" + signature * 65, "hyphen": good.replace("\u2014".encode(), b"-"),
+            "bad base64": good.replace(b"=\n", b"\n"), "name with plus": good.replace(b"\xe2\x80\x94 example", b"\xe2\x80\x94 ex+mple"),
+            "short": text + b"\n\n\xe2\x80\x94 x AAAA\n", "two spaces": good.replace(b"\xe2\x80\x94 ", b"\xe2\x80\x94  "),
+        }
+        for name, raw in cases.items():
+            with self.subTest(name), self.assertRaises(audit.Refusal):
+                audit.Note(raw)
+        self.assertEqual(len(audit.Note(text + b"\n\n" + signature * 64).signatures), 64)
+
+    def test_unknown_and_wrong_keys(self):
+        other = make_note("x\n", H(b"other"), "other.example")
+        key = public_key(self.seed)
+        both = self.note("x\n") + other.split(b"\n\n")[1]
+        self.assertEqual(audit.Note(both).verify(self.name, key), 1)
+        with self.assertRaises(audit.Refusal) as caught:
+            audit.Note(other).verify(self.name, key)
+        self.assertEqual(caught.exception.code, "HEAD_UNSIGNED")
+        bad = self.note("x\n") + self.note("y\n").split(b"\n\n")[1]
+        with self.assertRaises(audit.Refusal) as caught:
+            audit.Note(bad).verify(self.name, key)
+        self.assertEqual(caught.exception.code, "HEAD_SIGNATURE")
+
+    def test_refused_checkpoints(self):
+        root = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
+        for name, text in {
+            "extension line": "o\n1\n%s\nmore\n" % root, "leading zero": "o\n01\n%s\n" % root, "sign": "o\n+1\n%s\n" % root,
+            "2^64": "o\n18446744073709551616\n%s\n" % root, "short root": "o\n1\nAAAA\n", "no origin": "\n1\n%s\n" % root,
+            "loose base64": "o\n1\n%s\n" % root.replace("U=", "V="), "empty log, other root": "o\n0\n%s\n" % ("A" * 43 + "="),
+        }.items():
+            with self.subTest(name), self.assertRaises(audit.Refusal):
+                audit.Checkpoint(audit.Note(self.note(text)))
+
+    def test_refused_verifier_keys(self):
+        key = public_key(self.seed)
+        text = make_vkey(self.name, key)
+        self.assertEqual(audit.parse_vkey(text), (self.name, key))
+        name, identity, encoded = text.split("+", 2)
+        for case in ("", "x", "+".join(["", identity, encoded]), "+".join([name + " ", identity, encoded]),
+                     "+".join([name, "00000000", encoded]), "+".join([name + "x", identity, encoded]), "+".join([name, identity, encoded[:-4]])):
+            with self.subTest(case), self.assertRaises(audit.Refusal):
+                audit.parse_vkey(case)
+
+
+def make_vkey(name, key):
+    identity = H(name.encode() + b"\n\x01" + key)[:4]
+    return "%s+%s+%s" % (name, identity.hex(), base64.b64encode(b"\x01" + key).decode())
+
+
+def make_note(text, seed, name):
+    identity = H(name.encode() + b"\n\x01" + public_key(seed))[:4]
+    blob = base64.b64encode(identity + sign(seed, text.encode())).decode()
+    return (text + "\n\u2014 %s %s\n" % (name, blob)).encode()
