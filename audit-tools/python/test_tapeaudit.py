@@ -138,9 +138,9 @@ class Ed25519(unittest.TestCase):
 CBOR_ACCEPT = {
     "zero": "00", "23": "17", "24": "1818", "255": "18ff", "256": "190100", "65536": "1a00010000", "2^32": "1b0000000100000000",
     "2^64-1": "1bffffffffffffffff", "minus 1": "20", "minus 2^64": "3bffffffffffffffff", "bytes": "420102", "empty bytes": "40",
-    "text": "6161", "empty text": "60", "array": "820102", "empty array": "80", "map": "a201f5616161", "empty map": "a0",
-    "false": "f4", "true": "f5", "null": "f6", "int before text key": "a2200161610 1".replace(" ", ""),
-    "keys 10, 100, -1, z, aa": "a50a01186402200361 7a0462616105".replace(" ", ""),
+    "text": "6161", "empty text": "60", "array": "820102", "empty array": "80", "map": "a201f56161f6", "empty map": "a0",
+    "false": "f4", "true": "f5", "null": "f6", "int before text key": "a22001616101",
+    "keys 10, 100, -1, z, aa": "a50a011864022003617a0462616105",
     "16 arrays": "81" * 15 + "80", "chapter 1.6": "8472696d6d75746170652f6578616d706c652f311901f4420102a201f56161f6",
 }
 CBOR_REFUSE = {
@@ -149,8 +149,8 @@ CBOR_REFUSE = {
     "indefinite bytes": "5f4101ff", "indefinite text": "7f6161ff", "indefinite array": "9f01ff", "indefinite map": "bf0101ff",
     "half float": "f93c00", "float": "fa3f800000", "double": "fb3ff0000000000000", "undefined": "f7", "simple 16": "f0",
     "simple 255": "f8ff", "simple 20 in two bytes": "f814", "break": "ff", "tag 18": "d28443a10126a0404100", "tag 0": "c000",
-    "tag 55799": "d9d9f700", "duplicate key": "a201000100", "keys out of order": "a2020001 00".replace(" ", ""),
-    "text before int key": "a261610 10101".replace(" ", ""), "longer text first": "a26261610161 7a01".replace(" ", ""),
+    "tag 55799": "d9d9f700", "duplicate key": "a201000100", "keys out of order": "a202000100",
+    "text before int key": "a26161010101", "longer text first": "a262616101617a01",
     "bytes as key": "a1410100", "array as key": "a1800000", "map as key": "a1a000", "true as key": "a1f500", "null as key": "a1f600",
     "text not UTF-8": "61ff", "surrogate in text": "63eda080", "overlong text": "62c080", "17 arrays": "81" * 16 + "80",
     "17 maps": "a100" * 16 + "a0", "bytes too short": "4201", "head cut": "19ff", "array cut": "8201", "map cut": "a101",
