@@ -338,3 +338,290 @@ def make_note(text, seed, name):
     identity = H(name.encode() + b"\n\x01" + public_key(seed))[:4]
     blob = base64.b64encode(identity + sign(seed, text.encode())).decode()
     return (text + "\n\u2014 %s %s\n" % (name, blob)).encode()
+
+
+# ---------------------------------------------------------------------------------------------------------------------------
+# A ledger from the text: what a writer does, with a hook at every value, so that one wrong value can be followed by hashes,
+# roots and signatures that are all right. `hook(name, value, **place)` returns what is written instead.
+
+ORIGIN = "test.example/" + "5a" * 16
+SEEDS = {role: H(b"seed " + role.encode()) for role in ("checkpoint", "recorder", "issuer", "stranger")}
+KEYS = {role: public_key(seed) for role, seed in SEEDS.items()}
+MIB = 1 << 20
+ZERO = bytes(32)
+CUSTODY_KEY, EPOCH, ROOT_ID = bytes([7]) * 16, bytes([8]) * 16, bytes([9]) * 16
+
+
+def enc(value):
+    return audit.cbor_encode(value)
+
+
+def pad(raw, unit=512):
+    return raw + bytes(-len(raw) % unit)
+
+
+def junk(*what):
+    """Bytes that look random and are the same each time."""
+    return H(repr(what).encode())
+
+
+def junk_bytes(length, *what):
+    return b"".join(junk(number, *what) for number in range(length // 32 + 1))[:length]
+
+
+class World:
+    """Entries, groups, segments, packs, vault and head of one small ledger that lived through a crash."""
+
+    def __init__(self, hook=None):
+        self.hook = hook or (lambda name, value, **place: value)
+        self.files = {}
+        self.leaves, self.subjects, self.times = [], {}, 1_700_000_000_000
+        self.entries = []
+        self.groups = []
+        self.last_group, self.term = ZERO, 1
+        self.segment, self.segment_number, self.at = None, 0, 0
+        self.tapes, self.records = {}, []
+        self.ledger_id = ZERO
+        self.custody = {name: H(b"custody " + name.encode()) for name in "ABC"}
+        self._packs()
+        self._journal()
+        self._vault()
+        self._head()
+
+    # Entries
+
+    def entry(self, kind, subject, body):
+        index = len(self.leaves)
+        sealed = self.hook("sealed", junk_bytes(176, "sealed", index), index=index)
+        seq, prev = self.subjects.get(subject, (0, ZERO))
+        items = ["immutape/entry/1", index, self.leaves[-1] if self.leaves else ZERO, self.times + index, kind, subject, seq, prev,
+                 junk("commitment", index), H(sealed), CUSTODY_KEY, body]
+        raw = self.hook("entry_raw", enc(self.hook("entry", items, index=index)), index=index)
+        leaf = H(b"\0" + raw)
+        self.leaves.append(leaf)
+        self.subjects[subject] = (seq + 1, leaf)
+        self.entries.append(raw)
+        if index == 0:
+            self.ledger_id = leaf
+        return raw, self.hook("stored_sealed", sealed, index=index)
+
+    def saved(self, name):
+        return (16, self.custody[name], {0: self.statement(name), 1: EPOCH})
+
+    def statement(self, name):
+        tape_id, manifest = self.tapes[name]
+        protected = {
+            1: -8, 4: H(bytes.fromhex("a301012006215820") + KEYS["recorder"]),
+            15: {1: ORIGIN, 2: "sha256:" + tape_id.hex()}, 258: -16, 259: "application/vnd.immutape.tape-root+cbor",
+            "ledger": self.ledger_id, "custody": self.custody[name], "manifest": manifest}
+        raw = enc(self.hook("protected", protected, tape=name))
+        payload = self.hook("payload", tape_id, tape=name)
+        seed = self.hook("recorder", SEEDS["recorder"], tape=name)
+        signature = sign(seed, enc(["Signature1", raw, b"", payload]))
+        return self.hook("statement", b"\xd2" + enc(self.hook("statement_items", [raw, {}, payload, signature], tape=name)), tape=name)
+
+    # Journal
+
+    def begin_segment(self, tear=b""):
+        end = self.at if self.segment is not None else 0
+        if self.segment is not None:
+            self.close_segment(tear)
+        self.segment_number += 1
+        self.segment, self.at = bytearray(MIB), 512
+        fields = self.hook("segment", dict(
+            magic=bytes.fromhex("494d545345470001"), number=self.segment_number, length=MIB, term=self.term, first=len(self.leaves),
+            last=self.last_group, end=end, torn_hash=H(tear) if tear else ZERO, torn=len(tear), origin=H(ORIGIN.encode()),
+            zero=bytes(328)), number=self.segment_number)
+        raw = (fields["magic"] + struct.pack(">QQQQ", fields["number"], fields["length"], fields["term"], fields["first"])
+               + fields["last"] + struct.pack(">Q", fields["end"]) + fields["torn_hash"] + struct.pack(">Q", fields["torn"])
+               + fields["origin"] + fields["zero"])
+        self.segment[:512] = raw + H(raw)
+
+    def close_segment(self, tear=b""):
+        tear = self.hook("tear", tear, number=self.segment_number)
+        self.segment[self.at:self.at + len(tear)] = tear
+        self.files["journal/%08d.seg" % self.segment_number] = self.segment
+
+    def pack_group(self, rows, closed=False):
+        first = len(self.leaves)
+        records = [self.entry(*row) for row in rows]
+        body = b"".join(struct.pack(">II", len(raw), len(sealed)) + raw + sealed for raw, sealed in records)
+        number = len(self.groups)
+        # The tree is built from the entries: of a lone entry its root is its leaf hash.
+        fields = self.hook("group", dict(
+            magic=bytes.fromhex("494d544752500001"), term=self.term, segment=self.segment_number, offset=self.at, first=first,
+            count=len(rows), flags=int(closed), bytes=len(body), size=first + len(rows), root=root_by_recursion(self.entries),
+            previous=self.last_group, leaf=self.leaves[-1], zero=bytes(32), body=body, hmac=junk("hmac", number)), number=number)
+        head = (fields["magic"] + struct.pack(">QQQQ", fields["term"], fields["segment"], fields["offset"], fields["first"])
+                + struct.pack(">IIQQ", fields["count"], fields["flags"], fields["bytes"], fields["size"])
+                + fields["root"] + fields["previous"] + fields["leaf"] + fields["zero"])
+        extent = self.hook("extent", bytearray(pad(head + bytes(64) + fields["body"])), number=number)
+        digest = H(bytes(extent))
+        extent[192:256] = digest + fields["hmac"]
+        return bytes(extent), digest, first
+
+    def group(self, rows, closed=False):
+        extent, digest, first = self.pack_group(rows, closed)
+        self.segment[self.at:self.at + len(extent)] = extent
+        self.groups.append(dict(segment=self.segment_number, at=self.at, length=len(extent), first=first))
+        self.at += len(extent)
+        self.last_group = digest
+
+    def torn_group(self):
+        """The next group as a power cut leaves it: its first sector and its last, a zero one between."""
+        body = junk_bytes(1200, "torn")
+        number = len(self.groups)
+        head = (bytes.fromhex("494d544752500001") + struct.pack(">QQQQ", self.term, self.segment_number, self.at, len(self.leaves))
+                + struct.pack(">IIQQ", 1, 0, len(body), len(self.leaves) + 1) + junk("root") + self.last_group + junk("leaf") + ZERO)
+        extent = bytearray(pad(head + junk("hash") + junk("hmac", number) + body))
+        extent[512:1024] = bytes(512)
+        return bytes(extent.rstrip(b"\0"))
+
+    def _journal(self):
+        genesis = {0: 1, 1: ORIGIN, 2: KEYS["checkpoint"], 3: KEYS["recorder"], 4: KEYS["issuer"],
+                   5: [junk("next", number) for number in range(3)], 6: "personal", 7: "local-operator", 8: False}
+        a, b, c = (self.custody[name] for name in "ABC")
+        self.begin_segment()
+        self.group([(0, ZERO, genesis), (1, ZERO, {0: 1})])
+        self.group([self.saved("A"), (17, a, {}), (32, a, {})])
+        self.group([(33, a, {0: 4}), (34, ZERO, {0: junk("set"), 1: 1, 2: 6}), self.saved("B"), (2, ZERO, {0: 1, 1: 1, 2: 0})], closed=True)
+        self.term = 2
+        self.group([(1, ZERO, {0: 2}), (38, b, {0: 9})])
+        end, tear = self.at, self.torn_group()
+        self.term = 3
+        self.begin_segment(tear)
+        self.group([(3, ZERO, {0: 2}), (1, ZERO, {0: 3}), (4, ZERO, {0: 1, 1: end, 2: len(tear), 3: H(tear)})])
+        self.group([self.saved("C"), (36, c, {}), (9, ZERO, {0: 0, 1: 0, 2: 14, 3: 9, 4: 0}), (40, a, {0: 32, 1: 7})])
+        self.group(self.hook("last_rows", [(48, a, {0: 1, 1: [b"x", {2: None}]}), (5, ZERO, {0: 3, 1: 18}), (7, b, {0: 1, 1: 3, 2: junk("bad")})]))
+        self.close_segment()
+        self.files["journal/%08d.seg" % (self.segment_number + 1)] = bytearray(MIB)
+
+    # Packs
+
+    def record(self, kind, digest, length, mode=2, until=0, data=b""):
+        number = len(self.records)
+        fields = self.hook("record", dict(magic=b"IMTO", kind=kind, mode=mode, zero=b"\0\0", until=until, length=length,
+                                          digest=digest, data=data), number=number)
+        head = fields["magic"] + bytes([fields["kind"], fields["mode"]]) + fields["zero"] + struct.pack(">QQ", fields["until"], fields["length"]) + fields["digest"]
+        self.records.append(dict(pack=self.pack_number, at=len(self.pack), length=64 + len(fields["data"]), digest=digest))
+        self.pack += head + H(head)[:8] + fields["data"]
+
+    def begin_pack(self):
+        self.pack_number = getattr(self, "pack_number", 0) + 1
+        fields = self.hook("pack", dict(magic=bytes.fromhex("494d545041430001"), number=self.pack_number, origin=H(ORIGIN.encode())),
+                           number=self.pack_number)
+        head = fields["magic"] + struct.pack(">Q", fields["number"]) + fields["origin"]
+        self.pack = bytearray(head + H(head)[:16])
+        self.files["packs/%08d.pack" % self.pack_number] = self.pack
+
+    def put(self, data, **more):
+        self.record(1, H(data), len(data), data=data, **more)
+        return H(data)
+
+    def tape(self, name, sizes):
+        pairs = []
+        for position, plain in enumerate(sizes):
+            data = junk_bytes(80 + plain, "object", name, position)
+            pairs.append([self.put(data, mode=1, until=5000), len(data)])
+        root = self.hook("tape_root", ["immutape/tape/1", junk("header", name), 3, junk("tree", name)], tape=name)
+        root_file = enc(root)
+        items = self.hook("manifest", ["immutape/manifest/1", self.custody[name], root_file, pairs], tape=name)
+        manifest = self.put(self.hook("manifest_raw", enc(items), tape=name), mode=1, until=5000)
+        self.tapes[name] = (H(self.hook("tape_id_of", root_file, tape=name)), manifest)
+
+    def _packs(self):
+        self.begin_pack()
+        self.tape("A", (128, 1024))
+        self.tape("B", (160, 2048, 2048))
+        self.put(junk_bytes(208, "orphan"))
+        # A torn write at the end of a pack: it was never acknowledged.
+        self.pack += b"IMTO" + junk_bytes(300, "torn object") + bytes(1000)
+        self.begin_pack()
+        self.tape("C", (128, 512))
+        self.record(2, self.records[0]["digest"], 208, mode=1, until=9000)
+        gone = junk_bytes(208, "gone")
+        self.put(gone)
+        self.record(3, H(gone), 208, mode=0)
+        self.hook("pack_end", self)
+        self.pack += bytes(4096)
+
+    # State folder
+
+    def _vault(self):
+        items = ["immutape/vault/1", 1, 4, ORIGIN, ROOT_ID, [[EPOCH, junk_bytes(48, "epoch"), 0]]]
+        items += [[junk(what)[:16], junk_bytes(48, what)] for what in ("index", "dedupe", "journal")]
+        items += [[[CUSTODY_KEY, junk_bytes(32 + 10 + 16, "custody")]], []]
+        items = self.hook("vault", items)
+        line = self.hook("vault_line", b"immutape vault 1 1 4\n")
+        self.files["state/vault/generation"] = bytearray(self.hook("vault_raw", line + enc(items) + junk("hmac", "vault")))
+        slots = bytearray(256 * 144)
+        for slot, name in enumerate(self.hook("slot_names", "ABC")):
+            raw = self.custody[name] + junk_bytes(48, "wrapped", name) + junk("dedupe", name)
+            raw += H(b"immutape/vault-slot/1" + EPOCH + struct.pack(">I", slot) + raw)
+            slots[slot * 144:slot * 144 + 144] = raw
+        self.files["state/vault/" + EPOCH.hex()] = slots
+
+    def head_text(self, size=None, state="open", term=None, root=None):
+        size = len(self.entries) if size is None else size
+        root = root or root_by_recursion(self.entries[:size])
+        encoded = base64.b64encode(root).decode()
+        first = "%s\n%d\n%s\n" % (ORIGIN, size, encoded)
+        vault = base64.b64encode(H(bytes(self.files["state/vault/generation"]))).decode()
+        second = "immutape/head/1\n%s\n%d %s\nvault 1 4 %s\nstate %s\nterm %d\n" % (ORIGIN, size, encoded, vault, state, term or self.term)
+        return first, second
+
+    def _head(self):
+        first, second = self.hook("head", self.head_text(**self.hook("head_args", {})))
+        seed, name = self.hook("head_key", (SEEDS["checkpoint"], ORIGIN))
+        raw = make_note(first, seed, name) + make_note(second, *self.hook("state_key", (seed, name)))
+        self.files["state/head"] = bytearray(self.hook("head_raw", raw))
+
+    def write(self, folder):
+        for name, data in self.files.items():
+            path = os.path.join(folder, "S" if name.startswith("state/") else "L", name[6:] if name.startswith("state/") else name)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "wb") as file:
+                file.write(data)
+        return os.path.join(folder, "L"), os.path.join(folder, "S")
+
+
+PINS = [make_vkey(ORIGIN, KEYS["checkpoint"]), KEYS["recorder"].hex()]
+
+
+def check(world, pins=PINS, state=True, heads=()):
+    with tempfile.TemporaryDirectory() as folder:
+        ledger, state_folder = world.write(folder)
+        paths = []
+        for number, raw in enumerate(heads):
+            paths.append(os.path.join(folder, "head%d" % number))
+            with open(paths[-1], "wb") as file:
+                file.write(raw)
+        return audit.audit(ledger, state_folder if state else None, paths, [audit.Pin(pin) for pin in pins])
+
+
+def codes(report, *severities):
+    return [f["code"] for f in report.findings if not severities or f["severity"] in severities]
+
+
+class Whole(unittest.TestCase):
+    def test_intact(self):
+        report = check(World())
+        self.assertEqual(codes(report), ["UNUSED_BYTES"])
+        self.assertEqual((report.verdict(), report.exit_code(), report.pinned), ("intact", 0, True))
+        self.assertEqual({c.name: c.count for c in report.checks.values() if c.skipped is None}, {
+            "head": 1, "segments": 2, "tails": 2, "groups": 7, "roots": 7, "genesis": 1, "grammar": 21, "chain": 21, "time": 21,
+            "subjects": 21, "sealed": 21, "statements": 3, "keys": 2, "packs": 2, "records": 14, "tapes": 3, "vault": 4})
+        lines = [c.line() for c in report.checks.values()]
+        self.assertIn("entries 0..20: chain ok", lines)
+        self.assertEqual(report.last_line(), "intact")
+
+    def test_unpinned(self):
+        report = check(World(), pins=[])
+        self.assertEqual((report.last_line(), report.exit_code()), ("intact, unpinned keys", 10))
+        report = check(World(), pins=PINS[:1])
+        self.assertEqual((report.last_line(), report.exit_code()), ("intact, unpinned keys", 10))
+
+    def test_without_state(self):
+        report = check(World(), state=False)
+        self.assertEqual((report.verdict(), report.exit_code()), ("intact with gaps", 10))
+        self.assertIn("HEAD_ABSENT", codes(report))
