@@ -1188,7 +1188,11 @@ class Journal:
         while files and files[-1].look == "zero":
             files.pop()
         begun = len(files)
+        expected = 1
         for position, segment in enumerate(files):
+            if segment.number != expected:
+                self.lost_place = self.damaged = True
+            expected = segment.number + 1
             following = files[position + 1] if position + 1 < len(files) else None
             try:
                 self._segment(segment, following)
@@ -1294,7 +1298,9 @@ class Journal:
 
     def _may_be_tail(self, segment, data, at, used, following, successor):
         if successor is not None:
-            return successor.previous_end == at and successor.torn_bytes > 0
+            # The next header says where this segment ends, or that its own first entry and group follow what was read so far.
+            return (successor.previous_end == at and successor.torn_bytes > 0
+                    or successor.first == self.count and successor.last_group == self.last_group)
         if following is None or following.look == "torn":
             return self._tear_trouble(segment, data, at, used) is None
         return False

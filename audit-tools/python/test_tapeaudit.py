@@ -625,3 +625,269 @@ class Whole(unittest.TestCase):
         report = check(World(), state=False)
         self.assertEqual((report.verdict(), report.exit_code()), ("intact with gaps", 10))
         self.assertIn("HEAD_ABSENT", codes(report))
+
+
+# ---------------------------------------------------------------------------------------------------------------------------
+# Single faults. Each case is one wrong value; everything that can be computed after it is right again, as a forger would
+# leave it. Beside the verdict the finding itself is asserted: a refusal for another reason is no proof.
+
+REFUSALS = {}
+
+
+def refuse(name, verdict, code, hook=None, after=None, **options):
+    assert name not in REFUSALS, name
+    REFUSALS[name] = (verdict, code, hook, after, options)
+
+
+def at(where, change, **match):
+    """A hook that changes one value; the test fails if it was never asked."""
+    def hook(name, value, **place):
+        if name == where and all(place.get(key) == wanted for key, wanted in match.items()):
+            hook.used = True
+            return change(value)
+        return value
+    hook.used = False
+    return hook
+
+
+def item(number, value):
+    return lambda items: items[:number] + [value] + items[number + 1:]
+
+
+def body(change):
+    return lambda items: items[:11] + [change(items[11])]
+
+
+def field(name, value):
+    """For fields of groups, segments, records: a new value, or a function of the old one."""
+    return lambda fields: dict(fields, **{name: value(fields[name]) if callable(value) else value})
+
+
+def flip(name, position, mask=1):
+    def after(world):
+        spot = position(world) if callable(position) else position
+        world.files[name][spot] ^= mask
+    return after
+
+
+SEG1, SEG2, SEG3 = ("journal/%08d.seg" % number for number in (1, 2, 3))
+PACK1, PACK2 = ("packs/%08d.pack" % number for number in (1, 2))
+SAVED = 2
+
+# 4.1 the entry
+ENTRY = [
+    ("label of another format", 0, "immutape/entry/2", "ENTRY_GRAMMAR"), ("index of another entry", 1, 7, "ENTRY_INDEX"),
+    ("negative index", 1, -1, "ENTRY_GRAMMAR"), ("previous of another entry", 2, junk("x"), "ENTRY_PREVIOUS"),
+    ("previous of 31 bytes", 2, bytes(31), "ENTRY_GRAMMAR"), ("time that falls", 3, 5, "ENTRY_TIME"),
+    ("time as text", 3, "now", "ENTRY_GRAMMAR"), ("kind as text", 4, "saved", "ENTRY_GRAMMAR"), ("kind true", 4, True, "ENTRY_GRAMMAR"),
+    ("access without a tape", 5, ZERO, "ENTRY_SUBJECT"), ("subject of 33 bytes", 5, bytes(33), "ENTRY_GRAMMAR"),
+    ("subject_seq too high", 6, 9, "SUBJECT_SEQ"), ("subject_prev of another entry", 7, junk("y"), "SUBJECT_PREV"),
+    ("commitment of 16 bytes", 8, bytes(16), "ENTRY_GRAMMAR"), ("sealed digest of other bytes", 9, junk("z"), "SEALED_DIGEST"),
+    ("sealed digest null", 9, None, "ENTRY_GRAMMAR"), ("key id of 15 bytes", 10, bytes(15), "ENTRY_GRAMMAR"),
+    ("body as array", 11, [], "ENTRY_BODY"), ("body null", 11, None, "ENTRY_BODY"),
+]
+for words, number, value, code in ENTRY:
+    refuse("entry: " + words, "altered", code, at("entry", item(number, value), index=4))
+refuse("entry: eleven items", "altered", "ENTRY_GRAMMAR", at("entry", lambda items: items[:11], index=4))
+refuse("entry: thirteen items", "altered", "ENTRY_GRAMMAR", at("entry", lambda items: items + [0], index=4))
+refuse("entry: log.started about a tape", "altered", "ENTRY_SUBJECT", at("entry", item(5, junk("t")), index=1))
+refuse("entry: first of its subject with subject_prev", "altered", "SUBJECT_PREV", at("entry", item(7, junk("p")), index=2))
+refuse("entry: previous of entry 0 not zero", "altered", "ENTRY_PREVIOUS", at("entry", item(2, junk("p")), index=0))
+refuse("entry: byte after it", "altered", "ENTRY_CBOR", at("entry_raw", lambda raw: raw + b"\0", index=4))
+refuse("entry: head not shortest", "altered", "ENTRY_CBOR", at("entry_raw", lambda raw: b"\x98\x0c" + raw[1:], index=4))
+refuse("entry: bare statement", "altered", "ENTRY_GRAMMAR", at("entry_raw", lambda raw: b"\xd2\x84" + raw, index=4))
+refuse("entry: empty", "altered", "ENTRY_CBOR", at("entry_raw", lambda raw: b"", index=4))
+
+
+def entry_of(length):
+    """Entry 18, of an unknown kind, with a body that makes it exactly so long."""
+    return lambda items: items[:11] + [{0: bytes(length - len(enc(items[:11] + [{}])) - 4)}]
+
+
+refuse("entry: one byte too long", "altered", "ENTRY_LENGTH", at("entry", entry_of(65536), index=18))
+refuse("entry: duplicate key in a body", "altered", "ENTRY_CBOR", at("entry_raw", lambda raw: raw[:-1] + b"\xa2\x00\x00\x00\x00", index=4))
+refuse("entry: float in an unknown kind", "altered", "ENTRY_CBOR", at("entry_raw", lambda raw: raw[:-1] + b"\xf9\x3c\x00", index=18))
+refuse("entry: unknown kind nested too deep", "altered", "ENTRY_CBOR",
+       at("entry", body(lambda b: {0: [[[[[[[[[[[[[[[0]]]]]]]]]]]]]]]}), index=18))
+refuse("entry: text key in an unknown kind", "altered", "ENTRY_BODY", at("entry", body(lambda b: {"a": 1}), index=18))
+
+# 4.3 bodies
+BODIES = [
+    ("grant with a key", 4, lambda b: {0: 1}), ("log.started without term", 1, lambda b: {}), ("log.started with two", 1, lambda b: {0: 1, 1: 1}),
+    ("bool as term", 1, lambda b: {0: True}), ("negative term", 1, lambda b: {0: -1}), ("set commitment short", 6, lambda b: {**b, 0: b"x"}),
+    ("epoch id of 15 bytes", 2, lambda b: {**b, 1: bytes(15)}), ("statement as text", 2, lambda b: {**b, 0: "x"}),
+    ("verified with verdict 4", 16, lambda b: {**b, 1: 4}), ("rows.rebuilt with reason 4", 19, lambda b: {**b, 0: 4}),
+    ("integrity.failed of what 6", 20, lambda b: {**b, 0: 6}), ("integrity.failed with short digest", 20, lambda b: {**b, 2: b"x"}),
+    ("recovered without hash", 13, lambda b: {0: b[0], 1: b[1], 2: b[2]}), ("refused without error", 17, lambda b: {0: 32}),
+    ("genesis of format 2", 0, lambda b: {**b, 0: 2}), ("origin without digits", 0, lambda b: {**b, 1: "test.example/x"}),
+    ("origin with a space", 0, lambda b: {**b, 1: "test example/" + "5a" * 16}), ("origin with capitals", 0, lambda b: {**b, 1: "t/" + "5A" * 16}),
+    ("checkpoint key of 31 bytes", 0, lambda b: {**b, 2: bytes(31)}), ("two next keys", 0, lambda b: {**b, 5: b[5][:2]}),
+    ("genesis without test mark", 0, lambda b: {k: v for k, v in b.items() if k != 8}), ("test mark 0", 0, lambda b: {**b, 8: 0}),
+    ("predecessor of three", 0, lambda b: {**b, 9: ["o", b"n", 1]}), ("genesis with key 10", 0, lambda b: {**b, 10: 1}),
+]
+for words, index, change in BODIES:
+    refuse("body: " + words, "altered", "ENTRY_BODY", at("entry", body(change), index=index))
+refuse("genesis: entry 0 is another kind", "altered", "GENESIS",
+       at("entry", lambda items: items[:4] + [10] + items[5:11] + [{0: 1}], index=0))
+refuse("genesis: a second one", "altered", "GENESIS_TWICE",
+       at("last_rows", lambda rows: rows + [(0, ZERO, {0: 1, 1: ORIGIN, 2: ZERO, 3: ZERO, 4: ZERO, 5: [ZERO] * 3, 6: "", 7: "", 8: True})]))
+refuse("sealed half changed", "altered", "SEALED_DIGEST", at("stored_sealed", lambda raw: raw[:-1] + b"\0", index=5))
+refuse("sealed half cut", "altered", "SEALED_DIGEST", at("stored_sealed", lambda raw: raw[:-1], index=5))
+refuse("sealed half taken out", "missing", "SEALED_MISSING", at("stored_sealed", lambda raw: b"", index=5))
+
+
+# Sections 2 to 4: segments, groups, tails.
+
+GROUPS = [
+    ("term that falls", "term", 1, "GROUP_TERM", 4), ("place in another segment", "segment", 9, "GROUP_HASH", 1),
+    ("place at another offset", "offset", 512, "GROUP_HASH", 1), ("first index of another", "first", 4, "GROUP_INDEX", 1),
+    ("1,025 entries", "count", 1025, "GROUP_COUNT", 1), ("no entry", "count", 0, "GROUP_COUNT", 1), ("an entry less", "count", 2, "GROUP_RECORDS", 1),
+    ("an entry more", "count", 4, "GROUP_RECORDS", 1), ("unknown flag", "flags", 2, "GROUP_FLAGS", 1), ("bytes of records short", "bytes", lambda n: n - 1, "GROUP_RECORDS", 1),
+    ("bytes of records long", "bytes", lambda n: n + 1, "GROUP_RECORDS", 1), ("tree size", "size", 99, "GROUP_SIZE", 1), ("tree root", "root", junk("r"), "ROOT", 1),
+    ("previous group", "previous", junk("g"), "GROUP_CHAIN", 1), ("last leaf", "leaf", junk("l"), "GROUP_LAST_LEAF", 1),
+    ("bytes 160 to 192", "zero", junk("0"), "GROUP_ZERO", 1), ("magic", "magic", b"IMTGRP\0\2", "GROUP_LOST", 1),
+    ("record lengths", "body", lambda raw: struct.pack(">I", 1 << 31) + raw[4:], "GROUP_RECORDS", 1),
+]
+for words, name, value, code, number in GROUPS:
+    change = value if callable(value) else lambda old, value=value: value
+    refuse("group: wrong " + words, "missing" if code == "x" else "altered", code, at("group", field(name, change), number=number))
+
+
+def pad_end(extent):
+    # The last byte before the boundary is padding in this group.
+    assert extent[-1] == 0
+    extent[-1] = 1
+    return extent
+
+
+refuse("group: padding not zero", "altered", "GROUP_PADDING", at("extent", pad_end, number=1))
+
+
+def group_at(number, offset=0):
+    return lambda world: world.groups[number]["at"] + offset
+
+
+def move_group(world, number, to):
+    group, data = world.groups[number], world.files[SEG1]
+    return bytes(data[group["at"]:group["at"] + group["length"]]), data
+
+
+def swap_groups(world):
+    one, data = move_group(world, 1, None)
+    two, _ = move_group(world, 2, None)
+    start = world.groups[1]["at"]
+    data[start:start + len(one) + len(two)] = two + one
+
+
+def zero_group(number, name):
+    def after(world):
+        group = world.groups[number]
+        world.files[name][group["at"]:group["at"] + group["length"]] = bytes(group["length"])
+    return after
+
+
+def repeat_group(world):
+    raw, data = move_group(world, 1, None)
+    following = world.groups[2]["at"]
+    data[following:following + len(raw)] = raw
+
+
+def drop_group(world):
+    one, data = move_group(world, 1, None)
+    start = world.groups[1]["at"]
+    del data[start:start + len(one)]
+    data += bytes(len(one))
+
+
+def cut_to_zero(name, start):
+    def after(world):
+        data = world.files[name]
+        spot = start(world)
+        data[spot:] = bytes(len(data) - spot)
+    return after
+
+
+refuse("bytes: flip in an entry", "altered", "GROUP_HASH", after=flip(SEG1, group_at(1, 256 + 8 + 400)))
+refuse("bytes: flip in a sealed half", "altered", "SEALED_DIGEST", after=flip(SEG1, group_at(1, 256 + 8 + 682 + 20)))
+refuse("bytes: flip in the hash of a group", "altered", "GROUP_HASH", after=flip(SEG1, group_at(1, 200)))
+refuse("bytes: flip in the magic of a group", "altered", "GROUP_LOST", after=flip(SEG1, group_at(1, 0)))
+refuse("bytes: flip in the term of a group", "altered", "GROUP_HASH", after=flip(SEG1, group_at(2, 15)))
+refuse("bytes: flip in the length of the records", "altered", "GROUP_HASH", after=flip(SEG1, group_at(1, 55)))
+refuse("bytes: flip in the padding of a group", "altered", "GROUP_HASH", after=flip(SEG1, lambda w: w.groups[2]["at"] - 1))
+refuse("bytes: flip in the last group", "altered", "TAIL_DAMAGE", after=flip(SEG2, group_at(6, 3)))
+refuse("bytes: flip in an entry of the last group", "altered", "GROUP_HASH", after=flip(SEG2, group_at(6, 400)))
+refuse("bytes: two groups changed places", "altered", "GROUP_LOST", after=swap_groups)
+refuse("bytes: a group again in place of the next", "altered", "GROUP_LOST", after=repeat_group)
+refuse("bytes: a group zeroed", "altered", "GROUP_LOST", after=zero_group(1, SEG1))
+refuse("bytes: a group cut out", "altered", "TAIL_DAMAGE", after=drop_group)
+refuse("bytes: last group zeroed", "rolled back", "E_LOG_ROLLBACK", after=zero_group(6, SEG2))
+refuse("bytes: end of segment 1 zeroed", "altered", "SEGMENT_PREVIOUS_END", after=cut_to_zero(SEG1, group_at(3)))
+refuse("files: segment 2 gone", "rolled back", "E_LOG_ROLLBACK", after=lambda w: (w.files.pop(SEG2), w.files.pop(SEG3)))
+refuse("files: segment 2 gone, the prepared one still there", "rolled back", "SEGMENT_MISSING", after=lambda w: w.files.pop(SEG2))
+refuse("files: segment 1 gone", "missing", "SEGMENT_MISSING", after=lambda w: w.files.pop(SEG1))
+refuse("files: segment 1 in place of 2", "altered", "SEGMENT_NUMBER", after=lambda w: w.files.update({SEG2: w.files[SEG1]}))
+refuse("files: segment cut short", "altered", "SEGMENT_LENGTH", after=lambda w: w.files[SEG1].__delitem__(slice(-512, None)))
+refuse("files: segment too long", "altered", "SEGMENT_LENGTH", after=lambda w: w.files[SEG1].extend(bytes(MIB)))
+refuse("files: segment zeroed in the middle", "altered", "SEGMENT_EMPTY", after=lambda w: w.files.update({SEG1: bytearray(MIB)}))
+
+SEGMENTS = [
+    ("number", "number", 3, "SEGMENT_NUMBER"), ("length", "length", 2 * MIB, "SEGMENT_LENGTH"), ("term that falls", "term", 1, "SEGMENT_TERM"),
+    ("term above its groups", "term", 4, "GROUP_TERM"), ("first index", "first", 12, "SEGMENT_INDEX"), ("last group", "last", junk("g"), "SEGMENT_CHAIN"),
+    ("end of the previous", "end", 512, "SEGMENT_PREVIOUS_END"), ("hash of torn bytes", "torn_hash", junk("t"), "TEAR_HASH"),
+    ("number of torn bytes", "torn", lambda n: n + 1, "TEAR_HASH"), ("torn bytes beyond the file", "torn", 2 * MIB, "TEAR_LENGTH"), ("origin", "origin", junk("o"), "SEGMENT_ORIGIN"),
+    ("zero bytes", "zero", lambda raw: raw[:-1] + b"\1", "SEGMENT_HEADER"), ("magic", "magic", b"IMTSEG\0\2", "SEGMENT_HEADER"),
+]
+for words, name, value, code in SEGMENTS:
+    change = value if callable(value) else lambda old, value=value: value
+    refuse("segment: wrong " + words, "altered", code, at("segment", field(name, change), number=2))
+refuse("segment: header flipped", "altered", "SEGMENT_HEADER", after=flip(SEG2, 130))
+refuse("segment: hash of the header flipped", "altered", "SEGMENT_HEADER", after=flip(SEG2, 481))
+refuse("segment: segment 1 names a tear", "altered", "SEGMENT_TEAR", at("segment", field("torn", 1), number=1))
+
+
+def tear_end(world):
+    return world.groups[3]["at"] + world.groups[3]["length"]
+
+
+def unnamed(fields):
+    return dict(fields, torn=0, torn_hash=ZERO)
+
+
+refuse("tail: torn byte flipped", "altered", "TEAR_HASH", after=flip(SEG1, lambda w: tear_end(w) + 300))
+refuse("tail: byte after the torn ones", "altered", "TAIL_NONZERO", after=flip(SEG1, MIB - 1))
+refuse("tail: torn bytes that no header names", "altered", "TAIL_NONZERO", at("segment", unnamed, number=2))
+refuse("tail: torn bytes named that are not there", "altered", "TEAR_HASH",
+       after=lambda w: w.files[SEG1].__setitem__(slice(tear_end(w), MIB), bytes(MIB - tear_end(w))))
+# By section 4 a zero header sector and a byte somewhere behind it are a tear: told, but no damage.
+refuse("tail: byte at the end of the newest segment", "intact with gaps", "TEAR", after=flip(SEG2, MIB - 1))
+refuse("tail: garbage after the last group", "altered", "TAIL_DAMAGE",
+       after=lambda w: w.files[SEG2].__setitem__(slice(w.at, w.at + 600), junk_bytes(600, "garbage")))
+
+
+def refusal_test(name):
+    def test(self):
+        verdict, code, hook, after, options = REFUSALS[name]
+        world = World(hook)
+        if hook is not None and hasattr(hook, "used"):
+            self.assertTrue(hook.used, "the fault was not made")
+        if after is not None:
+            before = {key: bytes(value) for key, value in world.files.items()}
+            after(world)
+            self.assertNotEqual(before, world.files, "the fault was not made")
+        options = {key: value(world) if callable(value) else value for key, value in options.items()}
+        report = check(world, **options)
+        found = codes(report)
+        self.assertIn(code, found)
+        self.assertEqual(report.verdict(), verdict, found)
+        self.assertEqual(report.exit_code(), {"cannot tell": 1, "intact with gaps": 10}.get(verdict, 3))
+        self.assertNotIn("UNEXPECTED", found)
+    return test
+
+
+class Refusals(unittest.TestCase):
+    def test_enough(self):
+        self.assertGreaterEqual(len(REFUSALS), 60)
+
+
+for _name in list(REFUSALS):
+    setattr(Refusals, "test_" + re.sub("[^a-z0-9]+", "_", _name.lower()), refusal_test(_name))
