@@ -864,6 +864,107 @@ refuse("tail: garbage after the last group", "altered", "TAIL_DAMAGE",
        after=lambda w: w.files[SEG2].__setitem__(slice(w.at, w.at + 600), junk_bytes(600, "garbage")))
 
 
+# Section 5: heads.
+
+HONEST = World()
+
+
+def resigned(change, part):
+    """A head whose text is changed before it is signed."""
+    return at("head", lambda texts: tuple(change(text) if number == part else text for number, text in enumerate(texts)))
+
+
+def replaced(old, new, part):
+    def change(text):
+        assert old in text
+        return text.replace(old, new)
+    return resigned(change, part)
+
+
+def head_of(**fields):
+    return at("head_args", lambda _: fields)
+
+
+def rewritten(items):
+    """One entry of the past says something else, and everything after it was made again to fit."""
+    return items[:8] + [junk("rewritten")] + items[9:]
+
+
+OLD_HEAD = bytes(HONEST.files["state/head"])
+refuse("head: log written anew, head kept", "forked", "E_LOG_FORK", at("entry", rewritten, index=6), state=False, heads=[OLD_HEAD])
+refuse("head: newest entry written anew", "forked", "E_LOG_FORK", at("entry", rewritten, index=20), state=False, heads=[OLD_HEAD])
+refuse("head: other root", "forked", "E_LOG_FORK", head_of(root=junk("root")))
+refuse("head: other root at a size inside a group", "forked", "E_LOG_FORK", head_of(size=4, root=junk("root")))
+refuse("head: more entries than the log", "rolled back", "E_LOG_ROLLBACK", head_of(size=22, root=junk("root")))
+refuse("head: signed by a stranger under our name", "altered", "HEAD_UNSIGNED", at("head_key", lambda _: (SEEDS["stranger"], ORIGIN)))
+refuse("head: signed by the recorder key", "altered", "HEAD_UNSIGNED", at("head_key", lambda _: (SEEDS["recorder"], ORIGIN)))
+refuse("head: signed under another name", "altered", "HEAD_UNSIGNED", at("head_key", lambda _: (SEEDS["checkpoint"], "x")))
+refuse("head: second note signed by a stranger", "altered", "HEAD_UNSIGNED", at("state_key", lambda _: (SEEDS["stranger"], ORIGIN)))
+refuse("head: signature flipped", "altered", "HEAD_SIGNATURE",
+       at("head_raw", lambda raw: raw.replace(re.search(rb"\n\xe2\x80\x94 \S+ (\S+)\n", raw).group(1),
+                                              base64.b64encode(base64.b64decode(re.search(rb"\n\xe2\x80\x94 \S+ (\S+)\n", raw).group(1))[:-1] + b"\0"))))
+refuse("head: text changed after signing", "altered", "HEAD_SIGNATURE", at("head_raw", lambda raw: raw.replace(b"\n21\n", b"\n20\n")))
+refuse("head: second note changed after signing", "altered", "HEAD_SIGNATURE", at("head_raw", lambda raw: raw.replace(b"state open", b"state closed")))
+refuse("head: origin of another log", "altered", "HEAD_ORIGIN", replaced("5a5a", "5b5b", 0))
+refuse("head: second note of another origin", "altered", "HEAD_ORIGIN", replaced("5a5a", "5b5b", 1))
+refuse("head: notes of different sizes", "altered", "HEAD_NOTES_DIFFER", replaced("\n21 ", "\n20 ", 1))
+refuse("head: extension line", "altered", "HEAD_SHAPE", resigned(lambda text: text + "more\n", 0))
+refuse("head: format of the second note", "altered", "HEAD_SHAPE", replaced("immutape/head/1", "immutape/head/2", 1))
+refuse("head: unknown state", "altered", "HEAD_SHAPE", replaced("state open", "state ajar", 1))
+refuse("head: vault line short", "altered", "HEAD_SHAPE", replaced("vault 1 4", "vault 1", 1))
+refuse("head: line more", "altered", "HEAD_SHAPE", resigned(lambda text: text + "x\n", 1))
+refuse("head: one note", "altered", "HEAD_SHAPE", at("head_raw", lambda raw: raw[:raw.index(b"immutape/head/1")]))
+refuse("head: three notes", "altered", "HEAD_SHAPE", at("head_raw", lambda raw: raw + raw[raw.index(b"immutape/head/1"):]))
+refuse("head: newline at the end", "altered", "HEAD_SHAPE", at("head_raw", lambda raw: raw + b"\n"))
+refuse("head: cut", "altered", "HEAD_SHAPE", at("head_raw", lambda raw: raw[:-10]))
+refuse("head: empty", "altered", "HEAD_SHAPE", at("head_raw", lambda raw: b""))
+refuse("head: not there", "missing", "E_HEAD_MISSING", after=lambda w: w.files.pop("state/head"))
+refuse("head: closed, but entries follow", "altered", "E_HEAD_STALE", head_of(size=9, state="closed", term=1))
+refuse("head: closing, but more than the stop follows", "altered", "E_HEAD_STALE", head_of(size=14, state="closing"))
+refuse("head: closing, and something else than the stop follows", "altered", "E_HEAD_STALE", head_of(size=18, state="closing"))
+refuse("head: open, but the log was closed in order", "altered", "E_HEAD_STALE", lambda name, value, **place: (
+    {"size": 18} if name == "head_args" else [(2, ZERO, {0: 3, 1: 0, 2: 0})] if name == "last_rows"
+    else dict(value, flags=1) if name == "group" and place["number"] == 6 else value))
+refuse("head: term lower than that of its last entry", "altered", "HEAD_TERM", head_of(term=2))
+refuse("head: journal emptied", "rolled back", "E_LOG_ROLLBACK",
+       after=lambda w: (w.files.pop(SEG2), w.files.pop(SEG3), w.files.update({SEG1: bytearray(MIB)})))
+refuse("head: journal folder gone", "missing", "E_LEDGER_MISSING", after=lambda w: [w.files.pop(name) for name in (SEG1, SEG2, SEG3)])
+refuse("head: names an entry of the tear", "rolled back", "TEAR_SEEN", head_of(size=22, root=junk("root")),
+       after=lambda w: w.files[SEG2].__setitem__(slice(w.at, w.at + len(w.torn_group())), w.torn_group()))
+
+# 3.3 the statement.
+
+STATEMENTS = [
+    ("algorithm ES256", 1, -7, "STATEMENT_SHAPE"), ("thumbprint of another key", 4, junk("k"), "STATEMENT_KEY"),
+    ("issuer of another origin", 15, lambda c: {1: "other.example/" + "5a" * 16, 2: c[2]}, "STATEMENT_ORIGIN"),
+    ("subject of another tape", 15, lambda c: {1: c[1], 2: "sha256:" + "00" * 32}, "STATEMENT_SUB"),
+    ("subject in capitals", 15, lambda c: {1: c[1], 2: c[2].upper()}, "STATEMENT_SUB"), ("claims with a third", 15, lambda c: {**c, 3: 1}, "STATEMENT_SHAPE"),
+    ("claims without subject", 15, lambda c: {1: c[1]}, "STATEMENT_SHAPE"), ("hash SHA-512", 258, -44, "STATEMENT_SHAPE"),
+    ("other content type", 259, "text/plain", "STATEMENT_SHAPE"), ("another ledger", "ledger", junk("l"), "STATEMENT_LEDGER"),
+    ("another custody id", "custody", junk("c"), "STATEMENT_CUSTODY"), ("another manifest", "manifest", junk("m"), "OBJECT_MISSING"),
+    ("manifest of 31 bytes", "manifest", bytes(31), "STATEMENT_SHAPE"), ("ledger as text", "ledger", "x", "STATEMENT_SHAPE"),
+]
+for words, key, value, code in STATEMENTS:
+    change = value if callable(value) else lambda old, value=value: value
+    refuse("statement: " + words, "missing" if code == "OBJECT_MISSING" else "altered", code,
+           at("protected", lambda p, key=key, change=change: {**p, key: change(p[key])}, tape="B"))
+refuse("statement: key more", "altered", "STATEMENT_SHAPE", at("protected", lambda p: {**p, 2: []}, tape="B"))
+refuse("statement: key less", "altered", "STATEMENT_SHAPE", at("protected", lambda p: {k: v for k, v in p.items() if k != 4}, tape="B"))
+refuse("statement: payload of another tape", "altered", "STATEMENT_SUB", at("payload", lambda _: junk("p"), tape="B"))
+refuse("statement: signed by a stranger", "altered", "STATEMENT_SIGNATURE", at("recorder", lambda _: SEEDS["stranger"], tape="B"))
+refuse("statement: signed by the checkpoint key", "altered", "STATEMENT_SIGNATURE", at("recorder", lambda _: SEEDS["checkpoint"], tape="B"))
+refuse("statement: unprotected header", "altered", "STATEMENT_SHAPE", at("statement_items", item(1, {4: b"x"}), tape="B"))
+refuse("statement: detached payload", "altered", "STATEMENT_SHAPE", at("statement_items", item(2, None), tape="B"))
+refuse("statement: signature of 63 bytes", "altered", "STATEMENT_SHAPE", at("statement_items", lambda i: i[:3] + [i[3][:63]], tape="B"))
+refuse("statement: signature with S + L", "altered", "STATEMENT_SIGNATURE", at("statement_items", lambda i: i[:3] + [
+    i[3][:32] + (int.from_bytes(i[3][32:], "little") + audit.L).to_bytes(32, "little")], tape="B"))
+refuse("statement: five items", "altered", "STATEMENT_SHAPE", at("statement_items", lambda i: i + [0], tape="B"))
+refuse("statement: protected as a map", "altered", "STATEMENT_SHAPE", at("statement_items", lambda i: [audit.cbor_decode(i[0])] + i[1:], tape="B"))
+refuse("statement: without tag", "altered", "STATEMENT_SHAPE", at("statement", lambda raw: raw[1:], tape="B"))
+refuse("statement: byte after it", "altered", "STATEMENT_SHAPE", at("statement", lambda raw: raw + b"\0", tape="B"))
+refuse("statement: tag 18 in two bytes", "altered", "STATEMENT_SHAPE", at("statement", lambda raw: b"\xd8\x12" + raw[1:], tape="B"))
+
+
 def refusal_test(name):
     def test(self):
         verdict, code, hook, after, options = REFUSALS[name]
