@@ -965,6 +965,129 @@ refuse("statement: byte after it", "altered", "STATEMENT_SHAPE", at("statement",
 refuse("statement: tag 18 in two bytes", "altered", "STATEMENT_SHAPE", at("statement", lambda raw: b"\xd8\x12" + raw[1:], tape="B"))
 
 
+# Section 7 and 3.2: packs, manifests, objects. Records of the honest ledger: 0 to 2 tape A (header, chunk, manifest), 3 to 6 tape B, 7 an
+# orphan, 8 to 10 tape C, 11 a protection, 12 and 13 an object and its discard.
+
+def record_at(number, offset=0):
+    return lambda world: world.records[number]["at"] + offset
+
+
+def without_record(number, name):
+    def after(world):
+        record = world.records[number]
+        del world.files[name][record["at"]:record["at"] + record["length"]]
+    return after
+
+
+def zero_object(number, name):
+    def after(world):
+        record = world.records[number]
+        world.files[name][record["at"] + 64:record["at"] + record["length"]] = bytes(record["length"] - 64)
+    return after
+
+
+refuse("pack: flip in an object", "altered", "OBJECT_ALTERED", after=flip(PACK1, record_at(1, 64 + 500)))
+refuse("pack: flip in an orphan", "altered", "OBJECT_DIGEST", hook=lambda name, value, **p: value, after=lambda w: flip(PACK2, record_at(12, 70))(w))
+refuse("pack: flip in the digest of a record", "altered", "PACK_DAMAGE", after=flip(PACK1, record_at(1, 30)))
+refuse("pack: flip in the magic of a record", "altered", "PACK_DAMAGE", after=flip(PACK1, record_at(4, 0)))
+refuse("pack: flip in the protection of a record", "altered", "PACK_DAMAGE", after=flip(PACK1, record_at(4, 14)))
+refuse("pack: flip in the check bytes", "altered", "PACK_DAMAGE", after=flip(PACK1, record_at(4, 60)))
+refuse("pack: flip in the manifest", "altered", "OBJECT_ALTERED", after=flip(PACK1, record_at(2, 100)))
+refuse("pack: flip in the last record of a pack", "missing", "OBJECT_MISSING",
+       after=lambda w: (w.files.pop(PACK2), flip(PACK1, record_at(6, 3))(w), w.files[PACK1].__delitem__(slice(w.records[7]["at"], None))))
+refuse("pack: object taken out", "missing", "OBJECT_MISSING", after=without_record(1, PACK1))
+refuse("pack: header object taken out", "missing", "OBJECT_MISSING", after=without_record(0, PACK1))
+refuse("pack: manifest taken out", "missing", "OBJECT_MISSING", after=without_record(6, PACK1))
+refuse("pack: object zeroed", "altered", "OBJECT_DIGEST", after=zero_object(1, PACK1))
+refuse("pack: end cut off", "missing", "OBJECT_MISSING", after=lambda w: w.files[PACK1].__delitem__(slice(w.records[5]["at"] + 99, None)))
+refuse("pack: bytes put between records", "altered", "PACK_DAMAGE", after=lambda w: w.files[PACK1].__setitem__(slice(w.records[3]["at"], w.records[3]["at"]), b"x"))
+refuse("pack: zeros put between records", "altered", "PACK_DAMAGE", after=lambda w: w.files[PACK1].__setitem__(slice(w.records[3]["at"], w.records[3]["at"]), bytes(64)))
+refuse("pack: pack gone", "missing", "OBJECT_MISSING", after=lambda w: w.files.pop(PACK2))
+refuse("pack: first pack gone", "missing", "PACK_NUMBER", after=lambda w: w.files.pop(PACK1))
+refuse("pack: folder gone", "missing", "PACKS_ABSENT", after=lambda w: (w.files.pop(PACK1), w.files.pop(PACK2)))
+refuse("pack: under another number", "altered", "PACK_NUMBER", after=lambda w: w.files.update({"packs/00000003.pack": w.files.pop(PACK2)}))
+refuse("pack: header flipped", "altered", "PACK_HEADER", after=flip(PACK1, 20))
+refuse("pack: check bytes of the header flipped", "altered", "PACK_HEADER", after=flip(PACK1, 50))
+refuse("pack: wrong magic", "altered", "PACK_HEADER", at("pack", field("magic", b"IMTPAC\0\2"), number=1))
+refuse("pack: wrong number", "altered", "PACK_NUMBER", at("pack", field("number", 2), number=1))
+refuse("pack: wrong origin", "altered", "PACK_ORIGIN", at("pack", field("origin", junk("o")), number=1))
+refuse("record: unknown type", "altered", "RECORD_FIELD", at("record", field("kind", 4), number=13))
+refuse("record: unknown mode", "altered", "RECORD_FIELD", at("record", field("mode", 3), number=1))
+refuse("record: bytes 6 and 7", "altered", "RECORD_FIELD", at("record", field("zero", b"\0\1"), number=1))
+refuse("record: digest of other bytes", "altered", "OBJECT_ALTERED", at("record", field("digest", junk("d")), number=12),
+       after=flip(PACK1, record_at(4, 70)))
+refuse("record: length short", "altered", "OBJECT_ALTERED", at("record", field("length", lambda n: n - 1), number=1))
+refuse("record: length beyond the file", "altered", "PACK_DAMAGE", at("record", field("length", 1 << 40), number=1))
+refuse("record: protection lowered in time", "altered", "PROTECTION_LOWERED", at("record", field("until", 4000), number=11))
+refuse("record: protection lowered in mode", "altered", "PROTECTION_LOWERED", at("record", field("mode", 2), number=11))
+refuse("record: protection of an object that is not there", "intact with gaps", "PROTECTION_UNKNOWN", at("record", field("digest", junk("d")), number=11))
+refuse("record: live object discarded", "missing", "OBJECT_DISCARDED", lambda name, value, **place: (
+    dict(value, digest=H(junk_bytes(208, "object", "C", 0))) if name == "record" and place["number"] == 13 else value))
+refuse("record: discard of an object that is not there", "intact with gaps", "DISCARD_UNKNOWN", at("record", field("digest", junk("d")), number=13))
+
+MANIFESTS = [
+    ("label", 0, "immutape/manifest/2", "MANIFEST_SHAPE"), ("custody id", 1, junk("c"), "MANIFEST_CUSTODY"), ("custody id short", 1, b"x", "MANIFEST_SHAPE"),
+    ("root file of another tape", 2, enc(["immutape/tape/1", junk("a"), 3, junk("b")]), "MANIFEST_TAPE"), ("root file as text", 2, "x", "MANIFEST_SHAPE"),
+    ("root file no CBOR", 2, b"\xff", "ROOT_FILE"), ("no objects", 3, [], "MANIFEST_SHAPE"), ("objects as map", 3, {}, "MANIFEST_SHAPE"),
+    ("object of three", 3, lambda o: [[o[0][0], 1, 2]] + o[1:], "MANIFEST_SHAPE"), ("length as text", 3, lambda o: [[o[0][0], "1"]] + o[1:], "MANIFEST_SHAPE"),
+    ("length of an object", 3, lambda o: [[o[0][0], o[0][1] + 16]] + o[1:], "OBJECT_LENGTH"), ("digest of nothing", 3, lambda o: o + [[junk("n"), 208]], "OBJECT_MISSING"),
+    ("header without chunks", 3, lambda o: o[:1], "MANIFEST_SHAPE"),
+]
+for words, number, value, code in MANIFESTS:
+    change = value if callable(value) else lambda old, value=value: value
+    refuse("manifest: " + words, "missing" if code == "OBJECT_MISSING" else "altered", code,
+           at("manifest", lambda items, number=number, change=change: items[:number] + [change(items[number])] + items[number + 1:], tape="B"))
+refuse("manifest: fifth item", "altered", "MANIFEST_SHAPE", at("manifest", lambda items: items + [[]], tape="B"))
+refuse("manifest: byte after it", "altered", "MANIFEST_SHAPE", at("manifest_raw", lambda raw: raw + b"\0", tape="B"))
+refuse("manifest: text", "altered", "MANIFEST_SHAPE", at("manifest_raw", lambda raw: b"hello", tape="B"))
+refuse("manifest: object twice", "intact with gaps", "OBJECT_TWICE", at("manifest", lambda items: items[:3] + [items[3] + items[3][:1]], tape="B"))
+ROOTS = [("label", 0, "immutape/tape/2"), ("commitment", 1, b"x"), ("frame count", 2, -1), ("tree root", 3, None)]
+for words, number, value in ROOTS:
+    refuse("tape root file: " + words, "altered", "ROOT_FILE", at("tape_root", item(number, value), tape="B"))
+refuse("tape root file: no frames but a root", "altered", "ROOT_FILE", at("tape_root", item(2, 0), tape="B"))
+refuse("tape root file: five items", "altered", "ROOT_FILE", at("tape_root", lambda items: items + [0], tape="B"))
+refuse("tape root file: of another tape than signed", "altered", "MANIFEST_TAPE", at("tape_id_of", lambda raw: raw + b"x", tape="B"))
+
+# Section 6: the vault without keys.
+
+SLOTS = "state/vault/" + EPOCH.hex()
+VAULTS = [
+    ("label", 0, "immutape/vault/2"), ("generation as text", 1, "1"), ("origin as bytes", 3, b"x"), ("root id short", 4, b"x"), ("epochs as map", 5, {}),
+    ("epoch state 2", 5, [[EPOCH, bytes(48), 2]]), ("wrapped key of 47", 5, [[EPOCH, bytes(47), 0]]), ("index key absent", 6, None),
+    ("custody keys absent", 9, None), ("dead of 31 bytes", 10, [bytes(31)]), ("epoch twice", 5, [[EPOCH, bytes(48), 0]] * 2),
+]
+for words, number, value in VAULTS:
+    refuse("vault: " + words, "altered", "VAULT_SHAPE", at("vault", item(number, value)))
+refuse("vault: item more", "altered", "VAULT_SHAPE", at("vault", lambda items: items + [0]))
+refuse("vault: HMAC cut", "altered", "VAULT_SHAPE", at("vault_raw", lambda raw: raw[:-1]))
+refuse("vault: line", "altered", "VAULT_LINE", at("vault_line", lambda line: b"immutape vault 2 1 4\n"))
+refuse("vault: line of another revision", "altered", "VAULT_LINE", at("vault_line", lambda line: b"immutape vault 1 1 5\n"))
+refuse("vault: other origin", "altered", "VAULT_ORIGIN", at("vault", item(3, "x/" + "00" * 16)))
+refuse("vault: changed after the head", "altered", "VAULT_DIGEST", after=flip("state/vault/generation", -1))
+refuse("vault: older than the head", "rolled back", "VAULT_ROLLBACK", replaced("vault 1 4", "vault 1 5", 1))
+refuse("vault: older generation than the head", "rolled back", "VAULT_ROLLBACK", replaced("vault 1 4", "vault 2 0", 1))
+refuse("vault: generation file gone", "missing", "E_VAULT_MISSING", after=lambda w: w.files.pop("state/vault/generation"))
+refuse("vault: gone", "missing", "E_VAULT_MISSING", after=lambda w: (w.files.pop("state/vault/generation"), w.files.pop(SLOTS)))
+refuse("vault: epoch file gone", "missing", "EPOCH_MISSING", after=lambda w: w.files.pop(SLOTS))
+refuse("vault: epoch file short", "altered", "EPOCH_LENGTH", after=lambda w: w.files[SLOTS].pop())
+refuse("vault: epoch file long", "altered", "EPOCH_LENGTH", after=lambda w: w.files[SLOTS].append(0))
+refuse("vault: slot flipped", "altered", "SLOT_DAMAGED", after=flip(SLOTS, 144 + 40))
+refuse("vault: check of a slot flipped", "altered", "SLOT_DAMAGED", after=flip(SLOTS, 143))
+refuse("vault: last slot flipped", "missing", "TAPE_KEY_MISSING", after=flip(SLOTS, 2 * 144 + 40))
+refuse("vault: slot zeroed", "altered", "SLOT_ORDER", after=lambda w: w.files[SLOTS].__setitem__(slice(144, 288), bytes(144)))
+refuse("vault: slots changed places", "altered", "SLOT_DAMAGED", after=lambda w: w.files[SLOTS].__setitem__(slice(0, 288), w.files[SLOTS][144:288] + w.files[SLOTS][:144]))
+refuse("vault: tape without key", "missing", "TAPE_KEY_MISSING", at("slot_names", lambda _: "AB"))
+refuse("vault: tape in two slots", "intact with gaps", "SLOT_TWICE", at("slot_names", lambda _: "ABCA"))
+refuse("vault: live tape listed as dead", "intact with gaps", "DEAD_UNTOLD", at("vault", item(10, [H(b"custody A")])))
+
+# Keys that the auditor brings.
+
+refuse("pin: another key", "altered", "PIN_DIFFERS", pins=[KEYS["stranger"].hex()])
+refuse("pin: another key beside the right ones", "altered", "PIN_DIFFERS", pins=PINS + [KEYS["stranger"].hex()])
+refuse("pin: our key under another name", "altered", "PIN_NAME", pins=[make_vkey("x", KEYS["checkpoint"]), PINS[1]])
+refuse("pin: the whole ledger made by a stranger", "altered", "PIN_DIFFERS", at("entry", body(lambda b: {**b, 2: KEYS["stranger"]}), index=0))
+
+
 def refusal_test(name):
     def test(self):
         verdict, code, hook, after, options = REFUSALS[name]
