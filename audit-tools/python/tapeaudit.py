@@ -1063,21 +1063,33 @@ class SearchBudget(Exception):
     """A file full of group headers that are none may cost a bounded amount of hashing only."""
 
 
-def find_valid_group(data, start, number):
-    """Offset of the next group that is whole and stands where it says, or None."""
-    budget = 8 * MAX_SEGMENT_BYTES
-    at = data.find(GROUP_MAGIC, start)
-    while at >= 0:
-        if at % SECTOR == 0:
-            group = Group(data, at)
-            if group.place_ok(number) and group.fits:
-                budget -= group.extent
-                if budget < 0:
-                    raise SearchBudget()
-                if group.hash_ok(data):
-                    return at
-        at = data.find(GROUP_MAGIC, at + 1)
-    return None
+class Search:
+    """Hashes groups of one segment. What hashes wrongly is paid from a budget: without one, headers that each claim the rest
+    of the file would cost the square of its length."""
+
+    def __init__(self, number):
+        self.number = number
+        self.budget = 8 * MAX_SEGMENT_BYTES
+
+    def whole(self, data, group):
+        """Whether a group stands where it says and has its hash."""
+        if not (group.place_ok(self.number) and group.fits):
+            return False
+        if group.hash_ok(data):
+            return True
+        self.budget -= group.extent
+        if self.budget < 0:
+            raise SearchBudget()
+        return False
+
+    def following(self, data, start):
+        """Offset of the next whole group, or None."""
+        at = data.find(GROUP_MAGIC, start)
+        while at >= 0:
+            if at % SECTOR == 0 and self.whole(data, Group(data, at)):
+                return at
+            at = data.find(GROUP_MAGIC, at + 1)
+        return None
 
 
 class WantedSize:
@@ -1152,6 +1164,7 @@ class Journal:
         self.root_wrong = False
         self.lost_place = False
         self.open_tear = None
+        self.search = None
         self.uncertain = False
         self.present = False
         if 0 in self.wanted:
@@ -1233,6 +1246,7 @@ class Journal:
                       "length %d is not a power of two from 1 MiB to 64 MiB" % length, segment)
         data = read_bounded(segment.path, MAX_SEGMENT_BYTES)
         used = nonzero_end(data)
+        self.search = Search(segment.number)
         successor = None
         if following is not None and following.number == segment.number + 1 and following.header is not None:
             successor = following.header
@@ -1287,7 +1301,7 @@ class Journal:
         at = SECTOR
         while at < used:
             group = Group(data, at)
-            if group.place_ok(segment.number) and group.hash_ok(data):
+            if self.search.whole(data, group):
                 self._group(segment, data, group)
                 at += group.extent
                 continue
@@ -1316,7 +1330,7 @@ class Journal:
                       % (group.first, group.first + group.count - 1), segment, at, group.first)
             self._group(segment, data, group)
             return at + group.extent
-        following = find_valid_group(data, at + SECTOR, segment.number)
+        following = self.search.following(data, at + SECTOR)
         if following is None:
             self.find("tails", ALTERED, "TAIL_DAMAGE", "bytes after the last whole group are neither zero nor a tear: %s"
                       % (self._tear_trouble(segment, data, at, used) or "a later segment follows"), segment, at, self.count)
@@ -1458,7 +1472,7 @@ class Journal:
         start = at + SECTOR
         if born_torn and Group(data, SECTOR).place_ok(segment.number):
             start = SECTOR + Group(data, SECTOR).extent
-        if find_valid_group(data, start, segment.number) is not None:
+        if self.search.following(data, start) is not None:
             return "a whole group follows"
         return None
 

@@ -1289,3 +1289,174 @@ class Lawful(unittest.TestCase):
         world.files["state/vault/generation.tmp"] = b"x"
         world.files["quarantine/old.seg"] = b"x"
         self.expect(world, "intact", "STRANGE_FILE", "QUARANTINE")
+
+
+class Hostile(unittest.TestCase):
+    """No bytes end the check without a verdict, and no flip outside unused bytes goes unseen."""
+
+    def test_every_flip_is_seen(self):
+        # Not under any public hash: the HMAC of a group (only the ledger's own key can check it) and the end of a pack, where by
+        # section 7 damage cannot be told from a write that was never acknowledged, unless a manifest names the object.
+        blind = {(("journal/%08d.seg" % group["segment"]), group["at"] + at) for group in HONEST.groups for at in range(224, 256)}
+        last_records = {PACK1: HONEST.records[7]["at"], PACK2: HONEST.records[13]["at"]}
+        chance, seen = random.Random(7), {}
+        for name in sorted(HONEST.files):
+            data = HONEST.files[name]
+            used = len(bytes(data).rstrip(b"\0"))
+            spots = [spot for spot in range(used) if (name, spot) not in blind and spot < last_records.get(name, MIB)]
+            for spot in chance.sample(spots, min(len(spots), 60)):
+                world = World.__new__(World)
+                world.files = dict(HONEST.files)
+                world.files[name] = bytearray(data)
+                world.files[name][spot] ^= 1 << chance.randrange(8)
+                report = check(world)
+                self.assertNotIn("UNEXPECTED", codes(report))
+                self.assertNotEqual(report.verdict(), "intact", "flip at %d of %s" % (spot, name))
+                seen[report.verdict()] = seen.get(report.verdict(), 0) + 1
+        self.assertGreater(seen.get("altered", 0), 200)
+        self.assertGreater(sum(seen.values()), 300)
+
+    def test_random_damage_never_ends_the_check(self):
+        chance, verdicts = random.Random(8), {}
+        names = sorted(HONEST.files)
+        for _ in range(150):
+            world = World.__new__(World)
+            world.files = {name: bytearray(data) for name, data in HONEST.files.items()}
+            for _ in range(chance.randrange(1, 5)):
+                data = world.files[chance.choice(names)]
+                used = max(len(bytes(data).rstrip(b"\0")), 1)
+                start, length = chance.randrange(used + 600), chance.choice((1, 8, 64, 512, 4096))
+                action = chance.randrange(4)
+                if action == 0:
+                    data[start:start + length] = bytes(length)
+                elif action == 1:
+                    data[start:start + length] = chance.randbytes(length)
+                elif action == 2:
+                    del data[start:start + length]
+                else:
+                    data[start:start] = data[:length]
+            report = check(world)
+            self.assertNotIn("UNEXPECTED", codes(report))
+            verdicts[report.verdict()] = verdicts.get(report.verdict(), 0) + 1
+        self.assertGreater(verdicts.get("altered", 0), 50)
+
+    def test_flood_of_group_headers(self):
+        """Headers that each claim the rest of the file would cost the square of its length to hash."""
+        world, size = World(), 8 * MIB
+        data = world.files[SEG2] + bytes(size - MIB)
+        for start in range(world.at, size, 512):
+            data[start:start + 64] = bytes.fromhex("494d544752500001") + struct.pack(">QQQQIIQQ", 1, 2, start, 0, 1, 0, size - start - 256, 1)
+        world.files[SEG2] = data
+        report = check(world)
+        self.assertIn("GROUP_FLOOD", codes(report))
+        self.assertEqual(report.exit_code(), 3)
+
+    def test_flood_of_findings_hides_nothing(self):
+        world = World()
+        world.files[PACK1][world.records[1]["at"] + 200] ^= 1
+        for number in range(400):
+            world.files["journal/x%d" % number] = b""
+        report = check(world)
+        self.assertIn("OBJECT_ALTERED", codes(report))
+        self.assertLess(len(report.findings), 300)
+        self.assertGreater(report.unkept, 100)
+
+    def test_folders_in_place_of_files(self):
+        for name in ("journal/00000001.seg", "packs/00000001.pack", "state/head", "state/vault/generation"):
+            world = World()
+            del world.files[name]
+            world.files[name + "/inner"] = b"x"
+            report = check(world)
+            self.assertNotIn("UNEXPECTED", codes(report))
+            self.assertNotEqual(report.verdict(), "intact", name)
+
+    @unittest.skipUnless(hasattr(os, "mkfifo"), "no named pipes on this system")
+    def test_pipes_do_not_hang(self):
+        with tempfile.TemporaryDirectory() as folder:
+            ledger, state = World().write(folder)
+            for path in (os.path.join(ledger, "journal", "00000003.seg"), os.path.join(ledger, "packs", "00000002.pack"), os.path.join(state, "head")):
+                os.remove(path)
+                os.mkfifo(path)
+            report = audit.audit(ledger, state)
+            self.assertEqual(report.exit_code(), 3)
+            self.assertNotIn("UNEXPECTED", codes(report))
+
+    def test_an_unforeseen_error_is_a_finding(self):
+        saved, audit.Packs.scan = audit.Packs.scan, lambda self: 1 // 0
+        try:
+            report = check(World())
+        finally:
+            audit.Packs.scan = saved
+        self.assertIn("UNEXPECTED", codes(report))
+        self.assertEqual(report.exit_code() in (1, 3), True)
+
+    def test_nothing_printed_can_steer_a_terminal(self):
+        text = "a\x1b[31m\u202eb\r\n\x07\u2028\udc80\\"
+        self.assertEqual(audit.visible(text), "a\\u{1b}[31m\\u{202e}b\\u{d}\\u{a}\\u{7}\\u{2028}\\u{dc80}\\\\")
+        world = World(at("entry", body(lambda b: {**b, 6: "x\x1b[2J\u202e"}), index=0))
+        world.files["journal/\x1b[2J\u202e"] = b""
+        for out in (io.StringIO(), io.StringIO()):
+            report = check(world)
+            (report.print_json if out.getvalue() else report.print_text)(out)
+            report.print_json(out)
+            bad = [char for char in out.getvalue() if ord(char) < 32 and char != "\n" or char in "\u202e\u2028\x7f"]
+            self.assertEqual(bad, [])
+            self.assertIn("u{1b}[2J", out.getvalue())
+
+
+class Command(unittest.TestCase):
+    def run_audit(self, *words):
+        done = subprocess.run([sys.executable, "-B", os.path.join(HERE, "tapeaudit.py"), *words], capture_output=True, timeout=120)
+        self.assertNotIn(b"Traceback", done.stderr)
+        return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+    def test_exit_codes(self):
+        with tempfile.TemporaryDirectory() as folder:
+            ledger, state = World().write(folder)
+            code, out, _ = self.run_audit("--state", state, "--pub", *PINS, ledger)
+            self.assertEqual((code, out.splitlines()[-1]), (0, "intact"))
+            self.assertIn("entries 0..20: chain ok\n", out)
+            code, out, _ = self.run_audit("--state", state, ledger)
+            self.assertEqual((code, out.splitlines()[-1]), (10, "intact, unpinned keys"))
+            code, out, _ = self.run_audit(ledger, "--pub", PINS[0], "--pub", PINS[1])
+            self.assertEqual((code, out.splitlines()[-1]), (10, "intact with gaps"))
+            code, out, _ = self.run_audit("--json", "--state", state, "--pub", PINS[0], "--pub", PINS[1], ledger)
+            self.assertEqual((code, json.loads(out)["verdict"]), (0, "intact"))
+            os.remove(os.path.join(ledger, "packs", "00000002.pack"))
+            code, out, _ = self.run_audit("--state", state, "--pub", PINS[0], PINS[1], ledger)
+            self.assertEqual((code, out.splitlines()[-1]), (3, "missing"))
+            self.assertRegex(out, r"MISSING OBJECT_MISSING \[entry 14, tape sha256:[0-9a-f]{64}\]: the manifest is not in any pack")
+            code, out, _ = self.run_audit(folder)
+            self.assertEqual((code, out.splitlines()[-1]), (1, "cannot tell, unpinned keys"))
+
+    def test_usage(self):
+        for words in ([], ["/no/such/folder"], ["--pub", "zz", HERE], ["--frobnicate", HERE], ["--pub", "00" * 32]):
+            code, out, error = self.run_audit(*words)
+            self.assertEqual((code, out), (2, ""), words)
+            self.assertTrue(error)
+
+    def test_keys_from_files(self):
+        with tempfile.TemporaryDirectory() as folder:
+            ledger, state = World().write(folder)
+            vkey, pem = os.path.join(folder, "c.vkey"), os.path.join(folder, "r.pem")
+            with open(vkey, "w") as file:
+                file.write(PINS[0] + "\n")
+            with open(pem, "w") as file:
+                encoded = base64.b64encode(bytes.fromhex("302a300506032b6570032100") + KEYS["recorder"]).decode()
+                file.write("-----BEGIN PUBLIC KEY-----\n%s\n-----END PUBLIC KEY-----\n" % encoded)
+            code, out, _ = self.run_audit("--state", state, "--pub", vkey, "--pub", pem, "--head", os.path.join(state, "head"), ledger)
+            self.assertEqual((code, out.splitlines()[-1]), (0, "intact"))
+
+    def test_it_writes_nothing(self):
+        with tempfile.TemporaryDirectory() as folder:
+            ledger, state = World().write(folder)
+
+            def picture():
+                return sorted((path, os.stat(os.path.join(path, name)).st_mtime_ns, name) for path, _, names in os.walk(folder) for name in names)
+            before = picture()
+            self.run_audit("--state", state, ledger)
+            self.assertEqual(picture(), before)
+
+
+if __name__ == "__main__":
+    unittest.main()
