@@ -1255,6 +1255,19 @@ class Lawful(unittest.TestCase):
         self.torn_segment(world, 3)
         self.expect(world, "intact with gaps", "TEAR")
 
+    def test_segment_torn_at_birth_and_recovered(self):
+        world = World()
+        torn = self.torn_segment(world, 3)
+        world.hook = lambda name, value, **place: (
+            dict(value, end=0, torn=len(torn), torn_hash=H(torn)) if name == "segment" else value)
+        world.segment_number, world.segment, world.term = 3, None, 4
+        world.begin_segment()
+        world.group([(1, ZERO, {0: 4}), (4, ZERO, {0: 3, 1: 0, 2: len(torn), 3: H(torn)})])
+        world.close_segment()
+        self.expect(world, "intact", "HEAD_OLDER")
+        world.files[SEG3][900] ^= 1
+        self.expect(world, "altered", "HEAD_OLDER", "RECOVERED_UNKNOWN", "TEAR_HASH")
+
     def test_segment_begun_without_a_group(self):
         world = World()
         world.begin_segment()
