@@ -191,8 +191,8 @@ fn header_full() -> Header {
         class: "contracts".into(),
         redaction_profile: Some(Digest::from_bytes([0x53; 32])),
         gaps: vec![
-            Gap { after_seq: 3, reason: GapReason::SequenceJumped, count: 2 },
-            Gap { after_seq: 7, reason: GapReason::Declared, count: 0 },
+            Gap { before_seq: 3, reason: GapReason::SequenceJumped, count: 2 },
+            Gap { before_seq: 7, reason: GapReason::Declared, count: 0 },
         ],
         amends: Some(TapeId::from_bytes([0x54; 32])),
         continues: Some(TapeId::from_bytes([0x55; 32])),

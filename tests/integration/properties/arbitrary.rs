@@ -163,8 +163,8 @@ fn provenance() -> impl Strategy<Value = Provenance> {
 }
 
 fn gap() -> impl Strategy<Value = Gap> {
-    (number(), 0u64..=3, number()).prop_map(|(after_seq, reason, count)| Gap {
-        after_seq,
+    (number(), 0u64..=3, number()).prop_map(|(before_seq, reason, count)| Gap {
+        before_seq,
         reason: GapReason::from_number(reason).unwrap(),
         count,
     })
