@@ -11,10 +11,12 @@
 mod support;
 
 mod cddl;
+mod docs_examples;
 mod error_variants;
 mod golden;
 mod golden_make;
 mod golden_stranger;
 mod properties;
+mod reader_gaps;
 mod vectors_log;
 mod vectors_oracles;
