@@ -117,7 +117,7 @@ fn the_largest_group_is_read_back() {
         sealed: vec![0; sealed],
     };
     let mut group = GroupBuilder::new(&ChainState::default());
-    let mut push = |group: &mut GroupBuilder, sealed: usize| {
+    let push = |group: &mut GroupBuilder, sealed: usize| {
         let draft = draft(sealed);
         let fits = group.has_room_for(&draft);
         if fits {
