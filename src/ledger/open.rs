@@ -9,7 +9,7 @@ use super::applier::Applier;
 use super::core::{Core, Progress};
 use super::rebuild::{CaughtUp, Reason, RowsWork};
 use super::start::{self, Found, Locked};
-use super::writer::Writer;
+use super::writer::{Request, Writer};
 use super::{Environment, Places};
 use crate::catalog::Queries;
 use crate::codec::limits::QUEUE_REQUESTS_MAX;
@@ -21,12 +21,15 @@ use crate::log::{Body, EntryDraft};
 /// How far behind the last entry the clock may be before that is an entry of its own.
 const CLOCK_TOLERANCE_MS: u64 = 2_000;
 
+/// An open ledger: its core, what keeps its writer running, and the writer's thread.
+pub(super) struct Opened {
+    pub core: Arc<Core>,
+    pub alive: mpsc::Sender<Request>,
+    pub thread: std::thread::JoinHandle<()>,
+}
+
 /// Opens the ledger and starts its writer.
-pub(super) fn open(
-    places: &Places,
-    env: &Environment,
-    rebuild_rows: bool,
-) -> Result<(Arc<Core>, std::thread::JoinHandle<()>)> {
+pub(super) fn open(places: &Places, env: &Environment, rebuild_rows: bool) -> Result<Opened> {
     let found = start::find(places, env)?;
     let stores = start::stores(&found, env)?;
     let locked = start::lock(&found, env, &stores)?;
@@ -37,11 +40,8 @@ pub(super) fn open(
         random: &*env.random,
         head: &locked.head,
     };
-    let caught_up = if rebuild_rows {
-        work.rebuild_all(Reason::AskedFor)?
-    } else {
-        work.catch_up(locked.last.size_after())?
-    };
+    let caught_up =
+        if rebuild_rows { work.rebuild_all(Reason::AskedFor)? } else { work.catch_up(locked.last.size_after())? };
     refuse_unknown_critical(&Queries::new(&*stores.rows))?;
     serve(found, env, stores, locked, caught_up)
 }
@@ -52,7 +52,7 @@ fn serve(
     stores: crate::store::Stores,
     locked: Locked,
     caught_up: CaughtUp,
-) -> Result<(Arc<Core>, std::thread::JoinHandle<()>)> {
+) -> Result<Opened> {
     let (queue, requests) = mpsc::channel(QUEUE_REQUESTS_MAX);
     let config = ConfigFolder::new(found.folders.config.clone());
     let epoch_used = match locked.vault.open_epoch() {
@@ -71,7 +71,7 @@ fn serve(
         keys: locked.keys,
         vault: RwLock::new(locked.vault),
         term: locked.tail.term,
-        queue,
+        queue: queue.downgrade(),
         progress: Arc::new(Progress::default()),
     });
     core.progress.set_durable(chain.size(), chain.frontier.root());
@@ -84,7 +84,7 @@ fn serve(
     let writer = Writer::new(core.clone(), chain, start, applier, epoch_used, requests);
     let thread =
         std::thread::Builder::new().name("immutape-writer".into()).spawn(move || writer.run()).map_err(no_thread)?;
-    Ok((core, thread))
+    Ok(Opened { core, alive: queue, thread })
 }
 
 /// What the first group of this term says before anything else.

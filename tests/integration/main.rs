@@ -7,7 +7,6 @@
     clippy::arithmetic_side_effects,
     reason = "a test fails by panicking"
 )]
-
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -25,6 +24,7 @@ mod conformance_objects;
 mod conformance_rows;
 mod conformance_spool;
 mod conformance_vault;
+mod docs_examples;
 mod error_variants;
 mod floors;
 mod golden;
@@ -45,6 +45,7 @@ mod packs_crash;
 mod packs_damage;
 mod packs_faults;
 mod properties;
+mod reader_gaps;
 mod rows_damage;
 mod sim_files_test;
 mod spool_damage;
