@@ -100,7 +100,7 @@ fn read_as_everything(bytes: &[u8]) -> Result<u32, TestCaseError> {
         prop_assert_eq!(hex::encode(again), hex::encode(bytes));
         Ok(())
     };
-    // A frame with an empty list of extra fields (0d80) is taken and written without it: see the report below.
+    // A frame with an empty list of extra fields (0d80) is taken and written without it: see `reader_gaps`.
     if let Ok(f) = Frame::decode(bytes).as_ref()
         && !bytes.ends_with(&[0x0d, 0x80])
     {
