@@ -198,8 +198,14 @@ mod tests {
                 r#"{"jsonrpc":"2.0","id":9,"method":"tools/call","params":{"name":"read_text_file","arguments":{"path":"/etc/passwd"}}}"#,
                 r#"tools/call read_text_file {"path":"/etc/passwd"}"#,
             ),
-            (r#"{"jsonrpc":"2.0","id":9,"error":{"code":-32601,"message":"Method not found"}}"#, "error  -32601 Method not found"),
-            (r#"{"result":{"content":[{"type":"text","text":"Access denied"}],"isError":true},"id":2}"#, "error  Access denied"),
+            (
+                r#"{"jsonrpc":"2.0","id":9,"error":{"code":-32601,"message":"Method not found"}}"#,
+                "error  -32601 Method not found",
+            ),
+            (
+                r#"{"result":{"content":[{"type":"text","text":"Access denied"}],"isError":true},"id":2}"#,
+                "error  Access denied",
+            ),
             (r#"{"result":{"tools":[1, 2],"_meta":{"x":1}},"id":2}"#, r#"result {"tools":[1, 2]}"#),
             (r#"{"method":"notifications/initialized"}"#, "notifications/initialized"),
             (r#"{"method":"ping","params":[1]}"#, "ping"),

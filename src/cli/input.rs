@@ -85,7 +85,9 @@ fn cannot_read(path: &Path, e: io::Error) -> Error {
     let hint = match e.kind() {
         io::ErrorKind::NotFound => "check the path",
         io::ErrorKind::PermissionDenied => "you may not read it; nothing was saved",
-        io::ErrorKind::InvalidInput => "folders, pipes and devices are not read; give a pipe through standard input: .. | immutape save -",
+        io::ErrorKind::InvalidInput => {
+            "folders, pipes and devices are not read; give a pipe through standard input: .. | immutape save -"
+        }
         _ => "nothing was saved",
     };
     Error::new(Code::Io, format!("{} cannot be read", shown(path))).with_hint(hint).with_source(e)

@@ -24,6 +24,8 @@ pub fn run(args: Vec<OsString>) -> u8 {
     // A core file would hold keys and content in the clear.
     let none = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
     let _kept_where_refused = rustix::process::setrlimit(rustix::process::Resource::Core, none);
+    // sled makes its files with the mode that this leaves.
+    let _before = rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     std::panic::set_hook(Box::new(|info| {
         *PANIC.lock().unwrap_or_else(PoisonError::into_inner) = Some(visible(info.to_string().as_bytes()));
     }));
@@ -33,8 +35,13 @@ pub fn run(args: Vec<OsString>) -> u8 {
         Err(e) => return usage(&e, wants_json),
     };
     let mut out = Out::standard(cli.common.json, cli.common.quiet);
-    let done = catch_unwind(AssertUnwindSafe(|| dispatch(&mut out, &cli)));
-    finish(&mut out, done.unwrap_or_else(|_| Err(Error::new(Code::Internal, "a fault in this program stopped it"))))
+    execute(&mut out, &cli)
+}
+
+/// Runs a parsed command line to its end, errors and output included.
+pub(super) fn execute(out: &mut Out, cli: &Cli) -> u8 {
+    let done = catch_unwind(AssertUnwindSafe(|| dispatch(out, cli)));
+    finish(out, done.unwrap_or_else(|_| Err(Error::new(Code::Internal, "a fault in this program stopped it"))))
 }
 
 fn dispatch(out: &mut Out, cli: &Cli) -> Result<u8> {

@@ -78,7 +78,8 @@ pub(super) fn environment() -> Result<Environment> {
         clock: Arc::new(SystemClock::new(boot_id(&*files)?)),
         random: Arc::new(OsRandom),
         observer: Arc::new(NoObserver),
-        build: build_digest(&*files).unwrap_or_else(|| Digest::from_bytes(sha256(env!("CARGO_PKG_VERSION").as_bytes()))),
+        build: build_digest(&*files)
+            .unwrap_or_else(|| Digest::from_bytes(sha256(env!("CARGO_PKG_VERSION").as_bytes()))),
         files,
     })
 }

@@ -21,13 +21,9 @@ pub(super) enum Paint {
     Good,
     Doubtful,
     Bad,
-    Faint,
 }
 
 impl Look {
-    /// Plain text of any width, for sinks that are no terminal.
-    pub(super) const PLAIN: Self = Self { colour: false, columns: None, terminal: false };
-
     /// Of standard output, honouring `NO_COLOR`, `CLICOLOR_FORCE`, `TERM=dumb` and `COLUMNS`.
     pub(super) fn of_stdout() -> Self {
         let stdout = std::io::stdout();
@@ -47,7 +43,6 @@ impl Look {
             Paint::Good => "32",
             Paint::Doubtful => "33",
             Paint::Bad => "31;1",
-            Paint::Faint => "2",
         };
         if self.colour { format!("\x1b[{number}m{text}\x1b[0m") } else { text.to_owned() }
     }
@@ -118,7 +113,8 @@ mod tests {
 
     #[test]
     fn paint_needs_leave() {
-        assert_eq!(Look::PLAIN.paint(Paint::Bad, "x"), "x");
-        assert_eq!(Look { colour: true, ..Look::PLAIN }.paint(Paint::Good, "x"), "\x1b[32mx\x1b[0m");
+        let plain = Look { colour: false, columns: None, terminal: false };
+        assert_eq!(plain.paint(Paint::Bad, "x"), "x");
+        assert_eq!(Look { colour: true, ..plain }.paint(Paint::Good, "x"), "\x1b[32mx\x1b[0m");
     }
 }

@@ -29,6 +29,11 @@ pub(super) fn count(n: u64, one: &str) -> String {
     if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") }
 }
 
+/// `1 entry`, `2 entries`.
+pub(super) fn entries(n: u64) -> String {
+    if n == 1 { "1 entry".into() } else { format!("{n} entries") }
+}
+
 /// `+504ms`, `+12.3s`, `+4m07s`.
 pub(super) fn since_start(ns: u64) -> String {
     let ms = ns.wrapping_div(1_000_000);
@@ -101,9 +106,7 @@ mod tests {
 
     #[test]
     fn times() {
-        for (ms, words) in
-            [(0, "+0ms"), (504, "+504ms"), (9_999, "+9999ms"), (12_345, "+12.3s"), (247_000, "+4m07s")]
-        {
+        for (ms, words) in [(0, "+0ms"), (504, "+504ms"), (9_999, "+9999ms"), (12_345, "+12.3s"), (247_000, "+4m07s")] {
             assert_eq!(since_start(ms * 1_000_000 + 999_999), words);
         }
         assert_eq!(moment(Timestamp::from_ms(1_795_169_821_416)), "2026-11-20 10:17:01");

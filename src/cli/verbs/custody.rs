@@ -26,7 +26,11 @@ pub(in crate::cli) fn custody(s: &mut Session<'_>, args: &OneTape) -> Result<u8>
         }
         s.out.line(&format!("tape {}", report.tape.to_text()));
         print(s, &report);
-        s.out.line(&format!("{}, none missing, in a log of {} entries", words::count(own, "entry of its own"), report.size));
+        s.out.line(&format!(
+            "{} of its own, none missing, in a log of {} entries",
+            words::count(own, "link"),
+            report.size
+        ));
         s.out.say(&format!("Asking for this was recorded as entry #{entry}."));
         Ok(0)
     })

@@ -56,7 +56,16 @@ fn row(tape: &Listing, digits: usize) -> Vec<String> {
     let Some(summary) = &tape.summary else {
         let unknown = || "?".to_owned();
         let custody = format!("custody {}", words::short(&tape.custody.to_hex()));
-        return vec![unknown(), unknown(), custody, unknown(), unknown(), unknown(), unknown(), tape.class_shown.clone()];
+        return vec![
+            unknown(),
+            unknown(),
+            custody,
+            unknown(),
+            unknown(),
+            unknown(),
+            unknown(),
+            tape.class_shown.clone(),
+        ];
     };
     let hex = summary.tape.to_hex();
     vec![

@@ -27,8 +27,7 @@ pub(in crate::cli) fn log(s: &mut Session<'_>, args: &Log) -> Result<u8> {
 }
 
 fn print(s: &mut Session<'_>, entries: &[LogLine], all: bool) {
-    const KINDS: [Column; 6] =
-        [Column::Number, Column::Text, Column::Text, Column::Text, Column::Long, Column::Long];
+    const KINDS: [Column; 6] = [Column::Number, Column::Text, Column::Text, Column::Text, Column::Long, Column::Long];
     let mut context = Context::default();
     entries.iter().map(View::of_line).for_each(|v| context.take(v));
     let mut rows = vec![["#", "TIME (UTC)", "WHAT", "TAPE", "WHO", "DETAIL"].map(str::to_owned).to_vec()];
@@ -46,8 +45,9 @@ fn print(s: &mut Session<'_>, entries: &[LogLine], all: bool) {
         s.out.line(&line);
     }
     if folded > 0 {
-        let entries = if folded == 1 { "1 entry" } else { "entries" };
-        let count = if folded == 1 { String::new() } else { format!("{folded} ") };
-        s.out.say(&format!("{count}{entries} of starts, stops and completed reads left out; --all shows them."));
+        s.out.say(&format!(
+            "Left out: {} of starts, stops and completed reads; --all shows them.",
+            words::entries(folded)
+        ));
     }
 }

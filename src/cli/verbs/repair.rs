@@ -20,7 +20,10 @@ pub(in crate::cli) fn repair(s: &mut Session<'_>, args: &Args) -> Result<u8> {
     s.out.line(&match &done {
         RepairDone::Nothing => "nothing to mend: what was asked about holds".to_owned(),
         RepairDone::Journal { from_segment, entries, .. } => {
-            format!("journal brought back from sled from segment {from_segment} on; the log has {} again", words::count(*entries, "entry").replace("entrys", "entries"))
+            format!(
+                "journal brought back from sled from segment {from_segment} on; the log has {} again",
+                words::entries(*entries)
+            )
         }
         RepairDone::Rows => "sled's copy was built anew from the journal".to_owned(),
         RepairDone::Head { size } => format!("a new signed head names {size} entries"),

@@ -15,7 +15,7 @@ use crate::interchange::{ImportOptions, Importer};
 use crate::ledger::{Ledger, SaveOptions, SaveReceipt, Who};
 
 /// What went in, and what it came to.
-pub(in crate::cli) struct Saved {
+struct Saved {
     receipt: SaveReceipt,
     format: &'static str,
     source_bytes: u64,
@@ -26,7 +26,8 @@ pub(in crate::cli) fn save(s: &mut Session<'_>, args: &Save) -> Result<u8> {
     check(args)?;
     // Nothing that can be read: no ledger is made for it either.
     let files = s.parts.env.files.clone();
-    let unreadable: Vec<_> = args.files.iter().filter(|f| !input::is_stdin(f)).map(|f| input::open(&*files, f)).collect();
+    let unreadable: Vec<_> =
+        args.files.iter().filter(|f| !input::is_stdin(f)).map(|f| input::open(&*files, f)).collect();
     if unreadable.len() == args.files.len()
         && unreadable.iter().all(std::result::Result::is_err)
         && let Some(Err(e)) = unreadable.into_iter().next()
@@ -58,8 +59,11 @@ fn check(args: &Save) -> Result<()> {
     }
     let named = args.meta.is_some() || args.name.is_some() || args.description.is_some();
     if named && args.files.len() > 1 {
-        return Err(Error::new(Code::Usage, "--meta, --name and --description are about one file, but several are given")
-            .with_hint("save them one by one"));
+        return Err(Error::new(
+            Code::Usage,
+            "--meta, --name and --description are about one file, but several are given",
+        )
+        .with_hint("save them one by one"));
     }
     Ok(())
 }
@@ -97,12 +101,7 @@ async fn one(s: &Session<'_>, ledger: &Ledger, args: &Save, file: &Path) -> Resu
 ///
 /// # Errors
 /// The outer error is the ledger's, the inner one the source's.
-pub(in crate::cli) async fn save_from(
-    ledger: &Ledger,
-    who: &Who,
-    source: impl BufRead,
-    options: ImportOptions,
-) -> Result<Result<Saved>> {
+async fn save_from(ledger: &Ledger, who: &Who, source: impl BufRead, options: ImportOptions) -> Result<Result<Saved>> {
     let keep = SaveOptions { class: options.class.clone(), namespace: options.namespace.clone() };
     let mut importer = match Importer::open(source, options) {
         Ok(importer) => importer,
@@ -128,7 +127,7 @@ pub(in crate::cli) async fn save_from(
 }
 
 /// Prints what a save came to: the id is the data, the rest is words.
-pub(in crate::cli) fn describe(s: &mut Session<'_>, file: &Path, args: &Save, saved: &Saved) {
+fn describe(s: &mut Session<'_>, file: &Path, args: &Save, saved: &Saved) {
     let Saved { receipt, format, source_bytes, losses } = saved;
     let class = Schedule.shown(&args.class);
     if s.out.json {

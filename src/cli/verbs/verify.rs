@@ -15,13 +15,13 @@ use crate::evidence::{Check, Finding, Report, Severity, Verdict};
 use crate::ledger::{CheckOptions, Checker};
 
 /// A check that was made.
-pub(in crate::cli) struct Checked {
+struct Checked {
     /// What it came to.
-    pub report: Report,
+    report: Report,
     /// The ledger.
-    pub ledger: String,
+    ledger: String,
     /// The entry that records it, or why there is none.
-    pub recorded: Result<u64>,
+    recorded: Result<u64>,
 }
 
 pub(in crate::cli) fn verify(s: &mut Session<'_>, args: &Verify) -> Result<u8> {
@@ -35,7 +35,7 @@ pub(in crate::cli) fn verify(s: &mut Session<'_>, args: &Verify) -> Result<u8> {
 ///
 /// # Errors
 /// When there is no ledger or no such tape.
-pub(in crate::cli) fn check(s: &mut Session<'_>, options: CheckOptions) -> Result<Checked> {
+fn check(s: &mut Session<'_>, options: CheckOptions) -> Result<Checked> {
     let mut opened = false;
     let done = s.with_ledger(async |ledger, s| {
         opened = true;
@@ -78,7 +78,7 @@ fn alone(s: &mut Session<'_>, options: &CheckOptions, why: Error) -> Result<Chec
 }
 
 /// Prints checks with their counts, findings with their places, and the word they add up to.
-pub(in crate::cli) fn print(out: &mut Out, checked: &Checked) {
+fn print(out: &mut Out, checked: &Checked) {
     if out.json {
         out.document(document(checked));
         return;
@@ -116,9 +116,9 @@ fn check_line(out: &Out, check: &Check) -> String {
         None => (check.checked.to_string(), detail),
     };
     let word = match (check.wrong, check.checked) {
-        (0, 0) => out.look.paint(Paint::Bad, "nothing to check"),
+        (0, 0) => out.look.paint(Paint::Bad, "checked"),
         (0, _) => out.look.paint(Paint::Good, "ok"),
-        (wrong, _) => out.look.paint(Paint::Bad, &format!("{wrong} WRONG")),
+        (wrong, _) => out.look.paint(Paint::Bad, &format!("checked, {wrong} WRONG")),
     };
     let detail = if detail.is_empty() { String::new() } else { format!(", {detail}") };
     format!("{} {count} {word}{detail}", check.name)
@@ -138,9 +138,8 @@ fn finding_line(out: &Out, finding: &Finding) -> String {
 
 fn sum(out: &Out, report: &Report) -> String {
     let made = report.checks.iter().filter(|c| c.skipped.is_none());
-    let (checked, wrong) = made.fold((0u64, 0u64), |(c, w), check| {
-        (c.saturating_add(check.checked), w.saturating_add(check.wrong))
-    });
+    let (checked, wrong) =
+        made.fold((0u64, 0u64), |(c, w), check| (c.saturating_add(check.checked), w.saturating_add(check.wrong)));
     let skipped = report.checks.iter().filter(|c| c.skipped.is_some()).count() as u64;
     let verdict = report.verdict();
     let word = match verdict {
@@ -161,9 +160,9 @@ fn document(checked: &Checked) -> Value {
     js::put(&mut map, "ledger", ledger.clone());
     js::put(&mut map, "verdict", verdict.word());
     js::put(&mut map, "exit", verdict.exit_code());
-    let checks = report.checks.iter().map(|c| {
-        json!({ "name": c.name, "checked": c.checked, "wrong": c.wrong, "skipped": c.skipped, "detail": c.detail })
-    });
+    let checks = report.checks.iter().map(
+        |c| json!({ "name": c.name, "checked": c.checked, "wrong": c.wrong, "skipped": c.skipped, "detail": c.detail }),
+    );
     js::put(&mut map, "checks", checks.collect::<Vec<_>>());
     let findings = report.findings.iter().map(|f| {
         json!({
