@@ -10,7 +10,7 @@ use super::log_read::LogLine;
 use super::read::{FrameSelection, TapeReader};
 use super::repair::{Mended, Repair, RepairDone};
 use super::save::{SaveOptions, TapeSaver};
-use super::status::Status;
+use super::status::{ClassCount, Status};
 use super::{Environment, Places, Who, acts, create, open, repair};
 use crate::codec::digest::{CustodyId, LedgerId};
 use crate::error::{Code, Error, Result};
@@ -205,6 +205,14 @@ impl Ledger {
     /// `E_BROKEN`.
     pub fn status(&self) -> Result<Status> {
         self.core.status()
+    }
+
+    /// How many tapes of which class are kept. Opens no tape, releases no name, and is not recorded.
+    ///
+    /// # Errors
+    /// `E_ROWS_UNAVAILABLE`, `E_VAULT_DAMAGED`.
+    pub fn classes(&self) -> Result<Vec<ClassCount>> {
+        self.core.classes()
     }
 
     /// Who this ledger is.
