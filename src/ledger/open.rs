@@ -99,7 +99,11 @@ fn start_drafts(
     if !last.clean_close() {
         bodies.push(Body::LogUncleanStop { term: last.term });
     }
-    for tear in &tail.tears {
+    // A making that was cut off can leave tears before entry 0, which stands alone in its group; the first start tells of
+    // them, as the acquisition that met them could not.
+    let before_all = if last.size_after() == 1 { core.stores.journal.survey()?.tears } else { Vec::new() };
+    let tears = if before_all.is_empty() { &tail.tears } else { &before_all };
+    for tear in tears {
         let at = tear.position;
         bodies.push(Body::Recovered { segment: at.segment, offset: at.offset, bytes: tear.bytes, hash: tear.hash });
     }
