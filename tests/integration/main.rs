@@ -30,6 +30,7 @@ mod packs_damage;
 mod packs_faults;
 mod rows_damage;
 mod sim_files_test;
+mod tamper;
 mod spool_damage;
 mod vault_crash;
 mod vault_damage;

@@ -4,3 +4,4 @@ pub mod failing;
 pub mod journals;
 pub mod ledgers;
 pub mod sim_files;
+pub mod tamper;
