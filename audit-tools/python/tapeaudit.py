@@ -915,7 +915,7 @@ class Statement:
         if type(protected) is not dict or tuple(protected) != _STATEMENT_KEYS:
             raise Refusal("STATEMENT_SHAPE", "protected header does not have exactly the keys of 3.3")
         claims = protected[15]
-        if type(protected[1]) is not int or protected[1] not in (-8, -19):
+        if protected[1] not in (-8, -19):
             raise Refusal("STATEMENT_SHAPE", "algorithm of the statement is neither -8 nor -19")
         if type(claims) is not dict or tuple(claims) != (1, 2) or not is_text(claims[1]) or not is_text(claims[2]):
             raise Refusal("STATEMENT_SHAPE", "claims (15) are not issuer and subject")

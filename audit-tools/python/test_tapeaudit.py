@@ -858,6 +858,12 @@ refuse("tail: torn byte flipped", "altered", "TEAR_HASH", after=flip(SEG1, lambd
 refuse("tail: dropped bytes without a zero sector", "altered", "TEAR_RULE", at("torn_group", lambda raw: raw[:512] + b"\1" * 512 + raw[1024:]))
 refuse("tail: dropped bytes that are no group", "altered", "TEAR_RULE", at("torn_group", lambda raw: b"x" + raw[1:]))
 refuse("tail: dropped group of another index", "altered", "TEAR_RULE", at("torn_group", lambda raw: raw[:39] + b"\7" + raw[40:]))
+refuse("tail: dropped group after another group", "altered", "TEAR_RULE", at("torn_group", lambda raw: raw[:96] + junk("g") + raw[128:]))
+refuse("tail: dropped group of an older term", "altered", "TEAR_RULE", at("torn_group", lambda raw: raw[:15] + b"\1" + raw[16:]))
+refuse("tail: dropped group of no entries", "altered", "TEAR_RULE", at("torn_group", lambda raw: raw[:43] + b"\0" + raw[44:]))
+refuse("tail: dropped group of 1,025 entries", "altered", "TEAR_RULE", at("torn_group", lambda raw: raw[:42] + b"\4\1" + raw[44:]))
+refuse("tail: dropped group of another place", "altered", "TEAR_RULE", at("torn_group", lambda raw: raw[:31] + b"\1" + raw[32:]))
+refuse("tail: dropped group longer than the segment", "altered", "TEAR_RULE", at("torn_group", lambda raw: raw[:52] + b"\1" + raw[53:]))
 refuse("tail: dropped after a close", "altered", "TEAR_RULE", at("group", field("flags", 1), number=3))
 refuse("tail: hash of torn bytes, but none", "altered", "TEAR_NAMED", lambda name, value, **place: (
     b"" if name == "torn_group" else dict(value, torn_hash=junk("t")) if name == "segment" and place["number"] == 2 else value))
@@ -1067,6 +1073,9 @@ for words, number, value, code in MANIFESTS:
            at("manifest", lambda items, number=number, change=change: items[:number] + [change(items[number])] + items[number + 1:], tape="B"))
 refuse("manifest: fifth item", "altered", "MANIFEST_SHAPE", at("manifest", lambda items: items + [[]], tape="B"))
 refuse("manifest: byte after it", "altered", "MANIFEST_SHAPE", at("manifest_raw", lambda raw: raw + b"\0", tape="B"))
+refuse("manifest: empty array", "altered", "MANIFEST_SHAPE", at("manifest_raw", lambda raw: b"\x80", tape="B"))
+refuse("manifest: number", "altered", "MANIFEST_SHAPE", at("manifest_raw", lambda raw: b"\x05", tape="B"))
+refuse("manifest: root file is a number", "altered", "ROOT_FILE", at("manifest", item(2, b"\x05"), tape="B"))
 refuse("manifest: text", "altered", "MANIFEST_SHAPE", at("manifest_raw", lambda raw: b"hello", tape="B"))
 refuse("manifest: object twice", "intact with gaps", "OBJECT_TWICE", at("manifest", lambda items: items[:3] + [items[3] + items[3][:1]], tape="B"))
 ROOTS = [("label", 0, "immutape/tape/2"), ("commitment", 1, b"x"), ("frame count", 2, -1), ("tree root", 3, None)]
@@ -1308,6 +1317,14 @@ class Lawful(unittest.TestCase):
         # After a key change that this check cannot follow it does not call the new key's head a forgery.
         world = World(lambda name, value, **place: value + rows if name == "last_rows" else (SEEDS["stranger"], ORIGIN) if name == "head_key" else value)
         self.expect(world, "cannot tell", "CRITICAL_KIND", "HEAD_UNSIGNED")
+
+    def test_statement_after_a_key_change(self):
+        """With a critical kind before it, a statement of another key cannot be judged by the keys of genesis."""
+        def hook(name, value, **place):
+            if name == "entry" and place["index"] == 11:
+                return value[:4] + [32769] + value[5:]
+            return {**value, 4: junk("new key")} if name == "protected" and place["tape"] == "C" else value
+        self.expect(World(hook), "cannot tell", "CRITICAL_KIND", "STATEMENT_KEY")
 
     def test_destroyed_tape(self):
         a = H(b"custody A")

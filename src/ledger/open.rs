@@ -38,7 +38,7 @@ pub(super) fn open(
         head: &locked.head,
     };
     let caught_up = if rebuild_rows {
-        work.from_the_beginning(Reason::AskedFor)?
+        work.rebuild_all(Reason::AskedFor)?
     } else {
         work.catch_up(locked.last.size_after())?
     };

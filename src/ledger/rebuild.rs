@@ -66,7 +66,7 @@ impl RowsWork<'_> {
     }
 
     /// Builds the rows from the beginning.
-    pub(super) fn from_the_beginning(&self, reason: Reason) -> Result<CaughtUp> {
+    pub(super) fn rebuild_all(&self, reason: Reason) -> Result<CaughtUp> {
         let projector = self.replay(self.reset()?, BEGINNING)?;
         self.settle(projector, Some(reason))
     }
