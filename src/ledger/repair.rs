@@ -160,9 +160,7 @@ fn journal(
     head: &HeadFile,
     broken: &Broken,
 ) -> Result<Mended> {
-    let (generation, _, file) = stores.vault.generation()?.ok_or_else(head_file::vault_missing)?;
-    let root = ConfigFolder::new(folders.config.clone()).read_root(&*env.files, generation)?;
-    let vault = crate::keyring::VaultKeys::decode(&file, &identity.genesis.origin, root)?;
+    let vault = start::read_vault(identity, folders, env, stores)?;
     let from = broken.at.segment.max(1);
     // First the proof, then the change.
     let entries = prove_rows(stores, head, &vault, broken)?;

@@ -84,9 +84,28 @@ pub(super) fn stores(found: &Found, env: &Environment) -> Result<Stores> {
 
 /// Reads the vault's keys. `E_VAULT_MISSING` when there is no vault.
 pub(super) fn vault_keys(found: &Found, env: &Environment, stores: &Stores) -> Result<VaultKeys> {
-    let (generation, _, file) = stores.vault.generation()?.ok_or_else(head_file::vault_missing)?;
-    let root = ConfigFolder::new(found.folders.config.clone()).read_root(&*env.files, generation)?;
-    VaultKeys::decode(&file, &found.identity.genesis.origin, root)
+    read_vault(&found.identity, &found.folders, env, stores)
+}
+
+/// As [`vault_keys`], when the ledger was found another way.
+pub(super) fn read_vault(
+    identity: &Identity,
+    folders: &Folders,
+    env: &Environment,
+    stores: &Stores,
+) -> Result<VaultKeys> {
+    let (generation, revision, file) = stores.vault.generation()?.ok_or_else(head_file::vault_missing)?;
+    let root = ConfigFolder::new(folders.config.clone()).read_root(&*env.files, generation)?;
+    let keys = VaultKeys::decode(&file, &identity.genesis.origin, root)?;
+    // The numbers before the body stand under no code; the store goes by them when it writes the next revision.
+    if keys.version() != (generation, revision) {
+        return Err(Error::new(
+            Code::VaultDamaged,
+            "the first line of the vault's generation file names another revision than its body",
+        )
+        .with_hint("put the vault's generation file back from its copy"));
+    }
+    Ok(keys)
 }
 
 /// A ledger that may write: locked, its tail and head compared.
