@@ -55,10 +55,7 @@ fn serve(
 ) -> Result<(Arc<Core>, std::thread::JoinHandle<()>)> {
     let (queue, requests) = mpsc::channel(QUEUE_REQUESTS_MAX);
     let config = ConfigFolder::new(found.folders.config.clone());
-    let epoch_used = match locked.vault.open_epoch() {
-        Some(epoch) => u32::try_from(stores.vault.records(&epoch)?.len()).unwrap_or(u32::MAX),
-        None => u32::MAX,
-    };
+    let epoch_used = epoch_used(&locked, &stores)?;
     let chain = caught_up.projector.chain().clone();
     let core = Arc::new(Core {
         policy: Policy::from_name(&found.identity.genesis.policy),
@@ -85,6 +82,17 @@ fn serve(
     let thread =
         std::thread::Builder::new().name("immutape-writer".into()).spawn(move || writer.run()).map_err(no_thread)?;
     Ok((core, thread))
+}
+
+/// Slots taken in the open epoch. One that is damaged or gone takes no more keys: the next save begins another,
+/// and whose key is whole stays readable.
+fn epoch_used(locked: &Locked, stores: &crate::store::Stores) -> Result<u32> {
+    let Some(epoch) = locked.vault.open_epoch() else { return Ok(u32::MAX) };
+    match stores.vault.records(&epoch) {
+        Ok(records) => Ok(u32::try_from(records.len()).unwrap_or(u32::MAX)),
+        Err(e) if matches!(e.code(), Code::VaultDamaged | Code::NotFound) => Ok(u32::MAX),
+        Err(e) => Err(e),
+    }
 }
 
 /// What the first group of this term says before anything else.
