@@ -97,6 +97,30 @@ impl<'a> Queries<'a> {
         Ok(found)
     }
 
+    /// Every tape id with the index of the entry that saved it and the custody id it leads to.
+    pub fn tape_ids(&self, each: &mut dyn FnMut(TapeId, u64, CustodyId) -> Result<bool>) -> Result<()> {
+        let damaged = || Error::new(Code::RowsUnavailable, "a row of tape ids in sled is damaged");
+        self.rows.scan(&[keys::TAPE_ID], &[keys::TAPE_ID.saturating_add(1)], &mut |key, value| {
+            let id = key.get(1..33).and_then(TapeId::from_slice).ok_or_else(damaged)?;
+            let index = key.get(33..).and_then(|k| k.try_into().ok()).map(u64::from_be_bytes).ok_or_else(damaged)?;
+            each(id, index, CustodyId::from_slice(value).ok_or_else(damaged)?)
+        })
+    }
+
+    /// The row of every subject.
+    pub fn subjects(&self, each: &mut dyn FnMut(CustodyId, SubjectRow) -> Result<bool>) -> Result<()> {
+        let damaged = || Error::new(Code::RowsUnavailable, "a tape's row in sled is damaged");
+        self.rows.scan(&[keys::TAPE], &[keys::TAPE.saturating_add(1)], &mut |key, value| {
+            let custody = key.get(1..).and_then(CustodyId::from_slice).ok_or_else(damaged)?;
+            each(custody, SubjectRow::decode(value)?)
+        })
+    }
+
+    /// Indices of every entry about the subject of a row, ascending.
+    pub fn postings_of(&self, custody: &CustodyId, row: &SubjectRow) -> Result<Vec<u64>> {
+        row.all_postings(custody, self.rows)
+    }
+
     /// Tapes that hold a content known by this term.
     pub fn by_dedupe(&self, term: &[u8; 32]) -> Result<Vec<CustodyId>> {
         let mut from = vec![keys::DEDUPE];

@@ -311,11 +311,9 @@ fn stored_object(core: &Core, object: &ObjectRef) -> Result<Vec<u8>> {
 /// The same for the key of a live tape.
 fn missing_key(e: Error) -> Error {
     match e.code() {
-        Code::NotFound => {
-            Error::new(Code::VaultDamaged, format!("the key of this tape is missing: {}", e.message()))
-                .with_hint("bring the vault folder back from a backup of the state folder")
-                .with_source(e)
-        }
+        Code::NotFound => Error::new(Code::VaultDamaged, format!("the key of this tape is missing: {}", e.message()))
+            .with_hint("bring the vault folder back from a backup of the state folder")
+            .with_source(e),
         _ => e,
     }
 }

@@ -252,7 +252,7 @@ fn read_head(env: &Environment, folders: &Folders, identity: &Identity) -> Resul
 }
 
 /// The identity in sled's copy, when the journal is gone.
-fn from_rows(places: &Places, env: &Environment) -> Result<(Identity, Folders)> {
+pub(super) fn from_rows(places: &Places, env: &Environment) -> Result<(Identity, Folders)> {
     let gone = || create::ledger_missing(places);
     let state = places.state_that_names_us(&*env.files)?.ok_or_else(gone)?;
     let stores = env.engine.open(&places.ledger, &state, Digest::from_bytes([0; 32]))?;

@@ -7,7 +7,6 @@
     clippy::arithmetic_side_effects,
     reason = "a test fails by panicking"
 )]
-
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -47,8 +46,8 @@ mod packs_faults;
 mod properties;
 mod rows_damage;
 mod sim_files_test;
-mod tamper;
 mod spool_damage;
+mod tamper;
 mod vault_crash;
 mod vault_damage;
 mod vectors;

@@ -93,7 +93,8 @@ pub fn base() -> Arc<Base> {
 impl Base {
     fn build() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let (root, older, other) = (folder.path().join("base"), folder.path().join("older"), folder.path().join("other"));
+        let (root, older, other) =
+            (folder.path().join("base"), folder.path().join("older"), folder.path().join("other"));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let mut tapes = runtime.block_on(first_term(&root));
         copy_tree(&root, &older);
@@ -104,19 +105,7 @@ impl Base {
         let other_tapes = runtime.block_on(other_ledger(&other));
         let (map, other_map, older_map) = (Map::read(&root), Map::read(&other), Map::read(&older));
         let size = map.size();
-        Self {
-            _folder: folder,
-            root,
-            older,
-            other,
-            tapes,
-            other_tapes,
-            size,
-            older_size,
-            map,
-            other_map,
-            older_map,
-        }
+        Self { _folder: folder, root, older, other, tapes, other_tapes, size, older_size, map, other_map, older_map }
     }
 
     /// A copy to tamper with, with a state folder that names it.
@@ -203,7 +192,9 @@ fn lines(n: u64, count: u64) -> Vec<u8> {
     let mut out = String::new();
     for i in 0..count {
         let noise = hex::encode(sha256(format!("{n} {i}").as_bytes()));
-        out += &format!("{{\"jsonrpc\":\"2.0\",\"id\":{i},\"method\":\"tools/call\",\"params\":{{\"n\":{n},\"noise\":\"{noise}\"}}}}\n");
+        out += &format!(
+            "{{\"jsonrpc\":\"2.0\",\"id\":{i},\"method\":\"tools/call\",\"params\":{{\"n\":{n},\"noise\":\"{noise}\"}}}}\n"
+        );
     }
     out.into_bytes()
 }
