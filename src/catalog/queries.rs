@@ -212,6 +212,19 @@ impl<'a> Queries<'a> {
         self.rows.scan(&from, &[keys::BLOCK.saturating_add(1)], &mut |_, value| reader.block(value, each))
     }
 
+    /// Header of the group that begins with entry `index`, if the rows know one.
+    pub fn group_at(&self, index: u64) -> Result<Option<GroupHeader>> {
+        let mut found = None;
+        self.pieces_from(index.saturating_sub(1), &mut |piece| {
+            let LogPiece::Header(bytes) = piece else { return Ok(true) };
+            let damaged = |e| Error::new(Code::RowsUnavailable, "a group header in sled is damaged").with_source(e);
+            let header = GroupHeader::parse(&bytes).map_err(damaged)?;
+            found = (header.first_index == index).then_some(header);
+            Ok(header.first_index < index)
+        })?;
+        Ok(found)
+    }
+
     /// Headers of all groups, in order.
     pub fn group_headers(&self, each: &mut dyn FnMut(GroupHeader) -> Result<bool>) -> Result<()> {
         self.pieces(&mut |piece| match piece {

@@ -10,7 +10,7 @@ use super::core::{Core, Progress};
 use super::rebuild::{CaughtUp, Reason, RowsWork};
 use super::start::{self, Found, Locked};
 use super::writer::Writer;
-use super::{Environment, Places};
+use super::{Environment, Places, authentic};
 use crate::catalog::Queries;
 use crate::codec::limits::QUEUE_REQUESTS_MAX;
 use crate::error::{Code, Error, Result};
@@ -30,6 +30,9 @@ pub(super) fn open(
     let found = start::find(places, env)?;
     let stores = start::stores(&found, env)?;
     let locked = start::lock(&found, env, &stores)?;
+    if locked.last.size_after() > locked.head.checkpoint.size {
+        authentic::since_head(&stores, &locked.vault, &locked.head, &locked.last.hash)?;
+    }
     let work = RowsWork {
         identity: &found.identity,
         stores: &stores,
