@@ -118,6 +118,7 @@ impl Core {
 /// Reads one tape. Its bytes given out are recorded by [`TapeReader::finish`], or when it is dropped.
 pub struct TapeReader {
     core: Arc<Core>,
+    alive: tokio::sync::mpsc::Sender<super::writer::Request>,
     who: Who,
     grant: DurableGrant,
     class: String,
@@ -154,8 +155,9 @@ impl TapeReader {
         let hint = core.queries().hint(&custody, &facts, 0)?;
         let stored = stored_object(&core, &ObjectRef { digest: first.digest, bytes: first.bytes, hint })?;
         let header = SealedHeader::open(&keys, &custody, &stored)?;
-        let tape = facts.tape;
+        let (tape, alive) = (facts.tape, core.stay_alive()?);
         Ok(Self {
+            alive,
             core,
             who,
             grant,
@@ -293,7 +295,7 @@ impl Drop for TapeReader {
         if let Ok(draft) = self.completion() {
             let (answer, _nobody_waits) = tokio::sync::oneshot::channel();
             let request = super::writer::Request::Append { drafts: vec![draft], is_refusal: false, answer };
-            let _closed_ledger = self.core.queue.try_send(request);
+            let _closed_ledger = self.alive.try_send(request);
         }
     }
 }
