@@ -566,7 +566,7 @@ class World:
         root = root or root_by_recursion(self.entries[:size])
         encoded = base64.b64encode(root).decode()
         first = "%s\n%d\n%s\n" % (ORIGIN, size, encoded)
-        vault = base64.b64encode(H(bytes(self.files["state/vault/generation"]))).decode()
+        vault = base64.b64encode(H(bytes(self.files["state/vault/generation"]).partition(b"\n")[2])).decode()
         second = "immutape/head/1\n%s\n%d %s\nvault 1 4 %s\nstate %s\nterm %d\n" % (ORIGIN, size, encoded, vault, state, term or self.term)
         return first, second
 
@@ -1112,8 +1112,9 @@ refuse("vault: epoch file short", "altered", "EPOCH_LENGTH", after=lambda w: w.f
 refuse("vault: epoch file long", "altered", "EPOCH_LENGTH", after=lambda w: w.files[SLOTS].append(0))
 refuse("vault: slot flipped", "altered", "SLOT_DAMAGED", after=flip(SLOTS, 144 + 40))
 refuse("vault: check of a slot flipped", "altered", "SLOT_DAMAGED", after=flip(SLOTS, 143))
-refuse("vault: last slot flipped", "missing", "TAPE_KEY_MISSING", after=flip(SLOTS, 2 * 144 + 40))
-refuse("vault: slot zeroed", "altered", "SLOT_ORDER", after=lambda w: w.files[SLOTS].__setitem__(slice(144, 288), bytes(144)))
+refuse("vault: last slot flipped", "altered", "SLOT_DAMAGED", after=flip(SLOTS, 2 * 144 + 40))
+refuse("vault: slot cut inside a sector", "altered", "SLOT_DAMAGED", after=lambda w: w.files[SLOTS].__setitem__(slice(60, 144), bytes(84)))
+refuse("vault: slot zeroed", "missing", "TAPE_KEY_MISSING", after=lambda w: w.files[SLOTS].__setitem__(slice(144, 288), bytes(144)))
 refuse("vault: slots changed places", "altered", "SLOT_DAMAGED", after=lambda w: w.files[SLOTS].__setitem__(slice(0, 288), w.files[SLOTS][144:288] + w.files[SLOTS][:144]))
 refuse("vault: tape without key", "missing", "TAPE_KEY_MISSING", at("slot_names", lambda _: "AB"))
 refuse("vault: tape in two slots", "intact with gaps", "SLOT_TWICE", at("slot_names", lambda _: "ABCA"))

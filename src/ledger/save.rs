@@ -278,9 +278,12 @@ impl Core {
     pub(super) fn kept_already(&self, term: &[u8; 32]) -> Result<Option<CustodyId>> {
         for custody in self.queries().by_dedupe(term)? {
             let Some(facts) = self.queries().subject(&custody)?.and_then(|s| s.facts) else { continue };
-            let record = self.stores.vault.get(&facts.epoch, &custody, facts.slot)?;
-            if record.dedupe == *term {
-                return Ok(Some(custody));
+            match self.stores.vault.get(&facts.epoch, &custody, facts.slot) {
+                Ok(record) if record.dedupe == *term => return Ok(Some(custody)),
+                Ok(_) => {}
+                // A content whose key is lost is not kept: saving it again is the way to have it back.
+                Err(e) if matches!(e.code(), Code::NotFound | Code::VaultDamaged) => {}
+                Err(e) => return Err(e),
             }
         }
         Ok(None)

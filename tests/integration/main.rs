@@ -50,6 +50,7 @@ mod reader_gaps;
 mod rows_damage;
 mod sim_files_test;
 mod spool_damage;
+mod tamper;
 mod vault_crash;
 mod vault_damage;
 mod vectors;
