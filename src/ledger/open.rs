@@ -37,11 +37,8 @@ pub(super) fn open(
         random: &*env.random,
         head: &locked.head,
     };
-    let caught_up = if rebuild_rows {
-        work.rebuild_all(Reason::AskedFor)?
-    } else {
-        work.catch_up(locked.last.size_after())?
-    };
+    let caught_up =
+        if rebuild_rows { work.rebuild_all(Reason::AskedFor)? } else { work.catch_up(locked.last.size_after())? };
     refuse_unknown_critical(&Queries::new(&*stores.rows))?;
     serve(found, env, stores, locked, caught_up)
 }
