@@ -44,8 +44,8 @@ numbered! {
 /// A known hole in a tape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Gap {
-    /// Position of the frame before the hole.
-    pub after_seq: u64,
+    /// Position of the frame that follows the hole; the number of frames when it is at the end.
+    pub before_seq: u64,
     /// Why.
     pub reason: GapReason,
     /// How many frames are missing; 0 = not known.
@@ -397,7 +397,7 @@ fn write_gaps(w: &mut Writer, gaps: &[Gap]) {
     w.array(gaps.len());
     for gap in gaps {
         w.array(3);
-        w.uint(gap.after_seq);
+        w.uint(gap.before_seq);
         w.uint(gap.reason.number());
         w.uint(gap.count);
     }
@@ -409,7 +409,7 @@ fn read_gaps(r: &mut Reader<'_>) -> Result<Vec<Gap>, TapeError> {
         Ok((r.uint()?, r.uint()?, r.uint()?))
     })?;
     raw.into_iter()
-        .map(|(after_seq, reason, count)| Ok(Gap { after_seq, reason: GapReason::from_number(reason)?, count }))
+        .map(|(before_seq, reason, count)| Ok(Gap { before_seq, reason: GapReason::from_number(reason)?, count }))
         .collect()
 }
 

@@ -1,4 +1,12 @@
 //! The one integration test binary. `support` holds the faulting file system and builders.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test fails by panicking"
+)]
 
 #![allow(
     clippy::unwrap_used,
@@ -11,11 +19,17 @@
 
 mod support;
 
+mod cddl;
+mod conformance_journal;
 mod conformance_objects;
 mod conformance_rows;
 mod conformance_spool;
 mod conformance_vault;
+mod error_variants;
 mod floors;
+mod golden;
+mod golden_make;
+mod golden_stranger;
 mod interchange_bad;
 mod interchange_lines;
 mod interchange_real;
@@ -30,9 +44,12 @@ mod ledger_life;
 mod packs_crash;
 mod packs_damage;
 mod packs_faults;
+mod properties;
 mod rows_damage;
 mod sim_files_test;
 mod spool_damage;
 mod vault_crash;
 mod vault_damage;
 mod vectors;
+mod vectors_log;
+mod vectors_oracles;
