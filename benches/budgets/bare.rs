@@ -26,7 +26,7 @@ impl Bare {
     pub fn beside(world: &World, folder: &Path) -> Self {
         let stores = world.engine.stores();
         // A world of its own: opening stores for the checker must not replace the ledger's.
-        let other = World::with(Some(std::sync::Arc::new(immutape::store::memory::MemoryRows::new())));
+        let other = World::with(Some(std::sync::Arc::new(immutape::store::memory::rows::MemoryRows::new())));
         let places = Places::beneath(folder);
         let checker = Checker::open(&places, &other.env).unwrap();
         let genesis = checker.genesis();

@@ -7,7 +7,7 @@ use immutape::ledger::Ledger;
 
 use super::raw::{self, GroupBytes, RawQueue};
 use super::report::{Budget, Row, Table, median, number};
-use super::setup::{Counted, Plan, World, callers, cpu_seconds, folder, runtime, somebody};
+use super::setup::{Counted, Plan, World, append, callers, cpu_seconds, folder, runtime, somebody};
 
 /// A group's header, and the half sector that rounding adds on average.
 const GROUP_FIXED_BYTES: f64 = 256.0;
@@ -44,7 +44,7 @@ async fn ledger_round(ledger: &Ledger, world: &World, count: usize, plan: &Plan)
     let (writer, who) = (ledger.clone(), Arc::new(somebody()));
     let calls = callers(count, plan.half_round, move |_| {
         let (ledger, who) = (writer.clone(), who.clone());
-        async move { drop(ledger.note_log_read(&who).await.unwrap()) }
+        async move { append(&ledger, &who).await }
     });
     let calls = calls.await;
     ledger.settle().await.unwrap();
@@ -76,7 +76,7 @@ pub fn latency(plan: &Plan, table: &mut Table) {
         let (ledger, who) = (ledger.clone(), who.clone());
         move || {
             let (ledger, who) = (ledger.clone(), who.clone());
-            async move { drop(ledger.note_log_read(&who).await.unwrap()) }
+            async move { append(&ledger, &who).await }
         }
     };
     let before = world.counter.now();

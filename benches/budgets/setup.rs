@@ -207,6 +207,11 @@ pub fn somebody() -> Who {
     }
 }
 
+/// One durable entry.
+pub async fn append(ledger: &Ledger, who: &Who) {
+    assert!(ledger.note_log_read(who).await.unwrap() > 0);
+}
+
 /// Runs `callers` tasks that each call `job` again and again for `length`; how many calls came back.
 pub async fn callers<F, Fut>(callers: usize, length: Duration, job: F) -> u64
 where

@@ -7,7 +7,6 @@
     clippy::arithmetic_side_effects,
     reason = "a test fails by panicking"
 )]
-
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
