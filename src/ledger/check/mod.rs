@@ -117,6 +117,10 @@ impl Checker {
                 );
                 report.skip("keys", "unpinned: no config folder");
             }
+            Err(e) if is_absence(e.code()) => {
+                report.find(Severity::Gap, "keys", "config folder", e.message().to_owned());
+                report.skip("keys", "unpinned: the key files cannot be used");
+            }
             Err(e) => {
                 report.find(Severity::Altered, "keys", "config folder", e.message().to_owned());
                 report.check("keys", 1, 1, "unreadable");
@@ -160,6 +164,11 @@ impl Checker {
     pub(super) fn vault_error(&self) -> Option<&Error> {
         self.vault.as_ref().err()
     }
+}
+
+/// Errors of keys and vault that say something is not at hand, or not safe to use; what is stored may be whole.
+pub(super) const fn is_absence(code: Code) -> bool {
+    matches!(code, Code::KeyMissing | Code::KeyUnreadable | Code::VaultMissing)
 }
 
 /// The statement of a `tape.saved` entry; `None` for other kinds.

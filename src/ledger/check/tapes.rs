@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::{CheckOptions, Checker, wanted};
+use super::{CheckOptions, Checker, is_absence, wanted};
 use crate::codec::digest::{CustodyId, ObjectDigest};
 use crate::error::{Code, Error, Result};
 use crate::evidence::{Finding, Report, Severity};
@@ -279,12 +279,7 @@ fn sum_up(checker: &Checker, options: &CheckOptions, tapes: u64, counts: Counts,
     if tapes == 0 && options.tape.is_none() {
         report.skip("statements", "no tape is kept yet");
     } else {
-        report.check(
-            "statements",
-            statements,
-            wrong("statement"),
-            format!("{tapes} tapes, signatures of the recorder"),
-        );
+        report.check("statements", statements, wrong("statement"), "signatures of the recorder");
         report.check(
             "stored objects",
             objects.saturating_add(wrong("object")),
@@ -298,7 +293,8 @@ fn sum_up(checker: &Checker, options: &CheckOptions, tapes: u64, counts: Counts,
                 report.check("tape roots", roots.saturating_add(bad), bad, "opened and recomputed");
             }
             (_, None, Some(e)) => {
-                report.find(Severity::Altered, "vault", e.code().as_str(), e.message().to_owned());
+                let severity = if is_absence(e.code()) { Severity::Gap } else { Severity::Altered };
+                report.find(severity, "vault", e.code().as_str(), e.message().to_owned());
                 report.skip("tape roots", "the vault cannot be opened");
             }
             (_, None, None) => report.skip("tape roots", "no vault"),
