@@ -29,7 +29,7 @@ impl Writer {
             group.push(draft, now, |c| self.tip(c))?;
         }
         let finished = self.write_group(group, true)?;
-        self.to_rows(finished, Vec::new());
+        self.hand_to_rows(finished, Vec::new());
         self.write_head(HeadState::Closed)
     }
 }

@@ -286,7 +286,7 @@ impl Writer {
             }
             answers.push((unit.waiting, placed));
         }
-        self.to_rows(finished, enrichments);
+        self.hand_to_rows(finished, enrichments);
         for (waiting, placed) in answers {
             match waiting {
                 Waiting::Append(answer) => drop(answer.send(Ok(placed))),
@@ -299,7 +299,7 @@ impl Writer {
     }
 
     /// Hands a durable group to the applier.
-    pub(super) fn to_rows(&mut self, finished: FinishedGroup, enrichments: Vec<(CustodyId, Enrichment)>) {
+    pub(super) fn hand_to_rows(&mut self, finished: FinishedGroup, enrichments: Vec<(CustodyId, Enrichment)>) {
         let place = Position { segment: finished.header.segment, offset: finished.header.offset };
         let next = Position { offset: place.offset.saturating_add(finished.extent.len() as u64), ..place };
         self.applier.group(GroupForRows { place, next, extent: finished.extent, enrichments });

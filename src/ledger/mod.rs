@@ -5,6 +5,7 @@
 
 mod acts;
 mod applier;
+mod authentic;
 mod check;
 mod close;
 mod commit;

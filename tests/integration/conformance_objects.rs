@@ -4,6 +4,15 @@
 //! documentation tests show that such code does not compile), so no clause here calls it; what a
 //! discarded object looks like is tested on hand-written packs in `packs_damage`.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "helpers of tests; a panic is their verdict"
+)]
+
+use std::cell::RefCell;
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,6 +28,8 @@ use immutape::store::embedded::packs::Packs;
 use immutape::store::files::RealFiles;
 use immutape::store::memory::objects::MemoryObjects;
 use immutape::store::{Hint, ObjectRef, Objects, Protection};
+
+use crate::support::sim_files::{SimFiles, Survive};
 
 fn packs(folder: &Path) -> Packs {
     Packs::open(Arc::new(RealFiles), folder.join("packs"), Digest::from_bytes([7; 32])).unwrap()
@@ -47,6 +58,26 @@ fn embedded_engine_keeps_every_clause() {
     assert_eq!(violations(CLAUSES, false, &|folder| Box::new(packs(folder))), []);
     assert_eq!(violations(LASTING, true, &|folder| Box::new(packs(folder))), []);
     assert_eq!((CLAUSES.len(), LASTING.len()), (15, 4));
+}
+
+/// A disk in memory; between two runs of a lasting clause the power is cut and only what was synced stays.
+#[test]
+fn embedded_engine_keeps_every_clause_across_power_cuts() {
+    for (clauses, lasting) in [(CLAUSES, false), (LASTING, true)] {
+        for clause in clauses {
+            let machine = RefCell::new(SimFiles::new());
+            let opener = || {
+                let next = if lasting { machine.borrow().crash_image(Survive::Nothing) } else { SimFiles::new() };
+                machine.replace(next);
+                let files = machine.borrow().shared();
+                files.create_dir_all("ledger".as_ref()).unwrap();
+                files.sync_dir(".".as_ref()).unwrap();
+                let store = Packs::open(files, "ledger/packs".into(), Digest::from_bytes([7; 32])).unwrap();
+                Box::new(store) as Box<dyn Objects>
+            };
+            assert_eq!(clause.check(&opener), Ok(()));
+        }
+    }
 }
 
 #[test]

@@ -1,5 +1,14 @@
 //! The spool clauses on every engine, and on engines that break one clause each.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "helpers of tests; a panic is their verdict"
+)]
+
+use std::cell::RefCell;
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,6 +22,8 @@ use immutape::store::conformance::{Clause, Violation};
 use immutape::store::embedded::spool::EmbeddedSpool;
 use immutape::store::files::RealFiles;
 use immutape::store::memory::spool::MemorySpool;
+
+use crate::support::sim_files::{SimFiles, Survive};
 
 fn embedded(folder: &Path) -> EmbeddedSpool {
     EmbeddedSpool::open(Arc::new(RealFiles), folder.join("spool"))
@@ -37,6 +48,25 @@ fn embedded_engine_keeps_every_clause() {
     assert_eq!(violations(CLAUSES, false, &|folder| Box::new(embedded(folder))), []);
     assert_eq!(violations(LASTING, true, &|folder| Box::new(embedded(folder))), []);
     assert_eq!((CLAUSES.len(), LASTING.len()), (9, 3));
+}
+
+/// A disk in memory; between two runs of a lasting clause the power is cut and only what was synced stays.
+#[test]
+fn embedded_engine_keeps_every_clause_across_power_cuts() {
+    for (clauses, lasting) in [(CLAUSES, false), (LASTING, true)] {
+        for clause in clauses {
+            let machine = RefCell::new(SimFiles::new());
+            let opener = || {
+                let next = if lasting { machine.borrow().crash_image(Survive::Nothing) } else { SimFiles::new() };
+                machine.replace(next);
+                let files = machine.borrow().shared();
+                files.create_dir_all("ledger".as_ref()).unwrap();
+                files.sync_dir(".".as_ref()).unwrap();
+                Box::new(EmbeddedSpool::open(files, "ledger/spool".into())) as Box<dyn Spool>
+            };
+            assert_eq!(clause.check(&opener), Ok(()));
+        }
+    }
 }
 
 #[test]

@@ -1,7 +1,18 @@
 //! Packs on a machine that stops at every operation, and what a power cut leaves of them.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "helpers of tests; a panic is their verdict"
+)]
+
 use std::io::ErrorKind;
 use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use immutape::codec::digest::Digest;
 use immutape::error::{Code, Result};
@@ -217,6 +228,24 @@ fn failed_sync_leaves_clean_looking_pages_that_the_next_run_survives() {
 }
 
 #[test]
+fn header_that_a_failed_sync_gave_up_is_written_again() {
+    let files = machine();
+    let store = open(&files).unwrap();
+    store.put(&digest_of(&noise(1, 9_000)), &noise(1, 9_000), Protection::WORM).unwrap();
+    let sync = files.next_operation();
+    files.fail_at(sync, ErrorKind::Other, Effect::Without);
+    assert_eq!(store.sync().unwrap_err().code(), Code::Broken);
+    assert_eq!(files.faults_made(), 1);
+    let store = open(&files).unwrap();
+    let object = store.put(&digest_of(b"next"), b"next", Protection::WORM).unwrap();
+    store.sync().unwrap();
+    let image = files.crash_image(Survive::Nothing);
+    let bytes = image.contents("ledger/packs/00000001.pack");
+    assert!(bytes.starts_with(b"IMTPAC") && bytes[512..4_096].iter().all(|b| *b == 0));
+    assert_eq!(open(&image).unwrap().get(&object).unwrap(), b"next");
+}
+
+#[test]
 fn full_disk_at_every_size_refuses_and_loses_nothing() {
     let used = {
         let files = machine();
@@ -260,4 +289,36 @@ fn handle_that_met_a_full_disk_goes_on_when_there_is_room() {
     // Until the steps have grown so long that everything fits what was prepared.
     assert!(refused >= 3 && files.faults_made() >= refused, "{refused}");
     check(&files.crash_image(Survive::Nothing), &done, "after every refusal");
+}
+
+#[test]
+fn sync_of_one_caller_covers_what_others_put_before() {
+    let files = machine();
+    let store = open(&files).unwrap();
+    let done = Mutex::new(Acknowledged::default());
+    let running = AtomicUsize::new(8);
+    thread::scope(|scope| {
+        for caller in 0..8 {
+            let (store, done, running) = (&store, &done, &running);
+            scope.spawn(move || {
+                for n in 0..40 {
+                    let body = noise(caller * 1_000 + n, 800);
+                    let object = store.put(&digest_of(&body), &body, Protection::WORM).unwrap();
+                    store.sync().unwrap();
+                    done.lock().unwrap().objects.push((object, body));
+                }
+                running.fetch_sub(1, Ordering::SeqCst);
+            });
+        }
+        let mut images = 0;
+        while running.load(Ordering::SeqCst) > 0 || images == 0 {
+            // Whatever was acknowledged before this image was taken is in it.
+            let done = done.lock().unwrap().clone();
+            check(&files.crash_image(Survive::Nothing), &done, "callers at work");
+            images += 1;
+        }
+    });
+    let done = done.into_inner().unwrap();
+    assert_eq!(done.objects.len(), 320);
+    check(&files.crash_image(Survive::Nothing), &done, "all done");
 }

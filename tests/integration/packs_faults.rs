@@ -1,5 +1,13 @@
 //! Disks that are full, that fail to write and that fail to sync, under the packs.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "helpers of tests; a panic is their verdict"
+)]
+
 use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
@@ -9,7 +17,7 @@ use immutape::error::{Code, Result};
 use immutape::store::conformance::objects::{digest_of, noise};
 use immutape::store::contracts::Listed;
 use immutape::store::embedded::packs::Packs;
-use immutape::store::{ObjectRef, Objects, Protection, ProtectionMode};
+use immutape::store::{Hint, ObjectRef, Objects, Protection, ProtectionMode};
 
 use crate::support::failing::{Failing, Op};
 
@@ -136,11 +144,12 @@ fn large_object_that_does_not_fit_is_taken_back() {
     assert_eq!(code(put(&store, &noise(2, 400_000))), Some(Code::StoreFull));
     assert_eq!(files.heal(), 1);
     assert_eq!(listed(&store), [Listed::Object(first, Protection::WORM)]);
-    let second = put(&store, &noise(3, 400_000)).unwrap();
+    // Shorter than what was written of the refused one: nothing of that may show behind it.
+    let second = put(&store, &noise(3, 300)).unwrap();
     store.sync().unwrap();
     let next = packs(&files, folder.path());
     assert_eq!(next.get(&first).unwrap(), noise(1, 500));
-    assert_eq!(next.get(&second).unwrap(), noise(3, 400_000));
+    assert_eq!(next.get(&second).unwrap(), noise(3, 300));
     assert_eq!(listed(&next).len(), 2);
     assert_eq!(std::fs::read_dir(folder.path().join("packs")).unwrap().count(), 1);
 }
@@ -162,6 +171,19 @@ fn one_sync_covers_all_that_returned_before() {
     put(&store, b"one more").unwrap();
     store.sync().unwrap();
     assert_eq!(files.count(Op::Sync), 2, "put again in one run writes nothing");
+}
+
+#[test]
+fn put_during_a_sync_is_covered_by_the_next_one() {
+    let (files, folder) = (Failing::default(), tempfile::tempdir().unwrap());
+    let store = Arc::new(packs(&files, folder.path()));
+    put(&store, b"before").unwrap();
+    let other = Arc::clone(&store);
+    files.after_next_sync(move || _ = put(&other, b"meanwhile").unwrap());
+    store.sync().unwrap();
+    assert_eq!(files.count(Op::Sync), 1);
+    store.sync().unwrap();
+    assert_eq!(files.count(Op::Sync), 2, "the first sync had begun before this put");
 }
 
 #[test]
@@ -225,14 +247,69 @@ fn equal_protection_is_recorded_once_a_run() {
     let (files, folder) = (Failing::default(), tempfile::tempdir().unwrap());
     let protection = Protection { mode: ProtectionMode::Retained, until_ms: 5 };
     let object = put(&packs(&files, folder.path()), b"kept").unwrap();
-    for _ in 0..2 {
+    for run in 1..4 {
         let store = packs(&files, folder.path());
-        let before = files.count(Op::Write);
         for _ in 0..3 {
             store.protect(&object, protection).unwrap();
         }
         store.sync().unwrap();
         // An earlier run's record may never have been synced, so its protection is said again.
-        assert_eq!(files.count(Op::Write) - before, 1);
+        let used = store.used_ranges().unwrap().remove(0).1;
+        assert_eq!((used.len(), used[0].clone()), (1, 0..64 + 64 + 4 + run * 64));
     }
+}
+
+#[test]
+fn new_pack_begins_past_the_length_of_one() {
+    let (files, folder) = (Failing::default(), tempfile::tempdir().unwrap());
+    let store = packs(&files, folder.path());
+    // Zeros are quick to make and to hash; the first byte tells them apart.
+    let body = |n: u8| [vec![n], vec![0; (60 << 20) - 1]].concat();
+    let objects: Vec<_> = (0..5).map(|n| put(&store, &body(n)).unwrap()).collect();
+    let numbers: Vec<u8> = objects.iter().map(|object| object.hint.0[7]).collect();
+    assert_eq!(numbers, [1, 1, 1, 1, 2]);
+    // The first pack's name is durable before the second has one: a crash leaves no hole in the numbers.
+    assert_eq!((files.count(Op::SyncDir), files.count(Op::Sync)), (1, 0));
+    store.sync().unwrap();
+    assert_eq!((files.count(Op::SyncDir), files.count(Op::Sync)), (3, 2));
+    let store = packs(&files, folder.path());
+    for (n, object) in (0..).zip(&objects) {
+        assert_eq!(store.get(object).unwrap()[0], n);
+    }
+    // A long pack is not looked through at the first save of a run.
+    let next = put(&store, b"next").unwrap();
+    assert_eq!((next.hint.0[7], listed(&store).len()), (3, 6));
+}
+
+#[test]
+fn hint_of_a_neighbour_finds_an_object_without_a_walk() {
+    let (files, folder) = (Failing::default(), tempfile::tempdir().unwrap());
+    let store = packs(&files, folder.path());
+    let far = put(&store, &noise(1, 700)).unwrap();
+    put(&store, &noise(2, 10 << 20)).unwrap();
+    let near = [put(&store, &noise(3, 3_000)).unwrap(), put(&store, &noise(4, 900_000)).unwrap()];
+    // A manifest names its objects, and looks like the header of one of them but for the check bytes.
+    let bait = [b"IMTO\x01\x01\0\0".as_slice(), &[0; 16], near[0].digest.as_ref(), near[1].digest.as_ref()].concat();
+    let manifest = put(&store, &bait).unwrap();
+    let after = put(&store, &noise(5, 300)).unwrap();
+    store.sync().unwrap();
+    let walks = |object: &ObjectRef| {
+        let store = packs(&files, folder.path());
+        let before = files.count(Op::List);
+        let found = store.get(&ObjectRef { hint: manifest.hint, ..*object }).unwrap();
+        assert_eq!(digest_of(&found), object.digest);
+        files.count(Op::List) - before
+    };
+    for object in [&near[0], &near[1], &manifest, &after] {
+        assert_eq!(walks(object), 0, "{object:?}");
+    }
+    assert!(walks(&far) > 0, "ten megabytes away it takes a walk");
+    // What one walk found is kept.
+    let store = packs(&files, folder.path());
+    store.get(&ObjectRef { hint: Hint::default(), ..far }).unwrap();
+    let before = files.count(Op::List);
+    for object in [far, near[0], near[1], after] {
+        store.get(&ObjectRef { hint: Hint::default(), ..object }).unwrap();
+    }
+    assert_eq!(files.count(Op::List), before);
 }

@@ -1,5 +1,13 @@
 //! Cut, torn and refused writes under the spools of live recordings.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "helpers of tests; a panic is their verdict"
+)]
+
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -12,6 +20,7 @@ use immutape::store::conformance::objects::noise;
 use immutape::store::embedded::spool::EmbeddedSpool;
 
 use crate::support::failing::{Failing, Op};
+use crate::support::sim_files::{Effect, SimFiles, Survive};
 
 const A: CustodyId = CustodyId::from_bytes([0xa1; 32]);
 
@@ -178,4 +187,67 @@ fn other_names_in_the_folder_are_no_recordings() {
     }
     fs::create_dir(folder.path().join("spool").join("d4".repeat(32))).unwrap();
     assert_eq!(spool(&Failing::default(), folder.path()).recordings().unwrap(), [A]);
+}
+
+/// Two runs record two recordings and close one; what was synced of the other stands in `synced`.
+fn history(files: &SimFiles, synced: &mut Vec<Vec<u8>>, is_closed: &mut bool) -> Result<()> {
+    let other = CustodyId::from_bytes([0xb2; 32]);
+    for run in 0..2 {
+        let store = EmbeddedSpool::open(files.shared(), "ledger/spool".into());
+        for n in 0..3 {
+            for length in [900, 30] {
+                store.append(&A, &noise(run * 10 + n, length))?;
+            }
+            store.append(&other, b"other")?;
+            store.sync(&A)?;
+            *synced = store.pieces(&A)?;
+        }
+        store.sync(&other)?;
+        store.close(&other)?;
+        *is_closed = run == 1;
+        // Never synced.
+        store.append(&A, &noise(99, 300))?;
+    }
+    Ok(())
+}
+
+#[test]
+fn synced_pieces_survive_a_stop_at_every_operation() {
+    let machine = || {
+        let files = SimFiles::new();
+        files.shared().create_dir_all("ledger".as_ref()).unwrap();
+        files.shared().sync_dir(".".as_ref()).unwrap();
+        files
+    };
+    let count = {
+        let files = machine();
+        history(&files, &mut Vec::new(), &mut false).unwrap();
+        files.next_operation()
+    };
+    let mut closed = 0;
+    for number in 2..count {
+        for effect in [Effect::Without, Effect::With, Effect::FirstBytes(500)] {
+            let files = machine();
+            files.stop_at(number, effect);
+            let (mut synced, mut is_closed) = (Vec::new(), false);
+            assert!(history(&files, &mut synced, &mut is_closed).is_err());
+            assert_eq!(files.faults_made(), 1);
+            closed += u64::from(is_closed);
+            for survive in (0..12).map(Survive::Random).chain([Survive::Nothing, Survive::Everything]) {
+                let image = files.crash_image(survive);
+                let store = EmbeddedSpool::open(image.shared(), "ledger/spool".into());
+                let found = if synced.is_empty() { Vec::new() } else { store.pieces(&A).unwrap() };
+                assert!(found.starts_with(&synced), "stop at {number} {effect:?}, {survive:?}");
+                let lasting = store.recordings().unwrap();
+                assert!(!is_closed || !lasting.contains(&CustodyId::from_bytes([0xb2; 32])));
+                // Whatever lies behind, the next run's piece follows the whole ones.
+                store.append(&A, b"next").unwrap();
+                store.sync(&A).unwrap();
+                let store = EmbeddedSpool::open(image.crash_image(Survive::Nothing).shared(), "ledger/spool".into());
+                let found = store.pieces(&A).unwrap();
+                assert!(found.starts_with(&synced) && found.last().unwrap() == b"next");
+            }
+        }
+    }
+    assert!(closed > 0);
 }

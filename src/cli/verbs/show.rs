@@ -99,7 +99,7 @@ fn about(out: &mut Out, reader: &TapeReader) {
     }
     for gap in &header.gaps {
         let count = if gap.count == 0 { "some".to_owned() } else { gap.count.to_string() };
-        out.line(&format!("gap      {count} missing after frame {}: {}", gap.after_seq, gap.reason.word()));
+        out.line(&format!("gap      {count} missing before frame {}: {}", gap.before_seq, gap.reason.word()));
     }
     out.line("");
 }
@@ -162,7 +162,8 @@ fn header_document(reader: &TapeReader) -> Value {
             "unanswered": s.unanswered, "duration_ms": s.duration_ms,
         }),
     );
-    let gaps = h.gaps.iter().map(|g| json!({ "after_seq": g.after_seq, "reason": g.reason.word(), "count": g.count }));
+    let gaps =
+        h.gaps.iter().map(|g| json!({ "before_seq": g.before_seq, "reason": g.reason.word(), "count": g.count }));
     js::put(&mut map, "gaps", gaps.collect::<Vec<_>>());
     if let Some(p) = &h.provenance {
         js::put(

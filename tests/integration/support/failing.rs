@@ -1,5 +1,13 @@
 //! A file system whose operations fail when told to, and which counts them.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "helpers of tests; a panic is their verdict"
+)]
+
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
@@ -31,8 +39,18 @@ struct Rule {
     lasts: bool,
 }
 
+/// Runs once, at the end of the next sync and before it returns.
+struct Hook(Box<dyn FnOnce() + Send>);
+
+impl std::fmt::Debug for Hook {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Hook")
+    }
+}
+
 #[derive(Debug, Default)]
 struct Plan {
+    after_sync: Option<Hook>,
     rule: Option<Rule>,
     fired: u64,
     counts: BTreeMap<Op, u64>,
@@ -56,6 +74,11 @@ impl Failing {
     /// One write fails and reaches the file in part; the next ones pass.
     pub fn fail_once_partly(&self, kind: io::ErrorKind, part: usize) {
         self.0.lock().unwrap().rule = Some(Rule { op: Op::Write, pass: 0, kind, part, lasts: false });
+    }
+
+    /// Something that happens while the next sync has done its work and not yet returned.
+    pub fn after_next_sync(&self, happens: impl FnOnce() + Send + 'static) {
+        self.0.lock().unwrap().after_sync = Some(Hook(Box::new(happens)));
     }
 
     /// Ends the fault; how often it struck.
@@ -162,7 +185,12 @@ impl File for FailingFile {
     }
     fn sync_data(&self) -> io::Result<()> {
         self.plan.try_op(Op::Sync)?;
-        self.file.sync_data()
+        self.file.sync_data()?;
+        let hook = self.plan.0.lock().unwrap().after_sync.take();
+        if let Some(Hook(happens)) = hook {
+            happens();
+        }
+        Ok(())
     }
     fn punch(&self, offset: u64, bytes: u64) -> io::Result<()> {
         self.plan.try_op(Op::Punch)?;

@@ -1,7 +1,7 @@
 //! Groups for the suite: right in every byte that a store may look at, meaningless otherwise.
 
 use crate::codec::digest::{GroupHash, LeafHash, RootHash, sha256};
-use crate::codec::extent::{FLAG_CLEAN_CLOSE, GroupHeader, extent_bytes, push_record};
+use crate::codec::extent::{FLAG_CLEAN_CLOSE, Group, GroupHeader, extent_bytes, push_record};
 use crate::error::Result;
 use crate::store::contracts::{Journal, Place, Position};
 
@@ -28,7 +28,8 @@ impl Draft {
     /// Length of the extent this makes.
     #[must_use]
     pub const fn extent_bytes(&self) -> u64 {
-        extent_bytes((self.count as u64).saturating_mul(self.entry_bytes as u64 + 8 + SEALED_BYTES as u64))
+        let record = RECORD_BYTES.saturating_add(self.entry_bytes as u64);
+        extent_bytes(record.saturating_mul(self.count as u64))
     }
 
     /// The whole extent, for `place`.
@@ -58,18 +59,21 @@ impl Draft {
 }
 
 const SEALED_BYTES: usize = 40;
+/// Two lengths and the sealed half.
+const RECORD_BYTES: u64 = 8 + SEALED_BYTES as u64;
 
 /// Bytes that look like nothing and hold no zero, so that every missing sector shows.
 fn filler(seed: u64, bytes: usize) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    (0..bytes)
-        .map(|_| {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            u8::try_from(state & 0xff).unwrap_or(0) | 1
-        })
-        .collect()
+    let mut out = Vec::with_capacity(bytes.saturating_add(8));
+    while out.len() < bytes {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        out.extend_from_slice(&(state | 0x0101_0101_0101_0101).to_be_bytes());
+    }
+    out.truncate(bytes);
+    out
 }
 
 /// Places, makes and appends one group; its extent.
@@ -80,6 +84,11 @@ pub fn append(journal: &dyn Journal, draft: &Draft) -> Result<Vec<u8>> {
     let place = journal.place(draft.extent_bytes())?;
     let extent = draft.seal(&place);
     journal.append(&extent).map(|()| extent)
+}
+
+/// The header of a group that was read or made.
+pub(super) fn header(extent: &[u8]) -> std::result::Result<GroupHeader, String> {
+    Group::parse(extent).map(|group| *group.header()).map_err(|e| format!("a group is not whole: {e}"))
 }
 
 /// Every group from the beginning.

@@ -13,6 +13,7 @@ use std::io::ErrorKind;
 use std::iter::Peekable;
 use std::path::{Path, PathBuf};
 
+use super::old_file::{filled, group_from, named_bytes, whole};
 use super::segment::{FIRST_OFFSET, Next, Segment, is_segment_length, is_zero};
 use super::shelf::{Shelf, failed};
 use super::{tail, tear};
@@ -93,18 +94,50 @@ impl<'a> Job<'a> {
         Ok(Self { shelf, number: from, next: below.next, tear, aside: Vec::new() })
     }
 
-    /// A segment that no extent belongs to: a crash tore its first write, and it stays as it is. If
-    /// it does not follow, an empty one takes its place.
+    /// A segment that no extent belongs to: a crash tore its first write. What the next header names
+    /// of it is kept, or what has the shape of a tear; else an empty segment takes its place.
     fn keep_without_groups(&mut self) -> Result<()> {
         let old = self.old_bytes(self.number)?;
-        if let (Some(bytes), Some((at, tear))) = (&old, self.follows_without_groups()?) {
+        let at = |offset| Next { segment: self.number, offset, ..self.next };
+        let above = self.header_above()?;
+        let named = above.filter(|above| self.next.is_named_by(above) && above.previous_end <= FIRST_OFFSET);
+        let torn = named.and_then(|above| named_bytes(old.as_deref(), &above));
+        if let (Some(above), Some(torn)) = (named, torn) {
+            let at = at(above.previous_end);
+            let begins = if at.offset == 0 { 0 } else { SEGMENT_HEADER_BYTES };
+            let end = begins.saturating_add(torn.len()) as u64;
+            let header = self.header(old.as_deref(), 0, end.max(FIRST_OFFSET));
+            let mut image = header.encode();
+            image.truncate(begins);
+            image.extend_from_slice(&torn);
+            self.swap(old.as_deref(), &filled(image, header.file_bytes))?;
+            let tear = self.tear_at(at.offset, &torn);
+            return self.go_on(at, tear);
+        }
+        if let (None, Some(bytes), Some((at, tear))) = (above, &old, self.follows_without_groups()?) {
             self.swap(old.as_deref(), bytes)?;
             return self.go_on(at, tear);
         }
+        self.refuse_to_drop(old.as_deref())?;
+        let at = at(FIRST_OFFSET);
         let header = self.header(old.as_deref(), 0, FIRST_OFFSET);
         let image = filled(header.encode(), header.file_bytes);
         self.swap(old.as_deref(), &image)?;
-        self.go_on(Next { segment: self.number, offset: FIRST_OFFSET, ..self.next }, None)
+        self.go_on(at, None)
+    }
+
+    /// A group that can be read is not dropped for want of its extent. The first group of a segment
+    /// that has no header is no such group: header and group were one write, and it was torn.
+    fn refuse_to_drop(&self, old: Option<&[u8]>) -> Result<()> {
+        let old = old.unwrap_or_default();
+        let has_header = !is_zero(old.get(..SEGMENT_HEADER_BYTES).unwrap_or_default());
+        let after = if has_header { FIRST_OFFSET } else { FIRST_OFFSET.saturating_add(SECTOR_BYTES as u64) };
+        match group_from(old, after) {
+            Some(offset) => {
+                Err(conflict(format!("none of them is of segment {}, but byte {offset} holds a group", self.number)))
+            }
+            None => Ok(()),
+        }
     }
 
     /// Where the segment that stands under this number ends, if it follows and holds no group but
@@ -135,15 +168,23 @@ impl<'a> Job<'a> {
             image.extend_from_slice(&extents.next().transpose()?.unwrap_or_default());
             at = Next::after(&group);
         }
+        if let Some(offset) = old.as_deref().and_then(|old| group_from(old, at.offset)) {
+            let place = format!("byte {offset} of segment {}", self.number);
+            return Err(conflict(format!("they end before the group at {place}, which can still be read")));
+        }
         let torn = self.torn_after(old.as_deref(), &at, extents.peek().is_some())?;
         image.extend_from_slice(&torn);
         let header = self.header(old.as_deref(), first_term.unwrap_or(0), image.len() as u64);
         image.splice(..SEGMENT_HEADER_BYTES, header.encode());
         self.swap(old.as_deref(), &filled(image, header.file_bytes))?;
-        let position = Position { segment: self.number, offset: at.offset };
-        let hash = Digest::from_bytes(sha256(&torn));
-        let tear = (!torn.is_empty()).then_some(Tear { position, bytes: torn.len() as u64, hash });
+        let tear = self.tear_at(at.offset, &torn);
         self.go_on(at, tear)
+    }
+
+    fn tear_at(&self, offset: u64, torn: &[u8]) -> Option<Tear> {
+        let position = Position { segment: self.number, offset };
+        let hash = Digest::from_bytes(sha256(torn));
+        (!torn.is_empty()).then_some(Tear { position, bytes: torn.len() as u64, hash })
     }
 
     fn go_on(&mut self, next: Next, tear: Option<Tear>) -> Result<()> {
@@ -186,33 +227,43 @@ impl<'a> Job<'a> {
     /// # Errors
     /// `E_CONFLICT` when the next segment says something else and no extents for it follow.
     fn torn_after(&self, old: Option<&[u8]>, at: &Next, more: bool) -> Result<Vec<u8>> {
-        let number = self.number.saturating_add(1);
-        let above = self.old_bytes(number)?.and_then(|bytes| SegmentHeader::parse(&bytes).ok());
-        let Some(above) = above.filter(|above| above.segment == number) else {
-            return self.torn_by_shape(at);
+        let Some(above) = self.header_above()? else {
+            return self.torn_by_shape(old, at);
         };
-        let end = usize::try_from(at.offset).unwrap_or(usize::MAX);
-        let named = usize::try_from(above.dropped_bytes).unwrap_or(usize::MAX);
-        let bytes = old.and_then(|old| old.get(end..end.saturating_add(named))).unwrap_or_default();
         let follows = above.previous_end == at.offset && at.is_named_by(&above);
-        let is_right = named == 0 || sha256(bytes) == *above.dropped_hash.as_bytes();
-        match (follows, more) {
-            (true, _) if is_right => Ok(bytes.to_vec()),
+        match (follows, named_bytes(old, &above), more) {
+            (true, Some(torn), _) => Ok(torn),
             // Lost for good; the next header is written again and names none. What stood here is kept aside.
-            (true, true) => Ok(Vec::new()),
-            (false, true) => self.torn_by_shape(at),
-            (_, false) => Err(conflict(format!(
-                "they end at byte {end} of segment {}, and segment {number} does not follow from there",
-                self.number
+            (true, None, true) => Ok(Vec::new()),
+            (false, _, true) => self.torn_by_shape(old, at),
+            (_, _, false) => Err(conflict(format!(
+                "they end at byte {} of segment {}, and segment {} does not follow from there",
+                at.offset, self.number, above.segment
             ))),
         }
     }
 
-    fn torn_by_shape(&self, at: &Next) -> Result<Vec<u8>> {
-        let Some(old) = self.old_segment()? else { return Ok(Vec::new()) };
+    /// The header of the next segment, if it is right in itself.
+    fn header_above(&self) -> Result<Option<SegmentHeader>> {
+        let number = self.number.saturating_add(1);
+        let above = self.old_bytes(number)?.and_then(|bytes| SegmentHeader::parse(&bytes).ok());
+        Ok(above.filter(|above| above.segment == number))
+    }
+
+    fn torn_by_shape(&self, old: Option<&[u8]>, at: &Next) -> Result<Vec<u8>> {
+        let path = self.old_path(self.number)?;
+        let Some(file) =
+            old.map(|_| self.shelf.files.open(&path, false)).transpose().map_err(|e| failed("open", &path, e))?
+        else {
+            return Ok(Vec::new());
+        };
+        // The old header may be damaged; what follows the groups is judged under the right one.
+        let header = self.header(old, 0, at.offset);
+        let bytes = header.file_bytes.min(old.map_or(0, |old| old.len() as u64));
+        let old = Segment { number: self.number, file, bytes, header: Some(header) };
         let tear = whole(tear::after(self.shelf, &old, at, true))?.flatten();
-        let Some(tear) = tear.filter(|tear| tear.position.offset == at.offset) else { return Ok(Vec::new()) };
-        old.read(self.shelf, at.offset, usize::try_from(tear.bytes).unwrap_or(usize::MAX))
+        let length = tear.map_or(0, |tear| usize::try_from(tear.bytes).unwrap_or(usize::MAX));
+        old.read(self.shelf, at.offset, length)
     }
 
     /// The file that stands under a number, or the new one that a crash left beside its gap.
@@ -305,7 +356,7 @@ impl<'a> Job<'a> {
         let numbers = self.shelf.numbers_present()?;
         let rest = || numbers.iter().copied().filter(|number| *number >= self.number);
         for number in rest() {
-            if holds_group(&self.old_bytes(number)?.unwrap_or_default()) {
+            if group_from(&self.old_bytes(number)?.unwrap_or_default(), FIRST_OFFSET).is_some() {
                 return Err(conflict(format!("they end before segment {number}, which still holds groups")));
             }
         }
@@ -316,32 +367,11 @@ impl<'a> Job<'a> {
     /// Is the segment after the last extent untouched, or one that follows, or the tear of a first write?
     fn rest_may_stay(&self) -> Result<bool> {
         let Some(bytes) = self.old_bytes(self.number)? else { return Ok(false) };
-        let untouched = is_segment_length(bytes.len() as u64) && is_zero(&bytes);
+        let is_last = self.shelf.numbers_present()?.last() == Some(&self.number);
+        let untouched = is_last && is_segment_length(bytes.len() as u64) && is_zero(&bytes);
         let follows = || SegmentHeader::parse(&bytes).is_ok_and(|header| self.is_named_by(&header));
         Ok(untouched || follows() || self.follows_without_groups()?.is_some())
     }
-}
-
-/// Damage in an old file is no reason to stop a repair; everything else is.
-fn whole<T>(found: Result<T>) -> Result<Option<T>> {
-    match found {
-        Ok(found) => Ok(Some(found)),
-        Err(e) if e.code() == Code::LogDamaged => Ok(None),
-        Err(e) => Err(e),
-    }
-}
-
-fn filled(mut image: Vec<u8>, bytes: u64) -> Vec<u8> {
-    image.resize(usize::try_from(bytes).unwrap_or(usize::MAX), 0);
-    image
-}
-
-fn holds_group(bytes: &[u8]) -> bool {
-    let sectors = 0..bytes.len() / SECTOR_BYTES;
-    sectors.map(|n| n.saturating_mul(SECTOR_BYTES)).filter(|at| *at >= SEGMENT_HEADER_BYTES).any(|at| {
-        let rest = bytes.get(at..).unwrap_or_default();
-        GroupHeader::parse(rest).is_ok_and(|group| group.offset == at as u64) && Group::parse(rest).is_ok()
-    })
 }
 
 fn conflict(why: impl std::fmt::Display) -> Error {

@@ -213,7 +213,10 @@ impl Turn {
 
     fn try_prepare(&mut self, shelf: &Shelf, extent_bytes: u64) -> Result<Segment> {
         let number = self.newest.number.saturating_add(1);
-        let zeros = prepare::write(shelf, number, next_length(self.newest.bytes, extent_bytes))?;
+        // A segment that a crash cut short says nothing of how fast this journal grows.
+        let is_torn = self.newest.dropped_bytes > 0;
+        let length = if is_torn { self.newest.bytes / 2 } else { self.newest.bytes };
+        let zeros = prepare::write(shelf, number, next_length(length, extent_bytes))?;
         // A smaller one that stands there serves until this line; after it, it may be gone.
         self.prepared = None;
         prepare::put_in_place(shelf, number, zeros)

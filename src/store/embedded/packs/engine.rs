@@ -1,11 +1,13 @@
 //! The contract of [`Objects`] over pack files.
 
+use std::io;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use super::folder::{Folder, Place, io_error, lock};
 use super::index::{Index, stronger};
+use super::near;
 use super::records::{RECORD_HEADER_BYTES, RecordError, RecordHeader, RecordType};
 use super::used;
 use super::writer::Writer;
@@ -13,7 +15,7 @@ use crate::codec::digest::{Digest, ObjectDigest, sha256};
 use crate::error::{Code, Error, Result};
 use crate::governance::DisposalClearance;
 use crate::store::contracts::{Listed, ObjectRef, Objects, Protection};
-use crate::store::files::Files;
+use crate::store::files::{File, Files};
 use crate::time::Timestamp;
 
 /// The pack files of one ledger.
@@ -24,6 +26,9 @@ use crate::time::Timestamp;
 /// Equal bytes put twice in one run are stored once. Bytes that an earlier run stored are stored
 /// again: nobody can tell whether that run's copy ever reached the disk, looking for it would mean
 /// walking the packs, and a second copy has the same digest and the same bytes. `list` names it once.
+///
+/// A hint need not be the object's own: that of an object put shortly before or after leads there almost
+/// as fast. Without any, the first `get` walks the headers of all packs and keeps what it found.
 ///
 /// An object whose discarding a crash cut short, after its record and before its bytes were cleared,
 /// is still readable at its place until `discard` is called again; it is not listed.
@@ -67,39 +72,66 @@ impl Packs {
         act(index)
     }
 
+    /// The object where an index made earlier has it, or near its hint; `None` says nothing.
+    fn find_quickly(&self, object: &ObjectRef) -> Result<Option<Vec<u8>>> {
+        // Another thread may be walking the packs just now; that is no reason to wait.
+        let indexed = self.index.try_lock().ok();
+        let known = indexed.as_ref().and_then(|index| index.as_ref()?.get(&object.digest).map(|known| known.place));
+        drop(indexed);
+        let place = known.map_or_else(|| self.near(object), |place| Ok(Some(place)))?;
+        let Some(place) = place else { return Ok(None) };
+        Ok(match self.read(place, &object.digest)? {
+            Read::Whole(bytes) => Some(bytes),
+            Read::Damaged(_) | Read::Other => None,
+        })
+    }
+
+    fn near(&self, object: &ObjectRef) -> Result<Option<Place>> {
+        let hinted = Place::from_hint(object.hint);
+        let Some(file) = self.reader(hinted)? else { return Ok(None) };
+        let path = self.folder.file_path(hinted.pack);
+        let offset =
+            near::find(file.as_ref(), hinted.offset, &object.digest).map_err(|e| io_error("read", &path, e))?;
+        Ok(offset.map(|offset| Place { offset, ..hinted }))
+    }
+
+    /// The object wherever it is, by the records of all packs.
     fn find(&self, object: &ObjectRef) -> Result<Vec<u8>> {
         let hinted = Place::from_hint(object.hint);
-        self.with_index(|index| {
-            let Some(known) = index.get(&object.digest) else {
-                return Err(match index.damage_at(hinted) {
-                    Some(damage) if damage.is_newer => self.newer(damage.place),
-                    Some(damage) => self.damaged(&object.digest, damage.place, &damage.reason),
-                    None => not_found(&object.digest, index.damages.len()),
-                });
-            };
-            if known.is_discarded {
-                return Err(Error::new(Code::NotFound, format!("object {} was discarded", object.digest.to_hex())));
+        let places = self.with_index(|index| match index.get(&object.digest) {
+            None => Err(match index.damage_at(hinted) {
+                Some(damage) if damage.is_newer => self.newer(damage.place),
+                Some(damage) => self.damaged(&object.digest, damage.place, &damage.reason),
+                None => not_found(&object.digest, index.damages.len()),
+            }),
+            Some(known) if known.is_discarded => {
+                Err(Error::new(Code::NotFound, format!("object {} was discarded", object.digest.to_hex())))
             }
-            let mut first_damage = None;
-            for place in index.places(&object.digest) {
-                match self.read(place, &object.digest)? {
-                    Read::Whole(bytes) => return Ok(bytes),
-                    Read::Other => {}
-                    Read::Damaged(why) => _ = first_damage.get_or_insert((place, why)),
-                }
+            Some(_) => Ok(index.places(&object.digest)),
+        })?;
+        let mut found = (hinted, "its record is gone");
+        for place in places {
+            match self.read(place, &object.digest)? {
+                Read::Whole(bytes) => return Ok(bytes),
+                Read::Other => {}
+                Read::Damaged(why) => found = (place, why),
             }
-            let (place, why) = first_damage.unwrap_or((known.place, "its record is gone"));
-            Err(self.damaged(&object.digest, place, why))
-        })
+        }
+        Err(self.damaged(&object.digest, found.0, found.1))
+    }
+
+    /// The pack of `place`; `None` if there is none, as for a lost hint.
+    fn reader(&self, place: Place) -> Result<Option<Arc<dyn File>>> {
+        match self.folder.reader(place.pack) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            other => other.map(Some).map_err(|e| io_error("open", &self.folder.file_path(place.pack), e)),
+        }
     }
 
     /// What stands at `place`, if it is the object `digest`.
     fn read(&self, place: Place, digest: &ObjectDigest) -> Result<Read> {
         let path = self.folder.file_path(place.pack);
-        let file = match self.folder.reader(place.pack) {
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Read::Other),
-            other => other.map_err(|e| io_error("open", &path, e))?,
-        };
+        let Some(file) = self.reader(place)? else { return Ok(Read::Other) };
         let read_error = |e| io_error("read", &path, e);
         let mut header = [0; RECORD_HEADER_BYTES];
         file.read_at(place.offset, &mut header).map_err(read_error)?;
@@ -203,11 +235,16 @@ impl Objects for Packs {
 
     fn get(&self, object: &ObjectRef) -> Result<Vec<u8>> {
         self.writer.check()?;
-        match self.read(Place::from_hint(object.hint), &object.digest)? {
-            Read::Whole(bytes) => Ok(bytes),
-            // Discarded, damaged, or the hint is wrong: only the records of all packs can tell.
-            Read::Damaged(_) | Read::Other => self.find(object),
+        let is_damaged = match self.read(Place::from_hint(object.hint), &object.digest)? {
+            Read::Whole(bytes) => return Ok(bytes),
+            Read::Damaged(_) => true,
+            Read::Other => false,
+        };
+        if !is_damaged && let Some(bytes) = self.find_quickly(object)? {
+            return Ok(bytes);
         }
+        // Discarded, damaged or elsewhere: only the records of all packs can tell.
+        self.find(object)
     }
 
     fn list(&self, each: &mut dyn FnMut(Listed) -> Result<()>) -> Result<()> {

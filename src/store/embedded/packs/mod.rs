@@ -7,6 +7,7 @@
 mod engine;
 mod folder;
 mod index;
+mod near;
 pub mod records;
 mod room;
 mod scan;

@@ -266,3 +266,24 @@ fn write_zeros(file: &dyn File, from: u64, to: u64) -> io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::digest::sha256;
+
+    #[test]
+    fn only_the_newest_digests_are_remembered() {
+        let digest = |n: u64| ObjectDigest::from_bytes(sha256(&n.to_be_bytes()));
+        let mut recent = Recent::default();
+        let many = RECENT_PUTS_MAX as u64 + 10;
+        for n in 0..many {
+            recent.remember(digest(n), Place { pack: 1, offset: n });
+        }
+        assert_eq!((recent.places.len(), recent.order.len()), (RECENT_PUTS_MAX, RECENT_PUTS_MAX));
+        assert_eq!(recent.get(&digest(9)), None);
+        assert_eq!(recent.get(&digest(10)), Some(Place { pack: 1, offset: 10 }));
+        recent.forget(&digest(many - 1));
+        assert_eq!(recent.get(&digest(many - 1)), None);
+    }
+}

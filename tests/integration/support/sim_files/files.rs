@@ -227,7 +227,8 @@ impl Files for SimFiles {
             Some(Target::Folder) => return Err(ErrorKind::IsADirectory.into()),
             None => {
                 let node = machine.new_node();
-                machine.change_name(None, Some(path), Target::File(node));
+                machine.names.insert(path.to_owned(), Target::File(node));
+                machine.durable_names.insert(path.to_owned(), Target::File(node));
                 node
             }
         };

@@ -5,10 +5,9 @@ use std::path::{Path, PathBuf};
 
 use immutape::store::files::parent;
 
+use super::SECTOR;
 use super::content::Content;
 use super::machine::{Machine, Node, Pending, Target, is_root};
-
-const SECTOR: u64 = 512;
 
 /// Which of the changes that are not durable reach the disk all the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +29,7 @@ pub(super) fn after_power_cut(machine: &Machine, survive: Survive) -> Machine {
     let mut names = machine.durable_names.clone();
     let is_write = |pending: &Pending| matches!(pending, Pending::Write { .. });
     let last_write = machine.pending.iter().rposition(is_write);
+    let mut missed = Missed::new();
     let mut coin = Coin(if let Survive::Random(seed) = survive { seed } else { 0 });
     for (index, pending) in machine.pending.iter().enumerate() {
         let whole = match survive {
@@ -47,7 +47,7 @@ pub(super) fn after_power_cut(machine: &Machine, survive: Survive) -> Machine {
                 if whole {
                     content.write(*offset, bytes);
                 } else {
-                    write_some(content, *offset, bytes, survive, &mut coin);
+                    write_some(content, *node, *offset, bytes, survive, &mut coin, &mut missed);
                 }
             }
         }
@@ -63,7 +63,19 @@ pub(super) fn after_power_cut(machine: &Machine, survive: Survive) -> Machine {
     }
 }
 
-fn write_some(content: &mut Content, offset: u64, bytes: &[u8], survive: Survive, coin: &mut Coin) {
+/// What did not reach the disk of each sector so far. A later write to the same sector carries it along:
+/// the system writes pages as they are, not single calls.
+type Missed = BTreeMap<(u64, u64), Vec<(u64, Vec<u8>)>>;
+
+fn write_some(
+    content: &mut Content,
+    node: u64,
+    offset: u64,
+    bytes: &[u8],
+    survive: Survive,
+    coin: &mut Coin,
+    missed: &mut Missed,
+) {
     if let Survive::LastWriteFirstBytes(count) = survive {
         return content.write(offset, &bytes[..count.min(bytes.len())]);
     }
@@ -74,14 +86,17 @@ fn write_some(content: &mut Content, offset: u64, bytes: &[u8], survive: Survive
     let mut at = 0;
     let mut number = 0_u32;
     while at < bytes.len() {
-        let to_boundary = usize::try_from(SECTOR - (offset + at as u64) % SECTOR).unwrap();
+        let from = offset + at as u64;
+        let to_boundary = usize::try_from(SECTOR - from % SECTOR).unwrap();
         let end = bytes.len().min(at + to_boundary);
         let arrives = match survive {
             Survive::LastWriteSectors(mask) => mask >> (number % 64) & 1 == 1,
             _ => coin.toss(),
         };
+        let sector = missed.entry((node, from / SECTOR)).or_default();
+        sector.push((from, bytes[at..end].to_vec()));
         if arrives {
-            content.write(offset + at as u64, &bytes[at..end]);
+            sector.drain(..).for_each(|(from, piece)| content.write(from, &piece));
         }
         (at, number) = (end, number + 1);
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use immutape::store::files::parent;
 
+use super::SECTOR;
 use super::content::Content;
 use super::faults::{Effect, Kind, Operation, Plan, Verdict};
 
@@ -65,8 +66,8 @@ impl NameChange {
     /// A name is removed only while it is that of the moved thing: a later file may have taken it.
     pub fn apply(&self, names: &mut BTreeMap<PathBuf, Target>) {
         if let Some(from) = &self.remove {
-            if self.target == Target::Folder && self.add.is_some() {
-                move_children(names, from, self.add.as_ref().unwrap());
+            if let (Target::Folder, Some(to)) = (self.target, &self.add) {
+                move_children(names, from, to);
             }
             if names.get(from) == Some(&self.target) {
                 names.remove(from);
@@ -169,17 +170,20 @@ impl Machine {
         Ok(())
     }
 
-    /// Bytes written anew are dirty again; the given-up write keeps only what lies around them.
+    /// A sector written to is dirty again with all that it holds; the given-up write keeps only what lies
+    /// around it. (A kernel does the same by pages, which is more.)
     fn overwrite_given_up(&mut self, over: u64, from: u64, length: u64) {
-        let to = from + length;
+        let (from, to) = (from / SECTOR * SECTOR, (from + length).next_multiple_of(SECTOR));
         let mut kept = Vec::new();
         for pending in std::mem::take(&mut self.pending) {
             match pending {
                 Pending::Write { node, offset, bytes, given_up: true } if node == over => {
                     let cut = |at: u64| usize::try_from(at.saturating_sub(offset)).unwrap().min(bytes.len());
-                    let parts = [(offset, &bytes[..cut(from)]), (to.max(offset), &bytes[cut(to)..])];
-                    for (offset, part) in parts.into_iter().filter(|(_, part)| !part.is_empty()) {
-                        kept.push(Pending::Write { node, offset, bytes: part.into(), given_up: true });
+                    let (a, b) = (cut(from), cut(to));
+                    let parts = [(0, &bytes[..a], true), (a, &bytes[a..b], false), (b, &bytes[b..], true)];
+                    for (start, part, given_up) in parts.into_iter().filter(|(_, part, _)| !part.is_empty()) {
+                        let offset = offset + start as u64;
+                        kept.push(Pending::Write { node, offset, bytes: part.into(), given_up });
                     }
                 }
                 other => kept.push(other),

@@ -19,6 +19,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use machine::Machine;
 
+/// What a disk writes whole or not at all.
+const SECTOR: u64 = 512;
+
 /// One machine and its disk. Clones are other processes on the same machine.
 #[derive(Debug, Clone, Default)]
 pub struct SimFiles {
@@ -82,6 +85,11 @@ impl SimFiles {
     /// Length of all files together.
     pub fn used_bytes(&self) -> u64 {
         self.machine().used_bytes()
+    }
+
+    /// Is everything durable? Then every power cut leaves the same.
+    pub fn is_durable(&self) -> bool {
+        self.machine().pending.is_empty()
     }
 
     /// What a machine would find after a power cut now. Locks are free, faults forgotten.

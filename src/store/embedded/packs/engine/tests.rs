@@ -1,15 +1,16 @@
 //! Discarding, which only code in this room can reach: its clearance is made by the disposal workflow.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use super::super::records::{RecordHeader, RecordType};
 use super::Packs;
 use crate::codec::digest::{Digest, ObjectDigest, sha256, sha256_parts};
 use crate::error::{Code, Result};
 use crate::store::contracts::{Hint, Listed, ObjectRef, Objects, Protection, ProtectionMode};
-use crate::store::files::RealFiles;
+use crate::store::files::{Entry, File, FileLock, Files, RealFiles};
 
 const ORIGIN: Digest = Digest::from_bytes([7; 32]);
 
@@ -132,4 +133,116 @@ fn discarding_cut_short_by_a_crash_is_finished_by_the_next_call() {
     store.discard_cleared(&object, 0).unwrap();
     assert_eq!(code(packs(folder.path()).get(&object)), Some(Code::NotFound));
     assert!(fs::read(first_pack(folder.path())).unwrap()[128..828].iter().all(|b| *b == 0));
+}
+
+/// The machine's files, with a diary, on a file system that cannot punch or fails to sync.
+#[derive(Debug, Clone, Default)]
+struct Diary {
+    lines: Arc<Mutex<Vec<&'static str>>>,
+    cannot_punch: bool,
+    fails_to_sync: Arc<Mutex<bool>>,
+}
+
+#[derive(Debug)]
+struct DiaryFile(Arc<dyn File>, Diary);
+
+impl Diary {
+    fn note(&self, line: &'static str) {
+        self.lines.lock().unwrap().push(line);
+    }
+
+    fn wrap(&self, file: io::Result<Arc<dyn File>>) -> io::Result<Arc<dyn File>> {
+        file.map(|file| Arc::new(DiaryFile(file, self.clone())) as Arc<dyn File>)
+    }
+}
+
+impl File for DiaryFile {
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read_at(offset, buffer)
+    }
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.1.note("write");
+        self.0.write_at(offset, bytes)
+    }
+    fn len(&self) -> io::Result<u64> {
+        self.0.len()
+    }
+    fn sync_data(&self) -> io::Result<()> {
+        self.1.note("sync");
+        if *self.1.fails_to_sync.lock().unwrap() { Err(io::Error::other("by order")) } else { self.0.sync_data() }
+    }
+    fn punch(&self, offset: u64, bytes: u64) -> io::Result<()> {
+        self.1.note("punch");
+        if self.1.cannot_punch { Err(io::ErrorKind::Unsupported.into()) } else { self.0.punch(offset, bytes) }
+    }
+}
+
+impl Files for Diary {
+    fn open(&self, path: &Path, write: bool) -> io::Result<Arc<dyn File>> {
+        self.wrap(RealFiles.open(path, write))
+    }
+    fn create_new(&self, path: &Path) -> io::Result<Arc<dyn File>> {
+        self.wrap(RealFiles.create_new(path))
+    }
+    fn read(&self, path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
+        RealFiles.read(path, bytes_max)
+    }
+    fn create_dir_all(&self, path: &Path) -> io::Result<()> {
+        RealFiles.create_dir_all(path)
+    }
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        RealFiles.sync_dir(path)
+    }
+    fn rename_noreplace(&self, from: &Path, to: &Path) -> io::Result<()> {
+        RealFiles.rename_noreplace(from, to)
+    }
+    fn rename_replace(&self, from: &Path, to: &Path) -> io::Result<()> {
+        RealFiles.rename_replace(from, to)
+    }
+    fn remove_file(&self, path: &Path) -> io::Result<()> {
+        RealFiles.remove_file(path)
+    }
+    fn list(&self, path: &Path) -> io::Result<Vec<Entry>> {
+        RealFiles.list(path)
+    }
+    fn exists(&self, path: &Path) -> io::Result<bool> {
+        RealFiles.exists(path)
+    }
+    fn try_lock(&self, path: &Path) -> io::Result<Option<Box<dyn FileLock>>> {
+        RealFiles.try_lock(path)
+    }
+    fn shared_mode(&self, path: &Path) -> io::Result<u32> {
+        RealFiles.shared_mode(path)
+    }
+}
+
+#[test]
+fn record_of_a_discarding_is_durable_before_any_byte_goes() {
+    for (cannot_punch, expected) in
+        [(false, ["write", "sync", "punch"].as_slice()), (true, &["write", "sync", "punch", "write"])]
+    {
+        let folder = tempfile::tempdir().unwrap();
+        let diary = Diary { cannot_punch, ..Diary::default() };
+        let store = Packs::open(Arc::new(diary.clone()), folder.path().to_owned(), ORIGIN).unwrap();
+        let object = put(&store, &noise(1, 700), 0);
+        store.sync().unwrap();
+        diary.lines.lock().unwrap().clear();
+        store.discard_cleared(&object, 0).unwrap();
+        assert_eq!(*diary.lines.lock().unwrap(), expected);
+        store.sync().unwrap();
+        assert_eq!(diary.lines.lock().unwrap().last(), Some(&"sync"), "the clearing is durable after the next sync");
+        assert!(fs::read(first_pack(folder.path())).unwrap()[128..828].iter().all(|b| *b == 0));
+    }
+}
+
+#[test]
+fn discarding_that_cannot_be_made_durable_clears_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let diary = Diary::default();
+    let store = Packs::open(Arc::new(diary.clone()), folder.path().to_owned(), ORIGIN).unwrap();
+    let object = put(&store, &noise(1, 700), 0);
+    *diary.fails_to_sync.lock().unwrap() = true;
+    assert_eq!(code(store.discard_cleared(&object, 0)), Some(Code::Broken));
+    assert!(!diary.lines.lock().unwrap().contains(&"punch"));
+    assert_eq!(packs(folder.path()).get(&object).unwrap(), noise(1, 700));
 }

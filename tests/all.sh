@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# Everything a change must pass: installs what it needs, then formats, lints, licences, tests, auditor.
+# Long layers (mutation, long crash runs) belong to .ci/nightly.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+say() { printf '\n== %s\n' "$1"; }
+skipped=0
+skip() { printf 'skipped: %s\n' "$1"; skipped=$((skipped + 1)); }
+have() { command -v "$1" >/dev/null 2>&1; }
+
+say "tools"
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; elif have sudo; then sudo -n "$@"; else return 1; fi; }
+missing=()
+for pair in gcc:gcc python3:python3 openssl:openssl setpriv:util-linux; do
+    have "${pair%%:*}" || missing+=("${pair##*:}")
+done
+if [ "${#missing[@]}" -gt 0 ]; then
+    { as_root apt-get update -qq && as_root apt-get install -y -qq "${missing[@]}"; } || echo "could not install: ${missing[*]}"
+fi
+have cargo || { echo "cargo is needed: https://rustup.rs"; exit 1; }
+if ! have cargo-deny; then
+    export PATH="$PWD/target/tools/bin:$PATH"
+    have cargo-deny || cargo install cargo-deny --version 0.20.2 --locked --quiet --root target/tools || true
+fi
+
+say "format"
+cargo fmt --check
+
+say "lints"
+cargo clippy --locked --all-targets --quiet -- -D warnings
+
+say "licences, bans, sources"
+if have cargo-deny; then
+    cargo deny --log-level error check bans licenses sources
+    db="${CARGO_HOME:-$HOME/.cargo}/advisory-dbs"
+    if [ -d "$db" ]; then
+        cargo deny --log-level error check --disable-fetch advisories
+    else
+        skip "advisories not checked: no advisory database on this machine"
+    fi
+else
+    skip "cargo deny could not be installed"
+fi
+
+say "documentation"
+RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --quiet
+
+say "tests"
+cargo test --locked
+
+say "auditor"
+if have python3; then
+    python3 -m unittest discover -s audit-tools/python -p 'test_*.py'
+else
+    skip "the Python auditor's tests: no python3"
+fi
+
+printf '\nall green, %d skipped\n' "$skipped"
