@@ -42,7 +42,7 @@ pub(super) struct Common {
     pub json: bool,
     /// Act under this name; needs --key.
     #[arg(long = "as", value_name = "NAME", global = true)]
-    pub name: Option<OsString>,
+    pub act_as: Option<OsString>,
     /// Private key that signs for --as (Ed25519, PKCS#8 PEM).
     #[arg(long, value_name = "FILE", global = true)]
     pub key: Option<PathBuf>,

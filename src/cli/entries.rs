@@ -193,7 +193,7 @@ fn private_fields(map: &mut Map<String, Value>, p: &PrivateHalf) {
         js::put(map, "pid", *pid);
     }
     js::put(map, "tool", js::text_or_null(p.tool.as_deref()));
-    js::put(map, "request", p.request_id.map(|r| hex::encode(r)));
+    js::put(map, "request", p.request_id.map(hex::encode));
     if let Some((first, last)) = p.range {
         let last = if last == u64::MAX { Value::Null } else { last.into() };
         js::put(map, "frames", json!({ "first": first, "last": last }));

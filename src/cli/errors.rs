@@ -12,12 +12,9 @@ use crate::error::Error;
 /// How many causes are told; a longer chain says nothing new.
 const CAUSES_MAX: usize = 8;
 
-/// Prints an error; `about` is what it is about, escaped already.
-pub(super) fn print(out: &mut Out, about: Option<&str>, error: &Error) {
-    let message = match about {
-        Some(about) => format!("{about}: {}", error.message()),
-        None => error.message().to_owned(),
-    };
+/// Prints an error with its causes and the way out.
+pub(super) fn print(out: &mut Out, error: &Error) {
+    let message = error.message();
     let (code, exit) = (error.code().as_str(), error.kind().exit_code());
     if out.json {
         let causes = causes(error);

@@ -30,18 +30,21 @@ pub fn run(args: Vec<OsString>) -> u8 {
         *PANIC.lock().unwrap_or_else(PoisonError::into_inner) = Some(visible(info.to_string().as_bytes()));
     }));
     let wants_json = args.iter().skip(1).take_while(|a| *a != "--").any(|a| a == "--json");
-    let cli = match Cli::try_parse_from(args) {
-        Ok(cli) => cli,
-        Err(e) => return usage(&e, wants_json),
-    };
-    let mut out = Out::standard(cli.common.json, cli.common.quiet);
-    execute(&mut out, &cli)
+    match catch_unwind(|| Cli::try_parse_from(args)) {
+        Ok(Ok(cli)) => execute(&mut Out::standard(cli.common.json, cli.common.quiet), &cli),
+        Ok(Err(e)) => usage(&e, wants_json),
+        Err(_) => finish(&mut Out::standard(wants_json, false), Err(fault())),
+    }
 }
 
 /// Runs a parsed command line to its end, errors and output included.
 pub(super) fn execute(out: &mut Out, cli: &Cli) -> u8 {
     let done = catch_unwind(AssertUnwindSafe(|| dispatch(out, cli)));
-    finish(out, done.unwrap_or_else(|_| Err(Error::new(Code::Internal, "a fault in this program stopped it"))))
+    finish(out, done.unwrap_or_else(|_| Err(fault())))
+}
+
+fn fault() -> Error {
+    Error::new(Code::Internal, "a fault in this program stopped it")
 }
 
 fn dispatch(out: &mut Out, cli: &Cli) -> Result<u8> {
@@ -75,7 +78,7 @@ fn finish(out: &mut Out, done: Result<u8>) -> u8 {
         Ok(exit) => exit,
         Err(e) if left(out, &e) => 0,
         Err(e) => {
-            errors::print(out, None, &e);
+            errors::print(out, &e);
             tell_panic(out, &e);
             e.kind().exit_code()
         }
@@ -84,7 +87,7 @@ fn finish(out: &mut Out, done: Result<u8>) -> u8 {
         Ok(()) => exit,
         Err(e) => {
             out.json = false;
-            errors::print(out, None, &e);
+            errors::print(out, &e);
             if exit == 0 { e.kind().exit_code() } else { exit }
         }
     }
@@ -114,7 +117,7 @@ fn usage(e: &clap::Error, wants_json: bool) -> u8 {
         let words: Vec<String> = lines().map(|l| l.trim().to_owned()).filter(|l| !l.is_empty()).collect();
         let message = words.first().map_or("", |w| w.strip_prefix("error: ").unwrap_or(w)).to_owned();
         let hint = words.get(1..).unwrap_or_default().join(" ");
-        errors::print(&mut out, None, &Error::new(Code::Usage, message).with_hint(hint));
+        errors::print(&mut out, &Error::new(Code::Usage, message).with_hint(hint));
     } else {
         out.speak(&lines().collect::<Vec<_>>().join("\n"));
     }

@@ -115,7 +115,7 @@ pub(super) fn build_digest(files: &dyn Files) -> Option<Digest> {
 /// # Errors
 /// `E_USAGE`, `E_LIMIT` and the key errors.
 pub(super) fn who(common: &Common, files: &dyn Files) -> Result<Who> {
-    let person = match (&common.name, &common.key) {
+    let person = match (&common.act_as, &common.key) {
         (None, None) => None,
         (Some(name), Some(key)) => {
             let name = name.as_encoded_bytes().to_vec();

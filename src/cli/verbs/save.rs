@@ -1,6 +1,6 @@
 //! `save`: recorded sessions go in.
 
-use std::io::BufRead;
+use std::ffi::OsString;
 use std::path::Path;
 
 use serde_json::json;
@@ -12,7 +12,7 @@ use crate::codec::escape::visible;
 use crate::error::{Code, Error, Result};
 use crate::governance::{ClassStanding, Schedule};
 use crate::interchange::{ImportOptions, Importer};
-use crate::ledger::{Ledger, SaveOptions, SaveReceipt, Who};
+use crate::ledger::{Ledger, SaveOptions, SaveReceipt};
 
 /// What went in, and what it came to.
 struct Saved {
@@ -24,32 +24,41 @@ struct Saved {
 
 pub(in crate::cli) fn save(s: &mut Session<'_>, args: &Save) -> Result<u8> {
     check(args)?;
-    // Nothing that can be read: no ledger is made for it either.
-    let files = s.parts.env.files.clone();
-    let unreadable: Vec<_> =
-        args.files.iter().filter(|f| !input::is_stdin(f)).map(|f| input::open(&*files, f)).collect();
-    if unreadable.len() == args.files.len()
-        && unreadable.iter().all(std::result::Result::is_err)
-        && let Some(Err(e)) = unreadable.into_iter().next()
-    {
-        return Err(e);
+    if let Some(exit) = nothing_to_save(s, args) {
+        return Ok(exit);
     }
     s.with_ledger_or_new(async |ledger, s| {
         let mut exit = 0;
         for file in &args.files {
             match one(s, ledger, args, file).await? {
                 Ok(saved) => describe(s, file, args, &saved),
-                Err(e) => {
-                    let about = (e.code() != Code::Io).then(|| input::shown(file));
-                    errors::print(s.out, about.as_deref(), &e);
-                    exit = if exit == 0 { e.kind().exit_code() } else { exit };
-                }
+                Err(e) => exit = fail(s, &e, exit),
             }
             // Each is acknowledged when it is kept: what follows may fail.
             s.out.flush();
         }
         Ok(exit)
     })
+}
+
+/// Tells of a file that was not saved; the first such file decides the exit code.
+fn fail(s: &mut Session<'_>, e: &Error, exit: u8) -> u8 {
+    errors::print(s.out, e);
+    if exit == 0 { e.kind().exit_code() } else { exit }
+}
+
+/// When not one of the files begins like a session, no ledger is opened, or made, for them.
+fn nothing_to_save(s: &mut Session<'_>, args: &Save) -> Option<u8> {
+    let mut failed = Vec::new();
+    for file in &args.files {
+        if input::is_stdin(file) {
+            return None;
+        }
+        let begun = input::open(&*s.parts.env.files, file)
+            .and_then(|source| Importer::open(source, ImportOptions::default()).map_err(|e| named(file, e)));
+        failed.push(begun.err()?);
+    }
+    Some(failed.iter().fold(0, |exit, e| fail(s, e, exit)))
 }
 
 fn check(args: &Save) -> Result<()> {
@@ -68,62 +77,61 @@ fn check(args: &Save) -> Result<()> {
     Ok(())
 }
 
-/// Saves one file. The outer error is the ledger's and ends everything; the inner one is this file's.
-async fn one(s: &Session<'_>, ledger: &Ledger, args: &Save, file: &Path) -> Result<Result<Saved>> {
-    let env = &s.parts.env;
-    let bytes = |v: &Option<std::ffi::OsString>| v.as_ref().map(|v| v.as_encoded_bytes().to_vec());
-    let files = &*env.files;
-    let read = || {
-        let companion = input::companion(files, file, args.meta.as_deref())?;
-        let source_name = file.file_name().filter(|_| !input::is_stdin(file)).map(|n| n.as_encoded_bytes().to_vec());
-        let options = ImportOptions {
-            class: args.class.clone(),
-            namespace: args.namespace.clone(),
-            name: bytes(&args.name),
-            description: bytes(&args.description),
-            tags: args.tag.iter().map(|t| t.as_encoded_bytes().to_vec()).collect(),
-            source_name,
-            companion,
-            imported_ms: Some(env.clock.read().wall.as_ms()),
-            host: Some(s.parts.who.host.clone()),
-            ..ImportOptions::default()
-        };
-        Ok((input::open(files, file)?, options))
-    };
-    let (source, options) = match read() {
-        Ok(read) => read,
-        Err(e) => return Ok(Err(e)),
-    };
-    save_from(ledger, &s.parts.who, source, options).await
+/// The error with the file it is about in front.
+fn named(file: &Path, e: Error) -> Error {
+    let named = Error::new(e.code(), format!("{}: {}", input::shown(file), e.message()));
+    match e.hint().map(str::to_owned) {
+        Some(hint) => named.with_hint(hint).with_source(e),
+        None => named.with_source(e),
+    }
 }
 
-/// Imports and keeps one source.
-///
-/// # Errors
-/// The outer error is the ledger's, the inner one the source's.
-async fn save_from(ledger: &Ledger, who: &Who, source: impl BufRead, options: ImportOptions) -> Result<Result<Saved>> {
-    let keep = SaveOptions { class: options.class.clone(), namespace: options.namespace.clone() };
-    let mut importer = match Importer::open(source, options) {
+/// Saves one file. The outer error is the ledger's and ends everything; the inner one is this file's.
+async fn one(s: &Session<'_>, ledger: &Ledger, args: &Save, file: &Path) -> Result<Result<Saved>> {
+    let files = &*s.parts.env.files;
+    let begin = || {
+        let options = options(s, args, file)?;
+        Importer::open(input::open(files, file)?, options).map_err(|e| named(file, e))
+    };
+    let mut importer = match begin() {
         Ok(importer) => importer,
         Err(e) => return Ok(Err(e)),
     };
-    let mut saver = ledger.begin_save(who, keep).await?;
+    let keep = SaveOptions { class: args.class.clone(), namespace: args.namespace.clone() };
+    let mut saver = ledger.begin_save(&s.parts.who, keep).await?;
     loop {
         match importer.next_frame() {
             Ok(Some(frame)) => saver.frame(&frame)?,
             Ok(None) => break,
-            Err(e) => return Ok(Err(e)),
+            Err(e) => return Ok(Err(named(file, e))),
         }
     }
     let format = importer.format().name();
     let header = match importer.finish() {
         Ok(header) => header,
-        Err(e) => return Ok(Err(e)),
+        Err(e) => return Ok(Err(named(file, e))),
     };
     let provenance = header.provenance.clone().unwrap_or_default();
     let receipt = saver.finish(header).await?;
     let source_bytes = provenance.source_bytes.unwrap_or_default();
     Ok(Ok(Saved { receipt, format, source_bytes, losses: provenance.losses }))
+}
+
+fn options(s: &Session<'_>, args: &Save, file: &Path) -> Result<ImportOptions> {
+    let bytes = |v: &Option<OsString>| v.as_ref().map(|v| v.as_encoded_bytes().to_vec());
+    let source_name = file.file_name().filter(|_| !input::is_stdin(file)).map(|n| n.as_encoded_bytes().to_vec());
+    Ok(ImportOptions {
+        class: args.class.clone(),
+        namespace: args.namespace.clone(),
+        name: bytes(&args.name),
+        description: bytes(&args.description),
+        tags: args.tag.iter().map(|t| t.as_encoded_bytes().to_vec()).collect(),
+        source_name,
+        companion: input::companion(&*s.parts.env.files, file, args.meta.as_deref())?,
+        imported_ms: Some(s.parts.env.clock.read().wall.as_ms()),
+        host: Some(s.parts.who.host.clone()),
+        ..ImportOptions::default()
+    })
 }
 
 /// Prints what a save came to: the id is the data, the rest is words.

@@ -203,7 +203,7 @@ fn survey(s: &mut Session<'_>, why: Option<Error>) -> Result<u8> {
                 return Ok(e.kind().exit_code());
             }
             s.out.line("state    cannot be opened; checks still run: immutape verify");
-            errors::print(s.out, None, &e);
+            errors::print(s.out, &e);
             Ok(e.kind().exit_code())
         }
     }
