@@ -18,6 +18,8 @@ pub mod ledger;
 
 pub mod interchange;
 
+pub mod cli;
+
 pub mod error;
 pub mod time;
 

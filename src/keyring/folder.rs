@@ -143,6 +143,34 @@ impl ConfigFolder {
         read_root(files, &self.root_path(generation))
     }
 
+    /// Key files that are here and are not the ones entry 0 names, or hold no key: their names and what is wrong.
+    /// Those that may follow are compared by their thumbprints.
+    #[must_use]
+    pub fn wrong_keys(&self, files: &dyn Files, genesis: &Genesis) -> Vec<(String, Error)> {
+        let mut wrong = Vec::new();
+        for ((name, expected), thumbprint) in NAMES.iter().zip(&genesis.keys).zip(&genesis.next) {
+            let next = format!("next/{name}");
+            let is_ours = |key: PublicKey| key.to_bytes() == *expected;
+            let may_follow = |key: PublicKey| key.thumbprint() == *thumbprint;
+            let judged = [
+                ((*name).to_owned(), read_signer(files, &self.key_path(name)).map(|k| is_ours(k.public_key()))),
+                (next.clone(), read_signer(files, &self.folder.join(&next)).map(|k| may_follow(k.public_key()))),
+            ];
+            for (name, judged) in judged {
+                match judged {
+                    Ok(true) => {}
+                    Ok(false) => {
+                        let words = format!("{name} is not the key that entry 0 of this ledger names");
+                        wrong.push((name, Error::new(Code::KeyForeign, words)));
+                    }
+                    Err(e) if e.code() == Code::KeyMissing => {}
+                    Err(e) => wrong.push((name, e)),
+                }
+            }
+        }
+        wrong
+    }
+
     /// Public keys pinned by this folder, for checks that need no secret. `None` when a file is absent.
     ///
     /// # Errors

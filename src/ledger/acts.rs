@@ -140,7 +140,7 @@ impl Core {
     pub(super) async fn ask<T>(&self, make: impl FnOnce(Answer<T>) -> Request) -> Result<T> {
         self.refuse_if_broken()?;
         let (answer, wait) = tokio::sync::oneshot::channel();
-        self.queue.send(make(answer)).await.map_err(|_| died())?;
+        self.stay_alive()?.send(make(answer)).await.map_err(|_| died())?;
         wait.await.map_err(|_| died())?
     }
 

@@ -77,6 +77,17 @@ impl Applier {
     }
 }
 
+/// Nobody may wait for rows that a panic keeps from ever coming.
+struct RowsFailOnPanic(Arc<Progress>);
+
+impl Drop for RowsFailOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.set_rows_failed();
+        }
+    }
+}
+
 struct Worker {
     rows: Arc<dyn Rows>,
     projector: Projector,
@@ -87,6 +98,7 @@ struct Worker {
 
 impl Worker {
     fn run(&mut self, groups: &Receiver<GroupForRows>) {
+        let _guard = RowsFailOnPanic(self.progress.clone());
         self.applied_entries = self.projector.size();
         let mut since: Option<Instant> = None;
         let taken = AtomicU64::new(0);

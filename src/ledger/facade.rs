@@ -10,7 +10,7 @@ use super::log_read::LogLine;
 use super::read::{FrameSelection, TapeReader};
 use super::repair::{Mended, Repair, RepairDone};
 use super::save::{SaveOptions, TapeSaver};
-use super::status::Status;
+use super::status::{ClassCount, Status};
 use super::{Environment, Places, Who, acts, create, open, repair};
 use crate::codec::digest::{CustodyId, LedgerId};
 use crate::error::{Code, Error, Result};
@@ -26,6 +26,7 @@ use crate::log::Body;
 #[derive(Clone)]
 pub struct Ledger {
     core: Arc<Core>,
+    alive: tokio::sync::mpsc::Sender<super::writer::Request>,
     thread: Arc<Mutex<Option<std::thread::JoinHandle<()>>>>,
 }
 
@@ -57,8 +58,9 @@ impl Ledger {
         blocking(move || open::open(&places, &env, false)).await.map(Self::from_parts)
     }
 
-    fn from_parts((core, thread): (Arc<Core>, std::thread::JoinHandle<()>)) -> Self {
-        Self { core, thread: Arc::new(Mutex::new(Some(thread))) }
+    fn from_parts(opened: open::Opened) -> Self {
+        let open::Opened { core, alive, thread } = opened;
+        Self { core, alive, thread: Arc::new(Mutex::new(Some(thread))) }
     }
 
     /// Mends the log or its head file; see [`Repair`]. The ledger must not be open anywhere.
@@ -96,7 +98,7 @@ impl Ledger {
     pub async fn begin_save(&self, who: &Who, options: SaveOptions) -> Result<TapeSaver> {
         self.core.refuse_if_broken()?;
         self.core.permit(who, Action::Save, CustodyId::LEDGER, acts::LEDGER_CLASS).await?;
-        TapeSaver::new(self.core.clone(), who.clone(), options)
+        TapeSaver::new(self.core.clone(), self.alive.clone(), who.clone(), options)
     }
 
     /// Opens a tape for reading by its id or a prefix of at least four digits. `range` is what will be
@@ -203,6 +205,14 @@ impl Ledger {
     /// `E_BROKEN`.
     pub fn status(&self) -> Result<Status> {
         self.core.status()
+    }
+
+    /// How many tapes of which class are kept. Opens no tape, releases no name, and is not recorded.
+    ///
+    /// # Errors
+    /// `E_ROWS_UNAVAILABLE`, `E_VAULT_DAMAGED`.
+    pub fn classes(&self) -> Result<Vec<ClassCount>> {
+        self.core.classes()
     }
 
     /// Who this ledger is.

@@ -9,8 +9,8 @@ use super::applier::Applier;
 use super::core::{Core, Progress};
 use super::rebuild::{CaughtUp, Reason, RowsWork};
 use super::start::{self, Found, Locked};
-use super::writer::Writer;
-use super::{Environment, Places};
+use super::writer::{Request, Writer};
+use super::{Environment, Places, authentic};
 use crate::catalog::Queries;
 use crate::codec::limits::QUEUE_REQUESTS_MAX;
 use crate::error::{Code, Error, Result};
@@ -21,15 +21,21 @@ use crate::log::{Body, EntryDraft};
 /// How far behind the last entry the clock may be before that is an entry of its own.
 const CLOCK_TOLERANCE_MS: u64 = 2_000;
 
+/// An open ledger: its core, what keeps its writer running, and the writer's thread.
+pub(super) struct Opened {
+    pub core: Arc<Core>,
+    pub alive: mpsc::Sender<Request>,
+    pub thread: std::thread::JoinHandle<()>,
+}
+
 /// Opens the ledger and starts its writer.
-pub(super) fn open(
-    places: &Places,
-    env: &Environment,
-    rebuild_rows: bool,
-) -> Result<(Arc<Core>, std::thread::JoinHandle<()>)> {
+pub(super) fn open(places: &Places, env: &Environment, rebuild_rows: bool) -> Result<Opened> {
     let found = start::find(places, env)?;
     let stores = start::stores(&found, env)?;
     let locked = start::lock(&found, env, &stores)?;
+    if locked.last.size_after() > locked.head.checkpoint.size {
+        authentic::since_head(&stores, &locked.vault, &locked.head, &locked.last.hash)?;
+    }
     let work = RowsWork {
         identity: &found.identity,
         stores: &stores,
@@ -49,13 +55,10 @@ fn serve(
     stores: crate::store::Stores,
     locked: Locked,
     caught_up: CaughtUp,
-) -> Result<(Arc<Core>, std::thread::JoinHandle<()>)> {
+) -> Result<Opened> {
     let (queue, requests) = mpsc::channel(QUEUE_REQUESTS_MAX);
     let config = ConfigFolder::new(found.folders.config.clone());
-    let epoch_used = match locked.vault.open_epoch() {
-        Some(epoch) => u32::try_from(stores.vault.records(&epoch)?.len()).unwrap_or(u32::MAX),
-        None => u32::MAX,
-    };
+    let epoch_used = epoch_used(&locked, &stores)?;
     let chain = caught_up.projector.chain().clone();
     let core = Arc::new(Core {
         policy: Policy::from_name(&found.identity.genesis.policy),
@@ -68,7 +71,7 @@ fn serve(
         keys: locked.keys,
         vault: RwLock::new(locked.vault),
         term: locked.tail.term,
-        queue,
+        queue: queue.downgrade(),
         progress: Arc::new(Progress::default()),
     });
     core.progress.set_durable(chain.size(), chain.frontier.root());
@@ -81,7 +84,18 @@ fn serve(
     let writer = Writer::new(core.clone(), chain, start, applier, epoch_used, requests);
     let thread =
         std::thread::Builder::new().name("immutape-writer".into()).spawn(move || writer.run()).map_err(no_thread)?;
-    Ok((core, thread))
+    Ok(Opened { core, alive: queue, thread })
+}
+
+/// Slots taken in the open epoch. One that is damaged or gone takes no more keys: the next save begins another,
+/// and whose key is whole stays readable.
+fn epoch_used(locked: &Locked, stores: &crate::store::Stores) -> Result<u32> {
+    let Some(epoch) = locked.vault.open_epoch() else { return Ok(u32::MAX) };
+    match stores.vault.records(&epoch) {
+        Ok(records) => Ok(u32::try_from(records.len()).unwrap_or(u32::MAX)),
+        Err(e) if matches!(e.code(), Code::VaultDamaged | Code::NotFound) => Ok(u32::MAX),
+        Err(e) => Err(e),
+    }
 }
 
 /// What the first group of this term says before anything else.

@@ -79,6 +79,18 @@ impl Places {
         Ok(None)
     }
 
+    /// What is wrong with the line by which a state folder names its ledger folder; it is what tells a ledger that
+    /// vanished from one that never was.
+    pub(super) fn elsewhere(&self, files: &dyn Files, state: &Path) -> Option<&'static str> {
+        match files.read(&state.join("ledger"), PATH_BYTES_MAX) {
+            Ok(line) if line.strip_suffix(b"\n") == Some(self.ledger.as_os_str().as_encoded_bytes()) => None,
+            Ok(_) => Some(
+                "the state folder names another ledger folder than this one: should this one vanish, nothing will miss it",
+            ),
+            Err(_) => Some("the state folder does not name this ledger folder: should it vanish, nothing will miss it"),
+        }
+    }
+
     /// The ledger folder, for messages.
     #[must_use]
     pub fn shown(&self) -> String {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::core::Identity;
-use super::head_file;
+use super::{authentic, head_file};
 use crate::catalog::{Enrichment, ManifestPlace, Projector, Queries, RowsPosition, Summary, root_at};
 use crate::codec::digest::{CustodyId, ObjectDigest};
 use crate::codec::extent::Group;
@@ -71,7 +71,9 @@ impl RowsWork<'_> {
         self.settle(projector, Some(reason))
     }
 
+    /// Puts the rows aside. They may be the better copy: first the journal must be this ledger's own.
     fn reset(&self) -> Result<Projector> {
+        authentic::all(self.stores, self.vault, self.head)?;
         self.stores.rows.reset()?;
         Ok(Projector::fresh(self.identity.ledger))
     }
@@ -212,7 +214,7 @@ fn rows_ahead(rows: u64, journal: u64) -> Error {
     .with_hint("nothing was changed. `immutape repair` brings the journal back from sled, where every entry still proves itself")
 }
 
-fn foreign_group(index: u64) -> Error {
+pub(super) fn foreign_group(index: u64) -> Error {
     Error::new(Code::LogDamaged, format!("the group at entry {index} was not written by this ledger"))
         .with_hint("somebody appended to the journal without its key; nothing was read. `immutape verify --all` names what is left")
 }

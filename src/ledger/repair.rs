@@ -160,9 +160,7 @@ fn journal(
     head: &HeadFile,
     broken: &Broken,
 ) -> Result<Mended> {
-    let (generation, _, file) = stores.vault.generation()?.ok_or_else(head_file::vault_missing)?;
-    let root = ConfigFolder::new(folders.config.clone()).read_root(&*env.files, generation)?;
-    let vault = crate::keyring::VaultKeys::decode(&file, &identity.genesis.origin, root)?;
+    let vault = start::read_vault(identity, folders, env, stores)?;
     let from = broken.at.segment.max(1);
     // First the proof, then the change.
     let entries = prove_rows(stores, head, &vault, broken)?;
@@ -254,7 +252,7 @@ fn read_head(env: &Environment, folders: &Folders, identity: &Identity) -> Resul
 }
 
 /// The identity in sled's copy, when the journal is gone.
-fn from_rows(places: &Places, env: &Environment) -> Result<(Identity, Folders)> {
+pub(super) fn from_rows(places: &Places, env: &Environment) -> Result<(Identity, Folders)> {
     let gone = || create::ledger_missing(places);
     let state = places.state_that_names_us(&*env.files)?.ok_or_else(gone)?;
     let stores = env.engine.open(&places.ledger, &state, Digest::from_bytes([0; 32]))?;

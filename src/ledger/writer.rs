@@ -77,6 +77,7 @@ impl Writer {
 
     /// Runs until the ledger is closed, dropped or broken.
     pub(super) fn run(mut self) {
+        let _guard = super::core::PoisonOnPanic(self.core.progress.clone());
         while let Some(first) = self.requests.blocking_recv() {
             let batch = self.gather(first);
             let (batch, close) = split_close(batch);

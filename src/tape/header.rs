@@ -1,7 +1,7 @@
 //! The header of a tape: numbered private fields, committed one by one.
 
 use super::fields::{FieldCommitment, Salts, commit};
-use super::frame::{numbered, read_pairs, write_pairs};
+use super::frame::{not_empty, numbered, read_pairs, write_pairs};
 use super::{Stats, TapeError};
 use crate::codec::cbor::{CborError, Key, Reader, Writer, encode};
 use crate::codec::digest::{Digest, TapeId, Thumbprint};
@@ -44,8 +44,8 @@ numbered! {
 /// A known hole in a tape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Gap {
-    /// Position of the frame before the hole.
-    pub after_seq: u64,
+    /// Position of the frame that follows the hole; the number of frames when it is at the end.
+    pub before_seq: u64,
     /// Why.
     pub reason: GapReason,
     /// How many frames are missing; 0 = not known.
@@ -376,11 +376,6 @@ fn encode_map(fields: &[(u64, Vec<u8>)]) -> Vec<u8> {
     w.finish()
 }
 
-/// An empty list is written by leaving its key out, so a present one must hold something.
-fn not_empty<T>(list: Vec<T>) -> Result<Vec<T>, CborError> {
-    if list.is_empty() { Err(CborError::Length) } else { Ok(list) }
-}
-
 fn read_list<'a, T>(
     r: &mut Reader<'a>,
     mut each: impl FnMut(&mut Reader<'a>) -> Result<T, CborError>,
@@ -397,7 +392,7 @@ fn write_gaps(w: &mut Writer, gaps: &[Gap]) {
     w.array(gaps.len());
     for gap in gaps {
         w.array(3);
-        w.uint(gap.after_seq);
+        w.uint(gap.before_seq);
         w.uint(gap.reason.number());
         w.uint(gap.count);
     }
@@ -409,7 +404,7 @@ fn read_gaps(r: &mut Reader<'_>) -> Result<Vec<Gap>, TapeError> {
         Ok((r.uint()?, r.uint()?, r.uint()?))
     })?;
     raw.into_iter()
-        .map(|(after_seq, reason, count)| Ok(Gap { after_seq, reason: GapReason::from_number(reason)?, count }))
+        .map(|(before_seq, reason, count)| Ok(Gap { before_seq, reason: GapReason::from_number(reason)?, count }))
         .collect()
 }
 

@@ -34,8 +34,20 @@ const FLOORS: &[(&str, &[&str])] = &[
 ];
 
 const DOOR: &[&str] = &[
-    "tape", "seal", "log", "proof", "governance", "evidence", "store", "keyring", "ledger", "interchange", "capture",
-    "report", "provider", "anchor",
+    "tape",
+    "seal",
+    "log",
+    "proof",
+    "governance",
+    "evidence",
+    "store",
+    "keyring",
+    "ledger",
+    "interchange",
+    "capture",
+    "report",
+    "provider",
+    "anchor",
 ];
 
 /// Rooms without I/O, clock or randomness of their own.
@@ -50,21 +62,56 @@ struct Forbidden {
 }
 
 const FORBIDDEN: &[Forbidden] = &[
-    Forbidden { text: "std::fs", rooms: &["*"], except: &["store/files/"], why: "every door reaches the disk through store::files" },
+    Forbidden {
+        text: "std::fs",
+        rooms: &["*"],
+        except: &["store/files/"],
+        why: "every door reaches the disk through store::files",
+    },
     Forbidden { text: "std::net", rooms: &["*"], except: &["net/", "server/"], why: "the network has one room" },
     Forbidden { text: "SystemTime::now", rooms: &["*"], except: &["time.rs"], why: "time is an argument" },
     Forbidden { text: "Instant::now", rooms: PURE, except: &[], why: "time is an argument" },
     Forbidden { text: "getrandom::", rooms: &["*"], except: &["keyring/random.rs"], why: "randomness is an argument" },
-    Forbidden { text: "std::env::", rooms: &["*"], except: &["cli/", "main.rs"], why: "only doors read the environment" },
+    Forbidden {
+        text: "std::env::",
+        rooms: &["*"],
+        except: &["cli/", "main.rs"],
+        why: "only doors read the environment",
+    },
     Forbidden { text: "println!", rooms: &["*"], except: &["cli/"], why: "the library never prints" },
     Forbidden { text: "print!(", rooms: &["*"], except: &["cli/"], why: "the library never prints" },
     Forbidden { text: "std::process::exit", rooms: &["*"], except: &["main.rs"], why: "one way out" },
     Forbidden { text: "sled::", rooms: &["*"], except: &["store/embedded/rows/"], why: "one file family names sled" },
-    Forbidden { text: "EmbeddedEngine", rooms: &["ledger", "catalog", "keyring"], except: &[], why: "the ledger names no engine" },
-    Forbidden { text: ".discard(", rooms: &["*"], except: &["store/"], why: "nothing discards before the disposal workflow does" },
-    Forbidden { text: "DurableHead::after_sync", rooms: &["*"], except: &["ledger/head_file.rs", "log/head.rs"], why: "only what is durable is signed" },
-    Forbidden { text: "rename_replace", rooms: &["*"], except: &["store/"], why: "overwriting is for the store's own small files" },
-    Forbidden { text: "remove_file", rooms: &["*"], except: &["store/", "ledger/create.rs", "keyring/files.rs", "cli/"], why: "nothing sealed is removed" },
+    Forbidden {
+        text: "EmbeddedEngine",
+        rooms: &["ledger", "catalog", "keyring"],
+        except: &[],
+        why: "the ledger names no engine",
+    },
+    Forbidden {
+        text: ".discard(",
+        rooms: &["*"],
+        except: &["store/"],
+        why: "nothing discards before the disposal workflow does",
+    },
+    Forbidden {
+        text: "DurableHead::after_sync",
+        rooms: &["*"],
+        except: &["ledger/head_file.rs", "log/head.rs"],
+        why: "only what is durable is signed",
+    },
+    Forbidden {
+        text: "rename_replace",
+        rooms: &["*"],
+        except: &["store/"],
+        why: "overwriting is for the store's own small files",
+    },
+    Forbidden {
+        text: "remove_file",
+        rooms: &["*"],
+        except: &["store/", "ledger/create.rs", "keyring/files.rs", "cli/"],
+        why: "nothing sealed is removed",
+    },
     Forbidden { text: "#[ignore", rooms: &["*"], except: &[], why: "a test that does not run proves nothing" },
     Forbidden { text: "todo!(", rooms: &["*"], except: &[], why: "no stubs" },
 ];

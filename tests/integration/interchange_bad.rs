@@ -175,7 +175,7 @@ fn lines_that_are_no_records_are_kept_whole() {
         (14, "not base64"),
         (15, "neither zlib"),
         (16, "not JSON"),
-        (17, "checksum"),
+        (17, "is damaged"),
         (18, "not UTF-8"),
     ] {
         let at = format!("line {line} ");

@@ -46,8 +46,8 @@ fn numbers_that_jump_repeat_and_go_back() {
     let (frames, header) = v2(&lines.iter().map(String::as_str).collect::<Vec<_>>()).unwrap();
     let bits: Vec<u64> = frames.iter().map(|f| f.flags).collect();
     assert_eq!(bits, vec![0, 0, flags::GAP_BEFORE, flags::REPEATED_SEQ, flags::SEQ_BACKWARDS, 0, 0, flags::GAP_BEFORE]);
-    let gap = |after_seq, count| Gap { after_seq, reason: GapReason::SequenceJumped, count };
-    assert_eq!(header.gaps, vec![gap(1, 3), gap(6, 3)]);
+    let gap = |before_seq, count| Gap { before_seq, reason: GapReason::SequenceJumped, count };
+    assert_eq!(header.gaps, vec![gap(2, 3), gap(7, 3)]);
     let seqs: Vec<_> = frames
         .iter()
         .map(|f| f.extra.iter().find(|(n, _)| n == b"seq").map(|(_, v)| String::from_utf8(v.clone()).unwrap()))
@@ -66,8 +66,8 @@ fn numbers_that_jump_repeat_and_go_back() {
         frames.iter().map(|f| f.flags).collect::<Vec<_>>(),
         vec![flags::GAP_BEFORE, flags::GAP_BEFORE, flags::REPEATED_SEQ]
     );
-    assert_eq!(header.gaps, vec![gap(0, u64::MAX - 8)]);
-    assert_eq!(losses(&header), ["the numbers of the source begin at 7, not at 0"]);
+    assert_eq!(header.gaps, vec![gap(0, 7), gap(1, u64::MAX - 8)]);
+    assert_eq!(losses(&header), [""; 0]);
 }
 
 #[test]

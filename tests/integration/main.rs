@@ -1,5 +1,12 @@
 //! The one integration test binary. `support` holds the faulting file system and builders.
-
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test fails by panicking"
+)]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -11,11 +18,18 @@
 
 mod support;
 
+mod cddl;
+mod conformance_journal;
 mod conformance_objects;
 mod conformance_rows;
 mod conformance_spool;
 mod conformance_vault;
+mod docs_examples;
+mod error_variants;
 mod floors;
+mod golden;
+mod golden_make;
+mod golden_stranger;
 mod interchange_bad;
 mod interchange_lines;
 mod interchange_real;
@@ -32,9 +46,14 @@ mod ledger_life;
 mod packs_crash;
 mod packs_damage;
 mod packs_faults;
+mod properties;
+mod reader_gaps;
 mod rows_damage;
 mod sim_files_test;
 mod spool_damage;
+mod tamper;
 mod vault_crash;
 mod vault_damage;
 mod vectors;
+mod vectors_log;
+mod vectors_oracles;

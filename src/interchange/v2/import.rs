@@ -221,14 +221,11 @@ impl V2Import {
         }
     }
 
-    fn gap(&mut self, position: u64, count: u64) -> u64 {
-        match position.checked_sub(1) {
-            // The format has no place for a gap before the first frame; the flag and this say it.
-            None => self.draft.losses.about_all(format!("the numbers of the source begin at {count}, not at 0")),
-            Some(after_seq) if self.gaps.len() < GAPS_MAX => {
-                self.gaps.push(Gap { after_seq, reason: GapReason::SequenceJumped, count });
-            }
-            Some(_) => self.gaps_unlisted = self.gaps_unlisted.saturating_add(1),
+    fn gap(&mut self, before_seq: u64, count: u64) -> u64 {
+        if self.gaps.len() < GAPS_MAX {
+            self.gaps.push(Gap { before_seq, reason: GapReason::SequenceJumped, count });
+        } else {
+            self.gaps_unlisted = self.gaps_unlisted.saturating_add(1);
         }
         flags::GAP_BEFORE
     }

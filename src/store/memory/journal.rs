@@ -206,6 +206,9 @@ impl Journal for MemoryJournal {
         if store.held {
             return Err(error(Code::Locked, "another handle has the writer's turn"));
         }
+        if from == 0 {
+            return Err(error(Code::Conflict, "segments are numbered from 1"));
+        }
         let kept: Vec<_> = store.groups.iter().filter(|(at, _)| at.segment < from).cloned().collect();
         let mut fresh = kept;
         for extent in extents {

@@ -5,3 +5,4 @@ pub mod failing;
 pub mod journals;
 pub mod ledgers;
 pub mod sim_files;
+pub mod tamper;

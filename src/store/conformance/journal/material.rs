@@ -1,7 +1,7 @@
 //! Groups for the suite: right in every byte that a store may look at, meaningless otherwise.
 
 use crate::codec::digest::{GroupHash, LeafHash, RootHash, sha256};
-use crate::codec::extent::{FLAG_CLEAN_CLOSE, GroupHeader, extent_bytes, push_record};
+use crate::codec::extent::{FLAG_CLEAN_CLOSE, Group, GroupHeader, extent_bytes, push_record};
 use crate::error::Result;
 use crate::store::contracts::{Journal, Place, Position};
 
@@ -84,6 +84,11 @@ pub fn append(journal: &dyn Journal, draft: &Draft) -> Result<Vec<u8>> {
     let place = journal.place(draft.extent_bytes())?;
     let extent = draft.seal(&place);
     journal.append(&extent).map(|()| extent)
+}
+
+/// The header of a group that was read or made.
+pub(super) fn header(extent: &[u8]) -> std::result::Result<GroupHeader, String> {
+    Group::parse(extent).map(|group| *group.header()).map_err(|e| format!("a group is not whole: {e}"))
 }
 
 /// Every group from the beginning.

@@ -1,6 +1,7 @@
 //! The journal in plain files: preallocated segments of groups, one sync a group.
 //! Layout and tear rule: `docs/format/store-embedded.md` sections 2 to 4.
 
+mod old_file;
 mod prepare;
 mod reader;
 mod replace;

@@ -13,6 +13,7 @@ use std::io::ErrorKind;
 use std::iter::Peekable;
 use std::path::{Path, PathBuf};
 
+use super::old_file::{filled, group_from, named_bytes, whole};
 use super::segment::{FIRST_OFFSET, Next, Segment, is_segment_length, is_zero};
 use super::shelf::{Shelf, failed};
 use super::{tail, tear};
@@ -117,11 +118,26 @@ impl<'a> Job<'a> {
             self.swap(old.as_deref(), bytes)?;
             return self.go_on(at, tear);
         }
+        self.refuse_to_drop(old.as_deref())?;
         let at = at(FIRST_OFFSET);
         let header = self.header(old.as_deref(), 0, FIRST_OFFSET);
         let image = filled(header.encode(), header.file_bytes);
         self.swap(old.as_deref(), &image)?;
         self.go_on(at, None)
+    }
+
+    /// A group that can be read is not dropped for want of its extent. The first group of a segment
+    /// that has no header is no such group: header and group were one write, and it was torn.
+    fn refuse_to_drop(&self, old: Option<&[u8]>) -> Result<()> {
+        let old = old.unwrap_or_default();
+        let has_header = !is_zero(old.get(..SEGMENT_HEADER_BYTES).unwrap_or_default());
+        let after = if has_header { FIRST_OFFSET } else { FIRST_OFFSET.saturating_add(SECTOR_BYTES as u64) };
+        match group_from(old, after) {
+            Some(offset) => {
+                Err(conflict(format!("none of them is of segment {}, but byte {offset} holds a group", self.number)))
+            }
+            None => Ok(()),
+        }
     }
 
     /// Where the segment that stands under this number ends, if it follows and holds no group but
@@ -356,39 +372,6 @@ impl<'a> Job<'a> {
         let follows = || SegmentHeader::parse(&bytes).is_ok_and(|header| self.is_named_by(&header));
         Ok(untouched || follows() || self.follows_without_groups()?.is_some())
     }
-}
-
-/// The bytes of a file that the next header names as dropped, if they are right.
-fn named_bytes(old: Option<&[u8]>, above: &SegmentHeader) -> Option<Vec<u8>> {
-    if above.dropped_bytes == 0 {
-        return Some(Vec::new());
-    }
-    let start = usize::try_from(above.previous_end).ok()?;
-    let end = start.checked_add(usize::try_from(above.dropped_bytes).ok()?)?;
-    let bytes = old?.get(start..end)?;
-    (sha256(bytes) == *above.dropped_hash.as_bytes()).then(|| bytes.to_vec())
-}
-
-/// Damage in an old file is no reason to stop a repair; everything else is.
-fn whole<T>(found: Result<T>) -> Result<Option<T>> {
-    match found {
-        Ok(found) => Ok(Some(found)),
-        Err(e) if e.code() == Code::LogDamaged => Ok(None),
-        Err(e) => Err(e),
-    }
-}
-
-fn filled(mut image: Vec<u8>, bytes: u64) -> Vec<u8> {
-    image.resize(usize::try_from(bytes).unwrap_or(usize::MAX), 0);
-    image
-}
-
-/// Where, at or after `from`, a whole group stands in a file.
-fn group_from(bytes: &[u8], from: u64) -> Option<u64> {
-    (from..bytes.len() as u64).step_by(SECTOR_BYTES).find(|at| {
-        let rest = usize::try_from(*at).ok().and_then(|at| bytes.get(at..)).unwrap_or_default();
-        GroupHeader::parse(rest).is_ok_and(|group| group.offset == *at) && Group::parse(rest).is_ok()
-    })
 }
 
 fn conflict(why: impl std::fmt::Display) -> Error {

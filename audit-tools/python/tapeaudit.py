@@ -1,0 +1,2487 @@
+#!/usr/bin/env python3
+"""Check an Immutape ledger folder without any key.
+
+    tapeaudit.py [--state DIR] [--pub VKEY-or-hex ...] [--head FILE] [--json] LEDGER_FOLDER
+
+Written from docs/format alone: it shares no code with the program that writes ledgers, and needs nothing but Python 3.9 and
+its standard library. It reads only, asks the network nothing, and opens no content: sealed bytes stay sealed, their digests
+are compared. What it cannot prove stands in audit-tools/README.md.
+
+Exit codes: 0 intact and all keys pinned, 10 intact with gaps or with unpinned keys, 3 altered, missing, rolled back or
+forked, 2 wrong usage, 1 cannot tell.
+"""
+
+import argparse
+import base64
+import binascii
+import hashlib
+import json
+import os
+import re
+import stat
+import sys
+import unicodedata
+
+VERSION = "1"
+
+# The order is the order of weight: the heaviest severity found names the verdict.
+FORKED, ROLLED, ALTERED, MISSING, CANNOT, GAP, INFO = (
+    "forked", "rolled back", "altered", "missing", "cannot tell", "gap", "note")
+WEIGHT = (FORKED, ROLLED, ALTERED, MISSING, CANNOT, GAP)
+
+EXIT_INTACT, EXIT_CANNOT_TELL, EXIT_USAGE, EXIT_TAMPERED, EXIT_GAPS = 0, 1, 2, 3, 10
+
+# A hostile folder must not be able to fill the memory or the terminal of the person who checks it. The bound is for each
+# severity, so that no flood of notes can push the one alteration out of sight.
+MAX_FINDINGS_KEPT = 200
+MAX_SEGMENT_BYTES = 64 << 20
+MIN_SEGMENT_BYTES = 1 << 20
+MAX_HEAD_BYTES = 1 << 20
+MAX_MANIFEST_BYTES = 16 << 20
+MAX_GENERATION_BYTES = 64 << 20
+PIECE_BYTES = 1 << 20
+
+SECTOR = 512
+ZERO16 = bytes(16)
+ZERO32 = bytes(32)
+ZERO_SECTOR = bytes(SECTOR)
+U64_MAX = (1 << 64) - 1
+
+
+def sha256(data):
+    return hashlib.sha256(data).digest()
+
+
+def visible(text):
+    """Text from outside, made harmless for a terminal: no control, format (bidi), surrogate, private or unassigned
+    characters and no line separators survive, and the escape character itself is escaped so nothing can imitate an escape."""
+    if isinstance(text, (bytes, bytearray, memoryview)):
+        text = bytes(text).decode("utf-8", "backslashreplace")
+    out = []
+    for char in text:
+        category = unicodedata.category(char)
+        if char == "\\":
+            out.append("\\\\")
+        elif category[0] == "C" or category in ("Zl", "Zp"):
+            out.append("\\u{%x}" % ord(char))
+        else:
+            out.append(char)
+    return "".join(out)
+
+
+def tape_name(tape_id):
+    return "sha256:" + tape_id.hex()
+
+
+class Refusal(Exception):
+    """Bytes that the format does not allow; the words say which rule they break."""
+
+    def __init__(self, code, words):
+        super().__init__(words)
+        self.code = code
+        self.words = words
+
+
+class Check:
+    """One line of the result: what was checked, how many of them, what came of it."""
+
+    def __init__(self, name, what):
+        self.name = name
+        self.what = what
+        self.label = name
+        self.count = 0
+        self.findings = 0
+        self.extra = ""
+        self.skipped = None
+
+    def line(self):
+        extra = " (%s)" % self.extra if self.extra else ""
+        if self.skipped is not None:
+            return "%s: not checked: %s" % (self.label, self.skipped)
+        if self.findings:
+            return "%s: %s FAILED, %d checked, %d findings%s" % (self.label, self.what, self.count, self.findings, extra)
+        if self.count == 0:
+            return "%s: %s NOTHING CHECKED%s" % (self.label, self.what, extra)
+        return "%s: %s ok%s" % (self.label, self.what, extra)
+
+    def state(self):
+        if self.skipped is not None:
+            return "not checked"
+        if self.findings:
+            return "failed"
+        return "ok" if self.count else "nothing checked"
+
+
+class Report:
+    """Everything that is told at the end. Findings are counted without end but kept up to a bound."""
+
+    def __init__(self):
+        self.checks = {}
+        self.findings = []
+        self.totals = {}
+        self.unkept = 0
+        self.pinned = False
+        self.facts = {}
+
+    def check(self, name, what):
+        if name not in self.checks:
+            self.checks[name] = Check(name, what)
+        return self.checks[name]
+
+    def ok(self, name, count=1):
+        self.checks[name].count += count
+
+    def skip(self, name, what, why):
+        self.check(name, what).skipped = why
+
+    def find(self, name, severity, code, words, file=None, offset=None, entry=None, tape=None):
+        self.totals[severity] = self.totals.get(severity, 0) + 1
+        check = self.checks.get(name)
+        if check is not None and severity not in (INFO, GAP):
+            check.findings += 1
+        if self.totals[severity] > MAX_FINDINGS_KEPT:
+            self.unkept += 1
+            return
+        self.findings.append({
+            "check": name, "severity": severity, "code": code, "words": words,
+            "file": file, "offset": offset, "entry": entry, "tape": tape})
+
+    def verdict(self):
+        for severity in WEIGHT:
+            if self.totals.get(severity):
+                return "intact with gaps" if severity == GAP else severity
+        return "intact"
+
+    def exit_code(self):
+        verdict = self.verdict()
+        if verdict in (FORKED, ROLLED, ALTERED, MISSING):
+            return EXIT_TAMPERED
+        if verdict == CANNOT:
+            return EXIT_CANNOT_TELL
+        if verdict == "intact" and self.pinned:
+            return EXIT_INTACT
+        return EXIT_GAPS
+
+    def last_line(self):
+        notes = []
+        if not self.pinned:
+            notes.append("unpinned keys")
+        if self.facts.get("test"):
+            notes.append("TEST ledger")
+        return ", ".join([self.verdict()] + notes)
+
+    def sorted_findings(self):
+        """The heaviest first, otherwise in the order in which they were met."""
+        order = {severity: at for at, severity in enumerate(WEIGHT + (INFO,))}
+        return sorted(self.findings, key=lambda finding: order[finding["severity"]])
+
+    def finding_line(self, finding):
+        place = []
+        if finding["file"] is not None:
+            place.append(visible(finding["file"]))
+        if finding["offset"] is not None:
+            place.append("offset %d" % finding["offset"])
+        if finding["entry"] is not None:
+            place.append("entry %d" % finding["entry"])
+        if finding["tape"] is not None:
+            place.append("tape %s" % finding["tape"])
+        where = ", ".join(place)
+        return "%s %s%s: %s" % (
+            finding["severity"].upper(), finding["code"], " [%s]" % where if where else "", visible(finding["words"]))
+
+    def print_text(self, out):
+        for key in ("ledger id", "origin", "profile"):
+            if key in self.facts:
+                out.write("%s: %s\n" % (key, visible(self.facts[key])))
+        for check in self.checks.values():
+            out.write(visible(check.line()) + "\n")
+        for finding in self.sorted_findings():
+            out.write(self.finding_line(finding) + "\n")
+        if self.unkept:
+            out.write("and %d more findings, not shown\n" % self.unkept)
+        out.write(self.last_line() + "\n")
+
+    def print_json(self, out):
+        value = {
+            "tapeaudit": VERSION,
+            "verdict": self.verdict(),
+            "pinned": self.pinned,
+            "exit": self.exit_code(),
+            "facts": {key: visible(val) if isinstance(val, str) else val for key, val in self.facts.items()},
+            "checks": [{"name": c.name, "what": c.what, "state": c.state(), "count": c.count, "findings": c.findings,
+                        "line": visible(c.line())} for c in self.checks.values()],
+            "findings": [dict(f, words=visible(f["words"]), file=None if f["file"] is None else visible(f["file"]))
+                         for f in self.sorted_findings()],
+            "findings_not_shown": self.unkept,
+        }
+        # ASCII only: whatever a terminal or a log does with other characters cannot matter then.
+        out.write(json.dumps(value, ensure_ascii=True, indent=1) + "\n")
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# CBOR, chapter 1.1: RFC 8949 section 4.2.1, narrowed. Every accepted item has exactly one encoding, so nothing needs to be
+# encoded again to be compared.
+
+MAX_NESTING = 16
+MAX_ITEMS = 1 << 24
+
+
+class CborError(ValueError):
+    pass
+
+
+def _cbor_head(data, pos):
+    if pos >= len(data):
+        raise CborError("ends early at byte %d" % pos)
+    first = data[pos]
+    major, info = first >> 5, first & 31
+    if info < 24:
+        return major, info, info, pos + 1
+    if info > 27:
+        raise CborError("indefinite length or reserved head 0x%02x at byte %d" % (first, pos))
+    width = 1 << (info - 24)
+    end = pos + 1 + width
+    if end > len(data):
+        raise CborError("ends early in the head at byte %d" % pos)
+    value = int.from_bytes(data[pos + 1:end], "big")
+    if major != 7 and value < (24, 0x100, 0x10000, 0x100000000)[info - 24]:
+        raise CborError("head at byte %d is not the shortest" % pos)
+    return major, info, value, end
+
+
+def _cbor_text(raw, pos):
+    try:
+        return str(raw, "utf-8")
+    except UnicodeDecodeError:
+        raise CborError("text at byte %d is not UTF-8" % pos) from None
+
+
+def _cbor_array(data, count, pos, depth):
+    items = []
+    for _ in range(count):
+        value, pos = _cbor_item(data, pos, depth)
+        items.append(value)
+    return items, pos
+
+
+def _cbor_map(data, count, pos, depth):
+    result = {}
+    before = None
+    for _ in range(count):
+        start = pos
+        if pos < len(data) and data[pos] >> 5 not in (0, 1, 3):
+            raise CborError("map key at byte %d is neither integer nor text" % pos)
+        key, pos = _cbor_item(data, pos, depth)
+        encoded = bytes(data[start:pos])
+        if before is not None and encoded <= before:
+            raise CborError("map key at byte %d is a duplicate or out of order" % start)
+        before = encoded
+        result[key], pos = _cbor_item(data, pos, depth)
+    return result, pos
+
+
+def _cbor_item(data, pos, depth):
+    start = pos
+    major, info, value, pos = _cbor_head(data, pos)
+    if major == 0:
+        return value, pos
+    if major == 1:
+        return -1 - value, pos
+    if major in (2, 3):
+        end = pos + value
+        if end > len(data):
+            raise CborError("string at byte %d runs past the end" % start)
+        raw = bytes(data[pos:end])
+        return (raw if major == 2 else _cbor_text(raw, start)), end
+    if major in (4, 5):
+        if depth >= MAX_NESTING:
+            raise CborError("nested deeper than %d at byte %d" % (MAX_NESTING, start))
+        # Each item takes a byte at least: a count that cannot fit is refused before anything is made for it.
+        if value > MAX_ITEMS or value * (major - 3) > len(data) - pos:
+            raise CborError("array or map at byte %d announces more items than can follow" % start)
+        return (_cbor_array if major == 4 else _cbor_map)(data, value, pos, depth + 1)
+    if major == 6:
+        raise CborError("tag at byte %d" % start)
+    if info in (20, 21, 22):
+        return (False, True, None)[info - 20], pos
+    raise CborError("float, undefined or unknown simple value at byte %d" % start)
+
+
+def cbor_decode(data):
+    """One item and nothing after it."""
+    value, pos = _cbor_item(data, 0, 0)
+    if pos != len(data):
+        raise CborError("%d bytes after the item" % (len(data) - pos))
+    return value
+
+
+def cbor_prefix(data):
+    """One item and the position after it."""
+    return _cbor_item(data, 0, 0)
+
+
+def _cbor_encode_head(major, value):
+    if value < 24:
+        return bytes([major << 5 | value])
+    for info, width in ((24, 1), (25, 2), (26, 4), (27, 8)):
+        if value < 1 << (8 * width):
+            return bytes([major << 5 | info]) + value.to_bytes(width, "big")
+    raise CborError("integer too large")
+
+
+def cbor_encode(value):
+    """Our own encoding of what we compare with: digests with labels, the signed structure of a statement."""
+    if value is None:
+        return b"\xf6"
+    if value is True or value is False:
+        return b"\xf5" if value else b"\xf4"
+    if isinstance(value, int):
+        return _cbor_encode_head(0, value) if value >= 0 else _cbor_encode_head(1, -1 - value)
+    if isinstance(value, (bytes, bytearray)):
+        return _cbor_encode_head(2, len(value)) + bytes(value)
+    if isinstance(value, str):
+        raw = value.encode("utf-8")
+        return _cbor_encode_head(3, len(raw)) + raw
+    if isinstance(value, (list, tuple)):
+        return _cbor_encode_head(4, len(value)) + b"".join(cbor_encode(item) for item in value)
+    if isinstance(value, dict):
+        pairs = sorted((cbor_encode(key), cbor_encode(item)) for key, item in value.items())
+        return _cbor_encode_head(5, len(pairs)) + b"".join(key + item for key, item in pairs)
+    raise CborError("no encoding for %s" % type(value).__name__)
+
+
+def is_uint(value):
+    # bool is an int for Python; for the format it is not.
+    return type(value) is int and 0 <= value <= U64_MAX
+
+
+def is_bytes(value, length=None):
+    return type(value) is bytes and (length is None or len(value) == length)
+
+
+def is_text(value):
+    return type(value) is str
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Ed25519, RFC 8032, verification only, strict: one encoding for every value, no small-order A or R, no cofactor.
+
+P = 2 ** 255 - 19
+L = 2 ** 252 + 27742317777372353535851937790883648493
+D = -121665 * pow(121666, P - 2, P) % P
+D2 = 2 * D % P
+SQRT_M1 = pow(2, (P - 1) // 4, P)
+IDENTITY = (0, 1, 1, 0)
+
+
+def point_add(a, b):
+    x1, y1, z1, t1 = a
+    x2, y2, z2, t2 = b
+    u = (y1 - x1) * (y2 - x2) % P
+    v = (y1 + x1) * (y2 + x2) % P
+    c = t1 * D2 * t2 % P
+    d = 2 * z1 * z2 % P
+    e, f, g, h = v - u, d - c, d + c, v + u
+    return e * f % P, g * h % P, f * g % P, e * h % P
+
+
+def point_double(a):
+    x1, y1, z1, _ = a
+    s = x1 * x1 % P
+    t = y1 * y1 % P
+    c = 2 * z1 * z1 % P
+    h = s + t
+    e = h - (x1 + y1) * (x1 + y1) % P
+    g = s - t
+    f = c + g
+    return e * f % P, g * h % P, f * g % P, e * h % P
+
+
+def point_decode(raw):
+    """A point in affine form, or None: y >= p and "minus zero" have no place in RFC 8032 section 5.1.3."""
+    y = int.from_bytes(raw, "little")
+    sign = y >> 255
+    y &= (1 << 255) - 1
+    if y >= P:
+        return None
+    u = (y * y - 1) % P
+    v = (D * y * y + 1) % P
+    x = u * pow(v, 3, P) * pow(u * pow(v, 7, P), (P - 5) // 8, P) % P
+    if v * x * x % P != u:
+        x = x * SQRT_M1 % P
+        if v * x * x % P != u:
+            return None
+    if x == 0 and sign:
+        return None
+    if x & 1 != sign:
+        x = P - x
+    return x, y
+
+
+def point_encode(point):
+    x, y, z, _ = point
+    inverse = pow(z, P - 2, P)
+    x = x * inverse % P
+    y = y * inverse % P
+    return (y | (x & 1) << 255).to_bytes(32, "little")
+
+
+def is_small_order(point):
+    for _ in range(3):
+        point = point_double(point)
+    return point[0] % P == 0 and (point[1] - point[2]) % P == 0
+
+
+def point_table(x, y):
+    """For each of the 64 hexadecimal digits of a scalar the 15 multiples, in the affine form that makes an addition cheapest.
+    One inversion serves all of them (Montgomery's trick)."""
+    points = []
+    base = (x, y, 1, x * y % P)
+    for _ in range(64):
+        multiple = base
+        for _ in range(15):
+            points.append(multiple)
+            multiple = point_add(multiple, base)
+        base = multiple
+    running, partial = 1, []
+    for point in points:
+        partial.append(running)
+        running = running * point[2] % P
+    inverse = pow(running, P - 2, P)
+    flat = [None] * len(points)
+    for index in range(len(points) - 1, -1, -1):
+        px, py, pz, _ = points[index]
+        zi = inverse * partial[index] % P
+        inverse = inverse * pz % P
+        ax, ay = px * zi % P, py * zi % P
+        flat[index] = ((ay + ax) % P, (ay - ax) % P, ax * ay * D2 % P)
+    return [flat[i * 15:(i + 1) * 15] for i in range(64)]
+
+
+def table_multiply(table, scalar, start=IDENTITY):
+    x, y, z, t = start
+    for row in table:
+        digit = scalar & 15
+        scalar >>= 4
+        if digit:
+            plus, minus, t2d = row[digit - 1]
+            u = (y - x) * minus % P
+            v = (y + x) * plus % P
+            c = t * t2d % P
+            d = 2 * z
+            e, f, g, h = v - u, d - c, d + c, v + u
+            x, y, z, t = e * f % P, g * h % P, f * g % P, e * h % P
+    return x, y, z, t
+
+
+_BASE_Y = 4 * pow(5, P - 2, P) % P
+_BASE_X = point_decode(_BASE_Y.to_bytes(32, "little"))[0]
+_TABLES = {}
+
+
+def base_table():
+    if "base" not in _TABLES:
+        _TABLES["base"] = point_table(_BASE_X, _BASE_Y)
+    return _TABLES["base"]
+
+
+def _negative_key_table(public):
+    """The table of -A. A ledger has one recorder key and thousands of statements, so the tables of the last keys are kept."""
+    if public in _TABLES:
+        return _TABLES[public]
+    affine = point_decode(public)
+    table = None
+    if affine is not None:
+        x, y = affine
+        if not is_small_order((x, y, 1, x * y % P)):
+            table = point_table((P - x) % P, y)
+    if len(_TABLES) > 16:
+        _TABLES.clear()
+    _TABLES[public] = table
+    return table
+
+
+def ed25519_verify(public, message, signature):
+    if len(public) != 32 or len(signature) != 64:
+        return False
+    s = int.from_bytes(signature[32:], "little")
+    if s >= L:
+        return False
+    table = _negative_key_table(bytes(public))
+    if table is None:
+        return False
+    r = bytes(signature[:32])
+    k = int.from_bytes(hashlib.sha512(r + public + message).digest(), "little") % L
+    point = table_multiply(table, k, table_multiply(base_table(), s))
+    # R is compared in its encoding: an R that is not canonical can never be equal, and then it is this point.
+    return point_encode(point) == r and not is_small_order(point)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# The tree, RFC 6962 section 2.1.
+
+EMPTY_ROOT = sha256(b"")
+
+
+def leaf_hash(data):
+    return sha256(b"\x00" + data)
+
+
+def node_hash(left, right):
+    return sha256(b"\x01" + left + right)
+
+
+class Frontier:
+    """The right edge of a tree that grows: one hash for each full subtree, largest first. Memory is the logarithm of the size."""
+
+    def __init__(self):
+        self.size = 0
+        self.hashes = []
+
+    def push(self, leaf):
+        carry = self.size
+        while carry & 1:
+            leaf = node_hash(self.hashes.pop(), leaf)
+            carry >>= 1
+        self.hashes.append(leaf)
+        self.size += 1
+
+    def root(self):
+        if not self.hashes:
+            return EMPTY_ROOT
+        root = self.hashes[-1]
+        for left in reversed(self.hashes[:-1]):
+            root = node_hash(left, root)
+        return root
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# C2SP signed notes and checkpoints (chapter 4.2).
+
+MAX_SIGNATURE_LINES = 64
+DASH = "\u2014 "
+NOTE_ED25519 = 0x01
+
+
+def base64_strict(text):
+    """RFC 4648 section 4 with padding, and only the one encoding of these bytes."""
+    try:
+        raw = base64.b64decode(text.encode("ascii"), validate=True)
+    except (binascii.Error, ValueError):
+        raise Refusal("NOTE", "not base64") from None
+    if base64.b64encode(raw).decode("ascii") != text:
+        raise Refusal("NOTE", "base64 with bits beyond its end")
+    return raw
+
+
+def key_name_ok(name):
+    return bool(name) and "+" not in name and not any(char.isspace() for char in name)
+
+
+def key_id(name, public, kind=NOTE_ED25519):
+    return sha256(name.encode("utf-8") + b"\n" + bytes([kind]) + public)[:4]
+
+
+def parse_vkey(text):
+    """C2SP verifier key text: name, hexadecimal key id, base64 of type and key. Base64 may hold a plus sign, a name may not."""
+    parts = text.split("+", 2)
+    if len(parts) != 3 or not key_name_ok(parts[0]):
+        raise Refusal("VKEY", "not a verifier key: %s" % text)
+    name, identity, encoded = parts
+    raw = base64_strict(encoded)
+    if len(raw) != 33 or raw[0] != NOTE_ED25519:
+        raise Refusal("VKEY", "verifier key of %s is not an Ed25519 log key (type 1)" % name)
+    if not re.fullmatch("[0-9a-f]{8}", identity) or bytes.fromhex(identity) != key_id(name, raw[1:]):
+        raise Refusal("VKEY", "key id in the verifier key of %s does not belong to it" % name)
+    return name, raw[1:]
+
+
+def note_text_of(raw):
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        raise Refusal("NOTE", "note is not UTF-8") from None
+    if any(ord(char) < 0x20 and char != "\n" for char in text):
+        raise Refusal("NOTE", "note has control characters")
+    return text
+
+
+class Note:
+    """Text, signed bytes and signature lines of one note."""
+
+    def __init__(self, raw):
+        text = note_text_of(raw)
+        split = text.rfind("\n\n")
+        if split < 0 or not text.endswith("\n"):
+            raise Refusal("NOTE", "no empty line before the signatures, or no newline at the end")
+        self.text = text[:split + 1]
+        self.signed = self.text.encode("utf-8")
+        lines = text[split + 2:].split("\n")[:-1]
+        if not lines:
+            raise Refusal("NOTE", "no signature line")
+        if len(lines) > MAX_SIGNATURE_LINES:
+            raise Refusal("NOTE", "more than %d signature lines" % MAX_SIGNATURE_LINES)
+        self.signatures = [self._signature(line) for line in lines]
+
+    @staticmethod
+    def _signature(line):
+        if not line.startswith(DASH):
+            raise Refusal("NOTE", "malformed signature line: %s" % line[:100])
+        name, space, encoded = line[len(DASH):].partition(" ")
+        if not space or not key_name_ok(name):
+            raise Refusal("NOTE", "malformed signature line: %s" % line[:100])
+        blob = base64_strict(encoded)
+        if len(blob) < 5:
+            raise Refusal("NOTE", "signature of %s is too short" % name)
+        return name, blob[:4], blob[4:]
+
+    def verify(self, name, public):
+        """One good signature of the key at least, and no bad one; lines of other keys say nothing. Returns their number."""
+        identity = key_id(name, public)
+        known = [sig for who, kid, sig in self.signatures if who == name and kid == identity]
+        if not known:
+            raise Refusal("HEAD_UNSIGNED", "not signed by the checkpoint key of the ledger")
+        for signature in known:
+            if not ed25519_verify(public, self.signed, signature):
+                raise Refusal("HEAD_SIGNATURE", "signature of the checkpoint key is wrong")
+        return len(self.signatures) - len(known)
+
+
+def split_notes(raw):
+    """The notes of a head file. A note ends with its last signature line, so the next one begins with the first line after a
+    signature line that is none itself."""
+    notes, current, signed = [], [], False
+    for line in raw.split(b"\n"):
+        is_signature = line.startswith(DASH.encode("utf-8"))
+        if signed and not is_signature:
+            notes.append(b"\n".join(current) + b"\n")
+            current, signed = [], False
+        current.append(line)
+        signed = signed or (is_signature and len(current) > 1)
+    rest = b"\n".join(current)
+    if rest:
+        notes.append(rest)
+    return notes
+
+
+def parse_decimal(text, what):
+    if not re.fullmatch("0|[1-9][0-9]{0,19}", text) or int(text) > U64_MAX:
+        raise Refusal("NOTE", "%s is not a decimal number: %s" % (what, text[:40]))
+    return int(text)
+
+
+def parse_hash(text, what):
+    raw = base64_strict(text)
+    if len(raw) != 32:
+        raise Refusal("NOTE", "%s is not 32 bytes" % what)
+    return raw
+
+
+class Checkpoint:
+    """origin, size, root; extension lines are refused (chapter 4.2)."""
+
+    def __init__(self, note):
+        lines = note.text.split("\n")[:-1]
+        if len(lines) != 3:
+            raise Refusal("NOTE", "checkpoint has %d lines, not 3" % len(lines))
+        self.note = note
+        self.origin = lines[0]
+        if not self.origin:
+            raise Refusal("NOTE", "checkpoint without origin")
+        self.size = parse_decimal(lines[1], "size")
+        self.root = parse_hash(lines[2], "root")
+        if self.size == 0 and self.root != EMPTY_ROOT:
+            raise Refusal("NOTE", "root of an empty log is not H(\"\")")
+
+
+class HeadState:
+    """The second note of a head file (store-embedded, section 5)."""
+
+    def __init__(self, note):
+        lines = note.text.split("\n")[:-1]
+        if len(lines) != 6 or lines[0] != "immutape/head/1":
+            raise Refusal("NOTE", "second note is not immutape/head/1 with six lines")
+        self.note = note
+        self.origin = lines[1]
+        size, _, root = lines[2].partition(" ")
+        self.size = parse_decimal(size, "size")
+        self.root = parse_hash(root, "root")
+        vault = lines[3].split(" ")
+        if len(vault) != 4 or vault[0] != "vault":
+            raise Refusal("NOTE", "vault line of the head is malformed")
+        self.generation = parse_decimal(vault[1], "vault generation")
+        self.revision = parse_decimal(vault[2], "vault revision")
+        self.vault_hash = parse_hash(vault[3], "vault digest")
+        state = re.fullmatch("state (open|closing|closed)", lines[4])
+        if not state:
+            raise Refusal("NOTE", "state line of the head is malformed")
+        self.state = state.group(1)
+        if not lines[5].startswith("term "):
+            raise Refusal("NOTE", "term line of the head is malformed")
+        self.term = parse_decimal(lines[5][5:], "term")
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Entries, chapter 4.1 and 4.3.
+
+MAX_ENTRY_BYTES = 65535
+CRITICAL_FROM = 32768
+GENESIS, LOG_STARTED, LOG_STOPPED, RECOVERED = 0, 1, 2, 4
+TAPE_SAVED, ACCESS_GRANTED, ACCESS_COMPLETED = 16, 32, 33
+# From the destruction of a key on, a tape's objects may be gone (reserved numbers of 4.3: 86 to 90).
+DISPOSED_KINDS = frozenset((86, 87, 88, 90))
+
+
+def uint_of(low, high):
+    return lambda value: is_uint(value) and low <= value <= high
+
+
+def b16(value):
+    return is_bytes(value, 16)
+
+
+def b32(value):
+    return is_bytes(value, 32)
+
+
+def _origin_text(value):
+    return is_text(value) and re.fullmatch(r"(?s)(.+)/[0-9a-f]{32}", value) is not None and key_name_ok(value)
+
+
+def _three_thumbprints(value):
+    return type(value) is list and len(value) == 3 and all(b32(item) for item in value)
+
+
+def _predecessor(value):
+    return (type(value) is list and len(value) == 4 and is_text(value[0]) and is_bytes(value[1])
+            and is_uint(value[2]) and (value[3] is None or is_uint(value[3])))
+
+
+LEDGER, TAPE, ANY = "ledger", "tape", "any"
+_SET_BODY = {0: b32, 1: is_uint, 2: is_uint}
+# kind: (name, subject, keys that must be there, keys that may)
+KINDS = {
+    0: ("genesis", LEDGER, {0: uint_of(1, 1), 1: _origin_text, 2: b32, 3: b32, 4: b32, 5: _three_thumbprints, 6: is_text,
+                            7: is_text, 8: lambda v: type(v) is bool}, {9: _predecessor}),
+    1: ("log.started", LEDGER, {0: is_uint}, {}),
+    2: ("log.stopped", LEDGER, {0: is_uint, 1: is_uint, 2: is_uint}, {}),
+    3: ("log.unclean_stop", LEDGER, {0: is_uint}, {}),
+    4: ("recovered", LEDGER, {0: is_uint, 1: is_uint, 2: is_uint, 3: b32}, {}),
+    5: ("rows.rebuilt", LEDGER, {0: uint_of(0, 3), 1: is_uint}, {}),
+    6: ("head_file.rebuilt", LEDGER, {0: uint_of(0, 1), 1: is_uint}, {}),
+    7: ("integrity.failed", ANY, {0: uint_of(0, 5), 1: is_uint}, {2: b32}),
+    8: ("integrity.repaired", LEDGER, {0: uint_of(0, 5), 1: uint_of(1, 4), 2: b32, 3: b32, 4: is_uint}, {}),
+    9: ("verified", ANY, {0: uint_of(0, 1), 1: uint_of(0, 3), 2: is_uint, 3: is_uint, 4: is_uint}, {}),
+    10: ("clock.anomaly", LEDGER, {0: is_uint}, {}),
+    16: ("tape.saved", TAPE, {0: is_bytes, 1: b16}, {}),
+    17: ("tape.saved_again", TAPE, {}, {}),
+    24: ("labelled", TAPE, {0: b32}, {}),
+    25: ("amended", TAPE, {0: b32}, {}),
+    32: ("access.granted", TAPE, {}, {}),
+    33: ("access.completed", TAPE, {0: is_uint}, {}),
+    34: ("listed", LEDGER, _SET_BODY, {}),
+    35: ("searched", LEDGER, _SET_BODY, {}),
+    36: ("metadata.read", TAPE, {}, {}),
+    37: ("log.read", LEDGER, {0: is_uint, 1: is_uint}, {}),
+    38: ("custody.read", TAPE, {0: is_uint}, {}),
+    39: ("exported", TAPE, {0: b32}, {}),
+    40: ("refused", ANY, {0: is_uint, 1: is_uint}, {}),
+}
+
+
+def kind_name(kind):
+    return KINDS[kind][0] if kind in KINDS else "kind %d" % kind
+
+
+class Entry:
+    __slots__ = ("index", "previous", "time", "kind", "subject", "subject_seq", "subject_prev", "commitment",
+                 "sealed_digest", "key_id", "body")
+
+    SHAPE = (("index", is_uint), ("previous", b32), ("time", is_uint), ("kind", is_uint), ("subject", b32),
+             ("subject_seq", is_uint), ("subject_prev", b32), ("commitment", b32), ("sealed_digest", b32), ("key_id", b16))
+
+    def __init__(self, raw):
+        if len(raw) > MAX_ENTRY_BYTES:
+            raise Refusal("ENTRY_LENGTH", "entry of %d bytes" % len(raw))
+        if raw[:1] == b"\xd2":
+            raise Refusal("ENTRY_GRAMMAR", "first byte 0xd2 is reserved for a bare statement")
+        try:
+            items = cbor_decode(raw)
+        except CborError as error:
+            raise Refusal("ENTRY_CBOR", str(error)) from None
+        if type(items) is not list or len(items) != 12 or items[0] != "immutape/entry/1":
+            raise Refusal("ENTRY_GRAMMAR", "not an array of twelve items that begins with immutape/entry/1")
+        for (name, rule), value in zip(self.SHAPE, items[1:11]):
+            if not rule(value):
+                raise Refusal("ENTRY_GRAMMAR", "%s has the wrong type" % name)
+            setattr(self, name, value)
+        self.body = items[11]
+        self._check_body()
+
+    def _check_body(self):
+        body = self.body
+        if type(body) is not dict or any(type(key) is not int for key in body):
+            raise Refusal("ENTRY_BODY", "body is not a map with integer keys")
+        if self.kind not in KINDS:
+            return
+        name, about, needed, optional = KINDS[self.kind]
+        if about == LEDGER and self.subject != ZERO32:
+            raise Refusal("ENTRY_SUBJECT", "%s is about the ledger, but names a tape" % name)
+        if about == TAPE and self.subject == ZERO32:
+            raise Refusal("ENTRY_SUBJECT", "%s is about a tape, but names the ledger" % name)
+        for key in needed:
+            if key not in body:
+                raise Refusal("ENTRY_BODY", "body of %s lacks key %d" % (name, key))
+        for key, value in body.items():
+            rule = needed.get(key) or optional.get(key)
+            if rule is None:
+                raise Refusal("ENTRY_BODY", "body of %s has a key %d that its row does not name" % (name, key))
+            if not rule(value):
+                raise Refusal("ENTRY_BODY", "key %d in the body of %s has a wrong value" % (key, name))
+
+
+def padme(length):
+    """Chapter 3.1."""
+    if length < 2:
+        return length
+    e = length.bit_length() - 1
+    s = e.bit_length()
+    mask = (1 << max(e - s, 0)) - 1
+    return (length + mask) & ~mask
+
+
+def sealed_length_ok(length):
+    """Salt, padded plaintext of 128 bytes at least, tag (chapter 3.5)."""
+    plain = length - 48
+    return plain >= 128 and padme(plain) == plain
+
+
+def object_length_ok(length):
+    """Salt, key commitment, padded plaintext with its 17 bytes of head, tag (chapter 3.1)."""
+    plain = length - 80
+    return plain >= 17 and padme(plain) == plain
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Genesis and the recorder's statement, chapters 4.3 and 3.3.
+
+def thumbprint(public):
+    return sha256(bytes.fromhex("a301012006215820") + public)
+
+
+class Genesis:
+    """What entry 0 fixes for the whole ledger."""
+
+    def __init__(self, entry, ledger_id):
+        body = entry.body
+        self.ledger_id = ledger_id
+        self.origin = body[1]
+        self.checkpoint_key, self.recorder_key, self.issuer_key = body[2], body[3], body[4]
+        self.profile = body[6]
+        self.test = body[8]
+        self.recorder_thumbprint = thumbprint(self.recorder_key)
+        self.origin_hash = sha256(self.origin.encode("utf-8"))
+
+
+STATEMENT_TYPE = "application/vnd.immutape.tape-root+cbor"
+_STATEMENT_KEYS = (1, 4, 15, 258, 259, "ledger", "custody", "manifest")
+
+
+class Statement:
+    """The strict shape of 3.3. What it says is compared with the ledger by `check`."""
+
+    def __init__(self, raw):
+        if raw[:1] != b"\xd2":
+            raise Refusal("STATEMENT_SHAPE", "statement does not begin with tag 18")
+        try:
+            items = cbor_decode(raw[1:])
+        except CborError as error:
+            raise Refusal("STATEMENT_SHAPE", "statement: %s" % error) from None
+        if type(items) is not list or len(items) != 4:
+            raise Refusal("STATEMENT_SHAPE", "statement is not an array of four")
+        self.protected_raw, unprotected, self.payload, self.signature = items
+        if type(unprotected) is not dict or unprotected:
+            raise Refusal("STATEMENT_SHAPE", "unprotected map of the statement is not empty")
+        if not b32(self.payload) or not is_bytes(self.signature, 64) or not is_bytes(self.protected_raw):
+            raise Refusal("STATEMENT_SHAPE", "protected, payload or signature of the statement has a wrong type or length")
+        try:
+            self.protected = cbor_decode(self.protected_raw)
+        except CborError as error:
+            raise Refusal("STATEMENT_SHAPE", "protected header: %s" % error) from None
+        self._check_protected()
+
+    def _check_protected(self):
+        protected = self.protected
+        if type(protected) is not dict or tuple(protected) != _STATEMENT_KEYS:
+            raise Refusal("STATEMENT_SHAPE", "protected header does not have exactly the keys of 3.3")
+        claims = protected[15]
+        if protected[1] not in (-8, -19):
+            raise Refusal("STATEMENT_SHAPE", "algorithm of the statement is neither -8 nor -19")
+        if type(claims) is not dict or tuple(claims) != (1, 2) or not is_text(claims[1]) or not is_text(claims[2]):
+            raise Refusal("STATEMENT_SHAPE", "claims (15) are not issuer and subject")
+        if protected[258] != -16 or protected[259] != STATEMENT_TYPE:
+            raise Refusal("STATEMENT_SHAPE", "hash algorithm or content type of the statement is not ours")
+        for key in (4, "ledger", "custody", "manifest"):
+            if not b32(protected[key]):
+                raise Refusal("STATEMENT_SHAPE", "key %s of the protected header is not 32 bytes" % key)
+        self.manifest = protected["manifest"]
+
+    def check(self, genesis, custody_id):
+        """Everything that ties the statement to this ledger and this tape, then the signature."""
+        protected = self.protected
+        if protected[15][2] != tape_name(self.payload):
+            raise Refusal("STATEMENT_SUB", "sub of the statement is not its payload")
+        if protected["custody"] != custody_id:
+            raise Refusal("STATEMENT_CUSTODY", "custody id of the statement is not the subject of the entry")
+        if protected["ledger"] != genesis.ledger_id:
+            raise Refusal("STATEMENT_LEDGER", "statement was made for another ledger")
+        if protected[15][1] != genesis.origin:
+            raise Refusal("STATEMENT_ORIGIN", "statement was made for another origin: %s" % protected[15][1][:200])
+        if protected[4] != genesis.recorder_thumbprint:
+            raise Refusal("STATEMENT_KEY", "statement names a key that is not the recorder's key of genesis")
+        signed = cbor_encode(["Signature1", self.protected_raw, b"", self.payload])
+        if not ed25519_verify(genesis.recorder_key, signed, self.signature):
+            raise Refusal("STATEMENT_SIGNATURE", "signature of the statement is wrong")
+
+
+# What the log says about one saved tape, kept until the packs are read.
+class SavedTape:
+    __slots__ = ("entry", "custody_id", "tape_id", "manifest", "epoch_id")
+
+    def __init__(self, entry, custody_id, tape_id, manifest, epoch_id):
+        self.entry = entry
+        self.custody_id = custody_id
+        self.tape_id = tape_id
+        self.manifest = manifest
+        self.epoch_id = epoch_id
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Files. Only regular files are opened: a pipe or a device in a hostile folder would hang the check or never end.
+
+def open_regular(path):
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise Refusal("FILE_KIND", "not a regular file")
+    return open(path, "rb")
+
+
+def read_bounded(path, limit):
+    with open_regular(path) as file:
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise Refusal("FILE_LENGTH", "longer than %d bytes" % limit)
+    return data
+
+
+def is_zero(data):
+    return data.count(0) == len(data)
+
+
+def nonzero_end(data):
+    """Where the last byte that is not zero ends."""
+    return len(data.rstrip(b"\0"))
+
+
+def list_numbered(folder, suffix):
+    """Numbers of the files named by eight digits, ascending, and the names that are none."""
+    numbers, others = [], []
+    for name in sorted(os.listdir(folder)):
+        if re.fullmatch("[0-9]{8}" + re.escape(suffix), name):
+            numbers.append(int(name[:8]))
+        else:
+            others.append(name)
+    return numbers, others
+
+
+def u32(data, at):
+    return int.from_bytes(data[at:at + 4], "big")
+
+
+def u64(data, at):
+    return int.from_bytes(data[at:at + 8], "big")
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Segments and groups, store-embedded sections 2 and 3.
+
+SEGMENT_MAGIC = bytes.fromhex("494d545345470001")
+GROUP_MAGIC = bytes.fromhex("494d544752500001")
+GROUP_HEADER = 256
+MAX_GROUP_ENTRIES = 1024
+FLAG_CLOSED = 1
+
+
+class SegmentHeader:
+    def __init__(self, raw):
+        if raw[:8] != SEGMENT_MAGIC:
+            raise Refusal("SEGMENT_HEADER", "header does not begin with IMTSEG, version 1")
+        if sha256(raw[:480]) != raw[480:512]:
+            raise Refusal("SEGMENT_HEADER", "hash of the header differs")
+        if not is_zero(raw[152:480]):
+            raise Refusal("SEGMENT_HEADER", "bytes 152 to 480 of the header are not zero")
+        self.number, self.length, self.term, self.first = (u64(raw, at) for at in (8, 16, 24, 32))
+        self.last_group = raw[40:72]
+        self.previous_end = u64(raw, 72)
+        self.torn_hash = raw[80:112]
+        self.torn_bytes = u64(raw, 112)
+        self.origin_hash = raw[120:152]
+
+
+class Group:
+    """The header of a group as it stands; nothing is believed before `hash_ok`."""
+
+    def __init__(self, data, at):
+        self.at = at
+        self.magic_ok = data[at:at + 8] == GROUP_MAGIC and at + GROUP_HEADER <= len(data)
+        raw = bytes(data[at:at + GROUP_HEADER]).ljust(GROUP_HEADER, b"\0")
+        self.term, self.segment, self.offset, self.first = (u64(raw, pos) for pos in (8, 16, 24, 32))
+        self.count, self.flags = u32(raw, 40), u32(raw, 44)
+        self.record_bytes, self.size = u64(raw, 48), u64(raw, 56)
+        self.root, self.previous, self.last_leaf = raw[64:96], raw[96:128], raw[128:160]
+        self.zeros = raw[160:192]
+        self.hash = raw[192:224]
+        self.extent = (GROUP_HEADER + self.record_bytes + SECTOR - 1) // SECTOR * SECTOR
+        self.fits = at + self.extent <= len(data)
+
+    def place_ok(self, number):
+        return self.magic_ok and self.segment == number and self.offset == self.at
+
+    def hash_ok(self, data):
+        if not (self.magic_ok and self.fits):
+            return False
+        view = memoryview(data)
+        state = hashlib.sha256(view[self.at:self.at + 192])
+        state.update(bytes(64))
+        state.update(view[self.at + 256:self.at + self.extent])
+        return state.digest() == self.hash
+
+    def closed(self):
+        return bool(self.flags & FLAG_CLOSED)
+
+
+class SearchBudget(Exception):
+    """A file full of group headers that are none may cost a bounded amount of hashing only."""
+
+
+class Search:
+    """Hashes groups of one segment. What hashes wrongly is paid from a budget: without one, headers that each claim the rest
+    of the file would cost the square of its length."""
+
+    def __init__(self, number):
+        self.number = number
+        self.budget = 8 * MAX_SEGMENT_BYTES
+
+    def whole(self, data, group):
+        """Whether a group stands where it says and has its hash."""
+        if not (group.place_ok(self.number) and group.fits):
+            return False
+        if group.hash_ok(data):
+            return True
+        self.budget -= group.extent
+        if self.budget < 0:
+            raise SearchBudget()
+        return False
+
+    def following(self, data, start):
+        """Offset of the next whole group, or None."""
+        at = data.find(GROUP_MAGIC, start)
+        while at >= 0:
+            if at % SECTOR == 0 and self.whole(data, Group(data, at)):
+                return at
+            at = data.find(GROUP_MAGIC, at + 1)
+        return None
+
+
+class WantedSize:
+    """What the journal says at a size that a head names."""
+
+    def __init__(self):
+        self.reached = False
+        self.root = None
+        self.group = 0
+        self.group_term = 0
+
+
+class SegmentFile:
+    """A segment as it looks from outside: zero (prepared), torn at birth (header sector lost), begun, or damaged."""
+
+    def __init__(self, number, path, label):
+        self.number, self.path, self.label = number, path, label
+        self.header, self.trouble = None, None
+        with open_regular(path) as file:
+            first = file.read(SECTOR)
+            self.length = os.fstat(file.fileno()).st_size
+            if is_zero(first):
+                self.look = "zero" if self._rest_is_zero(file) else "torn"
+                return
+        self.look = "begun"
+        try:
+            self.header = SegmentHeader(first.ljust(SECTOR, b"\0"))
+        except Refusal as refusal:
+            self.look, self.trouble = "damaged", refusal
+
+    @staticmethod
+    def _rest_is_zero(file):
+        while True:
+            piece = file.read(PIECE_BYTES)
+            if not piece:
+                return True
+            if not is_zero(piece):
+                return False
+
+
+class Journal:
+    """One pass over all segments, keeping only what the next entry needs: the last leaf, the frontier of the tree, the last
+    leaf of each subject."""
+
+    def __init__(self, report, folder, wanted_sizes):
+        self.report = report
+        self.folder = folder
+        self.wanted = {size: WantedSize() for size in wanted_sizes}
+        self.count = 0
+        self.groups = 0
+        self.last_leaf = ZERO32
+        self.last_time = 0
+        self.last_kind = None
+        self.last_group = ZERO32
+        self.last_term = 0
+        self.last_closed = False
+        self.previous_end = 0
+        self.tree = Frontier()
+        self.subjects = {}
+        self.grants = {}
+        self.genesis = None
+        self.tapes = []
+        self.saved = set()
+        self.disposed = set()
+        self.tears = []
+        self.recovered = []
+        self.origin_hashes = []
+        self.unknown_kinds = {}
+        self.critical = {}
+        # After bytes that cannot be read: what hangs on them is not compared any more, and said to be so.
+        self.damaged = False
+        self.root_wrong = False
+        self.lost_place = False
+        self.open_tear = None
+        self.search = None
+        self.uncertain = False
+        self.present = False
+        if 0 in self.wanted:
+            self._reached(0)
+        for name, what in (("segments", "headers, order, lengths"), ("tails", "zero, torn bytes named"),
+                           ("groups", "hash, place, chain, terms"), ("roots", "tree root after each group"),
+                           ("genesis", "entry 0"), ("grammar", "grammar"), ("chain", "chain"), ("time", "time never falls"),
+                           ("subjects", "subject chains"), ("sealed", "sealed halves have their digests"),
+                           ("statements", "statements of the recorder")):
+            report.check(name, what)
+
+    def find(self, name, severity, code, words, segment=None, offset=None, entry=None, tape=None):
+        self.report.find(name, severity, code, words, segment.label if segment else None, offset, entry, tape)
+        if severity in (ALTERED, MISSING) and name in ("groups", "grammar", "chain", "tails"):
+            self.damaged = True
+
+    def _reached(self, size):
+        wanted = self.wanted[size]
+        wanted.reached, wanted.root = True, self.tree.root()
+        wanted.group, wanted.group_term = self.groups, self.last_term
+
+    # Segments ---------------------------------------------------------------------------------------------------------
+
+    def scan(self):
+        if not os.path.isdir(self.folder):
+            self.report.find("segments", CANNOT, "JOURNAL_ABSENT", "no journal folder here", file="journal")
+            return
+        numbers, others = list_numbered(self.folder, ".seg")
+        for name in others:
+            self.report.find("segments", INFO, "STRANGE_FILE", "a name that no segment has", file="journal/" + name)
+        self.present = bool(numbers)
+        self._missing_numbers(numbers)
+        files = self._look_at(numbers)
+        while files and files[-1].look == "zero":
+            files.pop()
+        begun = len(files)
+        expected = 1
+        for position, segment in enumerate(files):
+            if segment.number != expected:
+                self.lost_place = self.damaged = True
+            expected = segment.number + 1
+            following = files[position + 1] if position + 1 < len(files) else None
+            try:
+                self._segment(segment, following)
+            except SearchBudget:
+                self.find("groups", ALTERED, "GROUP_FLOOD", "more false group headers than can be looked at", segment)
+                self.lost_place = True
+            except (Refusal, OSError) as trouble:
+                self.find("segments", CANNOT, "SEGMENT_UNREAD", str(trouble), segment)
+                self.lost_place = self.damaged = True
+        prepared = len(numbers) - begun
+        if prepared > 1:
+            self.report.find("segments", GAP, "SEGMENT_PREPARED", "%d prepared segments, one is lawful" % prepared)
+        self._finish(begun, prepared)
+
+    def _missing_numbers(self, numbers):
+        expected = 1
+        for number in numbers:
+            if number > expected:
+                span = "%08d" % expected if number == expected + 1 else "%08d to %08d" % (expected, number - 1)
+                self.report.find("segments", MISSING, "SEGMENT_MISSING", "segment %s is not there" % span, file="journal")
+            expected = number + 1
+
+    def _look_at(self, numbers):
+        files = []
+        for number in numbers:
+            name = "%08d.seg" % number
+            try:
+                files.append(SegmentFile(number, os.path.join(self.folder, name), "journal/" + name))
+            except (Refusal, OSError) as trouble:
+                self.report.find("segments", CANNOT, "SEGMENT_UNREAD", str(trouble), file="journal/" + name)
+                self.damaged = self.lost_place = True
+        return files
+
+    def _segment(self, segment, following):
+        length = segment.length
+        if not MIN_SEGMENT_BYTES <= length <= MAX_SEGMENT_BYTES or length & (length - 1):
+            self.find("segments", ALTERED, "SEGMENT_LENGTH",
+                      "length %d is not a power of two from 1 MiB to 64 MiB" % length, segment)
+        data = read_bounded(segment.path, MAX_SEGMENT_BYTES)
+        used = nonzero_end(data)
+        self.search = Search(segment.number)
+        successor = None
+        if following is not None and following.number == segment.number + 1 and following.header is not None:
+            successor = following.header
+        self.report.ok("segments")
+        if segment.look == "zero":
+            self.find("segments", ALTERED, "SEGMENT_EMPTY", "zero throughout, but a later segment is begun", segment, 0)
+            return
+        if segment.look == "torn":
+            self._tail(segment, data, 0, used, following, successor)
+            self.previous_end = 0
+            return
+        if segment.header is None:
+            self.find("segments", ALTERED, segment.trouble.code, segment.trouble.words, segment, 0)
+            self.lost_place = True
+        else:
+            self._segment_header(segment, segment.header)
+        end = self._groups(segment, data, used, following, successor)
+        self._tail(segment, data, end, used, following, successor)
+        self.previous_end = end
+
+    def _segment_header(self, segment, header):
+        first = segment.number == 1
+        self.origin_hashes.append((segment, header.origin_hash))
+        rules = [
+            (header.number == segment.number, "SEGMENT_NUMBER", "header says segment %d" % header.number),
+            (header.length == segment.length, "SEGMENT_LENGTH",
+             "header says %d bytes, the file has %d" % (header.length, segment.length)),
+            (header.term >= self.last_term, "SEGMENT_TERM", "term falls from %d to %d" % (self.last_term, header.term)),
+        ]
+        if first:
+            rules.append((header.torn_bytes == 0 and header.torn_hash == ZERO32, "SEGMENT_TEAR",
+                          "segment 1 names a tear before it"))
+        if not self.lost_place:
+            rules += [
+                (header.first == self.count, "SEGMENT_INDEX",
+                 "header says first entry %d, expected %d" % (header.first, self.count)),
+                (header.last_group == self.last_group, "SEGMENT_CHAIN", "hash of the last group before differs"),
+                (header.previous_end == self.previous_end, "SEGMENT_PREVIOUS_END",
+                 "header says the previous segment ends at %d, it ends at %d" % (header.previous_end, self.previous_end)),
+            ]
+        for good, code, words in rules:
+            if not good:
+                self.find("segments", ALTERED, code, words, segment, 0)
+        # Entries that stood between what was read and this segment are not here.
+        if header.first > self.count and not self.lost_place:
+            self.lost_place = True
+
+    # Groups -----------------------------------------------------------------------------------------------------------
+
+    def _groups(self, segment, data, used, following, successor):
+        """Walks the groups of one segment and returns where the last one ends."""
+        at = SECTOR
+        while at < used:
+            group = Group(data, at)
+            if self.search.whole(data, group):
+                self._group(segment, data, group)
+                at += group.extent
+                continue
+            if self._may_be_tail(segment, data, at, used, following, successor):
+                return at
+            at = self._damage(segment, data, at, used, group)
+        return min(at, len(data))
+
+    def _may_be_tail(self, segment, data, at, used, following, successor):
+        if successor is not None:
+            # The next header says where this segment ends, or that its own first entry and group follow what was read so far.
+            return (successor.previous_end == at and successor.torn_bytes > 0
+                    or successor.first == self.count and successor.last_group == self.last_group)
+        if following is None or following.look == "torn":
+            return self._tear_trouble(segment, data, at, used) is None
+        return False
+
+    def _damage(self, segment, data, at, used, group):
+        """Bytes that are no group and no tear. Tells which entries they held, as far as that can be seen, and returns where to
+        go on: after the group, where its header still says how long it is; else at the next whole group."""
+        plausible = (group.magic_ok and group.fits and 1 <= group.count <= MAX_GROUP_ENTRIES
+                     and group.record_bytes <= MAX_SEGMENT_BYTES and group.first == self.count and not self.lost_place)
+        if plausible:
+            self.find("groups", ALTERED, "GROUP_HASH",
+                      "hash or place of the group with entries %d to %d is wrong"
+                      % (group.first, group.first + group.count - 1), segment, at, group.first)
+            self._group(segment, data, group)
+            return at + group.extent
+        following = self.search.following(data, at + SECTOR)
+        if following is None:
+            self.find("tails", ALTERED, "TAIL_DAMAGE", "bytes after the last whole group are neither zero nor a tear: %s"
+                      % (self._tear_trouble(segment, data, at, used) or "a later segment follows"), segment, at, self.count)
+            self.lost_place = True
+            return len(data)
+        ahead = Group(data, following)
+        self.find("groups", ALTERED, "GROUP_LOST", "bytes %d to %d are no group; entries %d to %d cannot be read"
+                  % (at, following, self.count, ahead.first - 1), segment, at, self.count)
+        self.lost_place = True
+        return following
+
+    def _group(self, segment, data, group):
+        at = group.at
+        self.groups += 1
+        if self.lost_place:
+            self._resume(segment, group)
+        rules = [
+            (group.term >= self.last_term, "GROUP_TERM", "term falls from %d to %d" % (self.last_term, group.term)),
+            (1 <= group.count <= MAX_GROUP_ENTRIES, "GROUP_COUNT", "%d entries in one group" % group.count),
+            (group.flags & ~FLAG_CLOSED == 0, "GROUP_FLAGS", "unknown flags 0x%x" % group.flags),
+            (group.size == group.first + group.count, "GROUP_SIZE",
+             "tree size %d is not first index %d and %d entries" % (group.size, group.first, group.count)),
+            (group.zeros == ZERO32, "GROUP_ZERO", "bytes 160 to 192 are not zero"),
+            (group.previous == self.last_group, "GROUP_CHAIN", "hash of the group before differs"),
+            (group.first == self.count, "GROUP_INDEX", "first index %d, expected %d" % (group.first, self.count)),
+        ]
+        if segment.header is not None:
+            rules.append((group.term >= segment.header.term, "GROUP_TERM", "term is lower than that of the segment"))
+        for good, code, words in rules:
+            if not good:
+                self.find("groups", ALTERED, code, words, segment, at, self.count)
+        if self.last_closed and group.term == self.last_term:
+            self.find("groups", GAP, "GROUP_AFTER_CLOSE", "a group follows in a term that was closed in order", segment, at)
+        self.last_term, self.last_group, self.last_closed = group.term, group.hash, group.closed()
+        self._records(segment, data, group)
+        self._after_group(segment, group)
+        self.report.ok("groups")
+
+    def _resume(self, segment, group):
+        """The first group after a hole: what it says about itself is the only place to go on from."""
+        if group.first > self.count:
+            self.find("chain", MISSING, "ENTRIES_MISSING",
+                      "entries %d to %d are not there" % (self.count, group.first - 1), segment, group.at, self.count)
+        elif group.first < self.count:
+            self.find("groups", ALTERED, "GROUP_INDEX", "first index falls from %d to %d" % (self.count, group.first),
+                      segment, group.at, group.first)
+        self.count = group.first
+        self.last_group = group.previous
+        self.last_leaf = None
+        self.uncertain = True
+        self.lost_place = False
+
+    def _records(self, segment, data, group):
+        position = group.at + GROUP_HEADER
+        end = position + group.record_bytes
+        for _ in range(min(group.count, MAX_GROUP_ENTRIES)):
+            public, sealed = u32(data, position), u32(data, position + 4)
+            following = position + 8 + public + sealed
+            if position + 8 > end or following > end:
+                self.find("groups", ALTERED, "GROUP_RECORDS", "record runs past the group", segment, position, self.count)
+                self.lost_place = True
+                return
+            middle = position + 8 + public
+            self._entry(segment, group, position, data[position + 8:middle], data[middle:following])
+            position = following
+        if position != end:
+            self.find("groups", ALTERED, "GROUP_RECORDS", "bytes after the last record", segment, position, self.count)
+        elif not is_zero(data[end:group.at + group.extent]):
+            self.find("groups", ALTERED, "GROUP_PADDING", "padding after the records is not zero", segment, end)
+
+    def _after_group(self, segment, group):
+        if group.last_leaf != self.last_leaf:
+            self.find("groups", ALTERED, "GROUP_LAST_LEAF", "leaf hash of the last entry differs", segment, group.at)
+        # A ledger that was just made is closed by the group of its genesis.
+        if group.closed() and self.last_kind not in (LOG_STOPPED, GENESIS):
+            self.find("groups", GAP, "GROUP_CLOSED", "closed in order, but the last entry is no log.stopped", segment, group.at)
+        # Once an entry is known to be wrong or absent every later root must differ; one finding says it all.
+        if self.damaged or self.root_wrong:
+            return
+        if self.tree.root() != group.root:
+            self.root_wrong = True
+            self.find("roots", ALTERED, "ROOT", "tree root after entry %d differs" % (self.count - 1), segment, group.at,
+                      self.count - 1)
+        else:
+            self.report.ok("roots")
+
+    # Tails, section 4 -------------------------------------------------------------------------------------------------
+
+    def _tail(self, segment, data, end, used, following, successor):
+        self.report.ok("tails")
+        if successor is not None and successor.previous_end == end and successor.torn_bytes:
+            self._named_tear(segment, data, end, used, successor)
+        elif used <= end:
+            if successor is not None and (successor.torn_bytes or successor.torn_hash != ZERO32):
+                self.find("tails", ALTERED, "TEAR_NAMED", "the next segment names torn bytes that are not here", segment, end)
+        elif successor is None and (following is None or following.look == "torn"):
+            trouble = self._tear_trouble(segment, data, end, used)
+            if trouble is None:
+                self.open_tear = (segment, end)
+                self.find("tails", GAP, "TEAR", "%d torn bytes of a write that never counted" % (used - end), segment, end)
+            else:
+                self.find("tails", ALTERED, "TAIL_DAMAGE", "not a tear: %s" % trouble, segment, end, self.count)
+        else:
+            self.find("tails", ALTERED, "TAIL_NONZERO", "bytes after the last group that no header names", segment, end)
+
+    def _named_tear(self, segment, data, end, used, successor):
+        length = successor.torn_bytes
+        if end + length > len(data):
+            self.find("tails", ALTERED, "TEAR_LENGTH", "the next segment names more torn bytes than there are", segment, end)
+            return
+        torn = data[end:end + length]
+        if sha256(torn) != successor.torn_hash:
+            self.find("tails", ALTERED, "TEAR_HASH", "torn bytes differ from the hash in the next header", segment, end)
+            return
+        if used > end + length:
+            self.find("tails", ALTERED, "TAIL_NONZERO", "bytes after the torn ones", segment, end + length)
+        trouble = self._tear_trouble(segment, data, end, end + length)
+        if trouble is not None:
+            self.find("tails", ALTERED, "TEAR_RULE", "dropped bytes were not a tear: %s" % trouble, segment, end)
+        self.tears.append((segment.number, end, length, successor.torn_hash))
+
+    def _tear_trouble(self, segment, data, at, used):
+        """None when the bytes from `at` fulfil every condition of section 4 that can be seen here, else the one they break."""
+        born_torn = at == 0
+        if not born_torn and self.last_closed:
+            return "the last group was closed in order"
+        if is_zero(data[at:at + SECTOR]):
+            extent_end = used
+        else:
+            group = Group(data, at)
+            if not (group.place_ok(segment.number) and group.fits and 1 <= group.count <= MAX_GROUP_ENTRIES
+                    and group.first == self.count and group.previous == self.last_group and group.term >= self.last_term):
+                return "the first sector is neither zero nor the header of the next group"
+            extent_end = at + group.extent
+            if used > extent_end:
+                return "bytes stand behind the extent of the torn group"
+            if not self._has_zero_sector(data, at, extent_end):
+                return "no sector of it is zero"
+        # A segment and its first group are one write: only what stands behind that group can have been acknowledged.
+        start = at + SECTOR
+        if born_torn and Group(data, SECTOR).place_ok(segment.number):
+            start = SECTOR + Group(data, SECTOR).extent
+        if self.search.following(data, start) is not None:
+            return "a whole group follows"
+        return None
+
+    @staticmethod
+    def _has_zero_sector(data, start, end):
+        return any(data[at:at + SECTOR] == ZERO_SECTOR for at in range(start, end, SECTOR))
+
+    # Entries ----------------------------------------------------------------------------------------------------------
+
+    def _entry(self, segment, group, at, raw, sealed):
+        index = self.count
+        place = (segment, at, index)
+        leaf = leaf_hash(raw)
+        try:
+            entry = Entry(raw)
+        except Refusal as refusal:
+            self.find("grammar", ALTERED, refusal.code, refusal.words, *place)
+            self._advance(leaf, None)
+            return
+        except RecursionError:
+            self.find("grammar", ALTERED, "ENTRY_CBOR", "nested too deep to be read", *place)
+            self._advance(leaf, None)
+            return
+        self.report.ok("grammar")
+        self._chain(entry, index, place)
+        self._subject(entry, leaf, place)
+        self._sealed(entry, sealed, place)
+        if index == 0:
+            self._entry_zero(entry, leaf, place)
+        elif entry.kind == GENESIS:
+            self.report.find("genesis", ALTERED, "GENESIS_TWICE", "a genesis that is not entry 0", segment.label, at, index)
+        self._meaning(entry, group, place)
+        self._advance(leaf, entry)
+
+    def _advance(self, leaf, entry):
+        self.tree.push(leaf)
+        self.last_leaf = leaf
+        self.last_kind = entry.kind if entry else None
+        self.count += 1
+        if self.count in self.wanted:
+            self._reached(self.count)
+            self.wanted[self.count].group_term = self.last_term
+            if self.damaged:
+                self.wanted[self.count].root = None
+
+    def _chain(self, entry, index, place):
+        if entry.index != index:
+            self.find("chain", ALTERED, "ENTRY_INDEX", "entry says it is number %d" % entry.index, *place)
+        if self.last_leaf is None:
+            return
+        if entry.previous != self.last_leaf:
+            self.find("chain", ALTERED, "ENTRY_PREVIOUS",
+                      "previous is not the leaf hash of entry %d" % (index - 1) if index else "previous of entry 0 is not zero",
+                      *place)
+        else:
+            self.report.ok("chain")
+        if entry.time < self.last_time:
+            self.find("time", ALTERED, "ENTRY_TIME", "time falls from %d to %d" % (self.last_time, entry.time), *place)
+        else:
+            self.report.ok("time")
+        self.last_time = entry.time
+
+    def _subject(self, entry, leaf, place):
+        seen, before = self.subjects.get(entry.subject, (0, ZERO32))
+        if entry.subject_seq == 0 and entry.subject_prev != ZERO32:
+            self.find("subjects", ALTERED, "SUBJECT_PREV", "subject_prev of a first entry is not zero", *place)
+        elif entry.subject_seq == seen and entry.subject_prev == before:
+            self.report.ok("subjects")
+        elif not self.damaged:
+            code, words = ("SUBJECT_SEQ", "subject_seq is %d, expected %d" % (entry.subject_seq, seen))
+            if entry.subject_seq == seen:
+                code, words = "SUBJECT_PREV", "subject_prev is not the leaf hash of the subject's last entry"
+            self.find("subjects", ALTERED, code, words, *place)
+        self.subjects[entry.subject] = (entry.subject_seq + 1, leaf)
+
+    def _sealed(self, entry, sealed, place):
+        if not sealed:
+            self.find("sealed", MISSING, "SEALED_MISSING", "sealed private half is not there", *place)
+        elif sha256(sealed) != entry.sealed_digest:
+            self.find("sealed", ALTERED, "SEALED_DIGEST", "sealed private half differs from its digest", *place)
+        else:
+            self.report.ok("sealed")
+            if not sealed_length_ok(len(sealed)):
+                self.find("sealed", GAP, "SEALED_LENGTH", "%d bytes is no length of a sealed half" % len(sealed), *place)
+
+    def _entry_zero(self, entry, leaf, place):
+        if entry.kind != GENESIS:
+            self.find("genesis", ALTERED, "GENESIS", "entry 0 is %s, not a genesis" % kind_name(entry.kind), *place)
+            return
+        self.genesis = Genesis(entry, leaf)
+        self.report.ok("genesis")
+        facts = self.report.facts
+        facts["ledger id"] = leaf.hex()
+        facts["origin"] = self.genesis.origin
+        facts["profile"] = self.genesis.profile
+        facts["test"] = self.genesis.test
+
+    # What an entry says of others: the text asks for no refusal here, so these are gaps, not alterations.
+
+    def _meaning(self, entry, group, place):
+        kind, body, index = entry.kind, entry.body, place[2]
+        if kind not in KINDS:
+            self._unknown_kind(kind, place)
+        elif kind == TAPE_SAVED:
+            self._saved(entry, place)
+        elif kind == ACCESS_GRANTED:
+            self.grants[index] = entry.subject[:8]
+        elif kind == ACCESS_COMPLETED:
+            if self.grants.pop(body[0], None) != entry.subject[:8] and not self.uncertain:
+                self._odd("access.completed names entry %d, which is no open grant of this tape" % body[0], place)
+        elif kind == RECOVERED:
+            self.recovered.append((body[0], body[1], body[2], body[3], index))
+        elif kind in (LOG_STARTED, LOG_STOPPED) and body[0] != group.term:
+            self._odd("%s names term %d in a group of term %d" % (kind_name(kind), body[0], group.term), place)
+        elif kind == 3 and body[0] >= group.term:
+            self._odd("log.unclean_stop names term %d, which is not over" % body[0], place)
+        elif kind in (34, 35) and body[2] > index or kind == 38 and body[0] > index:
+            self._odd("%s says it was asked at a size that the log did not have" % kind_name(kind), place)
+        elif kind == 37 and not body[0] <= body[1] < index:
+            self._odd("log.read names entries %d to %d" % (body[0], body[1]), place)
+        if kind in DISPOSED_KINDS:
+            self.disposed.add(entry.subject)
+
+    def _odd(self, words, place):
+        self.find("grammar", GAP, "ENTRY_MEANING", words, *place)
+
+    def _unknown_kind(self, kind, place):
+        self.unknown_kinds[kind] = self.unknown_kinds.get(kind, 0) + 1
+        if kind >= CRITICAL_FROM and kind not in self.critical:
+            self.critical[kind] = place[2]
+            self.find("grammar", GAP, "CRITICAL_KIND", "kind %d is critical and not known here: what follows may mean "
+                      "something else than this check takes it for" % kind, *place)
+
+    def _saved(self, entry, place):
+        segment, at, index = place
+        if self.genesis is None:
+            self.report.find("statements", CANNOT, "STATEMENT_UNCHECKED", "no genesis, so no key to check the statement with",
+                             segment.label, at, index)
+            return
+        try:
+            statement = Statement(entry.body[0])
+        except Refusal as refusal:
+            self.report.find("statements", ALTERED, refusal.code, refusal.words, segment.label, at, index)
+            return
+        tape = tape_name(statement.payload)
+        try:
+            statement.check(self.genesis, entry.subject)
+            self.report.ok("statements")
+        except Refusal as refusal:
+            # A key that changed after genesis is told by a critical kind; with one in the log this key cannot be judged here.
+            severity = CANNOT if refusal.code == "STATEMENT_KEY" and self.critical else ALTERED
+            self.report.find("statements", severity, refusal.code, refusal.words, segment.label, at, index, tape)
+        if entry.subject in self.saved:
+            self.find("statements", GAP, "SAVED_TWICE", "a second tape.saved of one custody id", segment, at, index, tape)
+        self.saved.add(entry.subject)
+        self.tapes.append(SavedTape(index, entry.subject, statement.payload, statement.manifest, entry.body[1]))
+
+    # End --------------------------------------------------------------------------------------------------------------
+
+    def _finish(self, begun, prepared):
+        checks = self.report.checks
+        if self.genesis is not None:
+            for segment, digest in self.origin_hashes:
+                if digest != self.genesis.origin_hash:
+                    self.find("segments", ALTERED, "SEGMENT_ORIGIN", "header is of another origin", segment, 120)
+        elif self.count:
+            self.report.find("genesis", CANNOT, "GENESIS_UNREAD", "entry 0 was not read, so no key of this ledger is known")
+        self._match_tears()
+        if not self.count:
+            self.report.find("grammar", CANNOT, "NO_ENTRIES", "no entry was read: nothing is proven", file="journal")
+        checks["segments"].label = "segments 1..%d" % begun if begun else "segments"
+        checks["segments"].extra = "%d begun, %d prepared" % (begun, prepared)
+        checks["groups"].label = "groups 1..%d" % self.groups if self.groups else "groups"
+        span = "entries 0..%d" % (self.count - 1) if self.count else "entries"
+        for name in ("grammar", "chain", "time", "sealed"):
+            checks[name].label = span
+        checks["subjects"].label = span
+        checks["subjects"].extra = "%d subjects" % len(self.subjects)
+        checks["roots"].label = "groups"
+        checks["roots"].extra = "%d roots%s" % (
+            checks["roots"].count, ", none compared after the first damage" if self.damaged or self.root_wrong else "")
+        checks["tails"].label = "segment tails"
+        checks["tails"].extra = "%d tears named and recovered" % len(self.tears)
+        checks["statements"].extra = "%d statements" % checks["statements"].count
+        if self.unknown_kinds:
+            kinds = ", ".join("kind %d: %d" % pair for pair in sorted(self.unknown_kinds.items())[:20])
+            checks["grammar"].extra = "shown by number: " + kinds
+
+    def _match_tears(self):
+        told = {tuple(item[:4]): item[4] for item in self.recovered}
+        for tear in self.tears:
+            if told.pop(tear, None) is None and not self.damaged:
+                self.report.find("tails", GAP, "RECOVERED_ABSENT", "%d torn bytes were dropped, but no entry says so" % tear[2],
+                                 "journal/%08d.seg" % tear[0], tear[1])
+        for tear, index in told.items():
+            if not self.damaged:
+                self.report.find("tails", GAP, "RECOVERED_UNKNOWN",
+                                 "entry says that %d bytes were dropped, but no segment header names them" % tear[2],
+                                 "journal/%08d.seg" % tear[0], tear[1], index)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Packs, store-embedded section 7.
+
+PACK_MAGIC = bytes.fromhex("494d545041430001")
+PACK_HEADER = 64
+RECORD_MAGIC = b"IMTO"
+RECORD_HEADER = 64
+OBJECT, PROTECTED, DISCARDED = 1, 2, 3
+
+
+class PackRecord:
+    def __init__(self, raw):
+        self.kind, self.mode = raw[4], raw[5]
+        self.reserved = raw[6:8]
+        self.until, self.length = u64(raw, 8), u64(raw, 16)
+        self.digest = raw[24:56]
+
+    def bytes_after(self):
+        return self.length if self.kind == OBJECT else 0
+
+    def trouble(self):
+        if self.kind not in (OBJECT, PROTECTED, DISCARDED):
+            return "record of unknown type %d" % self.kind
+        if self.mode not in (1, 2) and not (self.kind == DISCARDED and self.mode == 0):
+            return "unknown protection mode %d" % self.mode
+        if self.reserved != b"\0\0":
+            return "bytes 6 and 7 of the record are not zero"
+        return None
+
+
+def read_record(raw):
+    """The record whose header these 64 bytes are, or None."""
+    if len(raw) < RECORD_HEADER or raw[:4] != RECORD_MAGIC or sha256(raw[:56])[:8] != raw[56:64]:
+        return None
+    return PackRecord(raw)
+
+
+def find_record(file, start, size):
+    """Offset of the next record header with good check bytes, or None. Reads in pieces, so a record across two is seen."""
+    at = start
+    while at < size:
+        file.seek(at)
+        piece = file.read(PIECE_BYTES + RECORD_HEADER)
+        hit = piece.find(RECORD_MAGIC)
+        while 0 <= hit < PIECE_BYTES:
+            if read_record(piece[hit:hit + RECORD_HEADER]) is not None:
+                return at + hit
+            hit = piece.find(RECORD_MAGIC, hit + 1)
+        at += PIECE_BYTES
+    return None
+
+
+def last_nonzero(file, start, size):
+    """Where the last byte that is not zero ends, at `start` or after it."""
+    end, at = start, start
+    while at < size:
+        file.seek(at)
+        piece = file.read(min(PIECE_BYTES, size - at))
+        if not piece:
+            break
+        kept = len(piece.rstrip(b"\0"))
+        if kept:
+            end = at + kept
+        at += len(piece)
+    return end
+
+
+def hash_range(file, start, length):
+    """Digest of a range, and whether all of it is zero."""
+    state, zero, left = hashlib.sha256(), True, length
+    file.seek(start)
+    while left:
+        piece = file.read(min(PIECE_BYTES, left))
+        if not piece:
+            break
+        zero = zero and is_zero(piece)
+        state.update(piece)
+        left -= len(piece)
+    return state.digest(), zero
+
+
+class Packs:
+    """All records of all packs. In memory stays one small tuple an object, never its bytes."""
+
+    def __init__(self, report, folder, genesis):
+        self.report, self.folder, self.genesis = report, folder, genesis
+        self.objects = {}
+        self.damaged = {}
+        self.zeroed = {}
+        self.zeroed_last = {}
+        self.protections = {}
+        self.discarded = {}
+        self.raised = []
+        self.referenced = set()
+        self.unused = 0
+        self.packs = 0
+        report.check("packs", "headers")
+        report.check("records", "records and object digests")
+
+    def scan(self):
+        if not os.path.isdir(self.folder):
+            self.report.find("packs", GAP, "PACKS_ABSENT", "no packs folder here", file="packs")
+            return
+        numbers, others = list_numbered(self.folder, ".pack")
+        for name in others:
+            self.report.find("packs", INFO, "STRANGE_FILE", "a name that no pack has", file="packs/" + name)
+        for number, expected in zip(numbers, range(1, len(numbers) + 1)):
+            if number != expected:
+                self.report.find("packs", GAP, "PACK_NUMBER", "pack %08d is not there" % expected, file="packs")
+                break
+        for number in numbers:
+            label = "packs/%08d.pack" % number
+            try:
+                with open_regular(self._path(number)) as file:
+                    self._pack(number, file, label)
+                    self.packs += 1
+            except (Refusal, OSError) as trouble:
+                self.report.find("packs", CANNOT, "PACK_UNREAD", str(trouble), label)
+        self._finish()
+
+    def _path(self, number):
+        return os.path.join(self.folder, "%08d.pack" % number)
+
+    def _pack(self, number, file, label):
+        size = os.fstat(file.fileno()).st_size
+        header = file.read(PACK_HEADER)
+        if len(header) < PACK_HEADER or is_zero(header):
+            # Made, but its header never became durable: nothing in it was acknowledged.
+            if find_record(file, 0, size) is None:
+                self._unused(file, 0, size, label)
+                return
+        self._pack_header(number, header, label)
+        # A record whose bytes are wrong is a torn write while nothing follows it, and damage as soon as something does.
+        suspect, at = None, PACK_HEADER
+        while at < size:
+            file.seek(at)
+            record = read_record(file.read(RECORD_HEADER))
+            end = at + RECORD_HEADER + record.bytes_after() if record else 0
+            if record is None or end > size:
+                following = find_record(file, at + 1, size)
+                if following is None:
+                    break
+                self._damage(label, suspect)
+                suspect = None
+                self.report.find("records", ALTERED, "PACK_DAMAGE", "bytes %d to %d are no record" % (at, following), label, at)
+                at = following
+                continue
+            self._damage(label, suspect)
+            suspect = None
+            self.report.ok("records")
+            trouble = record.trouble()
+            if trouble:
+                self.report.find("records", ALTERED, "RECORD_FIELD", trouble, label, at)
+            if record.kind == OBJECT:
+                suspect = self._object(number, file, at, record)
+            elif record.kind == PROTECTED:
+                self.raised.append((record.digest, record.mode, record.until, label, at))
+            elif record.kind == DISCARDED:
+                self.discarded[record.digest] = (label, at)
+            at = end
+        if suspect is not None:
+            at = suspect[0]
+            if suspect[3] and suspect[2]:
+                self.zeroed_last[suspect[1]] = (label, at)
+        self._unused(file, at, size, label)
+
+    def _pack_header(self, number, header, label):
+        self.report.ok("packs")
+        rules = (
+            (header[:8] == PACK_MAGIC, "PACK_HEADER", "header does not begin with IMTPAC, version 1"),
+            (header[48:64] == sha256(header[:48])[:16], "PACK_HEADER", "check bytes of the header differ"),
+            (u64(header, 8) == number, "PACK_NUMBER", "header says pack %d" % u64(header, 8)),
+            (self.genesis is None or header[16:48] == self.genesis.origin_hash, "PACK_ORIGIN", "pack of another origin"),
+        )
+        for good, code, words in rules:
+            if not good:
+                self.report.find("packs", ALTERED, code, words, label, 0)
+                return
+
+    def _object(self, number, file, at, record):
+        start = at + RECORD_HEADER
+        digest, zero = hash_range(file, start, record.length)
+        if digest == record.digest:
+            self.objects[digest] = (number, start, record.length)
+            self._protect(digest, record.mode, record.until)
+            return None
+        return at, record.digest, record.length, zero
+
+    def _protect(self, digest, mode, until):
+        old = self.protections.get(digest)
+        if old is None or old[1] < until:
+            self.protections[digest] = (mode, until)
+
+    def _damage(self, label, suspect):
+        if suspect is None:
+            return
+        at, digest, _, zero = suspect
+        if zero:
+            # Right only when a record, perhaps of a later pack, says that the object was discarded.
+            self.zeroed[digest] = (label, at)
+            return
+        self.damaged[digest] = (label, at)
+        self.report.find("records", ALTERED, "OBJECT_DIGEST", "bytes of object %s differ from their digest" % digest.hex(), label, at)
+
+    def _unused(self, file, at, size, label):
+        end = last_nonzero(file, at, size)
+        if end > at:
+            self.unused += end - at
+            self.report.find("records", INFO, "UNUSED_BYTES",
+                             "%d unused bytes after the last record (a write that was never acknowledged)" % (end - at), label, at)
+
+    def _finish(self):
+        find = self.report.find
+        for digest, mode, until, label, at in self.raised:
+            if digest not in self.objects and digest not in self.discarded:
+                find("records", GAP, "PROTECTION_UNKNOWN", "protection of an object that no pack holds: %s" % digest.hex(), label, at)
+                continue
+            old = self.protections.get(digest, (mode, 0))
+            if until < old[1] and until != 0 or (old[0] == 1 and mode == 2):
+                find("records", ALTERED, "PROTECTION_LOWERED", "protection of object %s is lowered" % digest.hex(), label, at)
+            self._protect(digest, mode, until)
+        for digest, (label, at) in self.zeroed.items():
+            if digest not in self.discarded and digest not in self.objects:
+                self.damaged[digest] = (label, at)
+                find("records", ALTERED, "OBJECT_DIGEST", "object %s is zero bytes, and nothing says it was discarded"
+                     % digest.hex(), label, at)
+        for digest, (label, at) in self.discarded.items():
+            if not any(digest in seen for seen in (self.objects, self.zeroed, self.zeroed_last, self.damaged)):
+                find("records", GAP, "DISCARD_UNKNOWN", "an object that no pack holds is discarded: %s" % digest.hex(), label, at)
+
+    def read(self, digest, limit):
+        """The bytes of an object, hashed again: the file may have changed since it was scanned."""
+        number, start, length = self.objects[digest]
+        if length > limit:
+            raise Refusal("MANIFEST_LENGTH", "manifest of %d bytes is more than this check reads" % length)
+        with open_regular(self._path(number)) as file:
+            file.seek(start)
+            data = file.read(length)
+        if sha256(data) != digest:
+            raise Refusal("OBJECT_DIGEST", "object %s changed while it was checked" % digest.hex())
+        return data
+
+    def where(self, digest):
+        number, start, _ = self.objects[digest]
+        return "packs/%08d.pack" % number, start - RECORD_HEADER
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# What a saved tape promises: manifest, tape root file, objects (chapters 2.3, 3.1, 3.2).
+
+class Manifest:
+    def __init__(self, raw):
+        try:
+            items = cbor_decode(raw)
+        except CborError as error:
+            raise Refusal("MANIFEST_SHAPE", "manifest: %s" % error) from None
+        if type(items) is not list or not items or items[0] != "immutape/manifest/1":
+            raise Refusal("MANIFEST_SHAPE", "not an array that begins with immutape/manifest/1")
+        if len(items) != 4:
+            raise Refusal("MANIFEST_SHAPE", "manifest has %d items, not 4 (a fifth is reserved)" % len(items))
+        self.custody_id, self.root_file, self.objects = items[1:]
+        if not b32(self.custody_id) or not is_bytes(self.root_file) or type(self.objects) is not list:
+            raise Refusal("MANIFEST_SHAPE", "custody id, tape root file or objects have a wrong type")
+        for pair in self.objects:
+            if type(pair) is not list or len(pair) != 2 or not b32(pair[0]) or not is_uint(pair[1]):
+                raise Refusal("MANIFEST_SHAPE", "an object is not a digest and a length")
+        if not self.objects:
+            raise Refusal("MANIFEST_SHAPE", "manifest without a header object")
+        self._root_file()
+
+    def _root_file(self):
+        try:
+            root = cbor_decode(self.root_file)
+        except CborError as error:
+            raise Refusal("ROOT_FILE", "tape root file: %s" % error) from None
+        if (type(root) is not list or len(root) != 4 or root[0] != "immutape/tape/1" or not b32(root[1])
+                or not is_uint(root[2]) or not b32(root[3])):
+            raise Refusal("ROOT_FILE", "tape root file is not label, commitment, frame count and tree root")
+        self.frames = root[2]
+        if self.frames == 0 and root[3] != EMPTY_ROOT:
+            raise Refusal("ROOT_FILE", "a tape without frames has a tree root")
+        if self.frames > 0 and len(self.objects) < 2:
+            raise Refusal("MANIFEST_SHAPE", "a tape of %d frames without a chunk" % self.frames)
+
+
+class Tapes:
+    def __init__(self, report, journal, packs):
+        self.report, self.journal, self.packs = report, journal, packs
+        self.whole = 0
+        self.gone = 0
+        report.check("tapes", "manifest, tape root, objects present with length and digest")
+
+    def scan(self):
+        for tape in self.journal.tapes:
+            self.report.ok("tapes")
+            try:
+                self._tape(tape)
+            except Refusal as refusal:
+                self._find(tape, ALTERED, refusal.code, refusal.words, tape.manifest)
+            except OSError as trouble:
+                self._find(tape, CANNOT, "PACK_UNREAD", str(trouble), tape.manifest)
+        check = self.report.checks["tapes"]
+        check.extra = "%d tapes, %d whole, %d destroyed" % (check.count, self.whole, self.gone)
+        orphans = sum(1 for digest in self.packs.objects
+                      if digest not in self.packs.referenced and digest not in self.packs.discarded)
+        records = self.report.checks["records"]
+        records.extra = "%d packs, %d records, %d objects, %d orphans, %d discarded, %d unused bytes" % (
+            self.packs.packs, records.count, len(self.packs.objects), orphans, len(self.packs.discarded), self.packs.unused)
+
+    def _find(self, tape, severity, code, words, digest=None):
+        file = offset = None
+        if digest in self.packs.objects:
+            file, offset = self.packs.where(digest)
+        elif digest in self.packs.damaged:
+            file, offset = self.packs.damaged[digest]
+        self.report.find("tapes", severity, code, words, file, offset, tape.entry, tape_name(tape.tape_id))
+
+    def _present(self, tape, digest, what):
+        """Whether an object is there; if not, says so, unless the log says that the tape was destroyed. The vault's list of
+        the dead excuses nothing: without its key anyone could have written it."""
+        self.packs.referenced.add(digest)
+        if digest in self.packs.objects and digest not in self.packs.discarded:
+            return True
+        if tape.custody_id in self.journal.disposed:
+            return False
+        if digest in self.packs.damaged:
+            self._find(tape, ALTERED, "OBJECT_ALTERED", "%s is altered" % what, digest)
+        elif digest in self.packs.discarded:
+            self._find(tape, MISSING, "OBJECT_DISCARDED", "%s was discarded, but no entry says that the tape was destroyed" % what)
+        else:
+            self._find(tape, MISSING, "OBJECT_MISSING", "%s is not in any pack: %s" % (what, digest.hex()))
+        return False
+
+    def _tape(self, tape):
+        if not self._present(tape, tape.manifest, "the manifest"):
+            self.gone += tape.custody_id in self.journal.disposed
+            return
+        manifest = Manifest(self.packs.read(tape.manifest, MAX_MANIFEST_BYTES))
+        if manifest.custody_id != tape.custody_id:
+            raise Refusal("MANIFEST_CUSTODY", "custody id of the manifest is not the subject of the entry")
+        if sha256(manifest.root_file) != tape.tape_id:
+            raise Refusal("MANIFEST_TAPE", "tape root file in the manifest does not have the tape id of the statement")
+        seen, whole = set(), True
+        for position, (digest, length) in enumerate(manifest.objects):
+            what = "object %d" % position
+            if digest in seen:
+                self._find(tape, GAP, "OBJECT_TWICE", "%s stands twice in the manifest" % what, digest)
+            seen.add(digest)
+            if not self._present(tape, digest, what):
+                whole = False
+            elif self.packs.objects[digest][2] != length:
+                whole = False
+                self._find(tape, ALTERED, "OBJECT_LENGTH", "%s has %d bytes, the manifest says %d"
+                           % (what, self.packs.objects[digest][2], length), digest)
+            elif not object_length_ok(length):
+                self._find(tape, GAP, "OBJECT_SHAPE", "%d bytes is no length of a sealed object" % length, digest)
+        self.whole += whole
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Head file, section 5.
+
+class Heads:
+    """The heads that are compared with the log: read before the journal, so that a running program cannot make the log look
+    shorter than its head."""
+
+    def __init__(self, report):
+        self.report = report
+        self.heads = []
+        self.state = None
+        report.check("head", "signatures, size and root agree with the log")
+
+    def read(self, path, label, whole):
+        """`whole`: the file must be a head file of two notes; else one checkpoint note is enough."""
+        try:
+            notes = split_notes(read_bounded(path, MAX_HEAD_BYTES))
+            if len(notes) != 2 and not (len(notes) == 1 and not whole):
+                raise Refusal("NOTE", "%d notes in the head file, not 2" % len(notes))
+            checkpoint = Checkpoint(Note(notes[0]))
+            state = HeadState(Note(notes[1])) if len(notes) == 2 else None
+            self.heads.append((label, checkpoint, state))
+            if whole:
+                self.state = state
+        except FileNotFoundError:
+            self.report.find("head", MISSING, "E_HEAD_MISSING", "no head file here", label)
+        except Refusal as refusal:
+            self.report.find("head", ALTERED, "HEAD_SHAPE", refusal.words, label)
+        except OSError as trouble:
+            self.report.find("head", CANNOT, "HEAD_UNREAD", str(trouble), label)
+
+    def sizes(self):
+        return {checkpoint.size for _, checkpoint, _ in self.heads}
+
+    def compare(self, journal):
+        compared = 0
+        for label, checkpoint, state in self.heads:
+            self.report.ok("head")
+            if journal.genesis is None:
+                severity, code, words = self._no_genesis(journal, checkpoint)
+                self.report.find("head", severity, code, words, label)
+                continue
+            try:
+                self._signed(journal.genesis, checkpoint, state)
+            except Refusal as refusal:
+                severity = CANNOT if refusal.code == "HEAD_UNSIGNED" and journal.critical else ALTERED
+                self.report.find("head", severity, refusal.code, refusal.words, label)
+                if self.state is state:
+                    self.state = None
+                continue
+            compared += 1
+            self._agree(journal, checkpoint, state, label)
+        check = self.report.checks["head"]
+        if self.heads:
+            check.extra = ", ".join("size %d%s" % (c.size, " " + s.state if s else "") for _, c, s in self.heads[:8])
+
+    @staticmethod
+    def _no_genesis(journal, checkpoint):
+        if not journal.present and checkpoint.size:
+            return MISSING, "E_LEDGER_MISSING", "the head names %d entries, but there is no journal" % checkpoint.size
+        if journal.count == 0 and checkpoint.size and not journal.damaged:
+            return ROLLED, "E_LOG_ROLLBACK", "the head names %d entries, the journal holds none (signature not checked)" % checkpoint.size
+        return CANNOT, "HEAD_UNCHECKED", "no genesis, so no key to check the head with"
+
+    @staticmethod
+    def _signed(genesis, checkpoint, state):
+        if checkpoint.origin != genesis.origin:
+            raise Refusal("HEAD_ORIGIN", "head of another origin: %s" % checkpoint.origin[:200])
+        checkpoint.note.verify(genesis.origin, genesis.checkpoint_key)
+        if state is None:
+            return
+        if state.origin != genesis.origin:
+            raise Refusal("HEAD_ORIGIN", "second note is of another origin: %s" % state.origin[:200])
+        state.note.verify(genesis.origin, genesis.checkpoint_key)
+        if (state.size, state.root) != (checkpoint.size, checkpoint.root):
+            raise Refusal("HEAD_NOTES_DIFFER", "the two notes of the head name different sizes or roots")
+
+    def _agree(self, journal, checkpoint, state, label):
+        entries, size = journal.count, checkpoint.size
+
+        def find(severity, code, words):
+            self.report.find("head", severity, code, words, label, None, min(size, entries) - 1 if min(size, entries) else None)
+
+        if entries < size:
+            words = "the head names %d entries, the journal holds %d" % (size, entries)
+            if journal.open_tear is not None:
+                find(ALTERED, "TEAR_SEEN", "the head names entries of the torn group: it is damage, not a tear")
+            # A journal cut short by damage is damaged, not put back; without damage whole groups were taken away.
+            find(ALTERED if journal.damaged else ROLLED, "E_LOG_ROLLBACK", words)
+            return
+        wanted = journal.wanted[size]
+        if not wanted.reached or wanted.root is None:
+            find(CANNOT, "HEAD_NOT_COMPARED", "root at size %d could not be computed from the damaged journal" % size)
+            return
+        if wanted.root != checkpoint.root:
+            find(FORKED, "E_LOG_FORK", "the signed head has another root at size %d" % size)
+            return
+        if state is not None:
+            self._state(journal, wanted, entries, size, state, find)
+        if entries > size:
+            find(INFO, "HEAD_OLDER", "older but consistent: %d entries follow the head" % (entries - size))
+
+    @staticmethod
+    def _state(journal, wanted, entries, size, state, find):
+        if state.term < wanted.group_term:
+            find(ALTERED, "HEAD_TERM", "head names term %d, its last entry is of term %d" % (state.term, wanted.group_term))
+        if entries == size:
+            if state.state == "closed" and not journal.last_closed:
+                find(GAP, "HEAD_CLOSED", "head says closed, the last group does not")
+            return
+        groups = journal.groups - wanted.group
+        if state.state == "closed":
+            find(ALTERED, "E_HEAD_STALE", "head says closed, but %d entries follow" % (entries - size))
+        elif state.state == "open" and journal.last_closed:
+            find(ALTERED, "E_HEAD_STALE", "the log was closed in order, but the head still says open")
+        elif state.state == "closing" and not (groups == 1 and journal.last_kind == LOG_STOPPED):
+            find(ALTERED, "E_HEAD_STALE", "head says closing, but more follows than the group with log.stopped")
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# The vault, section 6: what can be seen without a key.
+
+SLOTS, SLOT_BYTES = 256, 144
+WRAPPED_KEY_BYTES = 48
+
+
+def _wrapped(value):
+    return type(value) is list and len(value) == 2 and b16(value[0]) and is_bytes(value[1], WRAPPED_KEY_BYTES)
+
+
+def _custody_wrapped(value):
+    # key, class and month are wrapped together: 32 bytes, 3 to 137 of text and number, 16 of tag.
+    return type(value) is list and len(value) == 2 and b16(value[0]) and is_bytes(value[1]) and 51 <= len(value[1]) <= 256
+
+
+def _epoch_wrapped(value):
+    return type(value) is list and len(value) == 3 and _wrapped(value[:2]) and value[2] in (0, 1) and type(value[2]) is int
+
+
+class Generation:
+    """The generation file: line, item, HMAC. The HMAC needs the vault root and is not checked here."""
+
+    def __init__(self, raw):
+        line, newline, rest = raw.partition(b"\n")
+        match = re.fullmatch(rb"immutape vault 1 (0|[1-9][0-9]{0,19}) (0|[1-9][0-9]{0,19})", line)
+        if not newline or not match:
+            raise Refusal("VAULT_LINE", "first line of the generation file is malformed")
+        try:
+            items, end = cbor_prefix(rest)
+        except CborError as error:
+            raise Refusal("VAULT_SHAPE", "generation file: %s" % error) from None
+        if len(rest) - end != 32:
+            raise Refusal("VAULT_SHAPE", "%d bytes after the item, not the 32 of the HMAC" % (len(rest) - end))
+        if type(items) is not list or len(items) != 11 or items[0] != "immutape/vault/1":
+            raise Refusal("VAULT_SHAPE", "not an array of eleven items that begins with immutape/vault/1")
+        self.generation, self.revision, self.origin, self.root_id, self.epochs = items[1:6]
+        self.dead = items[10]
+        rules = (
+            (is_uint(self.generation) and is_uint(self.revision), "generation and revision"),
+            (is_text(self.origin), "origin"),
+            (b16(self.root_id), "root id"),
+            (type(self.epochs) is list and all(_epoch_wrapped(epoch) for epoch in self.epochs), "epochs"),
+            (all(_wrapped(key) for key in items[6:9]), "index, dedupe or journal key"),
+            (type(items[9]) is list and all(_custody_wrapped(key) for key in items[9]), "custody keys"),
+            (type(self.dead) is list and all(b32(item) for item in self.dead), "list of the dead"),
+        )
+        for good, what in rules:
+            if not good:
+                raise Refusal("VAULT_SHAPE", "%s in the generation file have a wrong shape" % what)
+        if (int(match.group(1)), int(match.group(2))) != (self.generation, self.revision):
+            raise Refusal("VAULT_LINE", "first line and item name different generations")
+        ids = [epoch[0] for epoch in self.epochs]
+        if len(set(ids)) != len(ids):
+            raise Refusal("VAULT_SHAPE", "an epoch is listed twice")
+        self.epoch_ids = ids
+        self.custody_key_ids = {key[0] for key in items[9]}
+
+
+def slot_is_cut(at, raw):
+    """A power cut keeps whole sectors: a cut slot straddles a boundary and is zero on exactly one side of it."""
+    boundary = SECTOR - at % SECTOR
+    return boundary < SLOT_BYTES and is_zero(raw[:boundary]) != is_zero(raw[boundary:])
+
+
+class Vault:
+    def __init__(self, report, folder):
+        self.report, self.folder = report, folder
+        self.generation = None
+        self.digest = None
+        self.dead = frozenset()
+        self.custodies = set()
+        self.torn = 0
+        report.check("vault", "generation file and slots, structure only")
+
+    def find(self, severity, code, words, name=None, offset=None):
+        self.report.find("vault", severity, code, words, "vault/" + name if name else "vault", offset)
+
+    def scan(self):
+        if not os.path.isdir(self.folder):
+            self.find(MISSING, "E_VAULT_MISSING", "no vault folder here")
+            return
+        try:
+            raw = read_bounded(os.path.join(self.folder, "generation"), MAX_GENERATION_BYTES)
+            # The head names the body; the line before it is the store's own and is repeated inside.
+            self.digest = sha256(raw.partition(b"\n")[2])
+            self.report.ok("vault")
+            self.generation = Generation(raw)
+            self.dead = frozenset(self.generation.dead)
+        except FileNotFoundError:
+            self.find(MISSING, "E_VAULT_MISSING", "no generation file", "generation")
+        except Refusal as refusal:
+            self.find(ALTERED, refusal.code, refusal.words, "generation", 0)
+        except OSError as trouble:
+            self.find(CANNOT, "VAULT_UNREAD", str(trouble), "generation")
+        self._epoch_files()
+        self.report.checks["vault"].extra = "%d epochs, %d keys of tapes, %d torn slots, HMAC and wrapped keys not checked" % (
+            len(self.generation.epoch_ids) if self.generation else 0, len(self.custodies), self.torn)
+
+    def _epoch_files(self):
+        names = set(os.listdir(self.folder))
+        if self.generation is not None:
+            for epoch in self.generation.epoch_ids:
+                if epoch.hex() not in names:
+                    self.find(MISSING, "EPOCH_MISSING", "file of an epoch that the generation file lists is not there", epoch.hex())
+        for name in sorted(names - {"generation"}):
+            if not re.fullmatch("[0-9a-f]{32}", name):
+                self.find(INFO, "STRANGE_FILE", "a name that no epoch has", name)
+                continue
+            if self.generation is not None and bytes.fromhex(name) not in self.generation.epoch_ids:
+                self.find(INFO, "EPOCH_UNLISTED", "an epoch file that the generation file does not list", name)
+                continue
+            try:
+                self._slots(name, read_bounded(os.path.join(self.folder, name), SLOTS * SLOT_BYTES))
+            except Refusal as refusal:
+                self.find(ALTERED, "EPOCH_LENGTH", refusal.words, name)
+            except OSError as trouble:
+                self.find(CANNOT, "VAULT_UNREAD", str(trouble), name)
+
+    def _slots(self, name, data):
+        if len(data) != SLOTS * SLOT_BYTES:
+            self.find(ALTERED, "EPOCH_LENGTH", "%d bytes, not 256 slots of 144" % len(data), name)
+            return
+        for slot in range(-(-nonzero_end(data) // SLOT_BYTES)):
+            at = slot * SLOT_BYTES
+            raw = data[at:at + SLOT_BYTES]
+            self.report.ok("vault")
+            check = sha256(b"immutape/vault-slot/1" + bytes.fromhex(name) + slot.to_bytes(4, "big") + raw[:112])
+            if check == raw[112:]:
+                if raw[:32] in self.custodies:
+                    self.find(GAP, "SLOT_TWICE", "two slots hold the key of one tape", name, at)
+                self.custodies.add(raw[:32])
+            elif is_zero(raw):
+                self.find(INFO, "SLOT_FREE", "slot %d is free, but a later one is not: a write that was never acknowledged" % slot, name, at)
+            elif slot_is_cut(at, raw):
+                self.torn += 1
+                self.find(INFO, "SLOT_TORN", "slot %d is a torn write that was never acknowledged" % slot, name, at)
+            else:
+                self.find(ALTERED, "SLOT_DAMAGED", "slot %d is neither free nor right" % slot, name, at)
+
+    def compare(self, journal, state):
+        """The vault against the signed head and the log."""
+        if self.generation is None:
+            return
+        if journal.genesis is not None and self.generation.origin != journal.genesis.origin:
+            self.find(ALTERED, "VAULT_ORIGIN", "vault of another origin: %s" % self.generation.origin[:200], "generation")
+            return
+        if state is not None:
+            self._against_head(state)
+        for tape in journal.tapes:
+            if tape.custody_id not in self.custodies and tape.custody_id not in journal.disposed:
+                self.report.find("vault", MISSING, "TAPE_KEY_MISSING", "no slot holds the wrapped key of this tape",
+                                 "vault/" + tape.epoch_id.hex(), None, tape.entry, tape_name(tape.tape_id))
+            if tape.custody_id in self.dead and tape.custody_id not in journal.disposed:
+                self.report.find("vault", GAP, "DEAD_UNTOLD", "the vault lists this tape as destroyed, the log does not",
+                                 "vault/generation", None, tape.entry, tape_name(tape.tape_id))
+
+    def _against_head(self, state):
+        ours = (self.generation.generation, self.generation.revision)
+        named = (state.generation, state.revision)
+        if ours < named:
+            self.find(ROLLED, "VAULT_ROLLBACK", "vault is at %d.%d, the signed head names %d.%d" % (ours + named), "generation")
+        elif ours == named and self.digest != state.vault_hash:
+            self.find(ALTERED, "VAULT_DIGEST", "generation file differs from the digest in the signed head", "generation")
+        elif ours > named:
+            self.find(INFO, "VAULT_NEWER", "vault is newer than the head: %d.%d after %d.%d" % (ours + named), "generation")
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Pinned keys: what the auditor brings, and the ledger cannot make up.
+
+SPKI_ED25519 = bytes.fromhex("302a300506032b6570032100")
+
+
+class Pin:
+    def __init__(self, text):
+        self.text = text
+        self.name, self.key = None, None
+        if re.fullmatch("[0-9a-fA-F]{64}", text):
+            self.key = bytes.fromhex(text)
+            return
+        try:
+            self.name, self.key = parse_vkey(text)
+        except Refusal as refusal:
+            self.key = self._from_file(text)
+            if self.key is None:
+                raise Refusal("PIN", "%s: neither 64 hexadecimal digits, a C2SP verifier key nor a public key file (%s)"
+                              % (text, refusal.words)) from None
+
+    def _from_file(self, path):
+        """A file with one verifier key, or with a public key in PEM."""
+        try:
+            text = read_bounded(path, 65536).decode("ascii").strip()
+        except (OSError, ValueError, Refusal):
+            return None
+        pem = re.fullmatch(r"-----BEGIN PUBLIC KEY-----\s([A-Za-z0-9+/=\s]+)-----END PUBLIC KEY-----", text)
+        try:
+            if pem is None:
+                self.name, key = parse_vkey(text)
+                return key
+            der = base64.b64decode("".join(pem.group(1).split()), validate=True)
+        except (Refusal, ValueError):
+            return None
+        return der[12:] if len(der) == 44 and der.startswith(SPKI_ED25519) else None
+
+
+def check_pins(report, pins, genesis):
+    """Both keys that this check uses must be pinned: the one that signs heads and the one that signs tapes."""
+    if not pins:
+        report.skip("keys", "pinned keys", "none given (--pub): the ledger vouches for its own keys")
+        return
+    report.check("keys", "pinned keys are those of genesis")
+    if genesis is None:
+        report.find("keys", CANNOT, "PIN_UNCHECKED", "no genesis to compare the pinned keys with")
+        return
+    roles = {"checkpoint": genesis.checkpoint_key, "recorder": genesis.recorder_key, "issuer": genesis.issuer_key}
+    found = set()
+    for pin in pins:
+        report.ok("keys")
+        matching = {role for role, key in roles.items() if key == pin.key}
+        if not matching:
+            report.find("keys", ALTERED, "PIN_DIFFERS", "pinned key is none of this ledger's keys: %s" % pin.text[:200])
+        elif "checkpoint" in matching and pin.name is not None and pin.name != genesis.origin:
+            report.find("keys", ALTERED, "PIN_NAME", "pinned key is named %s, the ledger's origin is another" % pin.name[:200])
+        else:
+            found |= matching
+    report.checks["keys"].extra = ", ".join(sorted(found))
+    report.pinned = {"checkpoint", "recorder"} <= found
+    if not report.pinned and found:
+        report.find("keys", INFO, "PIN_PARTLY", "only pinned: %s; both checkpoint and recorder key are needed" % ", ".join(sorted(found)))
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# The whole check.
+
+def guarded(report, name, step):
+    """No bytes may end the check without a verdict: what nobody thought of becomes a finding too."""
+    try:
+        step()
+    except Exception as trouble:  # deliberately everything: the verdict is then "cannot tell" or worse, never "intact"
+        report.check(name, "check")
+        report.find(name, CANNOT, "UNEXPECTED", "%s check stopped: %s: %s" % (name, type(trouble).__name__, str(trouble)[:300]))
+
+
+def looked_at_nothing(report):
+    """A check that had nothing to check proves nothing, and says so in the verdict."""
+    for check in report.checks.values():
+        if check.skipped is None and check.count == 0 and check.findings == 0:
+            severity = CANNOT if check.name in ("segments", "groups", "grammar", "genesis") else GAP
+            report.find(check.name, severity, "NOTHING_CHECKED", "%s (%s): there was nothing to check" % (check.name, check.what))
+
+
+def side_folders(report, ledger):
+    folder = os.path.join(ledger, "quarantine")
+    if os.path.isdir(folder) and os.listdir(folder):
+        report.find(None, INFO, "QUARANTINE", "%d files were put aside by recovery or repair" % len(os.listdir(folder)), "quarantine")
+
+
+def audit(ledger, state=None, heads=(), pins=()):
+    """Checks a ledger folder and returns the report."""
+    report = Report()
+    head = Heads(report)
+    if state is not None:
+        guarded(report, "head", lambda: head.read(os.path.join(state, "head"), "state/head", True))
+    for path in heads:
+        guarded(report, "head", lambda path=path: head.read(path, path, False))
+    journal = Journal(report, os.path.join(ledger, "journal"), head.sizes())
+    guarded(report, "grammar", journal.scan)
+    if state is None and not heads:
+        report.skip("head", "signed head", "no --state and no --head: entries cut off at the end, or a log written anew, cannot be seen")
+        report.find("head", GAP, "HEAD_ABSENT", "no head was given to compare the log with")
+    else:
+        guarded(report, "head", lambda: head.compare(journal))
+    guarded(report, "keys", lambda: check_pins(report, pins, journal.genesis))
+    packs = Packs(report, os.path.join(ledger, "packs"), journal.genesis)
+    guarded(report, "packs", packs.scan)
+    guarded(report, "tapes", Tapes(report, journal, packs).scan)
+    if state is None:
+        report.skip("vault", "vault", "no --state")
+    else:
+        vault = Vault(report, os.path.join(state, "vault"))
+        guarded(report, "vault", vault.scan)
+        guarded(report, "vault", lambda: vault.compare(journal, head.state))
+    guarded(report, "quarantine", lambda: side_folders(report, ledger))
+    report.skip("private", "private halves, content, HMACs", "they need the keys of the vault; index and spool are not read")
+    looked_at_nothing(report)
+    return report
+
+
+def arguments(argv):
+    parser = argparse.ArgumentParser(prog="tapeaudit.py", description="Check an Immutape ledger folder without any key.")
+    parser.add_argument("ledger", metavar="LEDGER_FOLDER", nargs="?")
+    parser.add_argument("--state", metavar="DIR", help="state folder: head file and vault")
+    parser.add_argument("--head", metavar="FILE", action="append", default=[],
+                        help="a head file or checkpoint note kept elsewhere (may be repeated)")
+    parser.add_argument("--pub", metavar="KEY", action="append", nargs="+", default=[],
+                        help="pinned checkpoint and recorder keys: verifier key, 64 hexadecimal digits or public key file")
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
+    options = parser.parse_args(argv)
+    # "--pub A B LEDGER" reads naturally, and the greedy option has then swallowed the folder.
+    if options.ledger is None and options.pub and len(options.pub[-1]) > 1:
+        options.ledger = options.pub[-1].pop()
+    if options.ledger is None:
+        parser.error("LEDGER_FOLDER is needed")
+    options.pub = [key for group in options.pub for key in group]
+    return options
+
+
+def main(argv=None):
+    for stream in (sys.stdout, sys.stderr):
+        # A name that the terminal's encoding lacks must not end the check.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    options = arguments(sys.argv[1:] if argv is None else argv)
+    try:
+        pins = [Pin(text) for text in options.pub]
+    except Refusal as refusal:
+        sys.stderr.write("tapeaudit.py: %s\n" % visible(refusal.words))
+        return EXIT_USAGE
+    if not os.path.isdir(options.ledger):
+        sys.stderr.write("tapeaudit.py: no such folder: %s\n" % visible(options.ledger))
+        return EXIT_USAGE
+    report = audit(options.ledger, options.state, options.head, pins)
+    if options.json:
+        report.print_json(sys.stdout)
+    else:
+        report.print_text(sys.stdout)
+    return report.exit_code()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,132 @@
+//! Every variant of the errors of the pure rooms is provoked: by a refused golden file, or by the test named here.
+
+use std::collections::BTreeSet;
+
+use immutape::codec::CborError;
+use immutape::codec::digest::CustodyId;
+use immutape::codec::random::{Random, RandomUnavailable};
+use immutape::log::PrivateHalf;
+use immutape::seal::{
+    CustodyKey, KeyEncryptionKey, Manifest, ManifestObject, PrivateAad, SealError, TapeSecret, seal_object,
+};
+use immutape::tape::TapeRoot;
+
+use crate::golden_make::folder;
+use crate::golden_make::index;
+
+/// Provoked outside the golden files.
+const ELSEWHERE: [(&str, &str); 3] = [
+    ("LogError::TooLong", "properties::long_headers_labels_and_entries_are_refused"),
+    ("LogError::Proof", "vectors_log::inclusion_probes"),
+    ("SealError::Random", "error_variants::no_key_without_randomness"),
+];
+
+/// Nothing gives these out so far, or nothing can make it happen.
+const UNREACHED: [(&str, &str); 4] = [
+    ("SealError::Compress", "zstd compresses anything that fits in memory"),
+    ("LogError::Root", "no code of this room gives it out"),
+    ("LogError::Group", "no code of this room gives it out"),
+    ("LogError::Value", "no code of this room gives it out"),
+];
+
+/// Names of an enum's variants, taken from its source.
+fn variants(file: &str, name: &str) -> Vec<String> {
+    let source = std::fs::read_to_string(format!("{}/src/{file}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let body = source.split_once(&format!("pub enum {name} {{")).unwrap().1.split_once("\n}").unwrap().0;
+    let lines = body.lines().filter_map(|l| l.strip_prefix("    "));
+    let named = lines.filter(|l| l.starts_with(|c: char| c.is_ascii_uppercase()));
+    named.map(|l| format!("{name}::{}", l.split(['(', ' ', ',']).next().unwrap())).collect()
+}
+
+/// Variants in the errors of an index, also those inside others.
+fn reached() -> BTreeSet<String> {
+    let mut out = BTreeSet::new();
+    for chapter in ["1-bytes", "2-tape", "3-seal", "4-commit"] {
+        for r in index::read(&std::fs::read_to_string(folder().join(chapter).join("index.toml")).unwrap()).rejects {
+            let (mut outer, mut rest) = r.error.split_once("::").unwrap();
+            loop {
+                let (variant, inner) = rest.split_once(['(', ' ']).unwrap_or((rest, ""));
+                out.insert(format!("{outer}::{}", variant.trim_end_matches(')')));
+                let nested = match variant {
+                    "Cbor" => "CborError",
+                    "Tape" => "TapeError",
+                    "Seal" => "SealError",
+                    "Extent" => "ExtentError",
+                    _ => break,
+                };
+                (outer, rest) = (nested, inner);
+            }
+        }
+    }
+    out
+}
+
+#[test]
+fn every_variant_is_provoked() {
+    let mut all = variants("codec/cbor.rs", "CborError");
+    all.extend(variants("codec/extent.rs", "ExtentError"));
+    all.extend(variants("tape/error.rs", "TapeError"));
+    all.extend(variants("seal/error.rs", "SealError"));
+    all.extend(variants("log/error.rs", "LogError"));
+    assert!(all.len() >= 60, "{} variants", all.len());
+    let (reached, listed) = (reached(), ELSEWHERE.iter().chain(&UNREACHED).map(|(v, _)| *v));
+    let listed: BTreeSet<_> = listed.collect();
+    let missing: Vec<_> = all.iter().filter(|v| !reached.contains(*v) && !listed.contains(v.as_str())).collect();
+    assert!(missing.is_empty(), "no test provokes {missing:?}");
+    let stale: Vec<_> = listed.iter().filter(|v| reached.contains(**v) || !all.iter().any(|a| a == *v)).collect();
+    assert!(stale.is_empty(), "listed, yet reached or gone: {stale:?}");
+}
+
+/// A generator that gives nothing.
+struct Broken;
+
+impl Random for Broken {
+    fn fill(&self, _: &mut [u8]) -> Result<(), RandomUnavailable> {
+        Err(RandomUnavailable)
+    }
+}
+
+#[test]
+fn no_key_without_randomness() {
+    assert_eq!(TapeSecret::generate(&Broken).map(drop), Err(RandomUnavailable));
+    assert_eq!(KeyEncryptionKey::generate(&Broken).map(drop), Err(RandomUnavailable));
+    let fault = SealError::from(RandomUnavailable);
+    assert_eq!(fault, SealError::Random(RandomUnavailable));
+    assert_eq!(immutape::Error::from(fault).code(), immutape::Code::NoRandom);
+}
+
+#[test]
+fn what_is_too_long_is_not_sealed() {
+    let (keys, custody) = (TapeSecret::from_bytes(&[1; 32]).keys(), CustodyId::from_bytes([2; 32]));
+    let long = vec![0; (20 << 20) + 1];
+    let limit = |what, found, max| SealError::Limit { what, found, max };
+    let content = limit("the content of an object", (20 << 20) + 1, 20 << 20);
+    assert_eq!(seal_object(&keys, [3; 32], &custody, 1, &long).map(drop), Err(content));
+    let key = CustodyKey::from_bytes([4; 16], &[5; 32]);
+    let aad = PrivateAad { origin: "o", kind: 32, subject: &custody };
+    let half = |bytes| PrivateHalf { words: Some(vec![0; bytes]), ..PrivateHalf::default() };
+    // 4 + map of 63,000 and a head, padded to 63,488, in front a salt, behind a tag.
+    assert_eq!(key.seal([6; 32], aad, &half(63_000)).map(|s| s.sealed.len()), Ok(63_488 + 48));
+    let private = limit("the private half of an entry", 65_536 + 48, 65_535);
+    assert_eq!(key.seal([6; 32], aad, &half(65_000)).map(drop), Err(private));
+}
+
+#[test]
+fn what_has_too_many_objects_is_no_manifest() {
+    let root = TapeRoot::decode(&std::fs::read(folder().join("2-tape/accept/root-no-frames.cbor")).unwrap()).unwrap();
+    let object = ManifestObject { digest: immutape::codec::digest::ObjectDigest::from_bytes([0; 32]), bytes: 1 };
+    let mut manifest = Manifest { custody: CustodyId::from_bytes([2; 32]), root, objects: vec![object; (1 << 20) + 1] };
+    let (what, found, max) = ("the number of objects of a tape", (1 << 20) + 1, 1 << 20);
+    assert_eq!(manifest.encode().map(drop), Err(SealError::Limit { what, found, max }));
+    manifest.objects.pop();
+    let mut bytes = manifest.encode().unwrap();
+    assert!(Manifest::decode(&bytes).is_ok(), "2^20 objects are allowed");
+    let head = bytes.windows(5).position(|w| w == [0x9a, 0x00, 0x10, 0x00, 0x00]).unwrap();
+    bytes[head + 4] = 1;
+    let one = bytes[bytes.len() - 36..].to_vec();
+    bytes.extend(one);
+    assert_eq!(Manifest::decode(&bytes), Err(SealError::Cbor(CborError::Items)));
+    let long = vec![0; (64 << 20) + 1];
+    let (what, found, max) = ("a manifest", (64 << 20) + 1, 64 << 20);
+    assert_eq!(Manifest::decode(&long), Err(SealError::Limit { what, found, max }));
+}

@@ -1,0 +1,249 @@
+//! The golden log: one entry of every kind that is written, and of kinds that are not known.
+
+use immutape::codec::cbor::encode;
+use immutape::codec::digest::{CustodyId, Digest, GroupHash, LeafHash, sha256};
+use immutape::codec::extent::GroupHeader;
+use immutape::log::{
+    Actor, ActorKind, Authentication, Body, ChainState, ClockStamp, EntryDraft, EntryKind, Genesis, GroupBuilder,
+    GroupPlace, LogError, Outcome, PlacedEntry, PrivateHalf, SubjectTip, leaf_hash, set_commitment,
+};
+use immutape::seal::{PrivateAad, thumbprint};
+use immutape::tape::Labels;
+use immutape::time::Timestamp;
+
+use super::inputs::{
+    CHECKPOINT_SEED, CUSTODY, EPOCH_ID, ISSUER_SEED, NEXT_SEEDS, ORIGIN, OTHER_CUSTODY, RECORDER_SEED, REQUEST,
+    START_MS, custody_key, journal_key, private_salt, public_key,
+};
+
+/// What is told to the ledger.
+pub struct Act {
+    pub name: &'static str,
+    pub subject: CustodyId,
+    pub kind: EntryKind,
+    pub body: Vec<u8>,
+    pub private: PrivateHalf,
+    /// The local clock.
+    pub now: u64,
+}
+
+/// An entry in its place.
+pub struct Made {
+    pub name: &'static str,
+    pub placed: PlacedEntry,
+    pub public: Vec<u8>,
+    pub draft: EntryDraft,
+    pub private: PrivateHalf,
+    pub salt: [u8; 32],
+}
+
+/// The whole log.
+pub struct GoldenLog {
+    pub entries: Vec<Made>,
+    pub groups: Vec<(GroupHeader, Vec<u8>)>,
+    pub state: ChainState,
+}
+
+/// How many entries each group holds; the last is the orderly end.
+const GROUPS: [usize; 6] = [2, 1, 1, 3, 21, 1];
+
+pub fn genesis() -> Genesis {
+    Genesis {
+        origin: ORIGIN.into(),
+        keys: [CHECKPOINT_SEED, RECORDER_SEED, ISSUER_SEED].map(public_key),
+        next: NEXT_SEEDS.map(|seed| thumbprint(&public_key(seed))),
+        profile: "personal".into(),
+        policy: "local-operator".into(),
+        test: true,
+        predecessor: None,
+    }
+}
+
+/// Leaf hash of entry 0: the ledger id.
+pub fn genesis_leaf() -> LeafHash {
+    let act = written("genesis", CustodyId::LEDGER, Body::Genesis(Box::new(genesis())), 0);
+    let zero = LeafHash::from_bytes([0; 32]);
+    let (_, leaf) = draft(&act, 0).place(0, &zero, Timestamp::from_ms(act.now), 0, &zero).unwrap();
+    leaf
+}
+
+fn written(name: &'static str, subject: CustodyId, body: Body, second: u64) -> Act {
+    let private = PrivateHalf {
+        actor: Some(Actor {
+            kind: ActorKind::System,
+            id: b"immutape".to_vec(),
+            authentication: Authentication::Itself,
+        }),
+        outcome: Some(Outcome::Ok),
+        ..PrivateHalf::default()
+    };
+    let kind = body.kind().unwrap();
+    Act { name, subject, kind, body: body.encode(), private, now: START_MS + 1_000 * second }
+}
+
+/// Private half of the access entry: what a person's read leaves behind.
+pub fn access_private() -> PrivateHalf {
+    PrivateHalf {
+        actor: Some(Actor { kind: ActorKind::Human, id: b"ana".to_vec(), authentication: Authentication::OsUser }),
+        purpose: Some(b"incident 7".to_vec()),
+        origin: Some((b"host".to_vec(), 4_711, None)),
+        request_id: Some(REQUEST),
+        range: Some((0, 1)),
+        clock: Some(ClockStamp {
+            wall: Timestamp::from_ms(START_MS + 3_000),
+            monotonic_ns: 3_000_000_000,
+            boot_id: [0xb0; 16],
+        }),
+        tool: Some(b"immutape".to_vec()),
+        ..PrivateHalf::default()
+    }
+}
+
+/// The acts in order of time.
+pub fn acts() -> Vec<Act> {
+    let mut acts = first_acts();
+    acts.extend(reads());
+    acts.extend(checks());
+    acts.extend(unknown());
+    acts.push(written("log-stopped", LEDGER, Body::LogStopped { term: 1, content_unwraps: 2, list_unwraps: 3 }, 40));
+    acts
+}
+
+const LEDGER: CustodyId = CustodyId::LEDGER;
+
+fn first_acts() -> Vec<Act> {
+    let set = set_commitment(&mut [CUSTODY]);
+    let statement = super::made_seal::statement_bytes();
+    let mut granted = written("access-granted", CUSTODY, Body::AccessGranted, 3);
+    granted.private = access_private();
+    let mut listed = written("listed", LEDGER, Body::Listed { set, count: 1, size: 5 }, 5);
+    listed.private.set = Some(vec![CUSTODY]);
+    vec![
+        written("genesis", LEDGER, Body::Genesis(Box::new(genesis())), 0),
+        written("log-started", LEDGER, Body::LogStarted { term: 1 }, 1),
+        written("tape-saved", CUSTODY, Body::TapeSaved { statement, epoch: EPOCH_ID }, 2),
+        granted,
+        written("access-completed", CUSTODY, Body::AccessCompleted { grant: 3 }, 4),
+        listed,
+        written("refused", CUSTODY, Body::Refused { act: 39, error: 50 }, 6),
+    ]
+}
+
+/// New labels of the tape: name alone.
+fn labels() -> ([u8; 32], Labels) {
+    ([0x4c; 32], Labels { name: Some(b"pong".to_vec()), ..Labels::default() })
+}
+
+fn reads() -> Vec<Act> {
+    let (mut two, digest) = ([OTHER_CUSTODY, CUSTODY], |byte| Digest::from_bytes([byte; 32]));
+    let (salt, new) = labels();
+    // Until the text says otherwise: H over the encoding of private field 27.
+    let labels_digest = Digest::from_bytes(sha256(&encode(|w| {
+        w.array(2);
+        w.bytes(&salt);
+        new.write(w);
+    })));
+    let mut labelled = written("labelled", CUSTODY, Body::Labelled { labels: labels_digest }, 8);
+    labelled.private.labels = Some((salt, new));
+    let searched = Body::Searched { set: set_commitment(&mut two), count: 2, size: 10 };
+    vec![
+        written("tape-saved-again", CUSTODY, Body::TapeSavedAgain, 7),
+        labelled,
+        written("amended", CUSTODY, Body::Amended { by: OTHER_CUSTODY }, 9),
+        written("searched", LEDGER, searched, 10),
+        written("metadata-read", CUSTODY, Body::MetadataRead, 11),
+        written("log-read", LEDGER, Body::LogRead { first: 0, last: 11 }, 12),
+        written("custody-read", CUSTODY, Body::CustodyRead { size: 13 }, 13),
+        written("exported", CUSTODY, Body::Exported { digest: digest(0x91) }, 14),
+    ]
+}
+
+fn checks() -> Vec<Act> {
+    let digest = |byte| Digest::from_bytes([byte; 32]);
+    let verified = Body::Verified { scope: 0, verdict: 1, entries: 15, objects: 3, findings: 0 };
+    let recovered = Body::Recovered { segment: 1, offset: 4_096, bytes: 512, hash: digest(0x92) };
+    let repaired = Body::IntegrityRepaired { what: 0, from: 2, old: digest(0x93), new: digest(0x94), entries: 20 };
+    // The clock goes back here: the entry keeps the time of the one before.
+    let mut anomaly = written("clock-anomaly", LEDGER, Body::ClockAnomaly { behind_ms: 14_500 }, 0);
+    anomaly.now += 500;
+    vec![
+        written("verified", LEDGER, verified, 15),
+        anomaly,
+        written("recovered", LEDGER, recovered, 17),
+        written("rows-rebuilt", LEDGER, Body::RowsRebuilt { reason: 3, entries: 18 }, 18),
+        written("head-file-rebuilt", LEDGER, Body::HeadFileRebuilt { reason: 0, size: 19 }, 19),
+        written("object-failed", CUSTODY, Body::IntegrityFailed { what: 1, at: 1, digest: Some(digest(0x95)) }, 20),
+        written("journal-failed", LEDGER, Body::IntegrityFailed { what: 0, at: 7, digest: None }, 21),
+        written("integrity-repaired", LEDGER, repaired, 22),
+        written("log-unclean-stop", LEDGER, Body::LogUncleanStop { term: 1 }, 23),
+    ]
+}
+
+/// Kinds that this program does not write: they verify like all others.
+fn unknown() -> Vec<Act> {
+    let other = |name, number, second| {
+        let body = encode(|w| {
+            w.map(2);
+            w.uint(0);
+            w.text("later");
+            w.uint(7);
+            w.array(0);
+        });
+        let kind = EntryKind::from_number(number);
+        Act { kind, body, ..written(name, CUSTODY, Body::MetadataRead, second) }
+    };
+    vec![
+        other("reserved-kind-64", 64, 30),
+        other("unknown-kind-999", 999, 31),
+        other("critical-kind-32768", 32_768, 32),
+        other("critical-kind-65535", 65_535, 33),
+    ]
+}
+
+pub fn draft(act: &Act, index: u64) -> EntryDraft {
+    let aad = PrivateAad { origin: ORIGIN, kind: act.kind.number(), subject: &act.subject };
+    let sealed = custody_key().seal(private_salt(index), aad, &act.private).unwrap();
+    EntryDraft::new(act.kind, act.subject, act.body.clone(), sealed)
+}
+
+/// Places all acts, group by group.
+pub fn golden_log() -> GoldenLog {
+    let mut log = GoldenLog { entries: Vec::new(), groups: Vec::new(), state: ChainState::default() };
+    let mut tips = std::collections::HashMap::<CustodyId, SubjectTip>::new();
+    let (mut acts, mut offset, mut previous_group) = (acts().into_iter(), 512, GroupHash::from_bytes([0; 32]));
+    for (number, count) in GROUPS.into_iter().enumerate() {
+        let mut group = GroupBuilder::new(&log.state);
+        for act in acts.by_ref().take(count) {
+            let draft = draft(&act, group.next_index());
+            let tip = |subject: &CustodyId| Ok::<_, LogError>(tips.get(subject).copied());
+            let placed = group.push(&draft, Timestamp::from_ms(act.now), tip).unwrap();
+            let salt = private_salt(placed.index);
+            log.entries.push(Made { name: act.name, placed, public: Vec::new(), draft, private: act.private, salt });
+        }
+        let place = GroupPlace { term: 1, segment: 1, offset, previous_group };
+        let done = group.finish(&place, number + 1 == GROUPS.len(), &journal_key());
+        offset += done.header.extent_bytes();
+        previous_group = done.header.hash;
+        tips.extend(done.tips);
+        log.state = done.state;
+        log.groups.push((done.header, done.extent));
+    }
+    assert!(acts.next().is_none(), "every act has its group");
+    fill_public(&mut log);
+    log
+}
+
+/// Takes the entries out of the groups, where a reader finds them.
+fn fill_public(log: &mut GoldenLog) {
+    let mut made = log.entries.iter_mut();
+    for (_, extent) in &log.groups {
+        let group = immutape::codec::extent::Group::parse(extent).unwrap();
+        for record in group.records() {
+            let (public, sealed) = record.unwrap();
+            let entry = made.next().unwrap();
+            assert_eq!(sealed, entry.draft.sealed);
+            assert_eq!(leaf_hash(public), entry.placed.leaf);
+            entry.public = public.to_vec();
+        }
+    }
+}
