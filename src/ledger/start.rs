@@ -128,14 +128,11 @@ pub(super) struct Locked {
 pub(super) fn lock(found: &Found, env: &Environment, stores: &Stores) -> Result<Locked> {
     let config = ConfigFolder::new(found.folders.config.clone());
     let keys = config.read(&*env.files, &found.identity.genesis)?;
-    let head_text = head_file::read(&*env.files, &found.folders.state)?;
-    let head = head_text.map(|t| head_file::parse(&t, &found.identity.checkpoint)).transpose()?;
     let state = &found.folders.state;
-    if head.is_none() && !env.files.exists(state).map_err(|e| io("the state folder cannot be read", e))? {
+    if !env.files.exists(state).map_err(|e| io("the state folder cannot be read", e))? {
         return Err(head_missing());
     }
-    stores.journal.set_reopened(head.as_ref().is_some_and(|h| h.state == HeadState::Open));
-    let tail = acquire(stores)?;
+    let (tail, head) = acquire(found, env, stores)?;
     let vault = vault_keys(found, env, stores)?;
     let last =
         tail.last.ok_or_else(|| Error::new(Code::LogDamaged, "the journal lost its last group while it was opened"))?;
@@ -158,15 +155,30 @@ pub(super) fn lock(found: &Found, env: &Environment, stores: &Stores) -> Result<
     Ok(Locked { keys, vault, head, tail, last })
 }
 
-/// Waits a few seconds for another process to be done.
-fn acquire(stores: &Stores) -> Result<Tail> {
+/// Waits a few seconds for another process to be done. The head is the one that stands when the turn is ours:
+/// who had it before wrote a newer one than any that was read while waiting.
+fn acquire(found: &Found, env: &Environment, stores: &Stores) -> Result<(Tail, Option<HeadFile>)> {
+    let read = || head_file::read(&*env.files, &found.folders.state);
+    let parse = |text: &Option<String>| {
+        text.as_ref().map(|text| head_file::parse(text, &found.identity.checkpoint)).transpose()
+    };
     let until = Instant::now().checked_add(Duration::from_millis(LOCK_WAIT_MS));
     loop {
+        let before = read()?;
+        let is_open = |head: &Option<HeadFile>| head.as_ref().is_some_and(|h| h.state == HeadState::Open);
+        stores.journal.set_reopened(is_open(&parse(&before)?));
         match stores.journal.acquire() {
+            Ok(tail) => {
+                let head = parse(&read()?)?;
+                stores.journal.set_reopened(is_open(&head));
+                return Ok((tail, head));
+            }
             Err(e) if e.code() == Code::Locked && until.is_some_and(|u| Instant::now() < u) => {
                 std::thread::sleep(Duration::from_millis(50));
             }
-            other => return other,
+            // Judged by a head that another process replaced meanwhile.
+            Err(e) if e.code() == Code::LogDamaged && read()? != before => {}
+            Err(e) => return Err(e),
         }
     }
 }
