@@ -133,6 +133,8 @@ pub(super) fn lock(found: &Found, env: &Environment, stores: &Stores) -> Result<
         return Err(head_missing());
     }
     let (tail, head) = acquire(found, env, stores)?;
+    // The keys that the next entries are sealed under must outlive a power cut as surely as the entries.
+    stores.vault.sync()?;
     let vault = vault_keys(found, env, stores)?;
     let last =
         tail.last.ok_or_else(|| Error::new(Code::LogDamaged, "the journal lost its last group while it was opened"))?;
