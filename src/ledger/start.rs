@@ -139,7 +139,13 @@ pub(super) fn lock(found: &Found, env: &Environment, stores: &Stores) -> Result<
     let last =
         tail.last.ok_or_else(|| Error::new(Code::LogDamaged, "the journal lost its last group while it was opened"))?;
     let head = match head {
-        Some(head) => head,
+        Some(head) => {
+            // The making was cut off between its head and its end.
+            if creating(env, &found.folders.state)? {
+                create::end_making(env, &found.folders)?;
+            }
+            head
+        }
         None if last.size_after() == 1 && creating(env, &found.folders.state)? => {
             let checkpoint =
                 Checkpoint { origin: found.identity.genesis.origin.clone(), size: 1, root: found.first.root };
