@@ -10,7 +10,7 @@ use super::core::{Core, Progress};
 use super::rebuild::{CaughtUp, Reason, RowsWork};
 use super::start::{self, Found, Locked};
 use super::writer::{Request, Writer};
-use super::{Environment, Places, authentic};
+use super::{Environment, Places, authentic, head_file};
 use crate::catalog::Queries;
 use crate::codec::limits::QUEUE_REQUESTS_MAX;
 use crate::error::{Code, Error, Result};
@@ -36,6 +36,7 @@ pub(super) fn open(places: &Places, env: &Environment, rebuild_rows: bool) -> Re
     if locked.last.size_after() > locked.head.checkpoint.size {
         authentic::since_head(&stores, &locked.vault, &locked.head, &locked.last.hash)?;
     }
+    head_file::keep_reserve(&*env.files, &found.folders.state);
     let work = RowsWork {
         identity: &found.identity,
         stores: &stores,
