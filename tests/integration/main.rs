@@ -41,6 +41,7 @@ mod journal_space;
 mod journal_sweep;
 mod journal_tear;
 mod ledger_crash;
+mod ledger_fail;
 mod ledger_life;
 mod packs_crash;
 mod packs_damage;

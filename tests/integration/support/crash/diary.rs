@@ -72,6 +72,11 @@ impl Diary {
         self.pages().kept.clone()
     }
 
+    /// Of what is kept, only the first few are read again; all stay in the log.
+    pub fn remember_only(&self, count: usize) {
+        self.pages().kept.truncate(count);
+    }
+
     pub fn wanted(&self) -> Vec<Wanted> {
         self.pages().wanted.clone()
     }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use immutape::codec::digest::{Digest, Hasher};
 use immutape::keyring::SeededRandom;
@@ -151,4 +151,18 @@ fn take_in(files: &dyn Files, folder: &Path, name: &Path, hasher: &mut Hasher) {
 /// Runs a ledger's future on this thread.
 pub fn in_runtime<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(future)
+}
+
+/// Runs `job` for every number below `count`, on two threads.
+pub fn in_parallel(count: usize, job: impl Fn(usize) + Sync) {
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while let Some(n) = Some(next.fetch_add(1, Ordering::Relaxed)).filter(|n| *n < count) {
+                    job(n);
+                }
+            });
+        }
+    });
 }
