@@ -303,7 +303,8 @@ impl Writer {
     pub(super) fn hand_to_rows(&mut self, finished: FinishedGroup, enrichments: Vec<(CustodyId, Enrichment)>) {
         let place = Position { segment: finished.header.segment, offset: finished.header.offset };
         let next = Position { offset: place.offset.saturating_add(finished.extent.len() as u64), ..place };
-        self.applier.group(GroupForRows { place, next, extent: finished.extent, enrichments });
+        let (header, extent) = (finished.header, finished.extent);
+        self.applier.group(GroupForRows { place, next, header, extent, enrichments });
     }
 }
 

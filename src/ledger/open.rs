@@ -13,6 +13,7 @@ use super::start::{self, Found, Locked};
 use super::writer::{Request, Writer};
 use super::{Environment, Places, authentic, head_file};
 use crate::catalog::Queries;
+use crate::codec::digest::{Digest, sha256};
 use crate::codec::limits::{LOCK_WAIT_MS, QUEUE_REQUESTS_MAX};
 use crate::error::{Code, Error, Result};
 use crate::governance::{Policy, Schedule};
@@ -71,6 +72,7 @@ fn serve(found: Found, env: &Environment, stores: Stores, locked: Locked, caught
     let chain = caught_up.projector.chain().clone();
     let core = Arc::new(Core {
         policy: Policy::from_name(&found.identity.genesis.policy),
+        policy_digest: Digest::from_bytes(sha256(found.identity.genesis.policy.as_bytes())),
         schedule: Schedule,
         next_keys_beside: config.next_keys_are_here(&*env.files)?,
         folders: found.folders,

@@ -112,6 +112,14 @@ fn every_damage_of_every_segment_is_made_good_byte_for_byte() {
                     assert!(aside.is_err() || sim.contents(segment(number)) == damaged, "{words}");
                     continue;
                 }
+                if let Err(e) = &aside
+                    && bed.extents(number, number).next().is_none()
+                {
+                    // A torn first group looks whole once a bit of its lost header is set: it is not dropped on a guess.
+                    assert_eq!(e.code(), Code::Conflict, "{words}: {e}");
+                    assert!(sim.contents(segment(number)) == damaged, "{words}");
+                    continue;
+                }
                 let aside = aside.unwrap_or_else(|e| panic!("{words}: {e}"));
                 assert!(!aside.is_empty(), "{words}");
                 assert!(sim.contents(&aside[0]) == damaged, "{words}");
