@@ -127,7 +127,7 @@ impl Writer {
         // names: orphans, counted by checks, never acknowledged.
         let synced = self.core.stores.objects.sync().and_then(|()| self.core.stores.vault.sync());
         if let Err(e) = synced {
-            self.poison();
+            self.core.poison();
             ready.into_iter().for_each(|(_, answer, ..)| drop(answer.send(Err(again(&e)))));
             return Vec::new();
         }
@@ -157,7 +157,7 @@ impl Writer {
             key.wrap_tape(self.core.origin(), &save.custody, &save.secret)?
         };
         let record = VaultRecord { custody_id: save.custody, wrapped, dedupe: save.term };
-        let slot = match self.core.stores.vault.put(&epoch, &record) {
+        let slot = match self.core.heed(self.core.stores.vault.put(&epoch, &record)) {
             // A power cut may leave slots that are neither free nor taken: the epoch is given up early.
             Err(e) if may_begin_anew && matches!(e.code(), Code::Limit | Code::VaultDamaged) => {
                 self.epoch_used = EPOCH_TAPES_MAX;
@@ -179,9 +179,13 @@ impl Writer {
         }
         let mut keys = self.core.vault.write().map_err(|_| super::core::died())?;
         let epoch = keys.add_epoch(&*self.core.env.random)?;
-        self.core.stores.vault.create_epoch(&epoch)?;
         let (generation, revision, file) = keys.encode_next();
-        self.core.stores.vault.set_generation(generation, revision, &file)?;
+        let vault = &self.core.stores.vault;
+        let stored = vault.create_epoch(&epoch).and_then(|()| vault.set_generation(generation, revision, &file));
+        if let Err(e) = self.core.heed(stored) {
+            keys.take_back_epoch(&epoch);
+            return Err(e);
+        }
         keys.stored(revision);
         self.epoch_used = 0;
         Ok(epoch)
@@ -261,7 +265,7 @@ impl Writer {
             group.finish(&place, clean_close, &keys.journal)
         };
         if let Err(e) = self.core.stores.journal.append(&finished.extent) {
-            self.poison();
+            self.core.poison();
             return Err(e);
         }
         self.start.clear();

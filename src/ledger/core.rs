@@ -106,6 +106,22 @@ impl Core {
         self.queue.upgrade().ok_or_else(closed)
     }
 
+    /// A failed durable write: nothing is answered by this handle again.
+    pub(super) fn poison(&self) {
+        if !self.progress.broken.swap(true, Ordering::AcqRel) {
+            self.env.observer.event(super::Event::Broken);
+        }
+    }
+
+    /// Passes on what a store said. A store that broke lost sight of its disk, and the whole handle dies with
+    /// it: the others may still be whole, but no act needs only one of them.
+    pub(super) fn heed<T>(&self, said: Result<T>) -> Result<T> {
+        if said.as_ref().is_err_and(|e| matches!(e.code(), Code::Broken | Code::InDoubt)) {
+            self.poison();
+        }
+        said
+    }
+
     /// A dead handle answers nothing, not even what it could.
     pub(super) fn refuse_if_broken(&self) -> Result<()> {
         if self.progress.broken.load(Ordering::Acquire) { Err(broken()) } else { Ok(()) }

@@ -262,10 +262,11 @@ pub trait Vault: Send + Sync {
     /// takes no more: begin a new one); `E_BROKEN`; `E_IO`.
     fn put(&self, epoch: &[u8; 16], record: &VaultRecord) -> Result<u32>;
 
-    /// Makes every earlier `put` durable. A failure poisons the handle.
+    /// Makes every earlier `put` durable, and the generation and epochs that an earlier handle left in place without
+    /// having been told that they are. A failure poisons the handle.
     ///
     /// # Errors
-    /// `E_BROKEN`.
+    /// `E_BROKEN`; `E_IO`.
     fn sync(&self) -> Result<()>;
 
     /// The record of one tape; `slot` is tried first, then the whole epoch.
