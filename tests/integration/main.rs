@@ -33,6 +33,7 @@ mod journal_repair;
 mod journal_space;
 mod journal_sweep;
 mod journal_tear;
+mod keys_openssl;
 mod ledger_crash;
 mod ledger_fail;
 mod ledger_life;
