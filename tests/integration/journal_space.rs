@@ -165,6 +165,33 @@ fn a_full_disk_leaves_the_small_prepared_segment_usable() {
     assert_eq!(read_all(&open(&sim.crash_image(Survive::Nothing))).unwrap(), [extent]);
 }
 
+/// The name goes to a bigger file, and then the folder's sync fails: neither file may be written to.
+#[test]
+fn a_segment_whose_name_is_in_doubt_is_not_used() {
+    let huge = Draft { count: 120, entry_bytes: 65_000, ..Draft::small(0) };
+    let prepared = || {
+        let sim = SimFiles::new();
+        let journal = open(&sim);
+        journal.acquire().unwrap();
+        journal.place(512).unwrap();
+        (sim, journal)
+    };
+    let last_sync = {
+        let (sim, journal) = prepared();
+        journal.place(huge.extent_bytes()).unwrap();
+        sim.operations().iter().rfind(|op| op.kind == Kind::SyncDir).unwrap().number
+    };
+    for effect in [Effect::Without, Effect::With] {
+        let (sim, journal) = prepared();
+        sim.fail_at(last_sync, ErrorKind::TimedOut, effect);
+        assert_eq!(journal.place(huge.extent_bytes()).unwrap_err().code(), Code::Io);
+        assert_eq!(sim.faults_made(), 1);
+        let extent = append(&journal, &Draft::small(0)).unwrap();
+        assert_eq!(read_all(&open(&sim)).unwrap(), [extent.clone()]);
+        assert_eq!(read_all(&open(&sim.crash_image(Survive::Nothing))).unwrap(), [extent]);
+    }
+}
+
 /// Every operation of a preparation fails once, with and without its effect.
 #[test]
 fn a_preparation_that_fails_anywhere_is_made_good_later() {
