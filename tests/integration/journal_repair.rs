@@ -298,7 +298,7 @@ fn a_repair_stopped_anywhere_is_completed_by_running_it_again() {
     let operations = trial.operations();
     for operation in &operations {
         for effect in [Effect::Without, Effect::With] {
-            for survive in [Survive::Nothing, Survive::Everything, Survive::Random(1), Survive::Random(2)] {
+            for survive in [Survive::Nothing, Survive::Everything].into_iter().chain((0..8).map(Survive::Random)) {
                 let sim = bed.sim.crash_image(Survive::Nothing);
                 damage(&sim);
                 sim.stop_at(operation.number, effect);
