@@ -9,6 +9,7 @@ use std::sync::Mutex;
 use immutape::Code;
 use immutape::error::Result;
 use immutape::ledger::{FrameSelection, Ledger, TapeReader};
+use immutape::log::EntryKind;
 
 use crate::support::crash::{Base, Case, Content, Diary, Material, World, audit, copy_rows, in_parallel, in_runtime};
 use crate::support::ledgers::ann;
@@ -40,6 +41,8 @@ async fn session(world: &World, diary: &Diary) -> Answers {
     let early = work.open_tape(&kept[1].tape).await;
     answer("open_tape", early.as_ref().map(|_| ()).map_err(immutape::Error::code));
     let early = early.ok();
+    // It is dropped at the end, which may be recorded.
+    diary.begin(&[EntryKind::ACCESS_COMPLETED]);
     answer("read", code(work.read(&kept[0].tape).await));
     world.stage("save");
     answer("save", code(work.save(&Material::get().small[2]).await));
@@ -71,6 +74,7 @@ async fn nothing_is_answered(ledger: &Ledger, diary: &Diary, early: Option<&Tape
     let dead = Err(Code::Broken);
     assert_eq!(code(work.list().await), dead);
     assert_eq!(code(work.open_tape(&kept[0].tape).await), dead);
+    assert_eq!(code(ledger.open_tape(&ann(), "00000000", None).await), dead);
     assert_eq!(code(work.custody(&kept[0]).await), dead);
     assert_eq!(code(work.read_log().await), dead);
     assert_eq!(code(work.delete(&kept[0]).await), dead);

@@ -1,6 +1,7 @@
 //! What is left of a machine is opened again and looked at whole: nothing answered is lost, nothing is
 //! invented, the log only grew, and work goes on.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use immutape::Code;
@@ -83,7 +84,7 @@ pub async fn continue_with(world: &World, diary: &Diary, broken: &[Code], name: 
     let in_flight: Vec<Arc<Content>> = diary.flying().into_iter().filter_map(|flying| flying.content).collect();
     for line in work.list().await? {
         // Kept, though nobody was told: it must be one of those that were given.
-        if !diary.kept().iter().any(|kept| kept.custody == line.custody) {
+        if !diary.was_saved(&line.custody) {
             let tape = line.summary.unwrap_or_else(|| panic!("{name}: a tape without a summary")).tape;
             let frames = work.read(&tape).await?;
             assert!(in_flight.iter().any(|content| content.frames == frames), "{name}: {tape:?} was never given");
@@ -129,6 +130,8 @@ pub fn audit(case: Case<'_>) -> Outcome {
     }
     check_log(&world, &log, &diary, &mut outcome, words);
 
+    check_marker(&world, words);
+
     // The recovery itself is durable.
     let later = World::on(world.sim.crash_image(Survive::Nothing), world.rows.clone(), seed ^ 1, LATER_MS + 60_000);
     assert_eq!(read_log(&*later.engine(), &folder).unwrap(), log, "{words}: what came after the crash is lost");
@@ -153,6 +156,22 @@ fn check_untouched(world: &World, diary: &Diary, broken: &[Code], words: &str) {
     };
     let wrong: Vec<_> = report.findings.iter().filter(|f| !is_lawful(f.severity, f.part)).collect();
     assert!(wrong.is_empty(), "{words}: {wrong:#?}");
+}
+
+/// The ledger's own state folder no longer says that the ledger is being made; only then is its loss noticed.
+fn check_marker(world: &World, words: &str) {
+    let files = world.sim.shared();
+    let is_there = |path: &Path| files.exists(path).unwrap();
+    for folder in files.list("s".as_ref()).unwrap() {
+        let state = Path::new("s").join(folder.name);
+        if is_there(&state.join("head")) {
+            assert!(!is_there(&state.join("creating")), "{words}: the marker of the making was left");
+        }
+    }
+    let gone = World::on(world.sim.crash_image(Survive::Everything), Arc::new(MemoryRows::new()), 1, LATER_MS);
+    gone.sim.shared().rename_replace("l/journal".as_ref(), "l/lost".as_ref()).unwrap();
+    let opened = in_runtime(Ledger::open(World::places(), gone.env()));
+    assert_eq!(opened.err().map(|e| e.code()), Some(Code::LedgerMissing), "{words}: its loss would not be noticed");
 }
 
 fn check(world: &World) -> Report {

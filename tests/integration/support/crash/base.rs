@@ -19,19 +19,22 @@ pub struct Base {
 }
 
 impl Base {
-    /// With so many small tapes, of which the diary remembers the first few.
+    /// As [`Base::make`], from outside a runtime.
     pub fn with_tapes(tapes: usize) -> Self {
+        in_runtime(Self::make(tapes))
+    }
+
+    /// With so many small tapes, of which the diary remembers the first few.
+    pub async fn make(tapes: usize) -> Self {
         const REMEMBERED: usize = 4;
         let (world, diary) = (World::new(77), Diary::default());
-        in_runtime(async {
-            diary.begin(&[EntryKind::GENESIS]);
-            let ledger = Ledger::create(World::places(), world.env(), "test", true).await.unwrap();
-            diary.set_created();
-            for n in 0..tapes {
-                diary.with(&ledger).save(&Content::small(&format!("base {n}"), "draft", 3, 200)).await.unwrap();
-            }
-            ledger.close().await.unwrap();
-        });
+        diary.begin(&[EntryKind::GENESIS]);
+        let ledger = Ledger::create(World::places(), world.env(), "test", true).await.unwrap();
+        diary.set_created();
+        for n in 0..tapes {
+            diary.with(&ledger).save(&Content::small(&format!("base {n}"), "draft", 3, 200)).await.unwrap();
+        }
+        ledger.close().await.unwrap();
         diary.remember_only(REMEMBERED);
         Self { image: world.sim.crash_image(Survive::Nothing), rows: copy_rows(&*world.rows), diary }
     }

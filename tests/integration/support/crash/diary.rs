@@ -77,6 +77,11 @@ impl Diary {
         self.pages().kept.truncate(count);
     }
 
+    /// Was a tape with this custody id acknowledged?
+    pub fn was_saved(&self, custody: &CustodyId) -> bool {
+        self.pages().wanted.iter().any(|w| w.kind == EntryKind::TAPE_SAVED && w.subject == *custody)
+    }
+
     pub fn wanted(&self) -> Vec<Wanted> {
         self.pages().wanted.clone()
     }

@@ -12,7 +12,7 @@ use immutape::store::{Engine, Journal, Position};
 use super::diary::Diary;
 
 /// One entry.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Line {
     pub index: u64,
     pub kind: EntryKind,
@@ -26,6 +26,12 @@ pub struct Line {
     pub ends_group: bool,
     pub public: Vec<u8>,
     pub sealed: Vec<u8>,
+}
+
+impl std::fmt::Debug for Line {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "entry {} of term {}: {} about {:?}", self.index, self.term, self.kind, self.subject)
+    }
 }
 
 /// Every entry in the journal of a ledger folder; none when there is no ledger yet.
