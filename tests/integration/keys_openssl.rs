@@ -43,7 +43,8 @@ fn we_read_the_keys_openssl_writes_and_it_accepts_our_signatures() {
     std::fs::write(&message, b"the bytes that are signed").unwrap();
     std::fs::write(&signature, key.sign(b"the bytes that are signed")).unwrap();
     openssl(&["pkey", "-in", &private, "-pubout", "-out", &public]).unwrap();
-    openssl(&["pkeyutl", "-verify", "-pubin", "-inkey", &public, "-rawin", "-in", &message, "-sigfile", &signature]).unwrap();
+    openssl(&["pkeyutl", "-verify", "-pubin", "-inkey", &public, "-rawin", "-in", &message, "-sigfile", &signature])
+        .unwrap();
 }
 
 #[test]
