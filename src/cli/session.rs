@@ -68,11 +68,34 @@ impl<'a> Session<'a> {
         act: impl AsyncFnOnce(&Ledger, &mut Self) -> Result<(T, Option<TapeReader>)>,
     ) -> Result<T> {
         self.wait(async |s| {
-            let ledger = Ledger::open(s.parts.places.clone(), s.parts.env.clone()).await?;
+            let ledger = s.open().await?;
             s.opened(&ledger)?;
             let done = act(&ledger, s).await;
             close(ledger, done).await
         })
+    }
+
+    /// Opens the ledger. What cannot be written to cannot record who reads: such a ledger gives nothing out.
+    async fn open(&self) -> Result<Ledger> {
+        Ledger::open(self.parts.places.clone(), self.parts.env.clone()).await.map_err(|e| {
+            if e.code() != Code::Io {
+                return e;
+            }
+            Error::new(Code::AuditUnavailable, "the log of this ledger cannot be written, so nothing is read or saved")
+                .with_hint("look at the folder's owner, its mode and the disk; `immutape verify` checks all the same")
+                .with_source(e)
+        })
+    }
+
+    /// Makes a ledger. The folder comes first: where it cannot stand, no keys are made for it.
+    pub(super) async fn make(&self, env: Environment, name: &str, test: bool) -> Result<Ledger> {
+        let places = self.parts.places.clone();
+        env.files.create_dir_all(&places.ledger).map_err(|e| {
+            Error::new(Code::Io, format!("the ledger folder {} cannot be made", places.shown()))
+                .with_hint("give a folder that you may write to with -C")
+                .with_source(e)
+        })?;
+        Ledger::create(places, env, name, test).await
     }
 
     /// Opens the ledger, making one where there is none and nothing says that there was one.
@@ -84,11 +107,9 @@ impl<'a> Session<'a> {
         act: impl AsyncFnOnce(&Ledger, &mut Self) -> Result<T>,
     ) -> Result<T> {
         self.wait(async |s| {
-            let opened = Ledger::open(s.parts.places.clone(), s.parts.env.clone()).await;
-            let ledger = match opened {
+            let ledger = match s.open().await {
                 Err(e) if e.code() == Code::NoLedger => {
-                    let Parts { places, env, .. } = s.parts.clone();
-                    let made = Ledger::create(places, env, super::args::DEFAULT_NAME, false).await?;
+                    let made = s.make(s.parts.env.clone(), super::args::DEFAULT_NAME, false).await?;
                     s.tell_made(&made)?;
                     made
                 }

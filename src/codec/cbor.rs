@@ -202,10 +202,13 @@ impl Writer {
     }
 }
 
+/// Most items that are encoded alone are shorter; a buffer that grows byte by byte costs more than they do.
+const ITEM_BYTES: usize = 64;
+
 /// Encodes one item with a closure.
 #[must_use]
 pub fn encode(f: impl FnOnce(&mut Writer)) -> Vec<u8> {
-    let mut w = Writer::new();
+    let mut w = Writer::with_capacity(ITEM_BYTES);
     f(&mut w);
     w.finish()
 }

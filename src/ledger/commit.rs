@@ -91,7 +91,8 @@ impl Writer {
         let (mut appends, mut saves) = (Vec::new(), Vec::new());
         for request in batch {
             match request {
-                Request::Append { is_refusal: false, .. } | Request::Save { .. } if is_full => request.fail(&full()),
+                Request::Append { is_refusal: false, .. } if is_full => request.fail(&unrecordable()),
+                Request::Save { .. } if is_full => request.fail(&full()),
                 Request::Append { drafts, answer, .. } => {
                     appends.push(Unit { waiting: Waiting::Append(answer), drafts, term: None, enrichment: None })
                 }
@@ -306,7 +307,8 @@ impl Writer {
     pub(super) fn hand_to_rows(&mut self, finished: FinishedGroup, enrichments: Vec<(CustodyId, Enrichment)>) {
         let place = Position { segment: finished.header.segment, offset: finished.header.offset };
         let next = Position { offset: place.offset.saturating_add(finished.extent.len() as u64), ..place };
-        self.applier.group(GroupForRows { place, next, extent: finished.extent, enrichments });
+        let (header, extent) = (finished.header, finished.extent);
+        self.applier.group(GroupForRows { place, next, header, extent, enrichments });
     }
 }
 
@@ -319,7 +321,12 @@ fn answer_all(units: Vec<Unit>, e: &Error) {
     }
 }
 
+fn unrecordable() -> Error {
+    Error::new(Code::AuditUnavailable, "the disk is full: this could not be recorded, so nothing was given out")
+        .with_hint("make room on the file system of the ledger folder; checks and `status` work meanwhile")
+}
+
 fn full() -> Error {
-    Error::new(Code::StoreFull, "the disk is full: only refusals are still recorded, so nothing is saved or read")
+    Error::new(Code::StoreFull, "the disk is full: only refusals are still recorded, so nothing was saved")
         .with_hint("make room on the file system of the ledger folder; nothing kept so far is lost")
 }

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use super::writer::Request;
 use super::{Environment, Places};
 use crate::catalog::{Queries, SubjectRow};
-use crate::codec::digest::{CustodyId, LedgerId, RootHash};
+use crate::codec::digest::{CustodyId, Digest, LedgerId, RootHash};
 use crate::error::{Code, Error, Result};
 use crate::governance::{Policy, Schedule};
 use crate::keyring::{LedgerKeys, VaultKeys};
@@ -63,6 +63,8 @@ pub(super) struct Core {
     pub keys: LedgerKeys,
     pub vault: RwLock<VaultKeys>,
     pub policy: Option<Policy>,
+    /// SHA-256 of the policy's name, for every private half.
+    pub policy_digest: Digest,
     pub schedule: Schedule,
     pub term: u64,
     /// Weak, because the writer itself holds the core: it must end when the last handle is dropped.

@@ -78,7 +78,8 @@ pub trait Journal: Send + Sync {
     /// # Errors
     /// `E_FENCED`, `E_BROKEN`, `E_STORE_FULL` (no room and no new segment; nothing is lost, smaller
     /// groups may still fit), `E_IO` (no room, and the new segment failed for another reason),
-    /// `E_READ_ONLY` (not acquired), `E_LIMIT` (not a multiple of 512, or more than a group may take).
+    /// `E_LOG_DAMAGED` (what was prepared for it holds bytes), `E_READ_ONLY` (not acquired), `E_LIMIT`
+    /// (not a multiple of 512, or more than a group may take).
     fn place(&self, extent_bytes: u64) -> Result<Place>;
 
     /// Appends one whole extent at the place it names.

@@ -7,10 +7,13 @@ use crate::cli::entries::{Context, View, document};
 use crate::cli::session::Session;
 use crate::cli::table::{Column, lines};
 use crate::cli::words;
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use crate::ledger::LogLine;
 
 pub(in crate::cli) fn log(s: &mut Session<'_>, args: &Log) -> Result<u8> {
+    if args.from.zip(args.to).is_some_and(|(from, to)| to < from) {
+        return Err(Error::new(Code::Usage, "--to is before --from: the range holds nothing"));
+    }
     let range = args.from.unwrap_or(0)..args.to.map_or(u64::MAX, |to| to.saturating_add(1));
     s.with_ledger(async |ledger, s| {
         let (entries, entry) = ledger.log(&s.parts.who, range).await?;
@@ -20,7 +23,11 @@ pub(in crate::cli) fn log(s: &mut Session<'_>, args: &Log) -> Result<u8> {
             s.out.document(json!({ "type": "recorded", "entry": entry, "entries": entries.len() }));
             return Ok(0);
         }
-        print(s, &entries, args.all);
+        if entries.is_empty() {
+            s.out.say("The log has no entry in that range.");
+        } else {
+            print(s, &entries, args.all);
+        }
         s.out.say(&format!("This reading of the log was recorded as entry #{entry}."));
         Ok(0)
     })

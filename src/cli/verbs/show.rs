@@ -97,6 +97,10 @@ fn about(out: &mut Out, reader: &TapeReader) {
             out.line(&format!("note     {}", visible(loss.as_bytes())));
         }
     }
+    if !header.unsaved_lines.is_empty() {
+        let lines = words::count(header.unsaved_lines.len() as u64, "line");
+        out.line(&format!("kept     {lines} of the source that are no frames"));
+    }
     for gap in &header.gaps {
         let count = if gap.count == 0 { "some".to_owned() } else { gap.count.to_string() };
         out.line(&format!("gap      {count} missing before frame {}: {}", gap.before_seq, gap.reason.word()));
@@ -165,6 +169,7 @@ fn header_document(reader: &TapeReader) -> Value {
     let gaps =
         h.gaps.iter().map(|g| json!({ "before_seq": g.before_seq, "reason": g.reason.word(), "count": g.count }));
     js::put(&mut map, "gaps", gaps.collect::<Vec<_>>());
+    js::put(&mut map, "unsaved_lines", h.unsaved_lines.len() as u64);
     if let Some(p) = &h.provenance {
         js::put(
             &mut map,

@@ -58,10 +58,14 @@ fn alone(s: &mut Session<'_>, options: &CheckOptions, why: Error) -> Result<Chec
         return Err(Error::new(Code::BadId, format!("\"{shown}\" is not a tape id")).with_hint(e.to_string()));
     }
     let Ok(checker) = Checker::open(&s.parts.places, &s.parts.env) else { return Err(why) };
-    let mut report = checker.run(options);
+    // Beside a running writer only what was there when this was asked is looked at.
+    let in_use = matches!(why.kind(), Kind::Locked);
+    let size = in_use.then(|| checker.survey().ok()).flatten().map(|(size, _)| size);
+    let mut report = checker.run(&CheckOptions { size, ..options.clone() });
     let tapes = report.checks.iter().find(|c| c.name == "statements").map_or(0, |c| c.checked);
     if options.tape.is_some() && tapes == 0 && report.verdict() != Verdict::Altered {
-        return Err(Error::new(Code::NotFound, "no tape has an id that begins with these digits"));
+        return Err(Error::new(Code::NotFound, "no tape has an id that begins with these digits")
+            .with_hint("`immutape list` shows the ids, once the ledger can be opened"));
     }
     s.out.test = checker.genesis().test;
     // What keeps a ledger from being opened is part of what the check found, told once.
