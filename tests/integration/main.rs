@@ -19,6 +19,7 @@
 mod support;
 
 mod cddl;
+mod cli;
 mod conformance_journal;
 mod conformance_objects;
 mod conformance_rows;
