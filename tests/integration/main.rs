@@ -12,6 +12,7 @@
 mod support;
 
 mod cddl;
+mod cli;
 mod conformance_journal;
 mod conformance_objects;
 mod conformance_rows;
