@@ -8,14 +8,14 @@ use immutape::codec::limits::EPOCH_TAPES_MAX;
 use immutape::error::Result;
 use immutape::ledger::Ledger;
 
-use crate::support::crash::{Base, Case, Content, Diary, World, audit, copy_rows, in_parallel, in_runtime};
+use crate::support::crash::{Base, Case, Content, Diary, Machine, World, audit, copy_rows, in_parallel, in_runtime};
 use crate::support::sim_files::{Effect, Survive};
 
 /// Fills the open epoch, goes on into the next, and makes a key for another class; ends early only in errors that
 /// end the handle.
 async fn session(world: &World, diary: &Diary) -> Result<()> {
     world.stage("open");
-    let ledger = Ledger::open(World::places(), world.env()).await?;
+    let ledger = Ledger::open(world.places(), world.env()).await?;
     let work = diary.with(&ledger);
     work.save(&Content::small("the last of its epoch", "draft", 1, 20)).await?;
     world.stage("roll");

@@ -11,7 +11,9 @@ use immutape::error::Result;
 use immutape::ledger::{FrameSelection, Ledger, TapeReader};
 use immutape::log::EntryKind;
 
-use crate::support::crash::{Base, Case, Content, Diary, Material, World, audit, copy_rows, in_parallel, in_runtime};
+use crate::support::crash::{
+    Base, Case, Content, Diary, Machine, Material, World, audit, copy_rows, in_parallel, in_runtime,
+};
 use crate::support::ledgers::ann;
 use crate::support::sim_files::{Effect, Kind, Survive};
 
@@ -30,7 +32,7 @@ const fn is_dead(code: Code) -> bool {
 async fn session(world: &World, diary: &Diary) -> Answers {
     let mut answers = Vec::new();
     world.stage("open");
-    let ledger = match Ledger::open(World::places(), world.env()).await {
+    let ledger = match Ledger::open(world.places(), world.env()).await {
         Ok(ledger) => ledger,
         Err(e) => return vec![("open", Err(e.code()))],
     };

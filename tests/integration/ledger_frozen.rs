@@ -8,7 +8,7 @@ use immutape::Code;
 use immutape::ledger::{FrameSelection, Ledger};
 use immutape::log::EntryKind;
 
-use crate::support::crash::{Base, Content, Kept, Syncs, Watched, World, copy_rows, read_log};
+use crate::support::crash::{Base, Content, Kept, Machine, Syncs, Watched, World, copy_rows, read_log};
 use crate::support::ledgers::ann;
 use crate::support::sim_files::{SimFiles, Survive};
 
@@ -16,7 +16,7 @@ use crate::support::sim_files::{SimFiles, Survive};
 async fn opened(base: &Base) -> (World, Watched, Ledger, Vec<Kept>) {
     let (world, diary) = base.machine(5);
     let watched = Watched::over(&world.sim);
-    let ledger = Ledger::open(World::places(), world.env_with(Arc::new(watched.clone()))).await.unwrap();
+    let ledger = Ledger::open(world.places(), world.env_with(Arc::new(watched.clone()))).await.unwrap();
     ledger.list(&ann()).await.unwrap();
     (world, watched, ledger, diary.kept())
 }
@@ -24,7 +24,7 @@ async fn opened(base: &Base) -> (World, Watched, Ledger, Vec<Kept>) {
 /// Does the durable part of the disk hold a grant about this tape?
 fn grants_on_disk(sim: &SimFiles, world: &World) -> usize {
     let later = World::on(sim.crash_image(Survive::Nothing), copy_rows(&*world.rows), 9, crate::support::crash::NOW_MS);
-    let log = read_log(&*later.engine(), &World::places().ledger).unwrap();
+    let log = read_log(&later.env(), &world.places().ledger).unwrap();
     log.iter().filter(|line| line.kind == EntryKind::ACCESS_GRANTED).count()
 }
 
@@ -126,7 +126,7 @@ async fn a_save_waits_for_its_syncs() {
     let saves = |world: &World| {
         let image = world.sim.crash_image(Survive::Nothing);
         let later = World::on(image, copy_rows(&*world.rows), 9, crate::support::crash::NOW_MS);
-        let log = read_log(&*later.engine(), &World::places().ledger).unwrap();
+        let log = read_log(&later.env(), &world.places().ledger).unwrap();
         log.iter().filter(|line| line.kind == EntryKind::TAPE_SAVED).count()
     };
     assert_eq!(saves(&world), 4);

@@ -40,6 +40,7 @@ mod ledger_epoch;
 mod ledger_fail;
 mod ledger_frozen;
 mod ledger_life;
+mod ledger_rows;
 mod packs_crash;
 mod packs_damage;
 mod packs_faults;

@@ -8,7 +8,7 @@ use immutape::store::memory::rows::MemoryRows;
 
 use super::content::Content;
 use super::diary::Diary;
-use super::world::{NOW_MS, World, copy_rows, in_runtime};
+use super::world::{Machine, NOW_MS, World, copy_rows, in_runtime};
 use crate::support::sim_files::{SimFiles, Survive};
 
 /// Its disk, its rows and its diary.
@@ -29,7 +29,7 @@ impl Base {
         const REMEMBERED: usize = 4;
         let (world, diary) = (World::new(77), Diary::default());
         diary.begin(&[EntryKind::GENESIS]);
-        let ledger = Ledger::create(World::places(), world.env(), "test", true).await.unwrap();
+        let ledger = Ledger::create(world.places(), world.env(), "test", true).await.unwrap();
         diary.set_created();
         for n in 0..tapes {
             diary.with(&ledger).save(&Content::small(&format!("base {n}"), "draft", 3, 200)).await.unwrap();
