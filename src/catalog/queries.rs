@@ -163,6 +163,16 @@ impl<'a> Queries<'a> {
         })
     }
 
+    /// What the rows know of every tape, in no meaningful order.
+    pub fn tapes(&self, each: &mut dyn FnMut(&TapeFacts)) -> Result<()> {
+        self.rows.scan(&[keys::TAPE], &[keys::TAPE.saturating_add(1)], &mut |_, row| {
+            if let Some(facts) = SubjectRow::decode(row)?.facts {
+                each(&facts);
+            }
+            Ok(true)
+        })
+    }
+
     /// Entries of an index range, in order.
     pub fn entries(&self, range: Range<u64>, each: &mut dyn FnMut(u64, StoredEntry) -> Result<bool>) -> Result<()> {
         if range.is_empty() {

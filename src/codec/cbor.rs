@@ -202,10 +202,13 @@ impl Writer {
     }
 }
 
+/// Most items that are encoded alone are shorter; a buffer that grows byte by byte costs more than they do.
+const ITEM_BYTES: usize = 64;
+
 /// Encodes one item with a closure.
 #[must_use]
 pub fn encode(f: impl FnOnce(&mut Writer)) -> Vec<u8> {
-    let mut w = Writer::new();
+    let mut w = Writer::with_capacity(ITEM_BYTES);
     f(&mut w);
     w.finish()
 }
@@ -429,17 +432,22 @@ impl<'a> Reader<'a> {
 
     /// Any one item of the profile (no tags), checked throughout; its bytes.
     pub fn any(&mut self) -> Result<&'a [u8], CborError> {
+        self.any_within(0)
+    }
+
+    /// As [`Reader::any`], for an item that stands inside `depth` arrays and maps already.
+    pub fn any_within(&mut self, depth: usize) -> Result<&'a [u8], CborError> {
         let start = self.at;
-        self.skip(0)?;
+        self.skip(depth)?;
         self.input.get(start..self.at).ok_or(CborError::Truncated)
     }
 
     fn skip(&mut self, depth: usize) -> Result<(), CborError> {
-        if depth > CBOR_DEPTH_MAX {
+        let major = self.input.get(self.at).ok_or(CborError::Truncated)? >> 5;
+        if matches!(major, 4 | 5) && depth >= CBOR_DEPTH_MAX {
             return Err(CborError::Depth);
         }
-        let at = self.at;
-        match self.input.get(at).ok_or(CborError::Truncated)? >> 5 {
+        match major {
             0 | 1 => self.head().map(|_| ()),
             2 => self.bytes().map(|_| ()),
             3 => self.text().map(|_| ()),

@@ -7,7 +7,7 @@ use crate::codec::random::Random;
 use crate::error::{Code, Error, Result};
 use crate::log::Genesis;
 use crate::seal::{KeyEncryptionKey, PublicKey, Signer as _};
-use crate::store::files::Files;
+use crate::store::files::{Files, create_dir_durable};
 
 /// Paths of the key files.
 #[derive(Debug, Clone)]
@@ -102,7 +102,8 @@ impl ConfigFolder {
     ) -> Result<()> {
         let next_folder = self.folder.join("next");
         let io = |e| Error::new(Code::Io, "the config folder cannot be written").with_source(e);
-        files.create_dir_all(&next_folder).map_err(io)?;
+        // A folder whose own name a power cut takes away takes the keys with it.
+        create_dir_durable(files, &next_folder).map_err(io)?;
         for (name, key) in NAMES.iter().zip([&keys.checkpoint, &keys.recorder, &keys.issuer]) {
             write_signer(files, &self.key_path(name), key)?;
         }

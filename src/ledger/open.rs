@@ -1,6 +1,7 @@
 //! From a locked ledger to one that serves: rows caught up, threads started.
 
 use std::sync::{Arc, RwLock};
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
@@ -10,13 +11,15 @@ use super::core::{Core, Progress};
 use super::rebuild::{CaughtUp, Reason, RowsWork};
 use super::start::{self, Found, Locked};
 use super::writer::{Request, Writer};
-use super::{Environment, Places, authentic};
+use super::{Environment, Places, authentic, head_file};
 use crate::catalog::Queries;
-use crate::codec::limits::QUEUE_REQUESTS_MAX;
+use crate::codec::digest::{Digest, sha256};
+use crate::codec::limits::{LOCK_WAIT_MS, QUEUE_REQUESTS_MAX};
 use crate::error::{Code, Error, Result};
 use crate::governance::{Policy, Schedule};
 use crate::keyring::ConfigFolder;
 use crate::log::{Body, EntryDraft};
+use crate::store::Stores;
 
 /// How far behind the last entry the clock may be before that is an entry of its own.
 const CLOCK_TOLERANCE_MS: u64 = 2_000;
@@ -30,12 +33,11 @@ pub(super) struct Opened {
 
 /// Opens the ledger and starts its writer.
 pub(super) fn open(places: &Places, env: &Environment, rebuild_rows: bool) -> Result<Opened> {
-    let found = start::find(places, env)?;
-    let stores = start::stores(&found, env)?;
-    let locked = start::lock(&found, env, &stores)?;
+    let (found, stores, locked) = take_turn(places, env)?;
     if locked.last.size_after() > locked.head.checkpoint.size {
         authentic::since_head(&stores, &locked.vault, &locked.head, &locked.last.hash)?;
     }
+    head_file::keep_reserve(&*env.files, &found.folders.state);
     let work = RowsWork {
         identity: &found.identity,
         stores: &stores,
@@ -49,19 +51,28 @@ pub(super) fn open(places: &Places, env: &Environment, rebuild_rows: bool) -> Re
     serve(found, env, stores, locked, caught_up)
 }
 
-fn serve(
-    found: Found,
-    env: &Environment,
-    stores: crate::store::Stores,
-    locked: Locked,
-    caught_up: CaughtUp,
-) -> Result<Opened> {
+/// Waits a few seconds for another process to be done, and looks at everything afresh when it was.
+fn take_turn(places: &Places, env: &Environment) -> Result<(Found, Stores, Locked)> {
+    let until = Instant::now().checked_add(Duration::from_millis(LOCK_WAIT_MS));
+    loop {
+        let found = start::find(places, env)?;
+        start::wait_for_turn(&found, env, until);
+        let stores = start::stores(&found, env)?;
+        match start::lock(&found, env, &stores) {
+            Err(e) if e.code() == Code::Locked && until.is_some_and(|u| Instant::now() < u) => {}
+            locked => return locked.map(|locked| (found, stores, locked)),
+        }
+    }
+}
+
+fn serve(found: Found, env: &Environment, stores: Stores, locked: Locked, caught_up: CaughtUp) -> Result<Opened> {
     let (queue, requests) = mpsc::channel(QUEUE_REQUESTS_MAX);
     let config = ConfigFolder::new(found.folders.config.clone());
     let epoch_used = epoch_used(&locked, &stores)?;
     let chain = caught_up.projector.chain().clone();
     let core = Arc::new(Core {
         policy: Policy::from_name(&found.identity.genesis.policy),
+        policy_digest: Digest::from_bytes(sha256(found.identity.genesis.policy.as_bytes())),
         schedule: Schedule,
         next_keys_beside: config.next_keys_are_here(&*env.files)?,
         folders: found.folders,
@@ -110,7 +121,11 @@ fn start_drafts(
     if !last.clean_close() {
         bodies.push(Body::LogUncleanStop { term: last.term });
     }
-    for tear in &tail.tears {
+    // A making that was cut off can leave tears before entry 0, which stands alone in its group; the first start tells of
+    // them, as the acquisition that met them could not.
+    let before_all = if last.size_after() == 1 { core.stores.journal.survey()?.tears } else { Vec::new() };
+    let tears = if before_all.is_empty() { &tail.tears } else { &before_all };
+    for tear in tears {
         let at = tear.position;
         bodies.push(Body::Recovered { segment: at.segment, offset: at.offset, bytes: tear.bytes, hash: tear.hash });
     }

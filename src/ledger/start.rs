@@ -7,12 +7,14 @@ use super::head_file::{self, JournalEnd};
 use super::{Environment, Places, create};
 use crate::codec::digest::{Digest, LedgerId, sha256};
 use crate::codec::extent::{Group, GroupHeader};
-use crate::codec::limits::LOCK_WAIT_MS;
 use crate::error::{Code, Error, Result};
 use crate::keyring::{ConfigFolder, LedgerKeys, VaultKeys};
 use crate::log::{Body, Checkpoint, Entry, EntryKind, Genesis, HeadFile, HeadState, LogError, NoteKey, leaf_hash};
 use crate::seal::PublicKey;
 use crate::store::{Stores, Tail, Vault};
+
+/// How often a waiting process looks whether its turn has come.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 
 /// A ledger found and identified by entry 0; nothing is locked yet.
 pub(super) struct Found {
@@ -129,18 +131,32 @@ pub(super) fn lock(found: &Found, env: &Environment, stores: &Stores) -> Result<
     let config = ConfigFolder::new(found.folders.config.clone());
     let keys = config.read(&*env.files, &found.identity.genesis)?;
     let head_text = head_file::read(&*env.files, &found.folders.state)?;
-    let head = head_text.map(|t| head_file::parse(&t, &found.identity.checkpoint)).transpose()?;
+    let head = head_text.as_ref().map(|t| head_file::parse(t, &found.identity.checkpoint)).transpose()?;
     let state = &found.folders.state;
-    if head.is_none() && !env.files.exists(state).map_err(|e| io("the state folder cannot be read", e))? {
+    if !env.files.exists(state).map_err(|e| io("the state folder cannot be read", e))? {
         return Err(head_missing());
     }
     stores.journal.set_reopened(head.as_ref().is_some_and(|h| h.state == HeadState::Open));
-    let tail = acquire(stores)?;
+    let tail = stores.journal.acquire();
+    // Whoever had the turn until now may have moved on after the head file, and the rows, were looked at: nothing
+    // is judged by a head that another process has replaced meanwhile.
+    if head_file::read(&*env.files, state)? != head_text {
+        return Err(Error::new(Code::Locked, "another process has just been at work on this ledger"));
+    }
+    let tail = tail?;
+    // The keys that the next entries are sealed under must outlive a power cut as surely as the entries.
+    stores.vault.sync()?;
     let vault = vault_keys(found, env, stores)?;
     let last =
         tail.last.ok_or_else(|| Error::new(Code::LogDamaged, "the journal lost its last group while it was opened"))?;
     let head = match head {
-        Some(head) => head,
+        Some(head) => {
+            // The making was cut off between its head and its end.
+            if creating(env, &found.folders.state)? {
+                create::end_making(env, &found.folders)?;
+            }
+            head
+        }
         None if last.size_after() == 1 && creating(env, &found.folders.state)? => {
             let checkpoint =
                 Checkpoint { origin: found.identity.genesis.origin.clone(), size: 1, root: found.first.root };
@@ -158,16 +174,14 @@ pub(super) fn lock(found: &Found, env: &Environment, stores: &Stores) -> Result<
     Ok(Locked { keys, vault, head, tail, last })
 }
 
-/// Waits a few seconds for another process to be done.
-fn acquire(stores: &Stores) -> Result<Tail> {
-    let until = Instant::now().checked_add(Duration::from_millis(LOCK_WAIT_MS));
-    loop {
-        match stores.journal.acquire() {
-            Err(e) if e.code() == Code::Locked && until.is_some_and(|u| Instant::now() < u) => {
-                std::thread::sleep(Duration::from_millis(50));
-            }
-            other => return other,
-        }
+/// Waits until nobody has the turn. The stores are opened only after that: what they read before would be
+/// out of date, and sled cannot be opened twice. Who can take the lock for a moment may still lose the race.
+pub(super) fn wait_for_turn(found: &Found, env: &Environment, until: Option<Instant>) {
+    let lock = found.folders.state.join("lock");
+    // Any error is the acquisition's to tell.
+    let is_taken = || env.files.exists(&lock).unwrap_or(false) && matches!(env.files.try_lock(&lock), Ok(None));
+    while is_taken() && until.is_some_and(|u| Instant::now() < u) {
+        std::thread::sleep(BETWEEN_LOOKS);
     }
 }
 

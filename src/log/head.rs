@@ -161,7 +161,9 @@ impl HeadFile {
     /// # Errors
     /// [`LogError`].
     pub fn parse(file: &str, key: &NoteKey) -> Result<Self, LogError> {
-        let at = file.find(HEAD_LABEL).ok_or(LogError::Head("the second note is missing"))?;
+        // A whole line: an origin may hold the label, but ends in 32 digits of its own.
+        let line = format!("\n{HEAD_LABEL}\n");
+        let at = file.find(&line).ok_or(LogError::Head("the second note is missing"))?.saturating_add(1);
         let (first, second) = file.split_at_checked(at).ok_or(LogError::Head("the second note is missing"))?;
         let checkpoint = Checkpoint::from_note(first, key)?;
         let note = SignedNote::parse(second)?;

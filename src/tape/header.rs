@@ -1,7 +1,7 @@
 //! The header of a tape: numbered private fields, committed one by one.
 
 use super::fields::{FieldCommitment, Salts, commit};
-use super::frame::{numbered, read_pairs, write_pairs};
+use super::frame::{not_empty, numbered, read_pairs, write_pairs};
 use super::{Stats, TapeError};
 use crate::codec::cbor::{CborError, Key, Reader, Writer, encode};
 use crate::codec::digest::{Digest, TapeId, Thumbprint};
@@ -374,11 +374,6 @@ fn encode_map(fields: &[(u64, Vec<u8>)]) -> Vec<u8> {
         w.raw(v);
     }
     w.finish()
-}
-
-/// An empty list is written by leaving its key out, so a present one must hold something.
-fn not_empty<T>(list: Vec<T>) -> Result<Vec<T>, CborError> {
-    if list.is_empty() { Err(CborError::Length) } else { Ok(list) }
 }
 
 fn read_list<'a, T>(

@@ -1,12 +1,5 @@
 //! The one integration test binary. `support` holds the faulting file system and builders.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    reason = "a test fails by panicking"
-)]
+
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -40,6 +33,11 @@ mod journal_repair;
 mod journal_space;
 mod journal_sweep;
 mod journal_tear;
+mod keys_openssl;
+mod ledger_crash;
+mod ledger_epoch;
+mod ledger_fail;
+mod ledger_frozen;
 mod ledger_life;
 mod packs_crash;
 mod packs_damage;

@@ -283,12 +283,7 @@ fn sum_up(checker: &Checker, options: &CheckOptions, tapes: u64, counts: Counts,
     if tapes == 0 && options.tape.is_none() {
         report.skip("statements", "no tape is kept yet");
     } else {
-        report.check(
-            "statements",
-            statements,
-            wrong("statement"),
-            format!("{tapes} tapes, signatures of the recorder"),
-        );
+        report.check("statements", statements, wrong("statement"), "signatures of the recorder");
         report.check(
             "stored objects",
             objects.saturating_add(wrong("object")),

@@ -61,7 +61,7 @@ proptest! {
         let [segment, file, term, first, end, dropped] = numbers.map(u64::from);
         let header = SegmentHeader {
             segment: segment + 1,
-            file_bytes: file * 512,
+            file_bytes: 1 << (20 + file % 7),
             term,
             first_index: first,
             previous_group: GroupHash::from_bytes(hashes[0]),

@@ -1,5 +1,6 @@
 //! Shared helpers of the integration tests.
 
+pub mod crash;
 pub mod failing;
 pub mod journals;
 pub mod ledgers;

@@ -118,7 +118,9 @@ impl<'a> Job<'a> {
             self.swap(old.as_deref(), bytes)?;
             return self.go_on(at, tear);
         }
-        self.refuse_to_drop(old.as_deref())?;
+        if named.is_none() {
+            self.refuse_to_drop(old.as_deref())?;
+        }
         let at = at(FIRST_OFFSET);
         let header = self.header(old.as_deref(), 0, FIRST_OFFSET);
         let image = filled(header.encode(), header.file_bytes);
@@ -126,8 +128,9 @@ impl<'a> Job<'a> {
         self.go_on(at, None)
     }
 
-    /// A group that can be read is not dropped for want of its extent. The first group of a segment
-    /// that has no header is no such group: header and group were one write, and it was torn.
+    /// A group that can be read is not dropped for want of its extent, unless the next header shows
+    /// that it never counted. The first group of a segment that has no header never did: header and
+    /// group were one write, and it was torn.
     fn refuse_to_drop(&self, old: Option<&[u8]>) -> Result<()> {
         let old = old.unwrap_or_default();
         let has_header = !is_zero(old.get(..SEGMENT_HEADER_BYTES).unwrap_or_default());

@@ -1,0 +1,169 @@
+//! Saving tapes, against the writes and syncs alone.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use immutape::ledger::Ledger;
+
+use super::entries::times;
+use super::material::{Material, Ready, import, save};
+use super::raw::{self, GroupBytes, RawPack, RawQueue};
+use super::report::{Budget, Row, Table, median};
+use super::setup::{Counted, Plan, World, callers, cpu_seconds, folder, runtime};
+
+/// A slot of the vault, and the header of a record in a pack.
+const SLOT_BYTES: usize = 144;
+const RECORD_HEADER_BYTES: u64 = 64;
+const GROUP_FIXED_BYTES: f64 = 256.0;
+/// Header, manifest, one chunk.
+const OBJECTS_A_SMALL_TAPE: u64 = 3;
+const PREPARED_PACK_BYTES: u64 = 256 << 20;
+
+/// A raw path with the bytes of one tape.
+#[derive(Clone)]
+struct RawSave {
+    pack: Arc<RawPack>,
+    queue: RawQueue,
+    tape: Arc<Vec<u8>>,
+}
+
+impl RawSave {
+    async fn one(&self) {
+        self.pack.append(&self.tape);
+        self.queue.ask().await;
+    }
+}
+
+pub fn small(plan: &Plan, table: &mut Table) {
+    let folder = folder();
+    let world = World::new();
+    let runtime = runtime();
+    let windows = Arc::new(Material::load().windows(plan.size(64, 256)));
+    let ledger = runtime.block_on(world.create(&folder.path().join("l")));
+    let (_, counted) = runtime.block_on(many(&ledger, &world, &windows, plan));
+    let raw = |name: &str, prepared| raw_save(folder.path(), name, prepared, counted);
+    let (growing, prepared) = (raw("growing", None), raw("prepared", Some(PREPARED_PACK_BYTES)));
+
+    let (mut to_growing, mut to_prepared, mut cpu) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..plan.rounds {
+        growing.pack.empty();
+        let bound = runtime.block_on(raw_many(&growing, plan));
+        let before = cpu_seconds();
+        let (rate, counted) = runtime.block_on(many(&ledger, &world, &windows, plan));
+        cpu.push((cpu_seconds() - before) * 1e6 / counted.entries as f64);
+        to_growing.push((rate, bound));
+        to_prepared.push((rate, runtime.block_on(raw_many(&prepared, plan))));
+    }
+    table.add(Row::ratio(
+        "c",
+        "save a 10 KB tape, 64 callers; pack grows in the bound",
+        "/s",
+        &to_growing,
+        Budget::AtLeast(0.4),
+    ));
+    table.add(Row::ratio("c", "the same; pack preallocated in the bound", "/s", &to_prepared, Budget::None));
+    table.add(Row::plain("c", "its processor time", "us a tape", cpu, Budget::None));
+
+    let (mut middle, mut high) = (Vec::new(), Vec::new());
+    for _ in 0..plan.rounds {
+        let path = prepared.clone();
+        let bound = runtime.block_on(times(plan, move || {
+            let path = path.clone();
+            async move { path.one().await }
+        }));
+        let (writer, tapes) = (ledger.clone(), windows.clone());
+        let measured = runtime.block_on(times(plan, move || {
+            let (ledger, tapes) = (writer.clone(), tapes.clone());
+            async move {
+                save(&ledger, &tapes[0]).await;
+            }
+        }));
+        middle.push((measured[measured.len() / 2], bound[bound.len() / 2]));
+        high.push((measured[measured.len() * 99 / 100], bound[bound.len() * 99 / 100]));
+    }
+    table.add(Row::ratio(
+        "c",
+        "save a 10 KB tape, 1 caller, p50; pack preallocated in the bound",
+        "us",
+        &middle,
+        Budget::AtMost(1.6),
+    ));
+    table.add(Row::ratio("c", "the same, p99", "us", &high, Budget::None));
+    runtime.block_on(ledger.close()).unwrap();
+}
+
+fn raw_save(folder: &std::path::Path, name: &str, prepared: Option<u64>, counted: Counted) -> RawSave {
+    let pack = Arc::new(RawPack::new(&folder.join(format!("{name}.pack")), prepared));
+    let stored = counted.stored / counted.entries.max(1) + OBJECTS_A_SMALL_TAPE * RECORD_HEADER_BYTES;
+    let each = (counted.bytes_a_group() - GROUP_FIXED_BYTES) / counted.entries_a_group();
+    let group = GroupBytes { fixed: GROUP_FIXED_BYTES, each };
+    let queue = raw::tapes(folder, name, pack.clone(), SLOT_BYTES, group);
+    RawSave { pack, queue, tape: Arc::new(vec![0x3c; stored as usize]) }
+}
+
+async fn many(ledger: &Ledger, world: &World, windows: &Arc<Vec<Ready>>, plan: &Plan) -> (f64, Counted) {
+    let before = world.counter.now();
+    let start = Instant::now();
+    let (writer, tapes) = (ledger.clone(), windows.clone());
+    let calls = callers(64, plan.half_round, move |caller| {
+        let (ledger, tapes) = (writer.clone(), tapes.clone());
+        async move {
+            save(&ledger, &tapes[caller % tapes.len()]).await;
+        }
+    });
+    let calls = calls.await;
+    ledger.settle().await.unwrap();
+    (calls as f64 / start.elapsed().as_secs_f64(), world.counter.now().since(before))
+}
+
+async fn raw_many(path: &RawSave, plan: &Plan) -> f64 {
+    let start = Instant::now();
+    let path = path.clone();
+    let calls = callers(64, plan.half_round, move |_| {
+        let path = path.clone();
+        async move { path.one().await }
+    });
+    calls.await as f64 / start.elapsed().as_secs_f64()
+}
+
+pub fn big(plan: &Plan, table: &mut Table) {
+    let folder = folder();
+    let world = World::new();
+    let runtime = runtime();
+    let material = Material::load();
+    let text = material.messages(5 << 20, 7, super::material::BIG_PERCENT);
+    let tape = import(&text);
+    let bytes = tape.payload_bytes as f64;
+    let ledger = runtime.block_on(world.create(&folder.path().join("l")));
+    let raw = RawPack::new(&folder.path().join("pack"), None);
+    let content: Vec<u8> = tape.frames.iter().flat_map(|f| f.payload.clone()).collect();
+
+    let (mut rounds, mut imported, mut kept, mut cpu) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..plan.rounds.max(5) {
+        raw.empty();
+        let mut bound = Vec::new();
+        for _ in 0..plan.size(3, 6) {
+            let start = Instant::now();
+            content.chunks(1 << 20).for_each(|piece| raw.append(piece));
+            raw.sync();
+            bound.push(bytes / start.elapsed().as_secs_f64() / 1e6);
+        }
+        let (mut saved, before) = (Vec::new(), cpu_seconds());
+        for _ in 0..plan.size(3, 6) {
+            let start = Instant::now();
+            let receipt = runtime.block_on(save(&ledger, &tape));
+            saved.push(bytes / start.elapsed().as_secs_f64() / 1e6);
+            kept.push(receipt.stored_bytes as f64 / bytes);
+        }
+        cpu.push((cpu_seconds() - before) * 1e3 / saved.len() as f64);
+        let start = Instant::now();
+        runtime.block_on(async { save(&ledger, &import(&text)).await });
+        imported.push(bytes / start.elapsed().as_secs_f64() / 1e6);
+        rounds.push((median(&saved), median(&bound)));
+    }
+    let job = format!("save a 5 MB tape, 1 caller, raw pack write of its payloads (kept {:.3} of them)", median(&kept));
+    table.add(Row::ratio("d", &job, "MB/s", &rounds, Budget::AtLeast(0.35)));
+    table.add(Row::plain("d", "the same, read from JSON-RPC lines as well", "MB/s", imported, Budget::None));
+    table.add(Row::plain("d", "its processor time", "ms a tape", cpu, Budget::None));
+    runtime.block_on(ledger.close()).unwrap();
+}
