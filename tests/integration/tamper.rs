@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::support::tamper::auditor;
 use crate::support::tamper::base::{Base, base};
 use crate::support::tamper::dice::{Dice, seed};
-use crate::support::tamper::edits::Kind::{self, *};
+use crate::support::tamper::edits::Kind;
 use crate::support::tamper::expect::{Case, Expect};
 use crate::support::tamper::folders::copy_tree;
 use crate::support::tamper::judge;

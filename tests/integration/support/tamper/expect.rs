@@ -38,6 +38,8 @@ pub enum Auditor {
     Refuses,
     /// Altered, but only keys or sled can tell: exit 0 or 10.
     Blind,
+    /// There is no folder to look at: exit 2.
+    NoFolder,
 }
 
 #[derive(Debug, Clone)]

@@ -48,6 +48,7 @@ fn judge_auditor(exit: i32, expected: Auditor) -> Option<String> {
     let fits = match expected {
         Auditor::Accepts | Auditor::Blind => accepts,
         Auditor::Refuses => matches!(exit, 1 | 3),
+        Auditor::NoFolder => exit == 2,
     };
     (!fits).then(|| format!("the auditor's exit is {exit}, expected {expected:?}"))
 }
