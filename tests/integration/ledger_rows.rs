@@ -119,7 +119,8 @@ fn a_journal_that_is_gone_comes_back_from_sled_byte_for_byte() {
     );
     for ((name, new), (old_name, old)) in segments(&place.path("l")).iter().zip(&old) {
         assert_eq!(name, old_name);
-        let differ: Vec<_> = old.iter().zip(new).enumerate().filter(|(_, (a, b))| a != b).map(|(n, _)| n).take(40).collect();
+        let differ: Vec<_> =
+            old.iter().zip(new).enumerate().filter(|(_, (a, b))| a != b).map(|(n, _)| n).take(40).collect();
         assert!(new.starts_with(old), "segment {name} is not the one that was lost: bytes {differ:?} differ");
     }
     let now = place.log();
