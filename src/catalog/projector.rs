@@ -7,7 +7,7 @@ use super::subjects::{ManifestPlace, SubjectRow, TapeFacts};
 use super::tiles::TileWriter;
 use super::{RowsPosition, keys};
 use crate::codec::digest::{CustodyId, LedgerId, TapeId};
-use crate::codec::extent::{GROUP_HEADER_BYTES, Group, push_record};
+use crate::codec::extent::{Group, push_record};
 use crate::error::{Code, Error, Result};
 use crate::log::{Body, ChainState, Entry, EntryKind, LogError, SubjectTip, leaf_hash};
 use crate::seal::Statement;
@@ -115,17 +115,15 @@ impl Projector {
         &mut self,
         rows: &dyn Rows,
         place: Position,
-        extent: &[u8],
+        group: &Group<'_>,
         next: Position,
         enrich: Enrich<'_>,
     ) -> Result<()> {
-        let group = Group::parse(extent).map_err(LogError::from)?;
         let header = group.header();
         if self.last.as_ref().is_some_and(|l| l.last_group != header.previous_group) {
             return Err(LogError::Group(header.first_index).into());
         }
-        let header_bytes = extent.get(..GROUP_HEADER_BYTES).unwrap_or_default();
-        self.blocks.header(&mut self.batch, header.first_index, header_bytes);
+        self.blocks.header(&mut self.batch, header.first_index, group.header_bytes());
         for record in group.records() {
             let (public, sealed) = record.map_err(LogError::from)?;
             self.entry(rows, public, sealed, enrich)?;
@@ -133,7 +131,7 @@ impl Projector {
         if self.chain.frontier.root() != header.root {
             return Err(LogError::Root(header.size_after()).into());
         }
-        self.bytes = self.bytes.saturating_add(extent.len());
+        self.bytes = self.bytes.saturating_add(usize::try_from(header.extent_bytes()).unwrap_or(usize::MAX));
         self.last = Some(RowsPosition {
             ledger: self.ledger,
             chain: self.chain.clone(),

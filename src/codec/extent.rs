@@ -184,10 +184,11 @@ pub const fn extent_bytes(body_bytes: u64) -> u64 {
         .saturating_mul(SECTOR_BYTES as u64)
 }
 
-/// A whole group whose hash was checked.
+/// A whole group whose hash was checked, or made by [`GroupHeader::seal`].
 #[derive(Debug, Clone, Copy)]
 pub struct Group<'a> {
     header: GroupHeader,
+    front: &'a [u8],
     body: &'a [u8],
 }
 
@@ -205,12 +206,27 @@ impl<'a> Group<'a> {
         if sha256_parts(&[front, &[0; 64], rest]) != *header.hash.as_bytes() {
             return Err(ExtentError::Hash);
         }
+        Self::of_sealed(header, extent)
+    }
+
+    /// The group that [`GroupHeader::seal`] gave out as `header` and `extent`: its hash is not computed again.
+    ///
+    /// # Errors
+    /// [`ExtentError::Truncated`], [`ExtentError::Bounds`].
+    pub fn of_sealed(header: GroupHeader, extent: &'a [u8]) -> Result<Self, ExtentError> {
         let body_len = usize::try_from(header.body_bytes).map_err(|_| ExtentError::Bounds)?;
+        let (front, rest) = extent.split_at_checked(GROUP_HEADER_BYTES).ok_or(ExtentError::Truncated)?;
         let (body, padding) = rest.split_at_checked(body_len).ok_or(ExtentError::Truncated)?;
         if padding.iter().any(|b| *b != 0) {
             return Err(ExtentError::Reserved);
         }
-        Ok(Self { header, body })
+        Ok(Self { header, front, body })
+    }
+
+    /// The bytes of the header.
+    #[must_use]
+    pub const fn header_bytes(&self) -> &'a [u8] {
+        self.front
     }
 
     /// The header.

@@ -143,8 +143,8 @@ impl ConfigFolder {
         read_root(files, &self.root_path(generation))
     }
 
-    /// Key files that are here and are not the ones entry 0 names, or hold no key: their names and what is wrong.
-    /// Those that may follow are compared by their thumbprints.
+    /// Key files that are not the ones entry 0 names, or hold no key, or are missing: their names and what is wrong.
+    /// Those that may follow are compared by their thumbprints, and may be kept elsewhere.
     #[must_use]
     pub fn wrong_keys(&self, files: &dyn Files, genesis: &Genesis) -> Vec<(String, Error)> {
         let mut wrong = Vec::new();
@@ -163,7 +163,7 @@ impl ConfigFolder {
                         let words = format!("{name} is not the key that entry 0 of this ledger names");
                         wrong.push((name, Error::new(Code::KeyForeign, words)));
                     }
-                    Err(e) if e.code() == Code::KeyMissing => {}
+                    Err(e) if e.code() == Code::KeyMissing && name == next => {}
                     Err(e) => wrong.push((name, e)),
                 }
             }

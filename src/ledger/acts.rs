@@ -4,7 +4,7 @@ use super::Who;
 use super::core::{Core, died};
 use super::who::itself;
 use super::writer::{Answer, Request};
-use crate::codec::digest::{CustodyId, Digest, sha256};
+use crate::codec::digest::CustodyId;
 use crate::codec::random::bytes;
 use crate::error::{Code, Error, Result};
 use crate::governance::{Action, Decision, decide};
@@ -50,7 +50,10 @@ impl Core {
     /// Seals an act into a draft; `fill` adds what the kind needs to the private half.
     pub(super) fn draft(&self, act: &Act<'_>, fill: impl FnOnce(&mut PrivateHalf)) -> Result<EntryDraft> {
         let now = self.env.clock.read();
-        let request_id = bytes::<16>(&*self.env.random)?;
+        // One question to the generator: each is a call into the system.
+        let fresh = bytes::<48>(&*self.env.random)?;
+        let (request_id, salt) = fresh.split_first_chunk::<16>().ok_or_else(died)?;
+        let (request_id, salt) = (*request_id, salt.first_chunk::<32>().copied().ok_or_else(died)?);
         let mut private = PrivateHalf {
             actor: Some(act.who.map_or_else(itself, Who::actor)),
             request_id: Some(request_id),
@@ -61,7 +64,7 @@ impl Core {
                 monotonic_ns: now.monotonic_ns,
                 boot_id: self.env.clock.boot_id(),
             }),
-            policy_digest: Some(Digest::from_bytes(sha256(self.identity.genesis.policy.as_bytes()))),
+            policy_digest: Some(self.policy_digest),
             build_digest: Some(self.env.build),
             ..PrivateHalf::default()
         };
@@ -83,12 +86,11 @@ impl Core {
             }
         }
         fill(&mut private);
-        self.seal_draft(act, &private, now.wall)
+        self.seal_draft(act, &private, now.wall, salt)
     }
 
-    fn seal_draft(&self, act: &Act<'_>, private: &PrivateHalf, now: Timestamp) -> Result<EntryDraft> {
+    fn seal_draft(&self, act: &Act<'_>, private: &PrivateHalf, now: Timestamp, salt: [u8; 32]) -> Result<EntryDraft> {
         let label = CustodyLabel { class: act.class.to_owned(), month: now.month_number() };
-        let salt = bytes::<32>(&*self.env.random)?;
         let aad = PrivateAad { origin: self.origin(), kind: act.kind.number(), subject: &act.subject };
         loop {
             if let Some(key) = self.vault_read()?.custody_key_for(&label) {
@@ -104,9 +106,12 @@ impl Core {
     fn add_custody_key(&self, label: &CustodyLabel) -> Result<()> {
         let mut keys = self.vault.write().map_err(|_| died())?;
         if keys.custody_key_for(label).is_none() {
-            keys.add_custody_key(label.clone(), &*self.env.random)?;
+            let id = keys.add_custody_key(label.clone(), &*self.env.random)?;
             let (generation, revision, file) = keys.encode_next();
-            self.stores.vault.set_generation(generation, revision, &file)?;
+            if let Err(e) = self.heed(self.stores.vault.set_generation(generation, revision, &file)) {
+                keys.take_back_custody_key(&id);
+                return Err(e);
+            }
             keys.stored(revision);
         }
         Ok(())

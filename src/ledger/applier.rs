@@ -12,8 +12,9 @@ use super::core::Progress;
 use super::observe::{Event, Observer};
 use crate::catalog::{Enrichment, Projector};
 use crate::codec::digest::CustodyId;
+use crate::codec::extent::{Group, GroupHeader};
 use crate::codec::limits::ROWS_TAIL_BYTES_MAX;
-use crate::log::Entry;
+use crate::log::{Entry, LogError};
 use crate::store::{Position, Rows};
 
 /// How long groups gather before they become one batch.
@@ -25,6 +26,7 @@ const BATCH_BYTES: usize = 1 << 20;
 pub(super) struct GroupForRows {
     pub place: Position,
     pub next: Position,
+    pub header: GroupHeader,
     pub extent: Vec<u8>,
     pub enrichments: Vec<(CustodyId, Enrichment)>,
 }
@@ -131,7 +133,8 @@ impl Worker {
     fn project(&mut self, group: GroupForRows) -> crate::error::Result<()> {
         let mut known: HashMap<CustodyId, Enrichment> = group.enrichments.into_iter().collect();
         let mut enrich = |entry: &Entry<'_>, _: &_, _: &_| known.remove(&entry.subject).unwrap_or_default();
-        self.projector.group(&*self.rows, group.place, &group.extent, group.next, &mut enrich)
+        let sealed = Group::of_sealed(group.header, &group.extent).map_err(LogError::from)?;
+        self.projector.group(&*self.rows, group.place, &sealed, group.next, &mut enrich)
     }
 
     fn apply(&mut self) -> crate::error::Result<()> {

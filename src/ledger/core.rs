@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use super::writer::Request;
 use super::{Environment, Places};
 use crate::catalog::{Queries, SubjectRow};
-use crate::codec::digest::{CustodyId, LedgerId, RootHash};
+use crate::codec::digest::{CustodyId, Digest, LedgerId, RootHash};
 use crate::error::{Code, Error, Result};
 use crate::governance::{Policy, Schedule};
 use crate::keyring::{LedgerKeys, VaultKeys};
@@ -63,6 +63,8 @@ pub(super) struct Core {
     pub keys: LedgerKeys,
     pub vault: RwLock<VaultKeys>,
     pub policy: Option<Policy>,
+    /// SHA-256 of the policy's name, for every private half.
+    pub policy_digest: Digest,
     pub schedule: Schedule,
     pub term: u64,
     /// Weak, because the writer itself holds the core: it must end when the last handle is dropped.
@@ -102,6 +104,22 @@ impl Core {
     /// Keeps the writer running as long as it is held.
     pub(super) fn stay_alive(&self) -> Result<mpsc::Sender<Request>> {
         self.queue.upgrade().ok_or_else(closed)
+    }
+
+    /// A failed durable write: nothing is answered by this handle again.
+    pub(super) fn poison(&self) {
+        if !self.progress.broken.swap(true, Ordering::AcqRel) {
+            self.env.observer.event(super::Event::Broken);
+        }
+    }
+
+    /// Passes on what a store said. A store that broke lost sight of its disk, and the whole handle dies with
+    /// it: the others may still be whole, but no act needs only one of them.
+    pub(super) fn heed<T>(&self, said: Result<T>) -> Result<T> {
+        if said.as_ref().is_err_and(|e| matches!(e.code(), Code::Broken | Code::InDoubt)) {
+            self.poison();
+        }
+        said
     }
 
     /// A dead handle answers nothing, not even what it could.

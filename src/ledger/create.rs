@@ -109,6 +109,11 @@ pub(super) fn write_first_head(
     let vault = head_file::vault_version(&*stores.vault)?;
     let text = HeadFile::sign(&head_file::durable(checkpoint), vault, HeadState::Closed, term, &keys.checkpoint)?;
     head_file::store(&*env.files, folders, &text)?;
+    end_making(env, folders)
+}
+
+/// Takes the marker away. While it is there, a ledger folder that vanishes is taken for one that never was.
+pub(super) fn end_making(env: &Environment, folders: &Folders) -> Result<()> {
     let io = |e| Error::new(Code::Io, "the state folder cannot be written").with_source(e);
     env.files.remove_file(&folders.state.join(CREATING)).map_err(io)?;
     env.files.sync_dir(&folders.state).map_err(io)

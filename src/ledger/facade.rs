@@ -108,6 +108,7 @@ impl Ledger {
     /// `E_BAD_ID`, `E_NOT_FOUND`, `E_AMBIGUOUS_ID`, `E_NOT_PERMITTED` (recorded), `E_STORE_FULL`, `E_BROKEN`,
     /// `E_TAPE_DAMAGED`, `E_VAULT_DAMAGED`, `E_ROWS_UNAVAILABLE`.
     pub async fn open_tape(&self, who: &Who, id: &str, range: Option<(u64, u64)>) -> Result<TapeReader> {
+        self.core.refuse_if_broken()?;
         TapeReader::open(self.core.clone(), who.clone(), id, range).await
     }
 
@@ -116,6 +117,7 @@ impl Ledger {
     /// # Errors
     /// `E_NOT_PERMITTED` (recorded), `E_ROWS_UNAVAILABLE`, `E_STORE_FULL`, `E_BROKEN`.
     pub async fn list(&self, who: &Who) -> Result<(Vec<Listing>, u64)> {
+        self.core.refuse_if_broken()?;
         self.core.list(who).await
     }
 
@@ -124,6 +126,7 @@ impl Ledger {
     /// # Errors
     /// As [`Ledger::list`]; `E_LOG_DAMAGED`.
     pub async fn log(&self, who: &Who, range: Range<u64>) -> Result<(Vec<LogLine>, u64)> {
+        self.core.refuse_if_broken()?;
         self.core.read_log(who, range).await
     }
 
@@ -132,6 +135,7 @@ impl Ledger {
     /// # Errors
     /// As [`Ledger::open_tape`]; `E_LOG_DAMAGED`.
     pub async fn custody(&self, who: &Who, id: &str) -> Result<(CustodyReport, u64)> {
+        self.core.refuse_if_broken()?;
         self.core.custody(who, id).await
     }
 
@@ -187,6 +191,7 @@ impl Ledger {
     /// # Errors
     /// Always: `E_DISPOSAL_REQUIRED`, or what kept the refusal from being recorded.
     pub async fn delete(&self, who: &Who, id: &str) -> Result<std::convert::Infallible> {
+        self.core.refuse_if_broken()?;
         let found = self.core.find_tape(id)?;
         match self.core.decide(who, Action::Delete) {
             Decision::Refused(code) => {

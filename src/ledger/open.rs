@@ -11,8 +11,9 @@ use super::core::{Core, Progress};
 use super::rebuild::{CaughtUp, Reason, RowsWork};
 use super::start::{self, Found, Locked};
 use super::writer::{Request, Writer};
-use super::{Environment, Places, authentic};
+use super::{Environment, Places, authentic, head_file};
 use crate::catalog::Queries;
+use crate::codec::digest::{Digest, sha256};
 use crate::codec::limits::{LOCK_WAIT_MS, QUEUE_REQUESTS_MAX};
 use crate::error::{Code, Error, Result};
 use crate::governance::{Policy, Schedule};
@@ -36,6 +37,7 @@ pub(super) fn open(places: &Places, env: &Environment, rebuild_rows: bool) -> Re
     if locked.last.size_after() > locked.head.checkpoint.size {
         authentic::since_head(&stores, &locked.vault, &locked.head, &locked.last.hash)?;
     }
+    head_file::keep_reserve(&*env.files, &found.folders.state);
     let work = RowsWork {
         identity: &found.identity,
         stores: &stores,
@@ -70,6 +72,7 @@ fn serve(found: Found, env: &Environment, stores: Stores, locked: Locked, caught
     let chain = caught_up.projector.chain().clone();
     let core = Arc::new(Core {
         policy: Policy::from_name(&found.identity.genesis.policy),
+        policy_digest: Digest::from_bytes(sha256(found.identity.genesis.policy.as_bytes())),
         schedule: Schedule,
         next_keys_beside: config.next_keys_are_here(&*env.files)?,
         folders: found.folders,

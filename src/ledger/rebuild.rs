@@ -127,7 +127,7 @@ impl RowsWork<'_> {
                 // What cannot be read now is left open: the tape stays listed by its entry, and checks name the fault.
                 self.enrich(&mut epochs, &entry.subject, statement, epoch, entry.time).unwrap_or_default()
             };
-            projector.group(rows, place, &extent, next, &mut enrich)?;
+            projector.group(rows, place, &group, next, &mut enrich)?;
             if projector.pending_bytes() > BATCH_BYTES {
                 apply(&mut projector, self.stores)?;
             }

@@ -288,6 +288,7 @@ fn accept_head(places: &Places, env: &Environment) -> Result<Mended> {
     let last = tail.last.ok_or_else(|| Error::new(Code::LogDamaged, "the journal is empty"))?;
     let checkpoint =
         Checkpoint { origin: found.identity.genesis.origin.clone(), size: last.size_after(), root: last.root };
+    stores.vault.sync()?;
     let vault = head_file::vault_version(&*stores.vault)?;
     let head = head_file::durable(checkpoint);
     let text = HeadFile::sign(&head, vault, HeadState::Closed, last.term, &keys.checkpoint)?;

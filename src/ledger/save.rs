@@ -154,7 +154,7 @@ impl TapeSaver {
     }
 
     fn verify_objects(&mut self) -> Result<()> {
-        self.core.stores.objects.sync()?;
+        self.core.heed(self.core.stores.objects.sync())?;
         for object in self.objects.get(self.verified..).unwrap_or_default() {
             self.core.stores.objects.get(object).map_err(|e| {
                 Error::new(Code::ReadbackMismatch, "what was written could not be read back; nothing was saved")
@@ -270,7 +270,7 @@ fn describe(p: &mut PrivateHalf, core: &Core, options: &SaveOptions, tape: TapeI
 
 fn put(core: &Core, stored: &[u8]) -> Result<ObjectRef> {
     let digest = ObjectDigest::from_bytes(sha256(stored));
-    core.stores.objects.put(&digest, stored, Protection::WORM)
+    core.heed(core.stores.objects.put(&digest, stored, Protection::WORM))
 }
 
 impl Core {

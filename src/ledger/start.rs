@@ -133,20 +133,30 @@ pub(super) fn lock(found: &Found, env: &Environment, stores: &Stores) -> Result<
     let head_text = head_file::read(&*env.files, &found.folders.state)?;
     let head = head_text.as_ref().map(|t| head_file::parse(t, &found.identity.checkpoint)).transpose()?;
     let state = &found.folders.state;
-    if head.is_none() && !env.files.exists(state).map_err(|e| io("the state folder cannot be read", e))? {
+    if !env.files.exists(state).map_err(|e| io("the state folder cannot be read", e))? {
         return Err(head_missing());
     }
     stores.journal.set_reopened(head.as_ref().is_some_and(|h| h.state == HeadState::Open));
-    let tail = stores.journal.acquire()?;
-    // Whoever had the turn until now may have moved on after the head file, and the rows, were looked at.
+    let tail = stores.journal.acquire();
+    // Whoever had the turn until now may have moved on after the head file, and the rows, were looked at: nothing
+    // is judged by a head that another process has replaced meanwhile.
     if head_file::read(&*env.files, state)? != head_text {
         return Err(Error::new(Code::Locked, "another process has just been at work on this ledger"));
     }
+    let tail = tail?;
+    // The keys that the next entries are sealed under must outlive a power cut as surely as the entries.
+    stores.vault.sync()?;
     let vault = vault_keys(found, env, stores)?;
     let last =
         tail.last.ok_or_else(|| Error::new(Code::LogDamaged, "the journal lost its last group while it was opened"))?;
     let head = match head {
-        Some(head) => head,
+        Some(head) => {
+            // The making was cut off between its head and its end.
+            if creating(env, &found.folders.state)? {
+                create::end_making(env, &found.folders)?;
+            }
+            head
+        }
         None if last.size_after() == 1 && creating(env, &found.folders.state)? => {
             let checkpoint =
                 Checkpoint { origin: found.identity.genesis.origin.clone(), size: 1, root: found.first.root };

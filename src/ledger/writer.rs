@@ -122,12 +122,6 @@ impl Writer {
         batch
     }
 
-    /// A failed durable write: nothing is answered by this handle again.
-    pub(super) fn poison(&self) {
-        self.core.progress.broken.store(true, Ordering::Release);
-        self.core.env.observer.event(super::Event::Broken);
-    }
-
     pub(super) fn is_poisoned(&self) -> bool {
         self.core.progress.broken.load(Ordering::Acquire)
     }

@@ -12,11 +12,7 @@ pub(super) fn derive<const N: usize>(ikm: &[u8], salt: &[u8], info: &[&[u8]]) ->
 
 /// Expand alone, from 32 uniformly random or extracted bytes.
 pub(super) fn expand<const N: usize>(prk: &[u8; 32], info: &[&[u8]]) -> Zeroizing<[u8; N]> {
-    match Hkdf::<Sha256>::from_prk(prk) {
-        Ok(h) => expand_from(&h, info),
-        // A 32-byte key is as long as SHA-256's output, the shortest that RFC 5869 2.3 allows.
-        Err(_) => Zeroizing::new([0; N]),
-    }
+    Expander::new(prk).expand(info)
 }
 
 fn expand_from<const N: usize>(h: &Hkdf<Sha256>, info: &[&[u8]]) -> Zeroizing<[u8; N]> {
@@ -24,6 +20,22 @@ fn expand_from<const N: usize>(h: &Hkdf<Sha256>, info: &[&[u8]]) -> Zeroizing<[u
     let mut out = Zeroizing::new([0u8; N]);
     let _bounded_above = h.expand_multi_info(info, out.as_mut());
     out
+}
+
+/// Expands one key many times: what HMAC makes of the key alone is computed once.
+pub(super) struct Expander(Option<Hkdf<Sha256>>);
+
+impl Expander {
+    /// From 32 uniformly random or extracted bytes.
+    pub(super) fn new(prk: &[u8; 32]) -> Self {
+        // A 32-byte key is as long as SHA-256's output, the shortest that RFC 5869 2.3 allows: never `None`.
+        Self(Hkdf::<Sha256>::from_prk(prk).ok())
+    }
+
+    /// The same bytes as [`expand`].
+    pub(super) fn expand<const N: usize>(&self, info: &[&[u8]]) -> Zeroizing<[u8; N]> {
+        self.0.as_ref().map_or_else(|| Zeroizing::new([0; N]), |h| expand_from(h, info))
+    }
 }
 
 /// HMAC over the concatenation of `parts`.

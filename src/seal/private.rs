@@ -145,7 +145,8 @@ fn check_length(sealed: &[u8]) -> Result<(), SealError> {
 
 fn commit_fields(okm: &[u8; 76], fields: &[(u64, Vec<u8>)]) -> FieldCommitment {
     let salt_key = Zeroizing::new(okm.last_chunk::<32>().copied().unwrap_or([0; 32]));
-    let salts = |n: u64| *kdf::expand::<32>(&salt_key, &[b"immutape/private/1/salt", &n.to_be_bytes()]);
+    let salt_key = kdf::Expander::new(&salt_key);
+    let salts = |n: u64| *salt_key.expand::<32>(&[b"immutape/private/1/salt", &n.to_be_bytes()]);
     commit(LABEL, &salts, fields.iter().map(|(n, v)| (*n, v.as_slice())))
 }
 

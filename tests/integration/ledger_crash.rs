@@ -11,7 +11,7 @@ use immutape::Code;
 use immutape::store::memory::rows::MemoryRows;
 
 use crate::support::crash::{
-    Case, Diary, Outcome, STAGES, World, audit, continue_with, copy_rows, fingerprint, in_runtime, story,
+    Case, Diary, Outcome, STAGES, World, audit, continue_with, copy_rows, fingerprint, in_parallel, in_runtime, story,
 };
 use crate::support::sim_files::{Effect, Kind, Operation, SimFiles, Survive};
 
@@ -118,20 +118,6 @@ impl Tally {
     fn met(&self, is_so: impl Fn(&Outcome) -> bool) -> u64 {
         self.outcomes.iter().filter(|(outcome, _)| is_so(outcome)).map(|(_, count)| count).sum()
     }
-}
-
-/// Runs `job` for every number below `count`, on two threads.
-fn in_parallel(count: usize, job: impl Fn(usize) + Sync) {
-    let next = AtomicUsize::new(0);
-    std::thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(|| {
-                while let Some(n) = Some(next.fetch_add(1, Ordering::Relaxed)).filter(|n| *n < count) {
-                    job(n);
-                }
-            });
-        }
-    });
 }
 
 fn number_of_operations() -> usize {

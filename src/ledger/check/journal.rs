@@ -148,6 +148,10 @@ pub(super) fn walk(
         at = next;
     };
     let mut walked = walk.finish();
+    let broken = match broken {
+        None if walked.entries == 0 => Some((BEGINNING, "the journal is gone".to_owned())),
+        other => other,
+    };
     if let Some((place, what)) = &broken {
         let name = format!("journal/{:08}.seg offset {}", place.segment, place.offset);
         report.find(Severity::Altered, "journal", name, what.clone()).entry = Some(walked.entries);

@@ -119,7 +119,8 @@ impl Checker {
 
     fn keys(&self, report: &mut Report) {
         for (name, e) in &self.wrong_keys {
-            report.find(Severity::Altered, "keys", name.clone(), e.message().to_owned());
+            let severity = if e.code() == Code::KeyMissing { Severity::Gap } else { Severity::Altered };
+            report.find(severity, "keys", name.clone(), e.message().to_owned());
         }
         match &self.pinned {
             Ok(Some(pinned)) => {

@@ -19,14 +19,13 @@ pub(super) fn compare(
     report: &mut Report,
 ) -> Option<Walked> {
     let queries = Queries::new(&*checker.stores.rows);
-    let ahead;
-    match queries.position() {
+    let ahead = match queries.position() {
         Ok(Some(position)) if position.ledger != checker.identity.ledger => {
             report.find(Severity::Altered, "rows", "index", "the rows in sled belong to another ledger");
             report.check("sled", 1, 1, "rows of another ledger");
             return None;
         }
-        Ok(Some(position)) => ahead = options.size.is_none() && position.chain.size() > journal.entries,
+        Ok(Some(position)) => options.size.is_none() && position.chain.size() > journal.entries,
         Ok(None) => {
             report.find(
                 Severity::Gap,
@@ -47,7 +46,7 @@ pub(super) fn compare(
             report.skip("sled", "unreadable, or in use by another process");
             return None;
         }
-    }
+    };
     if journal.broken_at.is_some() {
         return Some(alone(checker, &queries, saved, report));
     }

@@ -251,7 +251,7 @@ impl Vault for EmbeddedVault {
     fn sync(&self) -> Result<()> {
         let _alone = lock(&self.syncing);
         self.usable()?;
-        self.settle(self.sync_dirty())
+        self.settle(self.folder.sync_names_left().and_then(|()| self.sync_dirty()))
     }
 
     fn get(&self, epoch: &EpochId, custody_id: &CustodyId, slot: Option<u32>) -> Result<VaultRecord> {

@@ -8,12 +8,18 @@ use immutape::tape::{Direction, Frame, Header, TapeKind};
 use crate::support::ledgers::tape_path;
 
 /// One session.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 pub struct Content {
     pub name: String,
     pub class: String,
     pub header: Header,
     pub frames: Vec<Frame>,
+}
+
+impl std::fmt::Debug for Content {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.name)
+    }
 }
 
 /// Everything a story saves.

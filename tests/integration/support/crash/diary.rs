@@ -72,6 +72,16 @@ impl Diary {
         self.pages().kept.clone()
     }
 
+    /// Of what is kept, only the first few are read again; all stay in the log.
+    pub fn remember_only(&self, count: usize) {
+        self.pages().kept.truncate(count);
+    }
+
+    /// Was a tape with this custody id acknowledged?
+    pub fn was_saved(&self, custody: &CustodyId) -> bool {
+        self.pages().wanted.iter().any(|w| w.kind == EntryKind::TAPE_SAVED && w.subject == *custody)
+    }
+
     pub fn wanted(&self) -> Vec<Wanted> {
         self.pages().wanted.clone()
     }

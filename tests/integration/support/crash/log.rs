@@ -1,18 +1,19 @@
 //! The log as it lies in the journal, and whether every entry of it can be explained.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use immutape::codec::digest::{CustodyId, Digest};
 use immutape::codec::extent::Group;
 use immutape::error::Result;
+use immutape::ledger::Environment;
 use immutape::log::{Body, Entry, EntryKind};
-use immutape::store::{Engine, Journal, Position};
+use immutape::store::embedded::journal::EmbeddedJournal;
+use immutape::store::{Journal, Position};
 
 use super::diary::Diary;
 
 /// One entry.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Line {
     pub index: u64,
     pub kind: EntryKind,
@@ -28,18 +29,26 @@ pub struct Line {
     pub sealed: Vec<u8>,
 }
 
+impl std::fmt::Debug for Line {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "entry {} of term {}: {} about {:?}", self.index, self.term, self.kind, self.subject)
+    }
+}
+
 /// Every entry in the journal of a ledger folder; none when there is no ledger yet.
-pub fn read_log(engine: &dyn Engine, ledger: &Path) -> Result<Vec<Line>> {
-    match journal_of(engine, ledger)? {
-        Some(journal) => lines(&*journal),
+pub fn read_log(env: &Environment, ledger: &Path) -> Result<Vec<Line>> {
+    match journal_of(env, ledger)? {
+        Some(journal) => lines(&journal),
         None => Ok(Vec::new()),
     }
 }
 
-/// The journal of a ledger folder, for reading.
-pub fn journal_of(engine: &dyn Engine, ledger: &Path) -> Result<Option<Arc<dyn Journal>>> {
-    let Some(first) = engine.first_group(ledger)? else { return Ok(None) };
-    let journal = engine.open(ledger, Path::new("nowhere"), origin_of(&first))?.journal;
+/// The journal of a ledger folder alone, for reading.
+pub fn journal_of(env: &Environment, ledger: &Path) -> Result<Option<EmbeddedJournal>> {
+    let folder = ledger.join("journal");
+    let Some(first) = EmbeddedJournal::first_group(env.files.clone(), &folder)? else { return Ok(None) };
+    let nowhere = std::path::PathBuf::from("nowhere");
+    let journal = EmbeddedJournal::open(env.files.clone(), folder, nowhere.clone(), nowhere, origin_of(&first));
     journal.set_reopened(true);
     Ok(Some(journal))
 }

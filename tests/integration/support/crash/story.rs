@@ -10,7 +10,7 @@ use immutape::store::memory::rows::MemoryRows;
 
 use super::content::Material;
 use super::diary::Diary;
-use super::world::{World, copy_rows};
+use super::world::{Machine, World, copy_rows};
 use crate::support::ledgers::ann;
 
 /// The stages in order. What the test itself breaks is no stage.
@@ -45,7 +45,7 @@ pub async fn story(world: &World, diary: &Diary, rows: &mut Vec<Arc<MemoryRows>>
     };
     stage("create");
     diary.begin(&[EntryKind::GENESIS]);
-    let ledger = Ledger::create(World::places(), world.env(), "test", true).await?;
+    let ledger = Ledger::create(world.places(), world.env(), "test", true).await?;
     diary.set_created();
     let work = diary.with(&ledger);
     stage("save");
@@ -77,8 +77,9 @@ pub async fn story(world: &World, diary: &Diary, rows: &mut Vec<Arc<MemoryRows>>
     work.read_and_leave(&kept[1].tape).await?;
     work.read_and_leave(&kept[2].tape).await?;
     stage("delete");
-    work.delete(&kept[0]).await?;
-    work.delete(&kept[3]).await?;
+    for kept in &kept[..4] {
+        work.delete(kept).await?;
+    }
     stage("custody");
     for kept in &kept[..3] {
         assert!(work.custody(kept).await?.is_unbroken());
@@ -102,7 +103,7 @@ pub async fn story(world: &World, diary: &Diary, rows: &mut Vec<Arc<MemoryRows>>
 
 async fn reopened(world: &World, diary: &Diary, stage: &mut impl FnMut(&str)) -> Result<()> {
     stage("open again");
-    let ledger = Ledger::open(World::places(), world.env()).await?;
+    let ledger = Ledger::open(world.places(), world.env()).await?;
     let work = diary.with(&ledger);
     work.save(&Material::get().late).await?;
     work.read(&diary.kept()[0].tape).await?;
@@ -112,7 +113,7 @@ async fn reopened(world: &World, diary: &Diary, stage: &mut impl FnMut(&str)) ->
     world.sim.edit("l/journal/00000001.seg", |bytes| bytes[40_000] ^= 0x10);
     stage("mend log");
     let ticket = diary.begin(&[EntryKind::INTEGRITY_REPAIRED]);
-    let done = Ledger::repair(World::places(), world.env(), Repair::Log, &ann()).await?;
+    let done = Ledger::repair(world.places(), world.env(), Repair::Log, &ann()).await?;
     assert!(matches!(done, RepairDone::Journal { from_segment: 1, .. }), "{done:?}");
     diary.answered(ticket, EntryKind::INTEGRITY_REPAIRED, None, CustodyId::LEDGER);
 
@@ -120,7 +121,7 @@ async fn reopened(world: &World, diary: &Diary, stage: &mut impl FnMut(&str)) ->
     world.sim.edit(head, |bytes| bytes.truncate(100));
     stage("accept head");
     let ticket = diary.begin(&[EntryKind::HEAD_FILE_REBUILT]);
-    let done = Ledger::repair(World::places(), world.env(), Repair::AcceptHead, &ann()).await?;
+    let done = Ledger::repair(world.places(), world.env(), Repair::AcceptHead, &ann()).await?;
     assert!(matches!(done, RepairDone::Head { .. }), "{done:?}");
     diary.answered(ticket, EntryKind::HEAD_FILE_REBUILT, None, CustodyId::LEDGER);
     Ok(())

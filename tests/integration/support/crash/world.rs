@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use immutape::codec::digest::{Digest, Hasher};
 use immutape::keyring::SeededRandom;
@@ -10,7 +10,7 @@ use immutape::ledger::{Environment, NoObserver, Places};
 use immutape::store::embedded::EmbeddedEngine;
 use immutape::store::files::Files;
 use immutape::store::memory::rows::MemoryRows;
-use immutape::store::{Batch, Engine, Rows};
+use immutape::store::{Batch, Rows};
 use immutape::time::{Clock, Reading, Timestamp};
 
 use crate::support::sim_files::SimFiles;
@@ -43,7 +43,46 @@ impl Clock for HandClock {
     }
 }
 
-/// One machine.
+/// A machine with a place for one ledger.
+pub trait Machine {
+    /// Names what is being done, where operations are logged; a second passes.
+    fn stage(&self, stage: &str);
+    fn places(&self) -> Places;
+    /// As a new process would have it.
+    fn env(&self) -> Environment;
+    /// Did the test damage the rows?
+    fn rows_are_damaged(&self) -> bool {
+        false
+    }
+}
+
+/// The three folders beneath `base`, those of state and config named after the ledger's id.
+pub fn folders_in(base: &Path) -> Places {
+    Places {
+        ledger: base.join("l"),
+        state_base: Some(base.join("s")),
+        config_base: Some(base.join("c")),
+        state: None,
+        config: None,
+    }
+}
+
+impl Machine for World {
+    fn stage(&self, stage: &str) {
+        self.sim.set_stage(stage);
+        self.clock.advance(1_000);
+    }
+
+    fn places(&self) -> Places {
+        Self::folders()
+    }
+
+    fn env(&self) -> Environment {
+        self.env_with(self.sim.shared())
+    }
+}
+
+/// A simulated machine.
 pub struct World {
     pub sim: SimFiles,
     pub rows: Arc<MemoryRows>,
@@ -63,28 +102,12 @@ impl World {
         Self { sim, rows, clock, random: Arc::new(SeededRandom::new(seed)) }
     }
 
-    /// Names what is being done, for the log of operations; a second passes.
-    pub fn stage(&self, stage: &str) {
-        self.sim.set_stage(stage);
-        self.clock.advance(1_000);
-    }
-
     /// Folders named after the ledger's id, as a person without flags has them.
-    pub fn places() -> Places {
-        Places {
-            ledger: "l".into(),
-            state_base: Some("s".into()),
-            config_base: Some("c".into()),
-            state: None,
-            config: None,
-        }
+    pub fn folders() -> Places {
+        folders_in(Path::new(""))
     }
 
-    pub fn env(&self) -> Environment {
-        Environment { engine: self.engine(), ..self.env_with(self.sim.shared()) }
-    }
-
-    /// The environment over other files than the simulated ones themselves.
+    /// The environment over other files than the simulated ones themselves, with the same rows.
     pub fn env_with(&self, files: Arc<dyn Files>) -> Environment {
         Environment {
             engine: Arc::new(EmbeddedEngine::new(files.clone()).with_rows(self.rows.clone())),
@@ -94,10 +117,6 @@ impl World {
             observer: Arc::new(NoObserver),
             build: Digest::from_bytes([3; 32]),
         }
-    }
-
-    pub fn engine(&self) -> Arc<dyn Engine> {
-        Arc::new(EmbeddedEngine::new(self.sim.shared()).with_rows(self.rows.clone()))
     }
 
     /// Path of a file of the state folder, once there is a ledger.
@@ -151,4 +170,18 @@ fn take_in(files: &dyn Files, folder: &Path, name: &Path, hasher: &mut Hasher) {
 /// Runs a ledger's future on this thread.
 pub fn in_runtime<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(future)
+}
+
+/// Runs `job` for every number below `count`, on two threads.
+pub fn in_parallel(count: usize, job: impl Fn(usize) + Sync) {
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while let Some(n) = Some(next.fetch_add(1, Ordering::Relaxed)).filter(|n| *n < count) {
+                    job(n);
+                }
+            });
+        }
+    });
 }

@@ -102,6 +102,8 @@ impl Base {
         // A database that is no database: the second term puts it into quarantine.
         std::fs::write(root.join("ledger/index/db"), [0xa5; 4096]).unwrap();
         tapes.extend(runtime.block_on(second_term(&root)));
+        // Once more without doing anything: no trace in the log, but sled leaves a snapshot.
+        runtime.block_on(idle_term(&root));
         let other_tapes = runtime.block_on(other_ledger(&other));
         let (map, other_map, older_map) = (Map::read(&root), Map::read(&other), Map::read(&older));
         let size = map.size();
@@ -161,6 +163,10 @@ async fn second_term(root: &Path) -> Vec<Tape> {
     ledger.verify(&ann(), CheckOptions::default()).await.unwrap().1.unwrap();
     ledger.close().await.unwrap();
     tapes
+}
+
+async fn idle_term(root: &Path) {
+    Ledger::open(Places::beneath(root), environment(4, SUMMER_MS)).await.unwrap().close().await.unwrap();
 }
 
 async fn other_ledger(root: &Path) -> Vec<Tape> {

@@ -15,6 +15,7 @@ use immutape::seal::{Manifest, Statement};
 pub struct GroupSpan {
     /// Header, records and padding.
     pub extent: Range<u64>,
+    pub term: u64,
     pub first_index: u64,
     pub entries: Vec<EntrySpan>,
     /// Zeros after the last record, up to the next sector.
@@ -166,6 +167,7 @@ fn groups(segment: &[u8]) -> Vec<GroupSpan> {
         let end = (at + 256 + body).next_multiple_of(SECTOR as usize);
         out.push(GroupSpan {
             extent: at as u64..end as u64,
+            term: u64_at(segment, at + 8),
             first_index,
             entries,
             padding: record as u64..end as u64,
