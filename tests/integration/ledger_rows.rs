@@ -95,7 +95,8 @@ fn quarantined(place: &Place) -> Vec<String> {
 fn rebuilt(log: &[Line], before: usize) -> Option<u64> {
     log[before..].iter().find_map(|line| match line.body {
         Body::RowsRebuilt { reason, entries } => {
-            assert_eq!(entries, before as u64);
+            // sled may hide a damage from one start and show it to the next, which then has more to build.
+            assert!(entries >= before as u64, "{entries} of {before}");
             Some(reason)
         }
         _ => None,
