@@ -16,7 +16,7 @@ pub use base::Base;
 pub use content::{Content, Material};
 pub use diary::{Diary, Kept};
 pub use disk::{Disk, copy_folder, every_byte, put_on_disk, sled_of, some_folder};
-pub use lived::{Lived, When};
+pub use lived::{Lived, Place, When};
 pub use log::{Line, explain, read_log};
 pub use story::{STAGES, story};
 pub use watched::{Syncs, Watched};
