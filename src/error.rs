@@ -110,8 +110,6 @@ codes! {
     AmbiguousId = "E_AMBIGUOUS_ID", 31, NotFound;
     /// No such frame in this tape.
     NoFrame = "E_NO_FRAME", 32, NotFound;
-    /// Sealed things never change.
-    WormImmutable = "E_WORM_IMMUTABLE", 40, Refused;
     /// A live tape is removed only by the disposal workflow.
     DisposalRequired = "E_DISPOSAL_REQUIRED", 41, Refused;
     /// The store would shorten a protection.

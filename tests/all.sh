@@ -19,10 +19,8 @@ if [ "${#missing[@]}" -gt 0 ]; then
     { as_root apt-get update -qq && as_root apt-get install -y -qq "${missing[@]}"; } || echo "could not install: ${missing[*]}"
 fi
 have cargo || { echo "cargo is needed: https://rustup.rs"; exit 1; }
-if ! have cargo-deny; then
-    export PATH="$PWD/target/tools/bin:$PATH"
-    have cargo-deny || cargo install cargo-deny --version 0.20.2 --locked --quiet --root target/tools || true
-fi
+export PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
+have cargo-deny || cargo install cargo-deny --version 0.20.2 --locked --quiet || echo "cargo-deny could not be installed"
 
 say "format"
 cargo fmt --check

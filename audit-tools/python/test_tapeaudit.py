@@ -566,7 +566,7 @@ class World:
         root = root or root_by_recursion(self.entries[:size])
         encoded = base64.b64encode(root).decode()
         first = "%s\n%d\n%s\n" % (ORIGIN, size, encoded)
-        vault = base64.b64encode(H(bytes(self.files["state/vault/generation"]))).decode()
+        vault = base64.b64encode(H(bytes(self.files["state/vault/generation"]).partition(b"\n")[2])).decode()
         second = "immutape/head/1\n%s\n%d %s\nvault 1 4 %s\nstate %s\nterm %d\n" % (ORIGIN, size, encoded, vault, state, term or self.term)
         return first, second
 
@@ -1047,6 +1047,8 @@ refuse("pack: wrong number", "altered", "PACK_NUMBER", at("pack", field("number"
 refuse("pack: wrong origin", "altered", "PACK_ORIGIN", at("pack", field("origin", junk("o")), number=1))
 refuse("record: unknown type", "altered", "RECORD_FIELD", at("record", field("kind", 4), number=13))
 refuse("record: unknown mode", "altered", "RECORD_FIELD", at("record", field("mode", 3), number=1))
+refuse("record: object without a mode", "altered", "RECORD_FIELD", at("record", field("mode", 0), number=1))
+refuse("record: protection without a mode", "altered", "RECORD_FIELD", at("record", field("mode", 0), number=11))
 refuse("record: bytes 6 and 7", "altered", "RECORD_FIELD", at("record", field("zero", b"\0\1"), number=1))
 refuse("record: digest of other bytes", "altered", "OBJECT_ALTERED", at("record", field("digest", junk("d")), number=12),
        after=flip(PACK1, record_at(4, 70)))
@@ -1110,8 +1112,9 @@ refuse("vault: epoch file short", "altered", "EPOCH_LENGTH", after=lambda w: w.f
 refuse("vault: epoch file long", "altered", "EPOCH_LENGTH", after=lambda w: w.files[SLOTS].append(0))
 refuse("vault: slot flipped", "altered", "SLOT_DAMAGED", after=flip(SLOTS, 144 + 40))
 refuse("vault: check of a slot flipped", "altered", "SLOT_DAMAGED", after=flip(SLOTS, 143))
-refuse("vault: last slot flipped", "missing", "TAPE_KEY_MISSING", after=flip(SLOTS, 2 * 144 + 40))
-refuse("vault: slot zeroed", "altered", "SLOT_ORDER", after=lambda w: w.files[SLOTS].__setitem__(slice(144, 288), bytes(144)))
+refuse("vault: last slot flipped", "altered", "SLOT_DAMAGED", after=flip(SLOTS, 2 * 144 + 40))
+refuse("vault: slot cut inside a sector", "altered", "SLOT_DAMAGED", after=lambda w: w.files[SLOTS].__setitem__(slice(60, 144), bytes(84)))
+refuse("vault: slot zeroed", "missing", "TAPE_KEY_MISSING", after=lambda w: w.files[SLOTS].__setitem__(slice(144, 288), bytes(144)))
 refuse("vault: slots changed places", "altered", "SLOT_DAMAGED", after=lambda w: w.files[SLOTS].__setitem__(slice(0, 288), w.files[SLOTS][144:288] + w.files[SLOTS][:144]))
 refuse("vault: tape without key", "missing", "TAPE_KEY_MISSING", at("slot_names", lambda _: "AB"))
 refuse("vault: tape in two slots", "intact with gaps", "SLOT_TWICE", at("slot_names", lambda _: "ABCA"))
@@ -1305,6 +1308,24 @@ class Lawful(unittest.TestCase):
         report = self.expect(World(at("entry", entry_of(65535), index=18)), "intact")
         self.assertEqual(report.checks["grammar"].count, 21)
 
+    def test_groups_of_one_and_of_1024(self):
+        report = self.expect(World(at("last_rows", lambda rows: [(32, H(b"custody A"), {})] * 1024)), "intact")
+        self.assertEqual(report.checks["grammar"].count, 18 + 1024)
+        self.expect(World(at("last_rows", lambda rows: rows[:1])), "intact")
+
+    def test_a_range_is_zero_only_if_all_of_it_is(self):
+        data = bytes(audit.PIECE_BYTES) + b"x" + bytes(audit.PIECE_BYTES)
+        for start, length, zero in ((0, audit.PIECE_BYTES, True), (0, len(data), False), (audit.PIECE_BYTES, 5, False)):
+            self.assertEqual(audit.hash_range(io.BytesIO(data), start, length), (H(data[start:start + length]), zero))
+
+    def test_a_record_across_two_pieces_is_found(self):
+        head = b"IMTO\1\2\0\0" + bytes(16) + H(b"")
+        record = head + H(head)[:8]
+        for start in (0, 1, audit.PIECE_BYTES - 64, audit.PIECE_BYTES - 3, audit.PIECE_BYTES - 1, audit.PIECE_BYTES, audit.PIECE_BYTES + 9):
+            data = bytes(start) + record
+            self.assertEqual(audit.find_record(io.BytesIO(data), 0, len(data)), start)
+            self.assertIsNone(audit.find_record(io.BytesIO(data[:-1]), 0, len(data) - 1))
+
     def test_unknown_kinds(self):
         report = self.expect(World(at("last_rows", lambda rows: rows + [(kind, junk("s"), {-1: {"a": None}}) for kind in (11, 999, 32767)])), "intact")
         self.assertIn("kind 48: 1, kind 999: 1, kind 32767: 1", report.checks["grammar"].line())
@@ -1328,7 +1349,8 @@ class Lawful(unittest.TestCase):
 
     def test_destroyed_tape(self):
         a = H(b"custody A")
-        world = World(at("last_rows", lambda rows: rows + [(86, a, {})]))
+        world = World(lambda name, value, **place: (
+            value + [(86, a, {})] if name == "last_rows" else value[:10] + [[a]] if name == "vault" else value))
         # Punched out of the pack and discarded: what a finished disposal leaves.
         for number in range(3):
             zero_object(number, PACK1)(world)

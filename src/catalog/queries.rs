@@ -97,6 +97,30 @@ impl<'a> Queries<'a> {
         Ok(found)
     }
 
+    /// Every tape id with the index of the entry that saved it and the custody id it leads to.
+    pub fn tape_ids(&self, each: &mut dyn FnMut(TapeId, u64, CustodyId) -> Result<bool>) -> Result<()> {
+        let damaged = || Error::new(Code::RowsUnavailable, "a row of tape ids in sled is damaged");
+        self.rows.scan(&[keys::TAPE_ID], &[keys::TAPE_ID.saturating_add(1)], &mut |key, value| {
+            let id = key.get(1..33).and_then(TapeId::from_slice).ok_or_else(damaged)?;
+            let index = key.get(33..).and_then(|k| k.try_into().ok()).map(u64::from_be_bytes).ok_or_else(damaged)?;
+            each(id, index, CustodyId::from_slice(value).ok_or_else(damaged)?)
+        })
+    }
+
+    /// The row of every subject.
+    pub fn subjects(&self, each: &mut dyn FnMut(CustodyId, SubjectRow) -> Result<bool>) -> Result<()> {
+        let damaged = || Error::new(Code::RowsUnavailable, "a tape's row in sled is damaged");
+        self.rows.scan(&[keys::TAPE], &[keys::TAPE.saturating_add(1)], &mut |key, value| {
+            let custody = key.get(1..).and_then(CustodyId::from_slice).ok_or_else(damaged)?;
+            each(custody, SubjectRow::decode(value)?)
+        })
+    }
+
+    /// Indices of every entry about the subject of a row, ascending.
+    pub fn postings_of(&self, custody: &CustodyId, row: &SubjectRow) -> Result<Vec<u64>> {
+        row.all_postings(custody, self.rows)
+    }
+
     /// Tapes that hold a content known by this term.
     pub fn by_dedupe(&self, term: &[u8; 32]) -> Result<Vec<CustodyId>> {
         let mut from = vec![keys::DEDUPE];
@@ -136,6 +160,16 @@ impl<'a> Queries<'a> {
                 slot: Some(u32::from_be_bytes(*slot)).filter(|s| *s != u32::MAX),
                 summary: summary.to_vec(),
             })
+        })
+    }
+
+    /// What the rows know of every tape, in no meaningful order.
+    pub fn tapes(&self, each: &mut dyn FnMut(&TapeFacts)) -> Result<()> {
+        self.rows.scan(&[keys::TAPE], &[keys::TAPE.saturating_add(1)], &mut |_, row| {
+            if let Some(facts) = SubjectRow::decode(row)?.facts {
+                each(&facts);
+            }
+            Ok(true)
         })
     }
 
@@ -186,6 +220,19 @@ impl<'a> Queries<'a> {
         let from = floor.map_or_else(|| keys::block(0, 0), |(key, _)| start_of_index(&key));
         let mut reader = BlockReader::default();
         self.rows.scan(&from, &[keys::BLOCK.saturating_add(1)], &mut |_, value| reader.block(value, each))
+    }
+
+    /// Header of the group that begins with entry `index`, if the rows know one.
+    pub fn group_at(&self, index: u64) -> Result<Option<GroupHeader>> {
+        let mut found = None;
+        self.pieces_from(index.saturating_sub(1), &mut |piece| {
+            let LogPiece::Header(bytes) = piece else { return Ok(true) };
+            let damaged = |e| Error::new(Code::RowsUnavailable, "a group header in sled is damaged").with_source(e);
+            let header = GroupHeader::parse(&bytes).map_err(damaged)?;
+            found = (header.first_index == index).then_some(header);
+            Ok(header.first_index < index)
+        })?;
+        Ok(found)
     }
 
     /// Headers of all groups, in order.

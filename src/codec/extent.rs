@@ -5,7 +5,7 @@
 //! `store` recognises whole, torn and damaged extents without knowing what an entry is.
 
 use super::digest::{Digest, GroupHash, LeafHash, RootHash, sha256, sha256_parts};
-use super::limits::{GROUP_BYTES_MAX, GROUP_ENTRIES_MAX, SECTOR_BYTES};
+use super::limits::{GROUP_BYTES_MAX, GROUP_ENTRIES_MAX, SECTOR_BYTES, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN};
 
 /// First bytes of a segment file.
 pub const SEGMENT_MAGIC: [u8; 8] = *b"IMTSEG\x00\x01";
@@ -133,7 +133,7 @@ impl GroupHeader {
         let sizes_agree = header.first_index.checked_add(u64::from(header.count)) == f.check;
         if header.count == 0
             || header.count as usize > GROUP_ENTRIES_MAX
-            || header.body_bytes > (GROUP_BYTES_MAX - GROUP_HEADER_BYTES - SECTOR_BYTES) as u64
+            || header.extent_bytes() > GROUP_BYTES_MAX as u64
             || !header.offset.is_multiple_of(SECTOR_BYTES as u64)
             || !sizes_agree
         {
@@ -216,7 +216,10 @@ impl<'a> Group<'a> {
     pub fn of_sealed(header: GroupHeader, extent: &'a [u8]) -> Result<Self, ExtentError> {
         let body_len = usize::try_from(header.body_bytes).map_err(|_| ExtentError::Bounds)?;
         let (front, rest) = extent.split_at_checked(GROUP_HEADER_BYTES).ok_or(ExtentError::Truncated)?;
-        let body = rest.get(..body_len).ok_or(ExtentError::Truncated)?;
+        let (body, padding) = rest.split_at_checked(body_len).ok_or(ExtentError::Truncated)?;
+        if padding.iter().any(|b| *b != 0) {
+            return Err(ExtentError::Reserved);
+        }
         Ok(Self { header, front, body })
     }
 
@@ -341,7 +344,8 @@ impl SegmentHeader {
         if front.get(f.at..).is_none_or(|rest| rest.iter().any(|b| *b != 0)) {
             return Err(ExtentError::Reserved);
         }
-        if !header.file_bytes.is_multiple_of(SECTOR_BYTES as u64) || header.segment == 0 {
+        let lengths = SEGMENT_BYTES_MIN..=SEGMENT_BYTES_MAX;
+        if !header.file_bytes.is_power_of_two() || !lengths.contains(&header.file_bytes) || header.segment == 0 {
             return Err(ExtentError::Bounds);
         }
         Ok(header)

@@ -7,6 +7,8 @@
 pub const ENTRY_BYTES_MAX: usize = 65_535;
 /// FORMAT. Longest sealed private half in bytes.
 pub const SEALED_BYTES_MAX: usize = 65_535;
+/// FORMAT. Longest set of custody ids written out in a private half.
+pub const PRIVATE_SET_BYTES_MAX: usize = 16_384;
 /// FORMAT. Deepest nesting of arrays, maps and tags in any CBOR item.
 pub const CBOR_DEPTH_MAX: usize = 16;
 /// FORMAT. Most items in one CBOR array or pairs in one CBOR map.

@@ -7,7 +7,7 @@ use crate::codec::random::Random;
 use crate::error::{Code, Error, Result};
 use crate::log::Genesis;
 use crate::seal::{KeyEncryptionKey, PublicKey, Signer as _};
-use crate::store::files::Files;
+use crate::store::files::{Files, create_dir_durable};
 
 /// Paths of the key files.
 #[derive(Debug, Clone)]
@@ -102,7 +102,8 @@ impl ConfigFolder {
     ) -> Result<()> {
         let next_folder = self.folder.join("next");
         let io = |e| Error::new(Code::Io, "the config folder cannot be written").with_source(e);
-        files.create_dir_all(&next_folder).map_err(io)?;
+        // A folder whose own name a power cut takes away takes the keys with it.
+        create_dir_durable(files, &next_folder).map_err(io)?;
         for (name, key) in NAMES.iter().zip([&keys.checkpoint, &keys.recorder, &keys.issuer]) {
             write_signer(files, &self.key_path(name), key)?;
         }
@@ -140,6 +141,34 @@ impl ConfigFolder {
     /// As [`ConfigFolder::read`].
     pub fn read_root(&self, files: &dyn Files, generation: u64) -> Result<KeyEncryptionKey> {
         read_root(files, &self.root_path(generation))
+    }
+
+    /// Key files that are not the ones entry 0 names, or hold no key, or are missing: their names and what is wrong.
+    /// Those that may follow are compared by their thumbprints, and may be kept elsewhere.
+    #[must_use]
+    pub fn wrong_keys(&self, files: &dyn Files, genesis: &Genesis) -> Vec<(String, Error)> {
+        let mut wrong = Vec::new();
+        for ((name, expected), thumbprint) in NAMES.iter().zip(&genesis.keys).zip(&genesis.next) {
+            let next = format!("next/{name}");
+            let is_ours = |key: PublicKey| key.to_bytes() == *expected;
+            let may_follow = |key: PublicKey| key.thumbprint() == *thumbprint;
+            let judged = [
+                ((*name).to_owned(), read_signer(files, &self.key_path(name)).map(|k| is_ours(k.public_key()))),
+                (next.clone(), read_signer(files, &self.folder.join(&next)).map(|k| may_follow(k.public_key()))),
+            ];
+            for (name, judged) in judged {
+                match judged {
+                    Ok(true) => {}
+                    Ok(false) => {
+                        let words = format!("{name} is not the key that entry 0 of this ledger names");
+                        wrong.push((name, Error::new(Code::KeyForeign, words)));
+                    }
+                    Err(e) if e.code() == Code::KeyMissing && name == next => {}
+                    Err(e) => wrong.push((name, e)),
+                }
+            }
+        }
+        wrong
     }
 
     /// Public keys pinned by this folder, for checks that need no secret. `None` when a file is absent.

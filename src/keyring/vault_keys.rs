@@ -92,6 +92,17 @@ impl VaultKeys {
         Ok(id)
     }
 
+    /// Takes the newest epoch back, because its file could not be stored: what was wrapped under its key
+    /// could never be opened again.
+    pub fn take_back_epoch(&mut self, id: &[u8; 16]) {
+        if self.epochs.pop_if(|e| e.0 == *id).is_some() {
+            self.epoch_keys.remove(id);
+            if let Some(last) = self.epochs.last_mut() {
+                last.2 = false;
+            }
+        }
+    }
+
     /// Adds a custody key. Counts once the file is stored.
     ///
     /// # Errors
@@ -107,6 +118,14 @@ impl VaultKeys {
         self.custody.push((id, self.root.wrap(&self.origin, Purpose::Custody, &id, &plain)?));
         self.custody_keys.insert(id, (label, CustodyKey::from_bytes(id, &key)));
         Ok(id)
+    }
+
+    /// Takes the newest custody key back, because its file could not be stored: what it sealed could never be
+    /// opened again.
+    pub fn take_back_custody_key(&mut self, id: &[u8; 16]) {
+        if self.custody.pop_if(|k| k.0 == *id).is_some() {
+            self.custody_keys.remove(id);
+        }
     }
 
     /// The file's bytes at its next revision.

@@ -106,9 +106,12 @@ impl Core {
     fn add_custody_key(&self, label: &CustodyLabel) -> Result<()> {
         let mut keys = self.vault.write().map_err(|_| died())?;
         if keys.custody_key_for(label).is_none() {
-            keys.add_custody_key(label.clone(), &*self.env.random)?;
+            let id = keys.add_custody_key(label.clone(), &*self.env.random)?;
             let (generation, revision, file) = keys.encode_next();
-            self.stores.vault.set_generation(generation, revision, &file)?;
+            if let Err(e) = self.heed(self.stores.vault.set_generation(generation, revision, &file)) {
+                keys.take_back_custody_key(&id);
+                return Err(e);
+            }
             keys.stored(revision);
         }
         Ok(())
@@ -142,7 +145,7 @@ impl Core {
     pub(super) async fn ask<T>(&self, make: impl FnOnce(Answer<T>) -> Request) -> Result<T> {
         self.refuse_if_broken()?;
         let (answer, wait) = tokio::sync::oneshot::channel();
-        self.queue.send(make(answer)).await.map_err(|_| died())?;
+        self.stay_alive()?.send(make(answer)).await.map_err(|_| died())?;
         wait.await.map_err(|_| died())?
     }
 

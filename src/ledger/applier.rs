@@ -14,6 +14,7 @@ use crate::catalog::{Enrichment, Projector};
 use crate::codec::digest::CustodyId;
 use crate::codec::extent::{Group, GroupHeader};
 use crate::codec::limits::ROWS_TAIL_BYTES_MAX;
+use crate::error::Result;
 use crate::log::{Entry, LogError};
 use crate::store::{Position, Rows};
 
@@ -79,6 +80,17 @@ impl Applier {
     }
 }
 
+/// Nobody may wait for rows that a panic keeps from ever coming.
+struct RowsFailOnPanic(Arc<Progress>);
+
+impl Drop for RowsFailOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.set_rows_failed();
+        }
+    }
+}
+
 struct Worker {
     rows: Arc<dyn Rows>,
     projector: Projector,
@@ -89,7 +101,22 @@ struct Worker {
 
 impl Worker {
     fn run(&mut self, groups: &Receiver<GroupForRows>) {
+        let _guard = RowsFailOnPanic(self.progress.clone());
         self.applied_entries = self.projector.size();
+        if self.work(groups).is_err() {
+            self.fail();
+            // The journal has what still comes.
+            while groups.recv().is_ok() {}
+        }
+        // A damaged page shows itself only to who reads it, so the next start would find nothing wrong: rows in doubt
+        // go aside now, and it builds them anew.
+        if self.rows.flush().is_err() {
+            let _the_next_doubt_tries_again = self.rows.reset();
+        }
+    }
+
+    /// Applies what comes until nothing more can come.
+    fn work(&mut self, groups: &Receiver<GroupForRows>) -> Result<()> {
         let mut since: Option<Instant> = None;
         let taken = AtomicU64::new(0);
         loop {
@@ -98,34 +125,29 @@ impl Worker {
             let ended = matches!(group, Err(RecvTimeoutError::Disconnected));
             if let Ok(group) = group {
                 taken.fetch_add(group.extent.len() as u64, Ordering::Relaxed);
-                if self.project(group).is_err() {
-                    return self.fail();
-                }
+                self.project(group)?;
                 since.get_or_insert_with(Instant::now);
             }
             let due = since.is_some_and(|s| s.elapsed() >= BATCH_WAIT) || self.projector.pending_bytes() >= BATCH_BYTES;
             if due || ended {
-                if self.apply().is_err() {
-                    return self.fail();
-                }
+                self.apply()?;
                 self.progress.waiting_bytes.fetch_sub(taken.swap(0, Ordering::Relaxed), Ordering::AcqRel);
                 since = None;
             }
             if ended {
-                let _rows_are_rebuildable = self.rows.flush();
-                return;
+                return Ok(());
             }
         }
     }
 
-    fn project(&mut self, group: GroupForRows) -> crate::error::Result<()> {
+    fn project(&mut self, group: GroupForRows) -> Result<()> {
         let mut known: HashMap<CustodyId, Enrichment> = group.enrichments.into_iter().collect();
         let mut enrich = |entry: &Entry<'_>, _: &_, _: &_| known.remove(&entry.subject).unwrap_or_default();
         let sealed = Group::of_sealed(group.header, &group.extent).map_err(LogError::from)?;
         self.projector.group(&*self.rows, group.place, &sealed, group.next, &mut enrich)
     }
 
-    fn apply(&mut self) -> crate::error::Result<()> {
+    fn apply(&mut self) -> Result<()> {
         if let Some((batch, position)) = self.projector.take() {
             self.rows.apply(batch, &position)?;
         }

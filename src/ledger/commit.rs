@@ -91,7 +91,8 @@ impl Writer {
         let (mut appends, mut saves) = (Vec::new(), Vec::new());
         for request in batch {
             match request {
-                Request::Append { is_refusal: false, .. } | Request::Save { .. } if is_full => request.fail(&full()),
+                Request::Append { is_refusal: false, .. } if is_full => request.fail(&unrecordable()),
+                Request::Save { .. } if is_full => request.fail(&full()),
                 Request::Append { drafts, answer, .. } => {
                     appends.push(Unit { waiting: Waiting::Append(answer), drafts, term: None, enrichment: None })
                 }
@@ -126,7 +127,7 @@ impl Writer {
         // names: orphans, counted by checks, never acknowledged.
         let synced = self.core.stores.objects.sync().and_then(|()| self.core.stores.vault.sync());
         if let Err(e) = synced {
-            self.poison();
+            self.core.poison();
             ready.into_iter().for_each(|(_, answer, ..)| drop(answer.send(Err(again(&e)))));
             return Vec::new();
         }
@@ -156,7 +157,7 @@ impl Writer {
             key.wrap_tape(self.core.origin(), &save.custody, &save.secret)?
         };
         let record = VaultRecord { custody_id: save.custody, wrapped, dedupe: save.term };
-        let slot = match self.core.stores.vault.put(&epoch, &record) {
+        let slot = match self.core.heed(self.core.stores.vault.put(&epoch, &record)) {
             // A power cut may leave slots that are neither free nor taken: the epoch is given up early.
             Err(e) if may_begin_anew && matches!(e.code(), Code::Limit | Code::VaultDamaged) => {
                 self.epoch_used = EPOCH_TAPES_MAX;
@@ -178,9 +179,13 @@ impl Writer {
         }
         let mut keys = self.core.vault.write().map_err(|_| super::core::died())?;
         let epoch = keys.add_epoch(&*self.core.env.random)?;
-        self.core.stores.vault.create_epoch(&epoch)?;
         let (generation, revision, file) = keys.encode_next();
-        self.core.stores.vault.set_generation(generation, revision, &file)?;
+        let vault = &self.core.stores.vault;
+        let stored = vault.create_epoch(&epoch).and_then(|()| vault.set_generation(generation, revision, &file));
+        if let Err(e) = self.core.heed(stored) {
+            keys.take_back_epoch(&epoch);
+            return Err(e);
+        }
         keys.stored(revision);
         self.epoch_used = 0;
         Ok(epoch)
@@ -260,7 +265,7 @@ impl Writer {
             group.finish(&place, clean_close, &keys.journal)
         };
         if let Err(e) = self.core.stores.journal.append(&finished.extent) {
-            self.poison();
+            self.core.poison();
             return Err(e);
         }
         self.start.clear();
@@ -317,7 +322,12 @@ fn answer_all(units: Vec<Unit>, e: &Error) {
     }
 }
 
+fn unrecordable() -> Error {
+    Error::new(Code::AuditUnavailable, "the disk is full: this could not be recorded, so nothing was given out")
+        .with_hint("make room on the file system of the ledger folder; checks and `status` work meanwhile")
+}
+
 fn full() -> Error {
-    Error::new(Code::StoreFull, "the disk is full: only refusals are still recorded, so nothing is saved or read")
+    Error::new(Code::StoreFull, "the disk is full: only refusals are still recorded, so nothing was saved")
         .with_hint("make room on the file system of the ledger folder; nothing kept so far is lost")
 }

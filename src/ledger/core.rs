@@ -67,7 +67,8 @@ pub(super) struct Core {
     pub policy_digest: Digest,
     pub schedule: Schedule,
     pub term: u64,
-    pub queue: mpsc::Sender<Request>,
+    /// Weak, because the writer itself holds the core: it must end when the last handle is dropped.
+    pub queue: mpsc::WeakSender<Request>,
     pub progress: Arc<Progress>,
     pub next_keys_beside: bool,
 }
@@ -98,6 +99,27 @@ impl Core {
 
     pub(super) fn vault_read(&self) -> Result<std::sync::RwLockReadGuard<'_, VaultKeys>> {
         self.vault.read().map_err(|_| died())
+    }
+
+    /// Keeps the writer running as long as it is held.
+    pub(super) fn stay_alive(&self) -> Result<mpsc::Sender<Request>> {
+        self.queue.upgrade().ok_or_else(closed)
+    }
+
+    /// A failed durable write: nothing is answered by this handle again.
+    pub(super) fn poison(&self) {
+        if !self.progress.broken.swap(true, Ordering::AcqRel) {
+            self.env.observer.event(super::Event::Broken);
+        }
+    }
+
+    /// Passes on what a store said. A store that broke lost sight of its disk, and the whole handle dies with
+    /// it: the others may still be whole, but no act needs only one of them.
+    pub(super) fn heed<T>(&self, said: Result<T>) -> Result<T> {
+        if said.as_ref().is_err_and(|e| matches!(e.code(), Code::Broken | Code::InDoubt)) {
+            self.poison();
+        }
+        said
     }
 
     /// A dead handle answers nothing, not even what it could.
@@ -144,6 +166,22 @@ impl Progress {
 pub(super) fn broken() -> Error {
     Error::new(Code::Broken, "a durable write failed; this ledger handle answers nothing any more")
         .with_hint("look at the disk, then open the ledger again: it checks what is really there")
+}
+
+pub(super) fn closed() -> Error {
+    Error::new(Code::Broken, "this ledger handle was closed").with_hint("open the ledger again")
+}
+
+/// Marks the handle dead when the thread it lives on panics: nobody may wait for answers that never come.
+pub(super) struct PoisonOnPanic(pub Arc<Progress>);
+
+impl Drop for PoisonOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.broken.store(true, Ordering::Release);
+            self.0.set_rows_failed();
+        }
+    }
 }
 
 pub(super) fn died() -> Error {

@@ -15,7 +15,7 @@ use crate::log::{
 };
 use crate::seal::{PrivateAad, Signer as _};
 use crate::store::Stores;
-use crate::store::files::write_atomic;
+use crate::store::files::{create_dir_durable, write_atomic};
 
 /// Present in the state folder from before the first write to the journal until the head file is there.
 pub(super) const CREATING: &str = "creating";
@@ -49,13 +49,13 @@ pub(super) fn create(places: &Places, env: &Environment, name: &str, test: bool)
     let folders = Folders { places: places.clone(), state: places.state_of(&id)?, config: places.config_of(&id)? };
     let files = &*env.files;
     let io = |e| Error::new(Code::Io, "the state folder cannot be written").with_source(e);
-    files.create_dir_all(&folders.state).map_err(io)?;
+    create_dir_durable(files, &folders.state).map_err(io)?;
     ConfigFolder::new(folders.config.clone()).write(files, &keys, &next, &root_copy)?;
     let mut line = places.ledger.as_os_str().as_encoded_bytes().to_vec();
     line.push(b'\n');
     write_atomic(files, &folders.state.join(CREATING), b"").map_err(io)?;
     write_atomic(files, &folders.state.join("ledger"), &line).map_err(io)?;
-    files.create_dir_all(&places.ledger).map_err(io)?;
+    create_dir_durable(files, &places.ledger).map_err(io)?;
 
     let stores = env.engine.open(&places.ledger, &folders.state, Digest::from_bytes(sha256(origin.as_bytes())))?;
     let epoch = vault.open_epoch().ok_or_else(|| Error::new(Code::Internal, "a new vault has an open epoch"))?;
@@ -109,6 +109,11 @@ pub(super) fn write_first_head(
     let vault = head_file::vault_version(&*stores.vault)?;
     let text = HeadFile::sign(&head_file::durable(checkpoint), vault, HeadState::Closed, term, &keys.checkpoint)?;
     head_file::store(&*env.files, folders, &text)?;
+    end_making(env, folders)
+}
+
+/// Takes the marker away. While it is there, a ledger folder that vanishes is taken for one that never was.
+pub(super) fn end_making(env: &Environment, folders: &Folders) -> Result<()> {
     let io = |e| Error::new(Code::Io, "the state folder cannot be written").with_source(e);
     env.files.remove_file(&folders.state.join(CREATING)).map_err(io)?;
     env.files.sync_dir(&folders.state).map_err(io)

@@ -10,7 +10,7 @@ use super::log_read::LogLine;
 use super::read::{FrameSelection, TapeReader};
 use super::repair::{Mended, Repair, RepairDone};
 use super::save::{SaveOptions, TapeSaver};
-use super::status::Status;
+use super::status::{ClassCount, Status};
 use super::{Environment, Places, Who, acts, create, open, repair};
 use crate::codec::digest::{CustodyId, LedgerId};
 use crate::error::{Code, Error, Result};
@@ -26,6 +26,7 @@ use crate::log::Body;
 #[derive(Clone)]
 pub struct Ledger {
     core: Arc<Core>,
+    alive: tokio::sync::mpsc::Sender<super::writer::Request>,
     thread: Arc<Mutex<Option<std::thread::JoinHandle<()>>>>,
 }
 
@@ -57,8 +58,9 @@ impl Ledger {
         blocking(move || open::open(&places, &env, false)).await.map(Self::from_parts)
     }
 
-    fn from_parts((core, thread): (Arc<Core>, std::thread::JoinHandle<()>)) -> Self {
-        Self { core, thread: Arc::new(Mutex::new(Some(thread))) }
+    fn from_parts(opened: open::Opened) -> Self {
+        let open::Opened { core, alive, thread } = opened;
+        Self { core, alive, thread: Arc::new(Mutex::new(Some(thread))) }
     }
 
     /// Mends the log or its head file; see [`Repair`]. The ledger must not be open anywhere.
@@ -96,7 +98,7 @@ impl Ledger {
     pub async fn begin_save(&self, who: &Who, options: SaveOptions) -> Result<TapeSaver> {
         self.core.refuse_if_broken()?;
         self.core.permit(who, Action::Save, CustodyId::LEDGER, acts::LEDGER_CLASS).await?;
-        TapeSaver::new(self.core.clone(), who.clone(), options)
+        TapeSaver::new(self.core.clone(), self.alive.clone(), who.clone(), options)
     }
 
     /// Opens a tape for reading by its id or a prefix of at least four digits. `range` is what will be
@@ -106,6 +108,7 @@ impl Ledger {
     /// `E_BAD_ID`, `E_NOT_FOUND`, `E_AMBIGUOUS_ID`, `E_NOT_PERMITTED` (recorded), `E_STORE_FULL`, `E_BROKEN`,
     /// `E_TAPE_DAMAGED`, `E_VAULT_DAMAGED`, `E_ROWS_UNAVAILABLE`.
     pub async fn open_tape(&self, who: &Who, id: &str, range: Option<(u64, u64)>) -> Result<TapeReader> {
+        self.core.refuse_if_broken()?;
         TapeReader::open(self.core.clone(), who.clone(), id, range).await
     }
 
@@ -114,6 +117,7 @@ impl Ledger {
     /// # Errors
     /// `E_NOT_PERMITTED` (recorded), `E_ROWS_UNAVAILABLE`, `E_STORE_FULL`, `E_BROKEN`.
     pub async fn list(&self, who: &Who) -> Result<(Vec<Listing>, u64)> {
+        self.core.refuse_if_broken()?;
         self.core.list(who).await
     }
 
@@ -122,6 +126,7 @@ impl Ledger {
     /// # Errors
     /// As [`Ledger::list`]; `E_LOG_DAMAGED`.
     pub async fn log(&self, who: &Who, range: Range<u64>) -> Result<(Vec<LogLine>, u64)> {
+        self.core.refuse_if_broken()?;
         self.core.read_log(who, range).await
     }
 
@@ -130,6 +135,7 @@ impl Ledger {
     /// # Errors
     /// As [`Ledger::open_tape`]; `E_LOG_DAMAGED`.
     pub async fn custody(&self, who: &Who, id: &str) -> Result<(CustodyReport, u64)> {
+        self.core.refuse_if_broken()?;
         self.core.custody(who, id).await
     }
 
@@ -185,6 +191,7 @@ impl Ledger {
     /// # Errors
     /// Always: `E_DISPOSAL_REQUIRED`, or what kept the refusal from being recorded.
     pub async fn delete(&self, who: &Who, id: &str) -> Result<std::convert::Infallible> {
+        self.core.refuse_if_broken()?;
         let found = self.core.find_tape(id)?;
         match self.core.decide(who, Action::Delete) {
             Decision::Refused(code) => {
@@ -203,6 +210,14 @@ impl Ledger {
     /// `E_BROKEN`.
     pub fn status(&self) -> Result<Status> {
         self.core.status()
+    }
+
+    /// How many tapes of which class are kept. Opens no tape, releases no name, and is not recorded.
+    ///
+    /// # Errors
+    /// `E_ROWS_UNAVAILABLE`, `E_VAULT_DAMAGED`.
+    pub fn classes(&self) -> Result<Vec<ClassCount>> {
+        self.core.classes()
     }
 
     /// Who this ledger is.

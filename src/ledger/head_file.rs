@@ -35,10 +35,35 @@ fn write(core: &Core, head: &DurableHead, state: HeadState) -> Result<()> {
     store(&*core.env.files, &core.folders, &text)
 }
 
-/// Stores the text of a head file.
+/// Stores the text of a head file. On a full disk the reserve is given up for it, so that a start can still
+/// record that it refused.
 pub(super) fn store(files: &dyn Files, folders: &Folders, text: &str) -> Result<()> {
-    write_atomic(files, &folders.state.join("head"), text.as_bytes())
-        .map_err(|e| Error::new(Code::Io, "the signed head file cannot be written").with_source(e))
+    let path = folders.state.join("head");
+    match write_atomic(files, &path, text.as_bytes()) {
+        Err(e) if e.kind() == std::io::ErrorKind::StorageFull && give_up_reserve(files, &folders.state) => {
+            write_atomic(files, &path, text.as_bytes())
+        }
+        other => other,
+    }
+    .map_err(|e| {
+        let code = if e.kind() == std::io::ErrorKind::StorageFull { Code::StoreFull } else { Code::Io };
+        Error::new(code, "the signed head file cannot be written").with_source(e)
+    })
+}
+
+/// Bytes set aside in the state folder for the head files of a full disk.
+const RESERVE_BYTES: usize = 16 << 10;
+
+/// Sets the reserve aside if it is not there. Failing to is no fault: there is just none then.
+pub(super) fn keep_reserve(files: &dyn Files, state: &Path) {
+    let path = state.join("reserve");
+    if files.exists(&path).is_ok_and(|there| !there) {
+        let _no_room_no_reserve = write_atomic(files, &path, &[0xa5; RESERVE_BYTES]);
+    }
+}
+
+fn give_up_reserve(files: &dyn Files, state: &Path) -> bool {
+    files.remove_file(&state.join("reserve")).and_then(|()| files.sync_dir(state)).is_ok()
 }
 
 /// Generation, revision and digest of the vault's file.

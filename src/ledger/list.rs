@@ -7,12 +7,13 @@ use super::acts::{Act, LEDGER_CLASS};
 use super::core::Core;
 use crate::catalog::{CatalogRow, Summary};
 use crate::codec::digest::CustodyId;
+use crate::codec::limits::PRIVATE_SET_BYTES_MAX;
 use crate::error::{Code, Error, Result};
 use crate::governance::Action;
 use crate::log::{Body, set_commitment};
 
 /// Custody ids written out in the private half; a longer list is named by the log size it was asked at.
-const SET_MAX: usize = 512;
+const SET_MAX: usize = PRIVATE_SET_BYTES_MAX / 32;
 
 /// One tape of a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]

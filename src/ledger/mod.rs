@@ -5,6 +5,7 @@
 
 mod acts;
 mod applier;
+mod authentic;
 mod check;
 mod close;
 mod commit;
@@ -37,7 +38,7 @@ pub use places::Places;
 pub use read::{DurableGrant, FrameSelection, TapeReader};
 pub use repair::{Repair, RepairDone};
 pub use save::{SaveOptions, SaveReceipt, TapeSaver};
-pub use status::{KeyState, Status};
+pub use status::{ClassCount, KeyState, Status, is_in_use};
 pub use who::Who;
 
 /// What a ledger is opened with; everything it would otherwise have to ask the world for.

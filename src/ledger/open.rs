@@ -1,6 +1,7 @@
 //! From a locked ledger to one that serves: rows caught up, threads started.
 
 use std::sync::{Arc, RwLock};
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
@@ -9,28 +10,34 @@ use super::applier::Applier;
 use super::core::{Core, Progress};
 use super::rebuild::{CaughtUp, Reason, RowsWork};
 use super::start::{self, Found, Locked};
-use super::writer::Writer;
-use super::{Environment, Places};
+use super::writer::{Request, Writer};
+use super::{Environment, Places, authentic, head_file};
 use crate::catalog::Queries;
 use crate::codec::digest::{Digest, sha256};
-use crate::codec::limits::QUEUE_REQUESTS_MAX;
+use crate::codec::limits::{LOCK_WAIT_MS, QUEUE_REQUESTS_MAX};
 use crate::error::{Code, Error, Result};
 use crate::governance::{Policy, Schedule};
 use crate::keyring::ConfigFolder;
 use crate::log::{Body, EntryDraft};
+use crate::store::Stores;
 
 /// How far behind the last entry the clock may be before that is an entry of its own.
 const CLOCK_TOLERANCE_MS: u64 = 2_000;
 
+/// An open ledger: its core, what keeps its writer running, and the writer's thread.
+pub(super) struct Opened {
+    pub core: Arc<Core>,
+    pub alive: mpsc::Sender<Request>,
+    pub thread: std::thread::JoinHandle<()>,
+}
+
 /// Opens the ledger and starts its writer.
-pub(super) fn open(
-    places: &Places,
-    env: &Environment,
-    rebuild_rows: bool,
-) -> Result<(Arc<Core>, std::thread::JoinHandle<()>)> {
-    let found = start::find(places, env)?;
-    let stores = start::stores(&found, env)?;
-    let locked = start::lock(&found, env, &stores)?;
+pub(super) fn open(places: &Places, env: &Environment, rebuild_rows: bool) -> Result<Opened> {
+    let (found, stores, locked) = take_turn(places, env)?;
+    if locked.last.size_after() > locked.head.checkpoint.size {
+        authentic::since_head(&stores, &locked.vault, &locked.head, &locked.last.hash)?;
+    }
+    head_file::keep_reserve(&*env.files, &found.folders.state);
     let work = RowsWork {
         identity: &found.identity,
         stores: &stores,
@@ -44,19 +51,24 @@ pub(super) fn open(
     serve(found, env, stores, locked, caught_up)
 }
 
-fn serve(
-    found: Found,
-    env: &Environment,
-    stores: crate::store::Stores,
-    locked: Locked,
-    caught_up: CaughtUp,
-) -> Result<(Arc<Core>, std::thread::JoinHandle<()>)> {
+/// Waits a few seconds for another process to be done, and looks at everything afresh when it was.
+fn take_turn(places: &Places, env: &Environment) -> Result<(Found, Stores, Locked)> {
+    let until = Instant::now().checked_add(Duration::from_millis(LOCK_WAIT_MS));
+    loop {
+        let found = start::find(places, env)?;
+        start::wait_for_turn(&found, env, until);
+        let stores = start::stores(&found, env)?;
+        match start::lock(&found, env, &stores) {
+            Err(e) if e.code() == Code::Locked && until.is_some_and(|u| Instant::now() < u) => {}
+            locked => return locked.map(|locked| (found, stores, locked)),
+        }
+    }
+}
+
+fn serve(found: Found, env: &Environment, stores: Stores, locked: Locked, caught_up: CaughtUp) -> Result<Opened> {
     let (queue, requests) = mpsc::channel(QUEUE_REQUESTS_MAX);
     let config = ConfigFolder::new(found.folders.config.clone());
-    let epoch_used = match locked.vault.open_epoch() {
-        Some(epoch) => u32::try_from(stores.vault.records(&epoch)?.len()).unwrap_or(u32::MAX),
-        None => u32::MAX,
-    };
+    let epoch_used = epoch_used(&locked, &stores)?;
     let chain = caught_up.projector.chain().clone();
     let core = Arc::new(Core {
         policy: Policy::from_name(&found.identity.genesis.policy),
@@ -70,7 +82,7 @@ fn serve(
         keys: locked.keys,
         vault: RwLock::new(locked.vault),
         term: locked.tail.term,
-        queue,
+        queue: queue.downgrade(),
         progress: Arc::new(Progress::default()),
     });
     core.progress.set_durable(chain.size(), chain.frontier.root());
@@ -83,7 +95,18 @@ fn serve(
     let writer = Writer::new(core.clone(), chain, start, applier, epoch_used, requests);
     let thread =
         std::thread::Builder::new().name("immutape-writer".into()).spawn(move || writer.run()).map_err(no_thread)?;
-    Ok((core, thread))
+    Ok(Opened { core, alive: queue, thread })
+}
+
+/// Slots taken in the open epoch. One that is damaged or gone takes no more keys: the next save begins another,
+/// and whose key is whole stays readable.
+fn epoch_used(locked: &Locked, stores: &crate::store::Stores) -> Result<u32> {
+    let Some(epoch) = locked.vault.open_epoch() else { return Ok(u32::MAX) };
+    match stores.vault.records(&epoch) {
+        Ok(records) => Ok(u32::try_from(records.len()).unwrap_or(u32::MAX)),
+        Err(e) if matches!(e.code(), Code::VaultDamaged | Code::NotFound) => Ok(u32::MAX),
+        Err(e) => Err(e),
+    }
 }
 
 /// What the first group of this term says before anything else.
@@ -98,7 +121,11 @@ fn start_drafts(
     if !last.clean_close() {
         bodies.push(Body::LogUncleanStop { term: last.term });
     }
-    for tear in &tail.tears {
+    // A making that was cut off can leave tears before entry 0, which stands alone in its group; the first start tells of
+    // them, as the acquisition that met them could not.
+    let before_all = if last.size_after() == 1 { core.stores.journal.survey()?.tears } else { Vec::new() };
+    let tears = if before_all.is_empty() { &tail.tears } else { &before_all };
+    for tear in tears {
         let at = tear.position;
         bodies.push(Body::Recovered { segment: at.segment, offset: at.offset, bytes: tear.bytes, hash: tear.hash });
     }

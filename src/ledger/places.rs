@@ -54,7 +54,8 @@ impl Places {
         resolve(self.config.as_ref(), self.config_base.as_ref(), id, "--config-dir")
     }
 
-    /// The state folder that names this ledger folder, when the ledger folder itself can no longer say.
+    /// The state folder that names this ledger folder, when the ledger folder itself can no longer say. One whose
+    /// making was cut off counts only when no other does.
     ///
     /// # Errors
     /// `E_IO`.
@@ -69,14 +70,32 @@ impl Places {
             other => other.map_err(io)?,
         };
         let ours = self.ledger.as_os_str().as_encoded_bytes();
+        let mut cut_off = None;
         for entry in entries.iter().filter(|e| e.is_dir) {
             let state = base.join(&entry.name);
             match files.read(&state.join("ledger"), PATH_BYTES_MAX) {
-                Ok(path) if path.strip_suffix(b"\n").unwrap_or(&path) == ours => return Ok(Some(state)),
+                Ok(path) if path.strip_suffix(b"\n").unwrap_or(&path) == ours => {
+                    if !files.exists(&state.join(super::create::CREATING)).map_err(io)? {
+                        return Ok(Some(state));
+                    }
+                    cut_off = Some(state);
+                }
                 _ => {}
             }
         }
-        Ok(None)
+        Ok(cut_off)
+    }
+
+    /// What is wrong with the line by which a state folder names its ledger folder; it is what tells a ledger that
+    /// vanished from one that never was.
+    pub(super) fn elsewhere(&self, files: &dyn Files, state: &Path) -> Option<&'static str> {
+        match files.read(&state.join("ledger"), PATH_BYTES_MAX) {
+            Ok(line) if line.strip_suffix(b"\n") == Some(self.ledger.as_os_str().as_encoded_bytes()) => None,
+            Ok(_) => Some(
+                "the state folder names another ledger folder than this one: should this one vanish, nothing will miss it",
+            ),
+            Err(_) => Some("the state folder does not name this ledger folder: should it vanish, nothing will miss it"),
+        }
     }
 
     /// The ledger folder, for messages.

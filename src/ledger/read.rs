@@ -76,7 +76,13 @@ impl Core {
             )
             .with_hint(format!("give more digits: {}", ids.join(", "))));
         }
-        self.tape_of(custody)
+        let found = self.tape_of(custody)?;
+        // Rows only say where to look: what is read must be what was asked for.
+        if !prefix.matches(found.facts.tape.as_bytes()) {
+            return Err(Error::new(Code::RowsUnavailable, "the rows lead from this id to another tape")
+                .with_hint("`immutape repair` builds the rows again from the journal"));
+        }
+        Ok(found)
     }
 
     pub(super) fn tape_of(&self, custody: CustodyId) -> Result<FoundTape> {
@@ -94,7 +100,7 @@ impl Core {
 
     /// Opens the keys of a tape: content for reading, or its rows for listing. Counted by the caller.
     pub(super) fn unwrap_tape(&self, custody: &CustodyId, epoch: &[u8; 16], slot: Option<u32>) -> Result<TapeKeys> {
-        let record = self.stores.vault.get(epoch, custody, slot)?;
+        let record = self.stores.vault.get(epoch, custody, slot).map_err(missing_key)?;
         let keys = self.vault_read()?;
         let missing = || Error::new(Code::VaultDamaged, "the epoch of a tape has no key in the vault");
         let secret = keys.epoch(epoch).ok_or_else(missing)?.unwrap_tape(self.origin(), custody, &record.wrapped);
@@ -112,6 +118,7 @@ impl Core {
 /// Reads one tape. Its bytes given out are recorded by [`TapeReader::finish`], or when it is dropped.
 pub struct TapeReader {
     core: Arc<Core>,
+    alive: tokio::sync::mpsc::Sender<super::writer::Request>,
     who: Who,
     grant: DurableGrant,
     class: String,
@@ -145,14 +152,12 @@ impl TapeReader {
         let keys = core.unwrap_tape(&custody, &facts.epoch, facts.slot)?;
         let manifest = read_manifest(&core, &custody, &facts)?;
         let first = manifest.objects.first().ok_or_else(super::core::died)?;
-        let stored = core.stores.objects.get(&ObjectRef {
-            digest: first.digest,
-            bytes: first.bytes,
-            hint: core.queries().hint(&custody, &facts, 0)?,
-        })?;
+        let hint = core.queries().hint(&custody, &facts, 0)?;
+        let stored = stored_object(&core, &ObjectRef { digest: first.digest, bytes: first.bytes, hint })?;
         let header = SealedHeader::open(&keys, &custody, &stored)?;
-        let tape = facts.tape;
+        let (tape, alive) = (facts.tape, core.stay_alive()?);
         Ok(Self {
+            alive,
             core,
             who,
             grant,
@@ -234,7 +239,7 @@ impl TapeReader {
         let missing = || Error::new(Code::TapeDamaged, "the manifest names fewer chunks than the header");
         let object = self.manifest.objects.get(position).ok_or_else(missing)?;
         let hint = self.core.queries().hint(&self.grant.custody, &self.facts, position)?;
-        let stored = self.core.stores.objects.get(&ObjectRef { digest: object.digest, bytes: object.bytes, hint })?;
+        let stored = stored_object(&self.core, &ObjectRef { digest: object.digest, bytes: object.bytes, hint })?;
         Ok(open_chunk(&self.keys, &self.grant.custody, position as u64, &stored, range)?)
     }
 
@@ -290,8 +295,28 @@ impl Drop for TapeReader {
         if let Ok(draft) = self.completion() {
             let (answer, _nobody_waits) = tokio::sync::oneshot::channel();
             let request = super::writer::Request::Append { drafts: vec![draft], is_refusal: false, answer };
-            let _closed_ledger = self.core.queue.try_send(request);
+            let _closed_ledger = self.alive.try_send(request);
         }
+    }
+}
+
+/// An object of a live tape: that it is not there is damage, and no question of a wrong id.
+fn stored_object(core: &Core, object: &ObjectRef) -> Result<Vec<u8>> {
+    core.stores.objects.get(object).map_err(|e| match e.code() {
+        Code::NotFound => Error::new(Code::TapeDamaged, format!("a part of this tape is missing: {}", e.message()))
+            .with_hint("bring the packs back from a copy; `immutape verify` names what else is missing")
+            .with_source(e),
+        _ => e,
+    })
+}
+
+/// The same for the key of a live tape.
+fn missing_key(e: Error) -> Error {
+    match e.code() {
+        Code::NotFound => Error::new(Code::VaultDamaged, format!("the key of this tape is missing: {}", e.message()))
+            .with_hint("bring the vault folder back from a backup of the state folder")
+            .with_source(e),
+        _ => e,
     }
 }
 
@@ -304,7 +329,7 @@ pub(super) fn read_manifest(core: &Core, custody: &CustodyId, facts: &TapeFacts)
     statement.verify(&core.identity.recorder)?;
     let hint = facts.manifest.map(|m| m.hint).unwrap_or_default();
     let object = ObjectRef { hint, ..by_digest(statement.claims().manifest, facts.manifest.map_or(0, |m| m.bytes)) };
-    let manifest = Manifest::decode(&core.stores.objects.get(&object)?)?;
+    let manifest = Manifest::decode(&stored_object(core, &object)?)?;
     if manifest.custody != *custody || manifest.root.id() != facts.tape || statement.claims().tape != facts.tape {
         return Err(Error::new(Code::TapeDamaged, "the manifest of a tape is not the one its statement names"));
     }

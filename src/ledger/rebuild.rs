@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::core::Identity;
-use super::head_file;
+use super::{authentic, head_file};
 use crate::catalog::{Enrichment, ManifestPlace, Projector, Queries, RowsPosition, Summary, root_at};
 use crate::codec::digest::{CustodyId, ObjectDigest};
 use crate::codec::extent::Group;
@@ -47,22 +47,35 @@ pub(super) struct RowsWork<'a> {
 impl RowsWork<'_> {
     /// Brings the rows to the journal's end at `size`; any doubt puts them aside and builds them anew.
     pub(super) fn catch_up(&self, size: u64) -> Result<CaughtUp> {
-        let (projector, reason) = match self.resume(size) {
+        match self.go_on(size) {
+            Err(e) if e.code() == Code::RowsUnavailable => self.rebuild_all(Reason::Unreadable),
+            // The journal is compared with the head before rows are given up for it: a fork is still told.
+            Ok(caught_up) if caught_up.rebuilt.is_none() && self.contradict_head()? => self.rebuild_all(Reason::Differ),
+            done => done,
+        }
+    }
+
+    /// Goes on with what the rows have, or begins them.
+    fn go_on(&self, size: u64) -> Result<CaughtUp> {
+        let (projector, rebuilt) = match self.resume(size) {
             Ok(Some(projector)) => (projector, None),
             Ok(None) => (Projector::fresh(self.identity.ledger), Some(Reason::Absent)),
             Err(Doubt::Fatal(e)) => return Err(e),
             Err(Doubt::Rows(reason)) => (self.reset()?, Some(reason)),
         };
         let from = self.position()?.map_or(BEGINNING, |p| p.next);
-        let was_empty = projector.size() == 0;
-        match self.replay(projector, from) {
-            Ok(projector) => self.settle(projector, reason),
-            Err(e) if e.code() == Code::RowsUnavailable && !was_empty => {
-                let projector = self.replay(self.reset()?, BEGINNING)?;
-                self.settle(projector, Some(Reason::Unreadable))
-            }
-            Err(e) => Err(e),
+        let projector = self.replay(projector, from)?;
+        if rebuilt.is_some() {
+            return self.settle(projector, rebuilt);
         }
+        // What a start asks of rows must be readable in rows that are kept.
+        Queries::new(&*self.stores.rows).first_critical()?;
+        root_at(&*self.stores.rows, self.head.checkpoint.size)?;
+        Ok(CaughtUp { projector, rebuilt })
+    }
+
+    fn contradict_head(&self) -> Result<bool> {
+        Ok(root_at(&*self.stores.rows, self.head.checkpoint.size)? != self.head.checkpoint.root)
     }
 
     /// Builds the rows from the beginning.
@@ -71,7 +84,9 @@ impl RowsWork<'_> {
         self.settle(projector, Some(reason))
     }
 
+    /// Puts the rows aside. They may be the better copy: first the journal must be this ledger's own.
     fn reset(&self) -> Result<Projector> {
+        authentic::all(self.stores, self.vault, self.head)?;
         self.stores.rows.reset()?;
         Ok(Projector::fresh(self.identity.ledger))
     }
@@ -212,7 +227,7 @@ fn rows_ahead(rows: u64, journal: u64) -> Error {
     .with_hint("nothing was changed. `immutape repair` brings the journal back from sled, where every entry still proves itself")
 }
 
-fn foreign_group(index: u64) -> Error {
+pub(super) fn foreign_group(index: u64) -> Error {
     Error::new(Code::LogDamaged, format!("the group at entry {index} was not written by this ledger"))
         .with_hint("somebody appended to the journal without its key; nothing was read. `immutape verify --all` names what is left")
 }

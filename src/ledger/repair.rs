@@ -9,11 +9,11 @@ use super::rebuild::BEGINNING;
 use super::{Environment, Places, create, start};
 use crate::catalog::{Queries, pieces_to_extents};
 use crate::codec::digest::{Digest, Hasher, sha256};
-use crate::codec::extent::Group;
+use crate::codec::extent::{Group, GroupHeader};
 use crate::codec::limits::SEGMENT_BYTES_MAX;
 use crate::error::{Code, Error, Result};
 use crate::evidence::Verdict;
-use crate::keyring::ConfigFolder;
+use crate::keyring::{ConfigFolder, VaultKeys};
 use crate::log::{Body, Chain, Checkpoint, HeadFile, HeadState, LogError};
 use crate::store::{Position, Stores};
 
@@ -160,12 +160,10 @@ fn journal(
     head: &HeadFile,
     broken: &Broken,
 ) -> Result<Mended> {
-    let (generation, _, file) = stores.vault.generation()?.ok_or_else(head_file::vault_missing)?;
-    let root = ConfigFolder::new(folders.config.clone()).read_root(&*env.files, generation)?;
-    let vault = crate::keyring::VaultKeys::decode(&file, &identity.genesis.origin, root)?;
+    let vault = start::read_vault(identity, folders, env, stores)?;
     let from = broken.at.segment.max(1);
     // First the proof, then the change.
-    let entries = prove_rows(stores, head, &vault, broken)?;
+    let Proof { entries, newer } = prove(stores, head, &vault, broken)?;
     let queries = Queries::new(&*stores.rows);
     let aside = std::thread::scope(|scope| {
         let (send, receive) = std::sync::mpsc::sync_channel::<Result<Vec<u8>>>(16);
@@ -174,6 +172,7 @@ fn journal(
             let sent = pieces_to_extents(&mut |each| queries.pieces(each), &mut |header, extent| {
                 if header.segment >= from { send.send(Ok(extent)).map_err(|_| gone()) } else { Ok(()) }
             });
+            let sent = sent.and_then(|()| newer.into_iter().try_for_each(|e| send.send(Ok(e)).map_err(|_| gone())));
             if let Err(e) = sent {
                 let _receiver_may_be_gone = send.send(Err(e));
             }
@@ -194,26 +193,43 @@ fn journal(
     })
 }
 
-/// Walks sled's copy on its own: chain, codes, signed head. Gives the number of entries it holds.
-fn prove_rows(stores: &Stores, head: &HeadFile, vault: &crate::keyring::VaultKeys, broken: &Broken) -> Result<u64> {
+/// What both copies together prove.
+struct Proof {
+    entries: u64,
+    /// Groups that the journal still has after the last one in sled: after a kill sled is behind.
+    newer: Vec<Vec<u8>>,
+}
+
+/// Walks sled's copy on its own, and from its end on what the journal still has: chain, codes, signed head.
+fn prove(stores: &Stores, head: &HeadFile, vault: &VaultKeys, broken: &Broken) -> Result<Proof> {
     let mut chain = Chain::new();
-    let (mut root_at_head, mut previous) = (None, [0u8; 32]);
-    let queries = Queries::new(&*stores.rows);
-    let walked = pieces_to_extents(&mut |each| queries.pieces(each), &mut |header, extent| {
+    let (mut root_at_head, mut previous, mut entries, mut end) = (None, [0u8; 32], 0, BEGINNING);
+    let mut take = |header: &GroupHeader, extent: &[u8]| -> Result<Position> {
         if *header.previous_group.as_bytes() != previous || !vault.journal.accepts(&header.hash, &header.mac) {
             return Err(LogError::Group(header.first_index).into());
         }
-        take_group(&mut chain, &extent)?;
-        previous = *header.hash.as_bytes();
-        if chain.state().size() == head.checkpoint.size {
-            root_at_head = Some(chain.state().frontier.root());
+        take_group(&mut chain, extent)?;
+        (previous, entries) = (*header.hash.as_bytes(), header.size_after());
+        if entries == head.checkpoint.size {
+            root_at_head = Some(header.root);
         }
+        Ok(Position { segment: header.segment, offset: header.offset.saturating_add(header.extent_bytes()) })
+    };
+    let queries = Queries::new(&*stores.rows);
+    let walked = pieces_to_extents(&mut |each| queries.pieces(each), &mut |header, extent| {
+        end = take(&header, &extent)?;
         Ok(())
     });
-    let size = chain.state().size();
-    let holds = walked.is_ok() && root_at_head == Some(head.checkpoint.root) && size >= broken.entries;
-    if holds {
-        return Ok(size);
+    let mut newer = Vec::new();
+    // Damage after sled's end is beyond both copies; the swap refuses to drop whatever can be read behind it.
+    while let (true, Ok(Some((_, extent, _)))) = (walked.is_ok(), stores.journal.read(end)) {
+        let taken = Group::parse(&extent).ok().map(|group| take(group.header(), &extent));
+        let Some(Ok(next)) = taken else { break };
+        end = next;
+        newer.push(extent);
+    }
+    if walked.is_ok() && root_at_head == Some(head.checkpoint.root) && entries >= broken.entries {
+        return Ok(Proof { entries, newer });
     }
     Err(Error::new(
         Code::LogDamaged,
@@ -254,7 +270,7 @@ fn read_head(env: &Environment, folders: &Folders, identity: &Identity) -> Resul
 }
 
 /// The identity in sled's copy, when the journal is gone.
-fn from_rows(places: &Places, env: &Environment) -> Result<(Identity, Folders)> {
+pub(super) fn from_rows(places: &Places, env: &Environment) -> Result<(Identity, Folders)> {
     let gone = || create::ledger_missing(places);
     let state = places.state_that_names_us(&*env.files)?.ok_or_else(gone)?;
     let stores = env.engine.open(&places.ledger, &state, Digest::from_bytes([0; 32]))?;
@@ -290,6 +306,7 @@ fn accept_head(places: &Places, env: &Environment) -> Result<Mended> {
     let last = tail.last.ok_or_else(|| Error::new(Code::LogDamaged, "the journal is empty"))?;
     let checkpoint =
         Checkpoint { origin: found.identity.genesis.origin.clone(), size: last.size_after(), root: last.root };
+    stores.vault.sync()?;
     let vault = head_file::vault_version(&*stores.vault)?;
     let head = head_file::durable(checkpoint);
     let text = HeadFile::sign(&head, vault, HeadState::Closed, last.term, &keys.checkpoint)?;

@@ -62,6 +62,7 @@ pub struct SaveReceipt {
 /// already on disk have no key.
 pub struct TapeSaver {
     core: Arc<Core>,
+    alive: tokio::sync::mpsc::Sender<Request>,
     who: Who,
     options: SaveOptions,
     custody: CustodyId,
@@ -77,7 +78,12 @@ pub struct TapeSaver {
 }
 
 impl TapeSaver {
-    pub(super) fn new(core: Arc<Core>, who: Who, options: SaveOptions) -> Result<Self> {
+    pub(super) fn new(
+        core: Arc<Core>,
+        alive: tokio::sync::mpsc::Sender<Request>,
+        who: Who,
+        options: SaveOptions,
+    ) -> Result<Self> {
         for (what, text) in [("class", &options.class), ("namespace", &options.namespace)] {
             if text.is_empty() || text.len() > CLASS_BYTES_MAX || text.chars().any(char::is_control) {
                 return Err(Error::new(
@@ -92,6 +98,7 @@ impl TapeSaver {
         let custody = CustodyId::from_bytes(bytes(random)?);
         Ok(Self {
             core,
+            alive,
             who,
             options,
             custody,
@@ -147,7 +154,7 @@ impl TapeSaver {
     }
 
     fn verify_objects(&mut self) -> Result<()> {
-        self.core.stores.objects.sync()?;
+        self.core.heed(self.core.stores.objects.sync())?;
         for object in self.objects.get(self.verified..).unwrap_or_default() {
             self.core.stores.objects.get(object).map_err(|e| {
                 Error::new(Code::ReadbackMismatch, "what was written could not be read back; nothing was saved")
@@ -170,7 +177,7 @@ impl TapeSaver {
     /// # Errors
     /// As [`TapeSaver::frame`]; `E_READBACK_MISMATCH`, `E_AUDIT_UNAVAILABLE`.
     pub async fn finish(mut self, mut header: Header) -> Result<SaveReceipt> {
-        let core = self.core.clone();
+        let (core, _alive) = (self.core.clone(), self.alive.clone());
         header.class.clone_from(&self.options.class);
         header.namespace.clone_from(&self.options.namespace);
         header.stats.frames = self.tree.size();
@@ -263,7 +270,7 @@ fn describe(p: &mut PrivateHalf, core: &Core, options: &SaveOptions, tape: TapeI
 
 fn put(core: &Core, stored: &[u8]) -> Result<ObjectRef> {
     let digest = ObjectDigest::from_bytes(sha256(stored));
-    core.stores.objects.put(&digest, stored, Protection::WORM)
+    core.heed(core.stores.objects.put(&digest, stored, Protection::WORM))
 }
 
 impl Core {
@@ -271,9 +278,12 @@ impl Core {
     pub(super) fn kept_already(&self, term: &[u8; 32]) -> Result<Option<CustodyId>> {
         for custody in self.queries().by_dedupe(term)? {
             let Some(facts) = self.queries().subject(&custody)?.and_then(|s| s.facts) else { continue };
-            let record = self.stores.vault.get(&facts.epoch, &custody, facts.slot)?;
-            if record.dedupe == *term {
-                return Ok(Some(custody));
+            match self.stores.vault.get(&facts.epoch, &custody, facts.slot) {
+                Ok(record) if record.dedupe == *term => return Ok(Some(custody)),
+                Ok(_) => {}
+                // A content whose key is lost is not kept: saving it again is the way to have it back.
+                Err(e) if matches!(e.code(), Code::NotFound | Code::VaultDamaged) => {}
+                Err(e) => return Err(e),
             }
         }
         Ok(None)

@@ -7,12 +7,14 @@ use super::head_file::{self, JournalEnd};
 use super::{Environment, Places, create};
 use crate::codec::digest::{Digest, LedgerId, sha256};
 use crate::codec::extent::{Group, GroupHeader};
-use crate::codec::limits::LOCK_WAIT_MS;
 use crate::error::{Code, Error, Result};
 use crate::keyring::{ConfigFolder, LedgerKeys, VaultKeys};
 use crate::log::{Body, Checkpoint, Entry, EntryKind, Genesis, HeadFile, HeadState, LogError, NoteKey, leaf_hash};
 use crate::seal::PublicKey;
-use crate::store::{Stores, Tail};
+use crate::store::{Stores, Tail, Vault};
+
+/// How often a waiting process looks whether its turn has come.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 
 /// A ledger found and identified by entry 0; nothing is locked yet.
 pub(super) struct Found {
@@ -71,22 +73,48 @@ pub(super) fn identity(group: &Group<'_>) -> Result<Identity> {
 }
 
 fn creating(env: &Environment, state: &std::path::Path) -> Result<bool> {
-    env.files
-        .exists(&state.join(create::CREATING))
-        .map_err(|e| Error::new(Code::Io, "the state folder cannot be read").with_source(e))
+    env.files.exists(&state.join(create::CREATING)).map_err(|e| io("the state folder cannot be read", e))
+}
+
+fn io(what: &'static str, e: std::io::Error) -> Error {
+    Error::new(Code::Io, what).with_source(e)
 }
 
 /// Opens the stores of a found ledger.
 pub(super) fn stores(found: &Found, env: &Environment) -> Result<Stores> {
-    let origin = Digest::from_bytes(sha256(found.identity.genesis.origin.as_bytes()));
-    env.engine.open(&found.folders.places.ledger, &found.folders.state, origin)
+    open_stores(&found.identity, &found.folders, env)
+}
+
+/// As [`stores`], when the ledger was found another way.
+pub(super) fn open_stores(identity: &Identity, folders: &Folders, env: &Environment) -> Result<Stores> {
+    let origin = Digest::from_bytes(sha256(identity.genesis.origin.as_bytes()));
+    env.engine.open(&folders.places.ledger, &folders.state, origin)
 }
 
 /// Reads the vault's keys. `E_VAULT_MISSING` when there is no vault.
 pub(super) fn vault_keys(found: &Found, env: &Environment, stores: &Stores) -> Result<VaultKeys> {
-    let (generation, _, file) = stores.vault.generation()?.ok_or_else(head_file::vault_missing)?;
-    let root = ConfigFolder::new(found.folders.config.clone()).read_root(&*env.files, generation)?;
-    VaultKeys::decode(&file, &found.identity.genesis.origin, root)
+    read_vault(&found.identity, &found.folders, env, stores)
+}
+
+/// As [`vault_keys`], when the ledger was found another way.
+pub(super) fn read_vault(
+    identity: &Identity,
+    folders: &Folders,
+    env: &Environment,
+    stores: &Stores,
+) -> Result<VaultKeys> {
+    let (generation, revision, file) = stores.vault.generation()?.ok_or_else(head_file::vault_missing)?;
+    let root = ConfigFolder::new(folders.config.clone()).read_root(&*env.files, generation)?;
+    let keys = VaultKeys::decode(&file, &identity.genesis.origin, root)?;
+    // The numbers before the body stand under no code; the store goes by them when it writes the next revision.
+    if keys.version() != (generation, revision) {
+        return Err(Error::new(
+            Code::VaultDamaged,
+            "the first line of the vault's generation file names another revision than its body",
+        )
+        .with_hint("put the vault's generation file back from its copy"));
+    }
+    Ok(keys)
 }
 
 /// A ledger that may write: locked, its tail and head compared.
@@ -103,14 +131,32 @@ pub(super) fn lock(found: &Found, env: &Environment, stores: &Stores) -> Result<
     let config = ConfigFolder::new(found.folders.config.clone());
     let keys = config.read(&*env.files, &found.identity.genesis)?;
     let head_text = head_file::read(&*env.files, &found.folders.state)?;
-    let head = head_text.map(|t| head_file::parse(&t, &found.identity.checkpoint)).transpose()?;
+    let head = head_text.as_ref().map(|t| head_file::parse(t, &found.identity.checkpoint)).transpose()?;
+    let state = &found.folders.state;
+    if !env.files.exists(state).map_err(|e| io("the state folder cannot be read", e))? {
+        return Err(head_missing());
+    }
     stores.journal.set_reopened(head.as_ref().is_some_and(|h| h.state == HeadState::Open));
-    let tail = acquire(stores)?;
+    let tail = stores.journal.acquire();
+    // Whoever had the turn until now may have moved on after the head file, and the rows, were looked at: nothing
+    // is judged by a head that another process has replaced meanwhile.
+    if head_file::read(&*env.files, state)? != head_text {
+        return Err(Error::new(Code::Locked, "another process has just been at work on this ledger"));
+    }
+    let tail = tail?;
+    // The keys that the next entries are sealed under must outlive a power cut as surely as the entries.
+    stores.vault.sync()?;
     let vault = vault_keys(found, env, stores)?;
     let last =
         tail.last.ok_or_else(|| Error::new(Code::LogDamaged, "the journal lost its last group while it was opened"))?;
     let head = match head {
-        Some(head) => head,
+        Some(head) => {
+            // The making was cut off between its head and its end.
+            if creating(env, &found.folders.state)? {
+                create::end_making(env, &found.folders)?;
+            }
+            head
+        }
         None if last.size_after() == 1 && creating(env, &found.folders.state)? => {
             let checkpoint =
                 Checkpoint { origin: found.identity.genesis.origin.clone(), size: 1, root: found.first.root };
@@ -124,20 +170,18 @@ pub(super) fn lock(found: &Found, env: &Environment, stores: &Stores) -> Result<
     if head.checkpoint.size == last.size_after() {
         head_file::same_root(&head, &last.root)?;
     }
-    compare_vault(&head, &vault, stores)?;
+    compare_vault(&head, &vault, &*stores.vault)?;
     Ok(Locked { keys, vault, head, tail, last })
 }
 
-/// Waits a few seconds for another process to be done.
-fn acquire(stores: &Stores) -> Result<Tail> {
-    let until = Instant::now().checked_add(Duration::from_millis(LOCK_WAIT_MS));
-    loop {
-        match stores.journal.acquire() {
-            Err(e) if e.code() == Code::Locked && until.is_some_and(|u| Instant::now() < u) => {
-                std::thread::sleep(Duration::from_millis(50));
-            }
-            other => return other,
-        }
+/// Waits until nobody has the turn. The stores are opened only after that: what they read before would be
+/// out of date, and sled cannot be opened twice. Who can take the lock for a moment may still lose the race.
+pub(super) fn wait_for_turn(found: &Found, env: &Environment, until: Option<Instant>) {
+    let lock = found.folders.state.join("lock");
+    // Any error is the acquisition's to tell.
+    let is_taken = || env.files.exists(&lock).unwrap_or(false) && matches!(env.files.try_lock(&lock), Ok(None));
+    while is_taken() && until.is_some_and(|u| Instant::now() < u) {
+        std::thread::sleep(BETWEEN_LOOKS);
     }
 }
 
@@ -146,7 +190,8 @@ fn head_missing() -> Error {
         .with_hint(head_file::HEAD_HINT)
 }
 
-fn compare_vault(head: &HeadFile, vault: &VaultKeys, stores: &Stores) -> Result<()> {
+/// Compares the vault with what the signed head says of it. A newer one is lawful: its head may not have been written.
+pub(super) fn compare_vault(head: &HeadFile, vault: &VaultKeys, store: &dyn Vault) -> Result<()> {
     let (generation, revision, digest) = head.vault;
     let (now_generation, now_revision) = vault.version();
     if (now_generation, now_revision) < (generation, revision) {
@@ -156,8 +201,7 @@ fn compare_vault(head: &HeadFile, vault: &VaultKeys, stores: &Stores) -> Result<
         )
         .with_hint("put the newest copy of the state folder's vault back; keys of newer tapes are missing in this one"));
     }
-    if (now_generation, now_revision) == (generation, revision) && head_file::vault_version(&*stores.vault)?.2 != digest
-    {
+    if (now_generation, now_revision) == (generation, revision) && head_file::vault_version(store)?.2 != digest {
         return Err(Error::new(
             Code::VaultDamaged,
             "the vault's generation file is not the one the signed head file names",

@@ -1,6 +1,11 @@
 //! What an operator wants to know, limits included. Releases no content.
 
+use std::collections::{BTreeMap, HashMap};
+
 use super::core::Core;
+use super::{Environment, Places, start};
+use crate::error::{Code, Error, Result};
+use crate::governance::ClassStanding;
 
 /// Where the keys stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,9 +42,48 @@ pub struct Status {
     pub config_folder: String,
 }
 
+/// Tapes of one class.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClassCount {
+    /// The class.
+    pub class: String,
+    /// What it means under the schedule in force.
+    pub standing: ClassStanding,
+    /// How many tapes.
+    pub tapes: u64,
+}
+
+/// Whether another process has this ledger open, told at once. Taking the lock for a moment changes nothing;
+/// who wants it meanwhile tries again.
+///
+/// # Errors
+/// As [`Checker::open`](super::Checker::open); `E_IO` when the lock file cannot be opened.
+pub fn is_in_use(places: &Places, env: &Environment) -> Result<bool> {
+    let lock = start::find(places, env)?.folders.state.join("lock");
+    let io = |e| Error::new(Code::Io, "the lock file cannot be opened").with_source(e);
+    Ok(env.files.exists(&lock).map_err(io)? && env.files.try_lock(&lock).map_err(io)?.is_none())
+}
+
 impl Core {
+    /// Tapes by class. No tape is opened: the class is that of the custody key of its entries.
+    pub(super) fn classes(&self) -> Result<Vec<ClassCount>> {
+        let mut by_key: HashMap<[u8; 16], u64> = HashMap::new();
+        self.settled_queries()?.0.tapes(&mut |facts| {
+            let tapes = by_key.entry(facts.class_key).or_default();
+            *tapes = tapes.saturating_add(1);
+        })?;
+        let mut by_class: BTreeMap<String, u64> = BTreeMap::new();
+        for (key, tapes) in by_key {
+            let sum = by_class.entry(self.class_of(&key)?).or_default();
+            *sum = sum.saturating_add(tapes);
+        }
+        let count =
+            |(class, tapes): (String, u64)| ClassCount { standing: self.schedule.standing(&class), class, tapes };
+        Ok(by_class.into_iter().map(count).collect())
+    }
+
     /// The present state.
-    pub(super) fn status(&self) -> crate::error::Result<Status> {
+    pub(super) fn status(&self) -> Result<Status> {
         let shown = |p: &std::path::Path| crate::codec::escape::visible(p.as_os_str().as_encoded_bytes());
         let (entries, root) = self.progress.durable();
         let keys = self.vault_read()?;

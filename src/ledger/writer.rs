@@ -77,6 +77,7 @@ impl Writer {
 
     /// Runs until the ledger is closed, dropped or broken.
     pub(super) fn run(mut self) {
+        let _guard = super::core::PoisonOnPanic(self.core.progress.clone());
         while let Some(first) = self.requests.blocking_recv() {
             let batch = self.gather(first);
             let (batch, close) = split_close(batch);
@@ -119,12 +120,6 @@ impl Writer {
         }
         self.last_group_entries = entries;
         batch
-    }
-
-    /// A failed durable write: nothing is answered by this handle again.
-    pub(super) fn poison(&self) {
-        self.core.progress.broken.store(true, Ordering::Release);
-        self.core.env.observer.event(super::Event::Broken);
     }
 
     pub(super) fn is_poisoned(&self) -> bool {

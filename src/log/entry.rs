@@ -1,7 +1,8 @@
 //! One leaf, one grammar: the public half of an entry, read in one strict pass without copying.
 
 use super::{EntryKind, LogError, tree::leaf_hash};
-use crate::codec::cbor::{Reader, Writer};
+use crate::codec::CborError;
+use crate::codec::cbor::{Key, Reader, Writer};
 use crate::codec::digest::{CustodyId, Digest, LeafHash};
 use crate::codec::limits::ENTRY_BYTES_MAX;
 use crate::time::Timestamp;
@@ -63,12 +64,12 @@ impl<'a> Entry<'a> {
             sealed_digest: Digest::from_bytes(r.bytes_n()?),
             key_id: r.bytes_n()?,
             body: {
-                let body = r.any()?;
-                // Only a map begins with major type 5.
-                if body.first().is_none_or(|b| b >> 5 != 5) {
-                    return Err(crate::codec::CborError::Type.into());
-                }
-                body
+                let start = r.position();
+                r.map(|key, value| match key {
+                    Key::Int(_) => value.any_within(2).map(drop),
+                    Key::Text(_) => Err(CborError::UnknownKey),
+                })?;
+                bytes.get(start..r.position()).ok_or(CborError::Truncated)?
             },
         };
         r.end()?;

@@ -161,7 +161,9 @@ impl HeadFile {
     /// # Errors
     /// [`LogError`].
     pub fn parse(file: &str, key: &NoteKey) -> Result<Self, LogError> {
-        let at = file.find(HEAD_LABEL).ok_or(LogError::Head("the second note is missing"))?;
+        // A whole line: an origin may hold the label, but ends in 32 digits of its own.
+        let line = format!("\n{HEAD_LABEL}\n");
+        let at = file.find(&line).ok_or(LogError::Head("the second note is missing"))?.saturating_add(1);
         let (first, second) = file.split_at_checked(at).ok_or(LogError::Head("the second note is missing"))?;
         let checkpoint = Checkpoint::from_note(first, key)?;
         let note = SignedNote::parse(second)?;
@@ -201,5 +203,64 @@ impl HeadFile {
             state,
             term: term.strip_prefix("term ").map_or(Err(LogError::Head("no term")), number)?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seal::{PublicKey, Signature};
+
+    struct Ones(ed25519_dalek::SigningKey);
+
+    impl Signer for Ones {
+        fn sign(&self, message: &[u8]) -> Signature {
+            use ed25519_dalek::Signer as _;
+            self.0.sign(message).to_bytes()
+        }
+
+        fn public_key(&self) -> PublicKey {
+            PublicKey::from_bytes(self.0.verifying_key().as_bytes()).unwrap()
+        }
+    }
+
+    const OPEN: &str = include_str!("../../tests/golden/4-commit/accept/head-open.txt");
+
+    fn signer() -> Ones {
+        Ones(ed25519_dalek::SigningKey::from_bytes(&[1; 32]))
+    }
+
+    /// What is signed is the golden file, byte for byte, and reads back as what was signed.
+    #[test]
+    fn signs_the_golden_heads() {
+        let key = NoteKey::new(OPEN.lines().next().unwrap(), signer().public_key()).unwrap();
+        let head = DurableHead::after_sync(HeadFile::parse(OPEN, &key).unwrap().checkpoint);
+        let vault = (1, 2, Digest::from_bytes([0x9a; 32]));
+        assert_eq!(HeadFile::sign(&head, vault, HeadState::Open, 1, &signer()).unwrap(), OPEN);
+        for state in [HeadState::Open, HeadState::Closing, HeadState::Closed] {
+            let file = HeadFile::sign(&head, vault, state, u64::MAX, &signer()).unwrap();
+            let wanted = HeadFile { checkpoint: head.checkpoint().clone(), vault, state, term: u64::MAX };
+            assert_eq!(HeadFile::parse(&file, &key), Ok(wanted));
+        }
+    }
+
+    #[test]
+    fn an_origin_that_no_note_can_name_is_not_signed() {
+        for origin in ["", "with space/00", "with+plus/00"] {
+            let root = RootHash::from_bytes([0; 32]);
+            let head = DurableHead::after_sync(Checkpoint { origin: origin.into(), size: 0, root });
+            let fault = LogError::Note("a key name is empty or has spaces or +");
+            assert_eq!(head.sign(&signer()), Err(fault), "{origin}");
+        }
+        let root = RootHash::from_bytes([0; 32]);
+        let head = DurableHead::after_sync(Checkpoint { origin: "a\u{7}b".into(), size: 0, root });
+        assert_eq!(head.sign(&signer()), Err(LogError::Note("a control character")));
+    }
+
+    #[test]
+    fn checkpoint_text_ends_in_a_newline() {
+        assert_eq!(Checkpoint::parse("o\n0\nAA=="), Err(LogError::Checkpoint("no final newline")));
+        let text = format!("o\n0\n{}\nmore\n", STANDARD.encode([7; 32]));
+        assert_eq!(Checkpoint::parse(&text).map(|c| c.size), Ok(0), "extension lines are ignored");
     }
 }

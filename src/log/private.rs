@@ -3,6 +3,7 @@
 use crate::codec::CborError;
 use crate::codec::cbor::{Key, Reader, Writer, encode};
 use crate::codec::digest::{CustodyId, Digest, TapeId, Thumbprint};
+use crate::codec::limits::PRIVATE_SET_BYTES_MAX;
 use crate::seal::PrivateSealer;
 use crate::tape::Labels;
 use crate::time::Timestamp;
@@ -299,12 +300,12 @@ impl PrivateHalf {
             23 => self.namespace = text(v)?,
             24 => self.recipient = owned(v)?,
             25 => self.tool = owned(v)?,
-            26 => self.detail = Some(v.any()?.to_vec()),
+            26 => self.detail = Some(v.any_within(1)?.to_vec()),
             27 => {
                 v.array_of(2)?;
                 self.labels = Some((v.bytes_n()?, Labels::read(v)?));
             }
-            28 => self.previous_value = Some(v.any()?.to_vec()),
+            28 => self.previous_value = Some(v.any_within(1)?.to_vec()),
             29 => self.credential = Some(Thumbprint::from_bytes(v.bytes_n()?)),
             _ => return Err(CborError::UnknownKey),
         }
@@ -338,6 +339,9 @@ fn read_claim(v: &mut Reader<'_>) -> Result<ClaimRecord, CborError> {
 
 /// Custody ids one after another, ascending.
 fn read_set(bytes: &[u8]) -> Result<Vec<CustodyId>, CborError> {
+    if bytes.len() > PRIVATE_SET_BYTES_MAX {
+        return Err(CborError::Length);
+    }
     let (ids, rest) = bytes.as_chunks::<32>();
     let ids: Vec<_> = ids.iter().map(|c| CustodyId::from_bytes(*c)).collect();
     if !rest.is_empty() {

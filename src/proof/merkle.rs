@@ -1,6 +1,6 @@
 //! Inclusion and consistency of RFC 6962 trees.
 
-use crate::codec::digest::{LeafHash, RootHash, sha256_parts};
+use crate::codec::digest::{LeafHash, RootHash, sha256, sha256_parts};
 use crate::log::LogError;
 
 fn node(left: &[u8; 32], right: &[u8; 32]) -> [u8; 32] {
@@ -53,7 +53,8 @@ pub fn verify_inclusion(
 
 /// Is the tree of `new_size` leaves an extension of that of `old_size`? (RFC 9162 2.1.4.2)
 ///
-/// With `old_size` = 0 or equal sizes the path is empty and, for equal sizes, the roots are equal.
+/// With `old_size` = 0 the path is empty and the old root is that of nothing; with equal sizes the path is empty
+/// and the roots are equal.
 ///
 /// # Errors
 /// [`LogError::Proof`].
@@ -65,7 +66,7 @@ pub fn verify_consistency(
     new_root: &RootHash,
 ) -> Result<(), LogError> {
     let holds = |c: bool| if c { Ok(()) } else { Err(LogError::Proof) };
-    if old_size > new_size {
+    if old_size > new_size || (old_size == 0 && *old_root.as_bytes() != sha256(b"")) {
         return Err(LogError::Proof);
     }
     if old_size == new_size {

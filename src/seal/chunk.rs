@@ -164,7 +164,7 @@ impl SealedHeader {
         let mut r = Reader::new(raw);
         r.array_of(3)?;
         r.label(LABEL)?;
-        let header = Header::decode(r.any()?)?;
+        let header = Header::decode(r.any_within(1)?)?;
         let count = r.array()?;
         if count > MANIFEST_OBJECTS_MAX {
             return Err(crate::codec::CborError::Items.into());
@@ -173,7 +173,10 @@ impl SealedHeader {
         for _ in 0..count {
             r.array_of(4)?;
             let c = ChunkRange { first_seq: r.uint()?, frames: r.uint()?, first_t_ns: r.uint()?, last_t_ns: r.uint()? };
-            if c.first_seq != next || c.frames == 0 || c.first_t_ns > c.last_t_ns {
+            if c.first_t_ns > c.last_t_ns {
+                return Err(crate::codec::CborError::Range.into());
+            }
+            if c.first_seq != next || c.frames == 0 {
                 return Err(TapeError::Sequence { expected: next, found: c.first_seq }.into());
             }
             next = next.saturating_add(c.frames);

@@ -106,6 +106,12 @@ fn compress(raw: &[u8]) -> Result<Vec<u8>, SealError> {
 }
 
 fn decompress(body: &[u8], raw_len: usize) -> Result<Zeroizing<Vec<u8>>, SealError> {
+    // One frame, and a real one: RFC 8878 also knows skippable frames and several in a row.
+    let is_one = body.starts_with(&[0x28, 0xb5, 0x2f, 0xfd])
+        && zstd::zstd_safe::find_frame_compressed_size(body).is_ok_and(|size| size == body.len());
+    if !is_one {
+        return Err(SealError::Decompress);
+    }
     let raw = zstd::bulk::decompress(body, raw_len).map_err(|_| SealError::Decompress)?;
     let raw = Zeroizing::new(raw);
     if raw.len() == raw_len { Ok(raw) } else { Err(SealError::Decompress) }

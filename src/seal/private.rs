@@ -95,13 +95,7 @@ impl CustodyKey {
         sealed.resize(plain_len.saturating_add(32), 0);
         let (key, nonce) = key_and_nonce(okm.as_ref());
         aead::seal(&key, &nonce, &encode_aad(aad), &mut sealed, 32)?;
-        if sealed.len() > SEALED_BYTES_MAX {
-            return Err(SealError::Limit {
-                what: "the private half of an entry",
-                found: sealed.len() as u64,
-                max: SEALED_BYTES_MAX as u64,
-            });
-        }
+        check_length(&sealed)?;
         let digest = Digest::from_bytes(sha256(&sealed));
         Ok(SealedPrivate { commitment, sealed, digest, key_id: self.id })
     }
@@ -116,6 +110,7 @@ impl CustodyKey {
         sealed: &[u8],
         commitment: &Digest,
     ) -> Result<Zeroizing<Vec<u8>>, SealError> {
+        check_length(sealed)?;
         let (salt, rest) = sealed.split_first_chunk::<32>().ok_or(SealError::Truncated)?;
         let okm = self.derive(salt);
         let (key, nonce) = key_and_nonce(okm.as_ref());
@@ -149,6 +144,11 @@ fn encode_map(fields: &[(u64, Vec<u8>)]) -> Vec<u8> {
     w.finish()
 }
 
+fn check_length(sealed: &[u8]) -> Result<(), SealError> {
+    let (found, max) = (sealed.len() as u64, SEALED_BYTES_MAX as u64);
+    if found > max { Err(SealError::Limit { what: "the private half of an entry", found, max }) } else { Ok(()) }
+}
+
 fn commit_fields(okm: &[u8; 76], fields: &[(u64, Vec<u8>)]) -> FieldCommitment {
     let salt_key = Zeroizing::new(okm.last_chunk::<32>().copied().unwrap_or([0; 32]));
     let salt_key = kdf::Expander::new(&salt_key);
@@ -162,7 +162,7 @@ fn split_fields(map: &[u8]) -> Result<Vec<(u64, Vec<u8>)>, SealError> {
     let mut r = Reader::new(map);
     r.map(|key, v| {
         let Key::Int(n) = key else { return Err(CborError::UnknownKey) };
-        out.push((u64::try_from(n).map_err(|_| CborError::UnknownKey)?, v.any()?.to_vec()));
+        out.push((u64::try_from(n).map_err(|_| CborError::UnknownKey)?, v.any_within(1)?.to_vec()));
         Ok(())
     })?;
     r.end()?;

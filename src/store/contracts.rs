@@ -78,7 +78,8 @@ pub trait Journal: Send + Sync {
     /// # Errors
     /// `E_FENCED`, `E_BROKEN`, `E_STORE_FULL` (no room and no new segment; nothing is lost, smaller
     /// groups may still fit), `E_IO` (no room, and the new segment failed for another reason),
-    /// `E_READ_ONLY` (not acquired), `E_LIMIT` (not a multiple of 512, or more than a group may take).
+    /// `E_LOG_DAMAGED` (what was prepared for it holds bytes), `E_READ_ONLY` (not acquired), `E_LIMIT`
+    /// (not a multiple of 512, or more than a group may take).
     fn place(&self, extent_bytes: u64) -> Result<Place>;
 
     /// Appends one whole extent at the place it names.
@@ -262,10 +263,11 @@ pub trait Vault: Send + Sync {
     /// takes no more: begin a new one); `E_BROKEN`; `E_IO`.
     fn put(&self, epoch: &[u8; 16], record: &VaultRecord) -> Result<u32>;
 
-    /// Makes every earlier `put` durable. A failure poisons the handle.
+    /// Makes every earlier `put` durable, and the generation and epochs that an earlier handle left in place without
+    /// having been told that they are. A failure poisons the handle.
     ///
     /// # Errors
-    /// `E_BROKEN`.
+    /// `E_BROKEN`; `E_IO`.
     fn sync(&self) -> Result<()>;
 
     /// The record of one tape; `slot` is tried first, then the whole epoch.

@@ -263,6 +263,7 @@ impl Frame {
     /// # Errors
     /// [`TapeError`].
     pub fn read(r: &mut Reader<'_>) -> Result<Self, TapeError> {
+        let start = r.position();
         let mut f = Self::message(0, Direction::Unknown, Vec::new());
         let (mut seen, mut fault) = (0u16, None);
         r.map(|key, v| {
@@ -278,6 +279,13 @@ impl Frame {
                 Ok(()) => Ok(()),
             }
         })?;
+        let envelope = r.position().saturating_sub(start).saturating_sub(f.payload.len());
+        if envelope > FRAME_ENVELOPE_BYTES_MAX.saturating_add(PAYLOAD_KEY_AND_HEAD_BYTES_MAX) {
+            // Only a frame far past the limit is refused before it is put together; the exact limit is that of `parts`.
+            fault.get_or_insert(too_long_envelope(envelope));
+        } else if fault.is_none() && envelope > FRAME_ENVELOPE_BYTES_MAX {
+            f.parts()?;
+        }
         const REQUIRED: u16 = 1 | 1 << 3 | 1 << 4 | 1 << 5 | 1 << 6;
         match fault {
             Some(fault) => Err(fault),
@@ -316,8 +324,8 @@ impl Frame {
                     return Err(TapeError::Value { field: "flags", value: self.flags });
                 }
             }
-            12 => self.redactions = Some(read_array(v)?.to_vec()),
-            13 => self.extra = read_pairs(v)?,
+            12 => self.redactions = Some(read_redactions(v)?.to_vec()),
+            13 => self.extra = not_empty(read_pairs(v)?)?,
             _ => return Err(CborError::UnknownKey.into()),
         }
         Ok(())
@@ -376,6 +384,17 @@ impl FrameParts<'_> {
     }
 }
 
+/// Key 5 and the longest head of its byte string.
+const PAYLOAD_KEY_AND_HEAD_BYTES_MAX: usize = 10;
+
+const fn too_long_envelope(found: usize) -> TapeError {
+    TapeError::Limit {
+        what: "the envelope of a frame in bytes",
+        found: found as u64,
+        max: FRAME_ENVELOPE_BYTES_MAX as u64,
+    }
+}
+
 /// Pairs of name and JSON text.
 pub(super) fn write_pairs(w: &mut Writer, pairs: &[(Vec<u8>, Vec<u8>)]) {
     w.array(pairs.len());
@@ -396,8 +415,23 @@ pub(super) fn read_pairs(r: &mut Reader<'_>) -> Result<Vec<(Vec<u8>, Vec<u8>)>, 
     Ok(pairs)
 }
 
-/// An array of any items; its bytes.
-pub(super) fn read_array<'a>(r: &mut Reader<'a>) -> Result<&'a [u8], CborError> {
-    r.clone().array()?;
-    r.any()
+/// The reserved list of redactions, checked for its shape; its bytes.
+fn read_redactions<'a>(r: &mut Reader<'a>) -> Result<&'a [u8], CborError> {
+    let mut shape = r.clone();
+    let n = shape.array()?;
+    if n == 0 {
+        return Err(CborError::Length);
+    }
+    for _ in 0..n {
+        shape.array_of(3)?;
+        shape.bytes()?;
+        shape.text()?;
+        shape.bytes_n::<32>()?;
+    }
+    r.any_within(1)
+}
+
+/// An empty list is written by leaving its key out, so a present one must hold something.
+pub(super) fn not_empty<T>(list: Vec<T>) -> Result<Vec<T>, CborError> {
+    if list.is_empty() { Err(CborError::Length) } else { Ok(list) }
 }

@@ -11,6 +11,9 @@ use immutape::store::embedded::journal::EmbeddedJournal;
 use immutape::store::files::RealFiles;
 use immutape::store::{Journal, Position};
 
+use crate::support::journals;
+use crate::support::sim_files::SimFiles;
+
 fn journal(folder: &Path) -> EmbeddedJournal {
     let at = |name: &str| folder.join(name);
     let origin = Digest::from_bytes([7; 32]);
@@ -59,4 +62,27 @@ fn the_lock_file_replaced_fences_the_writer() {
     assert_eq!(old.place(512).unwrap_err().code(), Code::Fenced);
     append(&new, &Draft::small(1)).unwrap();
     assert_eq!(read_all(&new).unwrap().len(), 2);
+}
+
+/// A lock that two hold (a file system that does not keep locks): the writer that comes second to a
+/// place sees what stands there and writes nothing.
+#[test]
+fn a_place_that_another_wrote_to_fences_the_writer() {
+    let sim = SimFiles::new();
+    let journal = journals::open(&sim);
+    journal.acquire().unwrap();
+    let first = append(&journal, &Draft::small(0)).unwrap();
+    // Enough for the next segment to be prepared, and not begun.
+    let rest = append(&journal, &Draft { entry_bytes: 600_000, ..Draft::small(1) }).unwrap();
+    assert_eq!(journal.place(512).unwrap().segment, 1);
+    let end = 512 + first.len() + rest.len();
+    for (number, at) in [(1, end), (2, 0)] {
+        let place = journal.place(512).unwrap();
+        sim.edit(journals::segment(number), |file| file[at] = 1);
+        let before = sim.next_operation();
+        assert_eq!(journal.append(&Draft::small(2).seal(&place)).unwrap_err().code(), Code::Fenced);
+        assert_eq!(sim.next_operation(), before);
+        sim.edit(journals::segment(number), |file| file[at] = 0);
+    }
+    append(&journal, &Draft::small(2)).unwrap();
 }

@@ -112,6 +112,14 @@ fn every_damage_of_every_segment_is_made_good_byte_for_byte() {
                     assert!(aside.is_err() || sim.contents(segment(number)) == damaged, "{words}");
                     continue;
                 }
+                if let Err(e) = &aside
+                    && bed.extents(number, number).next().is_none()
+                {
+                    // A torn first group looks whole once a bit of its lost header is set: it is not dropped on a guess.
+                    assert_eq!(e.code(), Code::Conflict, "{words}: {e}");
+                    assert!(sim.contents(segment(number)) == damaged, "{words}");
+                    continue;
+                }
                 let aside = aside.unwrap_or_else(|e| panic!("{words}: {e}"));
                 assert!(!aside.is_empty(), "{words}");
                 assert!(sim.contents(&aside[0]) == damaged, "{words}");
@@ -290,7 +298,7 @@ fn a_repair_stopped_anywhere_is_completed_by_running_it_again() {
     let operations = trial.operations();
     for operation in &operations {
         for effect in [Effect::Without, Effect::With] {
-            for survive in [Survive::Nothing, Survive::Everything, Survive::Random(1), Survive::Random(2)] {
+            for survive in [Survive::Nothing, Survive::Everything].into_iter().chain((0..8).map(Survive::Random)) {
                 let sim = bed.sim.crash_image(Survive::Nothing);
                 damage(&sim);
                 sim.stop_at(operation.number, effect);

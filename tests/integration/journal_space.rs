@@ -36,6 +36,38 @@ fn the_next_segment_is_prepared_before_this_one_is_half_used() {
     assert!(!journal.is_nearly_full());
 }
 
+/// Nobody waits for a whole segment: its zeros are written in steps, and are done before half is used.
+#[test]
+fn a_long_segment_is_prepared_in_steps() {
+    let sim = SimFiles::new();
+    let journal = open(&sim);
+    journal.acquire().unwrap();
+    let huge = Draft { count: 120, entry_bytes: 65_000, ..Draft::small(0) };
+    append(&journal, &huge).unwrap();
+    // The first segment is full of the one group; the next is begun by a smaller one.
+    append(&journal, &Draft { count: 10, first_index: 120, ..huge }).unwrap();
+    let number = journal.place(512).unwrap().segment;
+    let length = sim.contents(segment(number)).len() as u64;
+    assert_eq!((number, length), (2, 16 * MIB));
+    let (mut n, mut steps) = (130, 0);
+    loop {
+        let draft = Draft { count: 4, entry_bytes: 50_000, ..Draft::small(n) };
+        let before = sim.next_operation();
+        let place = journal.place(draft.extent_bytes()).unwrap();
+        if place.segment != number || place.offset > length / 2 {
+            break;
+        }
+        let made = sim.operations().split_off(usize::try_from(before).unwrap());
+        let written: u64 = made.iter().map(|op| op.bytes).sum();
+        assert!(written <= 2 * MIB, "{written} bytes for one placement");
+        steps += u64::from(written > 0);
+        journal.append(&draft.seal(&place)).unwrap();
+        n += 4;
+    }
+    assert_eq!(sim.contents(segment(number + 1)).len() as u64, 2 * length, "prepared before half is used");
+    assert!(steps >= 16, "{steps}");
+}
+
 #[test]
 fn a_full_disk_is_said_early_and_small_groups_still_fit() {
     let sim = SimFiles::new();
@@ -131,6 +163,33 @@ fn a_full_disk_leaves_the_small_prepared_segment_usable() {
     assert_eq!(journal.place(huge.extent_bytes()).unwrap_err().code(), Code::StoreFull);
     let extent = append(&journal, &Draft::small(0)).unwrap();
     assert_eq!(read_all(&open(&sim.crash_image(Survive::Nothing))).unwrap(), [extent]);
+}
+
+/// The name goes to a bigger file, and then the folder's sync fails: neither file may be written to.
+#[test]
+fn a_segment_whose_name_is_in_doubt_is_not_used() {
+    let huge = Draft { count: 120, entry_bytes: 65_000, ..Draft::small(0) };
+    let prepared = || {
+        let sim = SimFiles::new();
+        let journal = open(&sim);
+        journal.acquire().unwrap();
+        journal.place(512).unwrap();
+        (sim, journal)
+    };
+    let last_sync = {
+        let (sim, journal) = prepared();
+        journal.place(huge.extent_bytes()).unwrap();
+        sim.operations().iter().rfind(|op| op.kind == Kind::SyncDir).unwrap().number
+    };
+    for effect in [Effect::Without, Effect::With] {
+        let (sim, journal) = prepared();
+        sim.fail_at(last_sync, ErrorKind::TimedOut, effect);
+        assert_eq!(journal.place(huge.extent_bytes()).unwrap_err().code(), Code::Io);
+        assert_eq!(sim.faults_made(), 1);
+        let extent = append(&journal, &Draft::small(0)).unwrap();
+        assert_eq!(read_all(&open(&sim)).unwrap(), [extent.clone()]);
+        assert_eq!(read_all(&open(&sim.crash_image(Survive::Nothing))).unwrap(), [extent]);
+    }
 }
 
 /// Every operation of a preparation fails once, with and without its effect.

@@ -258,8 +258,16 @@ fn more_bytes_than_one_group_has_are_damage() {
     });
     assert_eq!(open(&bed.sim).acquire().unwrap_err().code(), Code::LogDamaged);
     bed.sim.edit(segment(2), |file| file[S] = 0);
-    let error = open(&bed.sim).acquire().unwrap_err();
-    assert!(error.message().contains("more bytes follow than one group has"), "{error}");
+    for error in [read_all(&open(&bed.sim)).unwrap_err(), open(&bed.sim).survey().unwrap_err()] {
+        assert!(error.message().contains("more bytes follow than one group has"), "{error}");
+    }
+    // Acquisition looks no further than a torn write reaches; the rest is seen before a group goes there.
+    let journal = open(&bed.sim);
+    journal.acquire().unwrap();
+    assert_eq!(append(&journal, &Draft::small(3)).unwrap().len(), S);
+    let error = journal.place(8 << 20).unwrap_err();
+    assert_eq!(error.code(), Code::LogDamaged);
+    assert!(error.message().contains("a segment that was not begun holds bytes"), "{error}");
 }
 
 #[test]
@@ -342,18 +350,38 @@ fn two_crashes_in_a_row_leave_two_tears_and_both_are_reported() {
     }
 }
 
+/// A header that became durable without its group shows that the ledger was opened again, and names
+/// the tear before it; nobody has to know it from elsewhere.
+#[test]
+fn a_header_alone_proves_that_the_ledger_was_opened_again() {
+    let bed = Bed::new(true);
+    let mut sim = bed.sim.crash_image(Survive::Everything);
+    for mask in [!2, !1, 1] {
+        sim = interrupted(&sim, mask, &mut Vec::new());
+    }
+    let journal = open(&sim);
+    assert_eq!(read_all(&journal).unwrap(), bed.groups);
+    let tail = journal.acquire().unwrap();
+    let places: Vec<_> = tail.tears.iter().map(|tear| (tear.position.segment, tear.position.offset)).collect();
+    assert_eq!(places, [(1, END as u64), (2, 0)]);
+    let place = journal.place(512).unwrap();
+    assert_eq!((place.segment, place.offset), (3, S as u64));
+    append(&journal, &Draft::small(3)).unwrap();
+    assert_eq!(read_all(&open(&sim.crash_image(Survive::Nothing))).unwrap().len(), 4);
+}
+
 /// Acquires and appends, and loses the sectors of that write which `mask` does not name.
 fn interrupted(sim: &SimFiles, mask: u64, tears: &mut Vec<Tear>) -> SimFiles {
     let write = {
         let trial = sim.crash_image(Survive::Everything);
-        let journal = open(&trial);
+        let journal = reopen(&trial);
         journal.acquire().unwrap();
         append(&journal, &Draft { entry_bytes: 2_600, ..Draft::small(3) }).unwrap();
         trial.operations().iter().rfind(|op| op.kind == Kind::Write).unwrap().number
     };
     let image = sim.crash_image(Survive::Everything);
     image.stop_at(write, crate::support::sim_files::Effect::With);
-    let journal = open(&image);
+    let journal = reopen(&image);
     tears.extend(journal.acquire().unwrap().tears);
     assert!(append(&journal, &Draft { entry_bytes: 2_600, ..Draft::small(3) }).is_err());
     assert!(image.has_stopped());

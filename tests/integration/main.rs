@@ -1,12 +1,5 @@
 //! The one integration test binary. `support` holds the faulting file system and builders.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    reason = "a test fails by panicking"
-)]
+
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -19,11 +12,13 @@
 mod support;
 
 mod cddl;
+mod cli;
 mod conformance_journal;
 mod conformance_objects;
 mod conformance_rows;
 mod conformance_spool;
 mod conformance_vault;
+mod docs_examples;
 mod error_variants;
 mod floors;
 mod golden;
@@ -39,14 +34,29 @@ mod journal_repair;
 mod journal_space;
 mod journal_sweep;
 mod journal_tear;
+mod keys_openssl;
+mod ledger_crash;
+mod ledger_epoch;
+mod ledger_fail;
+mod ledger_frozen;
 mod ledger_life;
+mod ledger_rows;
 mod packs_crash;
 mod packs_damage;
 mod packs_faults;
 mod properties;
+mod reader_gaps;
 mod rows_damage;
 mod sim_files_test;
 mod spool_damage;
+mod tamper;
+mod tamper_folders;
+mod tamper_head;
+mod tamper_journal;
+mod tamper_keys;
+mod tamper_packs;
+mod tamper_rows;
+mod tamper_vault;
 mod vault_crash;
 mod vault_damage;
 mod vectors;

@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
-use immutape::store::files::{Files, write_atomic};
+use immutape::store::files::{Files, create_dir_durable, write_atomic};
 
 use crate::support::sim_files::{Effect, Kind, SimFiles, Survive};
 
@@ -251,6 +251,25 @@ fn write_atomic_leaves_the_old_or_the_new_wherever_the_machine_stops() {
         }
     }
     assert!(images == 100 && old > 0 && new > 0, "{images} images, {old} old, {new} new");
+}
+
+/// The helper that makes folders: what it made stays, also when an earlier try stopped half way.
+#[test]
+fn create_dir_durable_makes_every_name_durable() {
+    let sim = SimFiles::new();
+    create_dir_durable(&sim, p("a/b/c")).unwrap();
+    let image = sim.crash_image(Survive::Nothing);
+    assert!(image.exists(p("a/b/c")).unwrap());
+    create_dir_durable(&image, p("a/b/c")).unwrap();
+    create_dir_durable(&image, p("/x/y")).unwrap();
+    assert!(image.crash_image(Survive::Nothing).exists(p("/x/y")).unwrap());
+
+    let sim = SimFiles::new();
+    sim.fail_at(1, ErrorKind::TimedOut, Effect::Without);
+    assert!(create_dir_durable(&sim, p("l/journal")).is_err());
+    create_dir_durable(&sim, p("l/journal")).unwrap();
+    assert!(sim.crash_image(Survive::Nothing).exists(p("l/journal")).unwrap());
+    assert_eq!(sim.faults_made(), 1);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use coset::TaggedCborSerializable as _;
 use ct_merkle::mem_backed_tree::MemoryBackedTree;
-use immutape::codec::cbor;
+use immutape::codec::cbor::{self, CborError};
 use immutape::codec::digest::{LeafHash, RootHash};
 use immutape::log::{Frontier, LogError, consistency_path, inclusion_path, leaf_hash, root_of, set_commitment};
 use immutape::proof::{verify_consistency, verify_inclusion};
@@ -119,6 +119,44 @@ fn a_subtree_that_is_missing_gives_no_path() {
     assert_eq!(consistency_path(2, 5, &mut |_, _| None), None);
     assert_eq!(Frontier::from_parts(5, vec![[0; 32]]), None, "five leaves have two subtrees");
     assert!(Frontier::from_parts(5, vec![[0; 32]; 2]).is_some());
+}
+
+/// Any item of the profile, as ciborium has it.
+fn profile() -> impl Strategy<Value = ciborium::Value> {
+    use ciborium::Value;
+    let leaf = prop_oneof![
+        any::<u64>().prop_map(|n| Value::Integer(n.into())),
+        any::<i64>().prop_map(|n| Value::Integer(n.into())),
+        proptest::collection::vec(any::<u8>(), 0..30).prop_map(Value::Bytes),
+        "\\PC{0,10}".prop_map(Value::Text),
+        any::<bool>().prop_map(Value::Bool),
+        Just(Value::Null),
+    ];
+    leaf.prop_recursive(6, 60, 6, |inner| {
+        let key = prop_oneof![any::<i64>().prop_map(|n| Value::Integer(n.into())), "\\PC{0,3}".prop_map(Value::Text)];
+        let pairs = proptest::collection::vec((key, inner.clone()), 0..6).prop_map(|mut pairs| {
+            pairs.sort_by_key(|(k, _)| by_hand::cbor(k));
+            pairs.dedup_by_key(|(k, _)| by_hand::cbor(k));
+            Value::Map(pairs)
+        });
+        prop_oneof![proptest::collection::vec(inner, 0..6).prop_map(Value::Array), pairs]
+    })
+}
+
+proptest! {
+    #[test]
+    fn items_that_ciborium_writes_in_order_are_taken(value in profile()) {
+        let bytes = by_hand::cbor(&value);
+        prop_assert_eq!(cbor::value(&bytes), Ok(value.clone()));
+        if let ciborium::Value::Map(mut pairs) = value && pairs.len() > 1 {
+            pairs.swap(0, 1);
+            let swapped = by_hand::cbor(&ciborium::Value::Map(pairs.clone()));
+            prop_assert_eq!(cbor::check(&swapped), Err(CborError::KeyOrder));
+            pairs[1] = pairs[0].clone();
+            let twice = by_hand::cbor(&ciborium::Value::Map(pairs));
+            prop_assert_eq!(cbor::check(&twice), Err(CborError::DuplicateKey));
+        }
+    }
 }
 
 proptest! {

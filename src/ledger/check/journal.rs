@@ -1,14 +1,16 @@
 //! The walk through the journal: every group, every entry, every link, and the head at its size.
 
+use std::collections::HashMap;
+
 use super::tapes::SavedTapes;
 use super::{CheckOptions, Checker};
-use crate::codec::digest::RootHash;
+use crate::codec::digest::{CustodyId, RootHash};
 use crate::codec::extent::Group;
 use crate::error::Error;
 use crate::evidence::{Report, Severity};
 use crate::ledger::head_file::{self, JournalEnd};
 use crate::ledger::rebuild::BEGINNING;
-use crate::log::{Chain, EntryKind, HeadFile, LogError};
+use crate::log::{Chain, EntryKind, HeadFile, LogError, SubjectTip};
 use crate::store::Position;
 
 /// What a walk through a copy of the log came to.
@@ -26,6 +28,17 @@ pub struct Walked {
     pub clean_close: bool,
     /// Where the first group that does not hold starts.
     pub broken_at: Option<Position>,
+    /// Every subject with its entries.
+    pub subjects: HashMap<CustodyId, SubjectEntries>,
+}
+
+/// The entries about one subject.
+#[derive(Debug)]
+pub struct SubjectEntries {
+    /// The last of them.
+    pub tip: SubjectTip,
+    /// Their indices, ascending.
+    pub indices: Vec<u64>,
 }
 
 /// Takes groups of one copy, in order, and checks everything that needs no key but the journal's own.
@@ -72,7 +85,12 @@ impl<'a> Walk<'a> {
         }
         for record in group.records() {
             let (public, sealed) = record?;
-            let (entry, _) = self.chain.check(public, sealed)?;
+            let (entry, leaf) = self.chain.check(public, sealed)?;
+            let tip = SubjectTip { seq: entry.subject_seq, leaf };
+            let known = self.walked.subjects.entry(entry.subject);
+            let known = known.or_insert_with(|| SubjectEntries { tip, indices: Vec::new() });
+            known.tip = tip;
+            known.indices.push(entry.index);
             if entry.kind.is_critical() && !entry.kind.is_written() {
                 let what = format!("{} is critical and unknown to this program", entry.kind);
                 report.find(Severity::Gap, self.part, format!("entry {}", entry.index), what).entry = Some(entry.index);
@@ -130,6 +148,10 @@ pub(super) fn walk(
         at = next;
     };
     let mut walked = walk.finish();
+    let broken = match broken {
+        None if walked.entries == 0 => Some((BEGINNING, "the journal is gone".to_owned())),
+        other => other,
+    };
     if let Some((place, what)) = &broken {
         let name = format!("journal/{:08}.seg offset {}", place.segment, place.offset);
         report.find(Severity::Altered, "journal", name, what.clone()).entry = Some(walked.entries);

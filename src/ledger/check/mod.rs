@@ -1,13 +1,14 @@
 //! Checks of a whole ledger or one tape, against what is stored. Releases no content, takes no lock,
 //! changes nothing; works beside a running writer and on a ledger that can no longer be opened.
 
+mod catalog;
 mod journal;
 mod rows;
 mod tapes;
+mod vault;
 
-use super::core::{Core, Identity};
-use super::start::Found;
-use super::{Environment, Places, head_file, start};
+use super::core::{Core, Folders, Identity};
+use super::{Environment, Places, head_file, repair, start};
 use crate::codec::digest::IdPrefix;
 use crate::error::{Code, Error, Result};
 use crate::evidence::{Report, Severity};
@@ -33,7 +34,11 @@ pub struct Checker {
     pub(super) stores: Stores,
     vault: Result<VaultKeys>,
     pinned: Result<Option<PublicKeys>>,
+    /// Key files that are not the ledger's own, with what is wrong.
+    wrong_keys: Vec<(String, Error)>,
     head: Result<Option<String>>,
+    /// What the state folder says of where its ledger is, when it does not say that it is here.
+    elsewhere: Option<&'static str>,
 }
 
 impl Checker {
@@ -42,23 +47,33 @@ impl Checker {
     /// # Errors
     /// `E_NO_LEDGER`, `E_LEDGER_MISSING`, `E_LOG_DAMAGED` when even entry 0 cannot be read, `E_NO_HOME`.
     pub fn open(places: &Places, env: &Environment) -> Result<Self> {
-        let found = start::find(places, env)?;
-        let stores = start::stores(&found, env)?;
-        let vault = start::vault_keys(&found, env, &stores);
-        Ok(Self::with(found, env, stores, vault))
+        let (identity, folders) = match start::find(places, env) {
+            Ok(found) => (found.identity, found.folders),
+            // The journal cannot say who this ledger is; sled's copy of entry 0 can, and the rest is checked all the same.
+            Err(e) if matches!(e.code(), Code::LogDamaged | Code::NewerFormat) => {
+                repair::from_rows(places, env).map_err(|_| e)?
+            }
+            Err(e) => return Err(e),
+        };
+        let stores = start::open_stores(&identity, &folders, env)?;
+        Ok(Self::with(identity, &folders, env, stores))
     }
 
     pub(super) fn of(core: &Core) -> Result<Self> {
         let found = start::find(&core.folders.places, &core.env)?;
-        let vault = start::vault_keys(&found, &core.env, &core.stores);
-        Ok(Self::with(found, &core.env, core.stores.clone(), vault))
+        Ok(Self::with(found.identity, &found.folders, &core.env, core.stores.clone()))
     }
 
-    fn with(found: Found, env: &Environment, stores: Stores, vault: Result<VaultKeys>) -> Self {
+    fn with(identity: Identity, folders: &Folders, env: &Environment, stores: Stores) -> Self {
         let files = &*env.files;
-        let pinned = ConfigFolder::new(found.folders.config.clone()).pinned(files);
-        let head = head_file::read(files, &found.folders.state);
-        Self { identity: found.identity, stores, vault, pinned, head }
+        let config = ConfigFolder::new(folders.config.clone());
+        // Before the vault: a running writer may make both newer in between, and a head that is older than its
+        // vault is lawful.
+        let head = head_file::read(files, &folders.state);
+        let vault = start::read_vault(&identity, folders, env, &stores);
+        let (pinned, wrong_keys) = (config.pinned(files), config.wrong_keys(files, &identity.genesis));
+        let elsewhere = folders.places.elsewhere(files, &folders.state);
+        Self { identity, stores, vault, pinned, wrong_keys, head, elsewhere }
     }
 
     /// Size of the log and of its signed head, for a status that records nothing.
@@ -88,17 +103,25 @@ impl Checker {
     pub fn run(&self, options: &CheckOptions) -> Report {
         let mut report = Report::default();
         self.keys(&mut report);
+        if let Some(words) = self.elsewhere {
+            report.find(Severity::Note, "state", "ledger", words);
+        }
         let head = self.head(&mut report);
         self.stores.journal.set_reopened(head.as_ref().is_some_and(|h| h.state == HeadState::Open));
         let mut saved = tapes::SavedTapes::default();
         let journal = journal::walk(self, options, head.as_ref(), &mut saved, &mut report);
         let rows = rows::compare(self, options, &journal, &mut saved, &mut report);
         journal::compare_head(head.as_ref(), &journal, rows, &mut report);
+        vault::check(self, options, head.as_ref(), &mut report);
         tapes::check(self, options, saved, &mut report);
         report
     }
 
     fn keys(&self, report: &mut Report) {
+        for (name, e) in &self.wrong_keys {
+            let severity = if e.code() == Code::KeyMissing { Severity::Gap } else { Severity::Altered };
+            report.find(severity, "keys", name.clone(), e.message().to_owned());
+        }
         match &self.pinned {
             Ok(Some(pinned)) => {
                 let same =
@@ -117,10 +140,8 @@ impl Checker {
                 );
                 report.skip("keys", "unpinned: no config folder");
             }
-            Err(e) => {
-                report.find(Severity::Altered, "keys", "config folder", e.message().to_owned());
-                report.check("keys", 1, 1, "unreadable");
-            }
+            // Named above, file by file.
+            Err(_) => report.check("keys", 1, 1, "unreadable"),
         }
     }
 

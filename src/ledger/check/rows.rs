@@ -2,7 +2,7 @@
 
 use super::journal::{Walk, Walked};
 use super::tapes::SavedTapes;
-use super::{CheckOptions, Checker};
+use super::{CheckOptions, Checker, catalog};
 use crate::catalog::{Queries, pieces_to_extents};
 use crate::error::{Code, Error, Result};
 use crate::evidence::{Report, Severity};
@@ -19,13 +19,13 @@ pub(super) fn compare(
     report: &mut Report,
 ) -> Option<Walked> {
     let queries = Queries::new(&*checker.stores.rows);
-    match queries.position() {
+    let ahead = match queries.position() {
         Ok(Some(position)) if position.ledger != checker.identity.ledger => {
             report.find(Severity::Altered, "rows", "index", "the rows in sled belong to another ledger");
             report.check("sled", 1, 1, "rows of another ledger");
             return None;
         }
-        Ok(Some(_)) => {}
+        Ok(Some(position)) => options.size.is_none() && position.chain.size() > journal.entries,
         Ok(None) => {
             report.find(
                 Severity::Gap,
@@ -46,8 +46,16 @@ pub(super) fn compare(
             report.skip("sled", "unreadable, or in use by another process");
             return None;
         }
-    }
+    };
     if journal.broken_at.is_some() {
+        return Some(alone(checker, &queries, saved, report));
+    }
+    if ahead {
+        let what = format!(
+            "sled's copy goes on after the journal's last entry, {}: the journal lost its end",
+            journal.entries
+        );
+        report.find(Severity::Altered, "rows", "index", what);
         return Some(alone(checker, &queries, saved, report));
     }
     let (mut at, mut entries, mut wrong) = (BEGINNING, 0u64, None);
@@ -85,6 +93,9 @@ pub(super) fn compare(
     }
     let detail = format!("entries 0..{}, equal leaf by leaf", entries.saturating_sub(1));
     report.check("sled", entries, u64::from(wrong.is_some()), detail);
+    if wrong.is_none() && entries == until {
+        catalog::compare(&queries, journal, saved, report);
+    }
     None
 }
 

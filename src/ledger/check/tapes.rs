@@ -17,16 +17,16 @@ use crate::tape::frame_leaf;
 
 /// One `tape.saved` entry.
 pub(super) struct Saved {
-    index: u64,
-    custody: CustodyId,
-    epoch: [u8; 16],
-    statement: Statement,
+    pub index: u64,
+    pub custody: CustodyId,
+    pub epoch: [u8; 16],
+    pub statement: Statement,
 }
 
 /// The tapes a walk came past.
 #[derive(Default)]
 pub(super) struct SavedTapes {
-    tapes: Vec<Saved>,
+    pub tapes: Vec<Saved>,
 }
 
 impl SavedTapes {
@@ -181,6 +181,10 @@ fn one(
         if bytes.is_some() && !whole {
             counts.find("object", saved, name.clone(), "the stored length is not the one in the manifest".into());
         }
+        if n == 0 && bytes.is_none() {
+            // Named already; without the header no chunk can be placed.
+            opener = None;
+        }
         if let (Some(bytes), Some(open)) = (&bytes, opener.as_mut())
             && let Err(what) = open.object(n, bytes)
         {
@@ -279,12 +283,7 @@ fn sum_up(checker: &Checker, options: &CheckOptions, tapes: u64, counts: Counts,
     if tapes == 0 && options.tape.is_none() {
         report.skip("statements", "no tape is kept yet");
     } else {
-        report.check(
-            "statements",
-            statements,
-            wrong("statement"),
-            format!("{tapes} tapes, signatures of the recorder"),
-        );
+        report.check("statements", statements, wrong("statement"), "signatures of the recorder");
         report.check(
             "stored objects",
             objects.saturating_add(wrong("object")),
@@ -297,10 +296,7 @@ fn sum_up(checker: &Checker, options: &CheckOptions, tapes: u64, counts: Counts,
                 let bad = wrong("tape").saturating_add(wrong("vault"));
                 report.check("tape roots", roots.saturating_add(bad), bad, "opened and recomputed");
             }
-            (_, None, Some(e)) => {
-                report.find(Severity::Altered, "vault", e.code().as_str(), e.message().to_owned());
-                report.skip("tape roots", "the vault cannot be opened");
-            }
+            (_, None, Some(_)) => report.skip("tape roots", "the vault cannot be opened"),
             (_, None, None) => report.skip("tape roots", "no vault"),
         }
     }

@@ -2,8 +2,10 @@
 //! disk through here, so that a faulting file system can stand beneath all of it in the tests.
 
 mod real;
+mod temporary;
 
 pub use real::RealFiles;
+pub use temporary::TemporaryFolder;
 
 use std::fmt::Debug;
 use std::io;

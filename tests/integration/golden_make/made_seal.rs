@@ -77,7 +77,16 @@ pub fn incompressible() -> Vec<u8> {
 
 fn object_values(position: u64, raw: &[u8]) -> Vec<(&'static str, Value)> {
     let salt = object_salt(u8::try_from(position).unwrap());
-    vec![("position", Value::Int(position)), ("salt", hex(salt)), ("opened", hex(raw))]
+    let [content_key, ..] = by_hand::tape_keys(&TAPE_SECRET);
+    let okm = by_hand::hkdf(&content_key, &salt, b"immutape/object/1", 76);
+    vec![
+        ("position", Value::Int(position)),
+        ("salt", hex(salt)),
+        ("key", hex(&okm[..32])),
+        ("nonce", hex(&okm[32..44])),
+        ("key_commitment", hex(&okm[44..])),
+        ("opened", hex(raw)),
+    ]
 }
 
 fn stored_object(name: &str, what: &str, raw: &[u8]) -> Accept {

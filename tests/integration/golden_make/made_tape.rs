@@ -219,7 +219,12 @@ pub fn root_two_frames() -> (TapeRoot, Vec<(&'static str, Value)>) {
     // A leaf input ends in 0x5820, the envelope digest, 0x5820, the payload digest.
     let digests = leaves.each_ref().map(|l| (&l[l.len() - 66..l.len() - 34], &l[l.len() - 32..]));
     let field_digests: Vec<u8> = commitment.digests.iter().flat_map(|(_, d)| *d).collect();
+    let [content_key, frame_salt_key, header_salt_key, row_key] = super::by_hand::tape_keys(&TAPE_SECRET);
     let values = vec![
+        ("content_key", hex(content_key)),
+        ("frame_salt_key", hex(frame_salt_key)),
+        ("header_salt_key", hex(header_salt_key)),
+        ("row_key", hex(row_key)),
         ("envelope_salt_0", hex(salts[0].envelope)),
         ("payload_salt_0", hex(salts[0].payload)),
         ("envelope_digest_0", hex(digests[0].0)),

@@ -180,7 +180,12 @@ fn groups(r: &mut Refuse<'_>) {
     put("group-entry-more.bin", "Records", "a count one too high", more);
     let less = set(&set(&base, 40, &(count - 1).to_be_bytes()), 63, &[base[63] - 1]);
     put("group-entry-less.bin", "Records", "a count one too low", less);
-    put("group-body-short.bin", "Records", "a byte of the records left out", set(&base, 48, &(body - 1).to_be_bytes()));
+    put(
+        "group-body-short.bin",
+        "Reserved",
+        "a byte of the records left out",
+        set(&base, 48, &(body - 1).to_be_bytes()),
+    );
     put("group-body-long.bin", "Records", "a byte of padding taken in", set(&base, 48, &(body + 1).to_be_bytes()));
     let mut plain = |file: &str, error: &str, what: &str, bytes: Vec<u8>| {
         r.put(file, from, &format!("LogError::Extent({error})"), what, bytes);

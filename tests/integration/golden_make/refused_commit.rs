@@ -70,6 +70,9 @@ fn entries(r: &mut Refuse<'_>) {
 /// Faults of bodies; the digits are those at the end of the entry, after the key id.
 fn bodies(r: &mut Refuse<'_>) {
     let key_id = format!("50{}", "d0".repeat(16));
+    let text = (&*format!("{key_id}a10003"), &*format!("{key_id}a1613003"));
+    let completed = "entry-04-access-completed.cbor";
+    r.swap("body-text-key.cbor", completed, "LogError::Cbor(UnknownKey)", "a text as key", &[text]);
     let mut put = |from: &str, file: &str, kind: u16, fault: &str, what: &str, old: &str, new: &str| {
         let index: u64 = from[6..8].parse().unwrap();
         let error = format!("LogError::Body {{ index: {index}, kind: {kind}, fault: {fault} }}");
@@ -77,9 +80,7 @@ fn bodies(r: &mut Refuse<'_>) {
         r.swap(file, from, &error, what, &swaps);
     };
     put(PLAIN, "body-unknown-key.cbor", 17, "UnknownKey", "a key where none belongs", "a0", "a10000");
-    let completed = "entry-04-access-completed.cbor";
     put(completed, "body-no-grant.cbor", 33, "MissingKey", "key 0 is missing", "a10003", "a0");
-    put(completed, "body-text-key.cbor", 33, "UnknownKey", "a text as key", "a10003", "a1613003");
     put(completed, "body-key-10.cbor", 33, "UnknownKey", "key 10 too", "a10003", "a200030a00");
     put(completed, "body-grant-negative.cbor", 33, "Type", "grant -4", "a10003", "a10023");
     put(completed, "body-grant-bytes.cbor", 33, "Type", "a byte string as index", "a10003", "a1004103");

@@ -215,7 +215,12 @@ fn heads(r: &mut Refuse<'_>) {
         "a bit of the first signature",
         file_text.replacen(&first_blob, &bad, 1),
     );
-    plain("head-swapped.txt", "Note(\"no empty line\")", "the second note first", format!("{second}{first}"));
+    plain(
+        "head-swapped.txt",
+        "Head(\"the second note is missing\")",
+        "the second note first",
+        format!("{second}{first}"),
+    );
     plain(
         "head-state-unsigned.txt",
         "BadSignature",

@@ -142,7 +142,7 @@ fn sealed_headers(r: &mut Refuse<'_>) {
     );
     put("object-0-no-chunks.bin", &sequence(2, 0), "no chunk", &[(range, "80")]);
     put("object-0-chunk-empty.bin", &sequence(0, 0), "a chunk without frames", &[(range, "81840000001a001312d0")]);
-    put("object-0-times.bin", &sequence(0, 0), "the last time before the first", &[(range, "818400021a001312d000")]);
+    put("object-0-times.bin", "Cbor(Range)", "the last time before the first", &[(range, "818400021a001312d000")]);
     put("object-0-range-three.bin", "Cbor(Length)", "a range of three items", &[(range, "818300021a001312d0")]);
     put("object-0-trailing.bin", "Cbor(Trailing)", "a byte after it", &[(range, "81840002001a001312d000")]);
 }

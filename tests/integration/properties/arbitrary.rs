@@ -68,10 +68,15 @@ pub fn number() -> impl Strategy<Value = u64> {
 }
 
 pub fn frame() -> impl Strategy<Value = Frame> {
-    let redactions = option::of(vec(bytes(), 0..3).prop_map(|items| {
+    let redactions = option::of(vec(bytes(), 1..3).prop_map(|items| {
         encode(|w| {
             w.array(items.len());
-            items.iter().for_each(|i| w.bytes(i));
+            items.iter().for_each(|i| {
+                w.array(3);
+                w.bytes(i);
+                w.text("reason");
+                w.bytes(&[9; 32]);
+            });
         })
     }));
     let numbered = (0u64..=8, 0u64..=3, 0u64..=5, 0..=flags::ALL);

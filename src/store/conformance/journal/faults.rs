@@ -115,10 +115,10 @@ fn fill_up(storage: &dyn FaultyStorage) -> Result<(Begun, u64), String> {
     const GROUPS_MAX: u64 = 4_000;
     let mut begun = begun(storage)?;
     storage.fill(true);
-    let mut said = 0;
+    let mut said = 0u64;
     for n in 2..GROUPS_MAX {
         let draft = Draft { entry_bytes: 60_000, ..Draft::small(n) };
-        said += u64::from(begun.journal.is_nearly_full());
+        said = said.saturating_add(u64::from(begun.journal.is_nearly_full()));
         match append(&*begun.journal, &draft) {
             Ok(extent) => begun.groups.push(extent),
             Err(e) if e.code() == Code::StoreFull => return Ok((begun, said)),

@@ -87,7 +87,7 @@ pub(super) fn ends_and_goes_on(fresh: &Fresh<'_>) -> Verdict {
 }
 
 pub(super) fn many_readers(fresh: &Fresh<'_>) -> Verdict {
-    const GROUPS: u64 = 60;
+    const GROUPS: u64 = 40;
     let storage = fresh();
     let writer = storage.open();
     ok("acquire", writer.acquire())?;

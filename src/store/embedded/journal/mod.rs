@@ -153,7 +153,7 @@ impl Journal for EmbeddedJournal {
             Some(lock) => lock,
             None => self.lock()?,
         };
-        let found = tail::find(&self.shelf, self.reopened())?;
+        let found = tail::find_fast(&self.shelf, self.reopened())?;
         let (last, tears) = (found.last(), found.tears());
         let term = found.next.term.max(past_term).saturating_add(1);
         let turn = Turn::begin(&self.shelf, lock, term, found).inspect_err(|_| {

@@ -1,7 +1,7 @@
 //! Preparing the next segment: zeros on the disk before the first group goes there, so that a group
 //! needs one sync and no block is allocated on its way.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::segment::{Segment, is_segment_length};
@@ -11,7 +11,8 @@ use crate::codec::limits::{SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN};
 use crate::error::Result;
 use crate::store::files::{File, with_suffix};
 
-const STEP_BYTES: usize = 1 << 20;
+/// One write, and what an append at most waits for beside its own bytes.
+pub(super) const STEP_BYTES: usize = 1 << 20;
 static ZEROS: [u8; STEP_BYTES] = [0; STEP_BYTES];
 
 /// The length of the next segment: twice that of the last, at least so long that a group of
@@ -21,63 +22,77 @@ pub(super) fn next_length(last_bytes: u64, extent_bytes: u64) -> u64 {
     last_bytes.saturating_mul(2).clamp(SEGMENT_BYTES_MIN, SEGMENT_BYTES_MAX).max(fits)
 }
 
-/// Zeros, durable, under a name that no reader looks at: a crash leaves a file that the next attempt
-/// removes.
+/// A segment on its way, under a name that no reader looks at: a crash leaves a file that the next
+/// attempt removes.
 #[derive(Debug)]
-pub(super) struct Zeros {
+pub(super) struct Preparation {
+    number: u64,
     path: PathBuf,
     file: Arc<dyn File>,
     bytes: u64,
+    written: u64,
 }
 
-/// Writes `bytes` zeros for segment `number`.
-///
-/// # Errors
-/// `E_STORE_FULL`, `E_IO`; the space is given back.
-pub(super) fn write(shelf: &Shelf, number: u64, bytes: u64) -> Result<Zeros> {
-    debug_assert!(is_segment_length(bytes), "a segment of {bytes} bytes");
-    let path = with_suffix(&shelf.path(number), ".tmp");
-    match write_zeros(shelf, &path, bytes) {
-        Ok(file) => Ok(Zeros { path, file, bytes }),
-        Err(e) => {
-            // Best effort. If the file stays, the next attempt removes it.
-            let _left_behind = shelf.files.remove_file(&path);
-            Err(e)
+impl Preparation {
+    /// Begins segment `number` of `bytes` zeros.
+    ///
+    /// # Errors
+    /// `E_STORE_FULL`, `E_IO`.
+    pub fn begin(shelf: &Shelf, number: u64, bytes: u64) -> Result<Self> {
+        debug_assert!(is_segment_length(bytes), "a segment of {bytes} bytes");
+        let path = with_suffix(&shelf.path(number), ".tmp");
+        if shelf.files.exists(&path).map_err(|e| failed("look for", &path, e))? {
+            shelf.files.remove_file(&path).map_err(|e| failed("remove", &path, e))?;
         }
+        let file = shelf.files.create_new(&path).map_err(|e| failed("create", &path, e))?;
+        Ok(Self { number, path, file, bytes, written: 0 })
     }
-}
 
-/// Gives the zeros their name, durably: they are segment `number` from here on.
-///
-/// # Errors
-/// `E_STORE_FULL`, `E_IO`: which file has the name is then unknown, and none may be used.
-/// `E_LOG_DAMAGED` when a file of that name holds something.
-pub(super) fn put_in_place(shelf: &Shelf, number: u64, zeros: Zeros) -> Result<Segment> {
-    let path = shelf.path(number);
-    let rename = if too_small_stands_there(shelf, number)? {
-        shelf.files.rename_replace(&zeros.path, &path)
-    } else {
-        shelf.files.rename_noreplace(&zeros.path, &path)
-    };
-    rename.map_err(|e| shelf.io("rename", number, e))?;
-    shelf.files.sync_dir(&shelf.folder).map_err(|e| failed("sync", &shelf.folder, e))?;
-    Ok(Segment { number, file: zeros.file, bytes: zeros.bytes, header: None })
-}
+    /// Does a group of `extent_bytes` fit?
+    pub const fn fits(&self, extent_bytes: u64) -> bool {
+        extent_bytes.saturating_add(SEGMENT_HEADER_BYTES as u64) <= self.bytes
+    }
 
-fn write_zeros(shelf: &Shelf, path: &Path, bytes: u64) -> Result<Arc<dyn File>> {
-    if shelf.files.exists(path).map_err(|e| failed("look for", path, e))? {
-        shelf.files.remove_file(path).map_err(|e| failed("remove", path, e))?;
+    /// Writes about so many more zeros, durably; is it all?
+    ///
+    /// Piece by piece, because a segment of 64 MiB in one piece holds up every caller for as long as
+    /// the disk takes for it.
+    ///
+    /// # Errors
+    /// `E_STORE_FULL`, `E_IO`; the file must then be given up.
+    pub fn advance(&mut self, bytes: u64) -> Result<bool> {
+        let until = self.written.saturating_add(bytes).min(self.bytes);
+        while self.written < until {
+            let step = usize::try_from(self.bytes.saturating_sub(self.written)).unwrap_or(STEP_BYTES).min(STEP_BYTES);
+            let zeros = ZEROS.get(..step).unwrap_or(&ZEROS);
+            self.file.write_at(self.written, zeros).map_err(|e| failed("write", &self.path, e))?;
+            self.written = self.written.saturating_add(step as u64);
+        }
+        self.file.sync_data().map_err(|e| failed("sync", &self.path, e))?;
+        Ok(self.written >= self.bytes)
     }
-    let file = shelf.files.create_new(path).map_err(|e| failed("create", path, e))?;
-    let mut at = 0;
-    while at < bytes {
-        let step = usize::try_from(bytes.saturating_sub(at)).unwrap_or(STEP_BYTES).min(STEP_BYTES);
-        let zeros = ZEROS.get(..step).unwrap_or(&ZEROS);
-        file.write_at(at, zeros).map_err(|e| failed("write", path, e))?;
-        at = at.saturating_add(step as u64);
+
+    /// Gives the space back, as well as that goes; what stays, the next attempt removes.
+    pub fn give_up(self, shelf: &Shelf) {
+        let _left_behind = shelf.files.remove_file(&self.path);
     }
-    file.sync_data().map_err(|e| failed("sync", path, e))?;
-    Ok(file)
+
+    /// Gives the zeros their name, durably: they are the segment from here on.
+    ///
+    /// # Errors
+    /// `E_STORE_FULL`, `E_IO`: which file has the name is then unknown, and none may be used.
+    /// `E_LOG_DAMAGED` when a file of that name holds something.
+    pub fn put_in_place(self, shelf: &Shelf) -> Result<Segment> {
+        let (number, path) = (self.number, shelf.path(self.number));
+        let rename = if too_small_stands_there(shelf, number)? {
+            shelf.files.rename_replace(&self.path, &path)
+        } else {
+            shelf.files.rename_noreplace(&self.path, &path)
+        };
+        rename.map_err(|e| shelf.io("rename", number, e))?;
+        shelf.files.sync_dir(&shelf.folder).map_err(|e| failed("sync", &shelf.folder, e))?;
+        Ok(Segment { number, file: self.file, bytes: self.bytes, header: None })
+    }
 }
 
 /// A segment that was prepared for smaller groups, or one whose name never became durable, is

@@ -14,12 +14,13 @@ use std::iter::Peekable;
 use std::path::{Path, PathBuf};
 
 use super::old_file::{filled, group_from, named_bytes, whole};
+use super::prepare::next_length;
 use super::segment::{FIRST_OFFSET, Next, Segment, is_segment_length, is_zero};
 use super::shelf::{Shelf, failed};
 use super::{tail, tear};
 use crate::codec::digest::{Digest, sha256};
 use crate::codec::extent::{Group, GroupHeader, SEGMENT_HEADER_BYTES, SegmentHeader};
-use crate::codec::limits::{SECTOR_BYTES, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN};
+use crate::codec::limits::{SECTOR_BYTES, SEGMENT_BYTES_MAX};
 use crate::error::{Code, Error, Result};
 use crate::store::contracts::{Position, Tear};
 use crate::store::files::{create_dir_durable, with_suffix};
@@ -77,6 +78,8 @@ struct Job<'a> {
     next: Next,
     /// What a crash left at that end.
     tear: Option<Tear>,
+    /// Length of the segment file before; 0 before the first.
+    bytes_below: u64,
     aside: Vec<PathBuf>,
 }
 
@@ -91,7 +94,8 @@ impl<'a> Job<'a> {
             return Err(conflict("the segment before it was never begun"));
         }
         let tear = below.begun.last().and_then(|begun| begun.tear);
-        Ok(Self { shelf, number: from, next: below.next, tear, aside: Vec::new() })
+        let bytes_below = below.begun.last().map_or(0, |begun| begun.segment.bytes);
+        Ok(Self { shelf, number: from, next: below.next, tear, bytes_below, aside: Vec::new() })
     }
 
     /// A segment that no extent belongs to: a crash tore its first write. What the next header names
@@ -112,22 +116,25 @@ impl<'a> Job<'a> {
             image.extend_from_slice(&torn);
             self.swap(old.as_deref(), &filled(image, header.file_bytes))?;
             let tear = self.tear_at(at.offset, &torn);
-            return self.go_on(at, tear);
+            return self.go_on(at, tear, header.file_bytes);
         }
         if let (None, Some(bytes), Some((at, tear))) = (above, &old, self.follows_without_groups()?) {
             self.swap(old.as_deref(), bytes)?;
-            return self.go_on(at, tear);
+            return self.go_on(at, tear, bytes.len() as u64);
         }
-        self.refuse_to_drop(old.as_deref())?;
+        if named.is_none() {
+            self.refuse_to_drop(old.as_deref())?;
+        }
         let at = at(FIRST_OFFSET);
         let header = self.header(old.as_deref(), 0, FIRST_OFFSET);
         let image = filled(header.encode(), header.file_bytes);
         self.swap(old.as_deref(), &image)?;
-        self.go_on(at, None)
+        self.go_on(at, None, header.file_bytes)
     }
 
-    /// A group that can be read is not dropped for want of its extent. The first group of a segment
-    /// that has no header is no such group: header and group were one write, and it was torn.
+    /// A group that can be read is not dropped for want of its extent, unless the next header shows
+    /// that it never counted. The first group of a segment that has no header never did: header and
+    /// group were one write, and it was torn.
     fn refuse_to_drop(&self, old: Option<&[u8]>) -> Result<()> {
         let old = old.unwrap_or_default();
         let has_header = !is_zero(old.get(..SEGMENT_HEADER_BYTES).unwrap_or_default());
@@ -178,7 +185,7 @@ impl<'a> Job<'a> {
         image.splice(..SEGMENT_HEADER_BYTES, header.encode());
         self.swap(old.as_deref(), &filled(image, header.file_bytes))?;
         let tear = self.tear_at(at.offset, &torn);
-        self.go_on(at, tear)
+        self.go_on(at, tear, header.file_bytes)
     }
 
     fn tear_at(&self, offset: u64, torn: &[u8]) -> Option<Tear> {
@@ -187,8 +194,8 @@ impl<'a> Job<'a> {
         (!torn.is_empty()).then_some(Tear { position, bytes: torn.len() as u64, hash })
     }
 
-    fn go_on(&mut self, next: Next, tear: Option<Tear>) -> Result<()> {
-        (self.next, self.tear) = (next, tear);
+    fn go_on(&mut self, next: Next, tear: Option<Tear>, bytes: u64) -> Result<()> {
+        (self.next, self.tear, self.bytes_below) = (next, tear, bytes);
         self.number = self.number.checked_add(1).ok_or_else(|| conflict("too many segments"))?;
         Ok(())
     }
@@ -201,8 +208,8 @@ impl<'a> Job<'a> {
             && (header.dropped_bytes, header.dropped_hash) == dropped
     }
 
-    /// The header that the segment must have. Length and term are taken from the old one where it
-    /// can be read: nothing else tells them.
+    /// The header that the segment must have. Length and term are taken from the old one where it can be read;
+    /// without it they are what a writer would have chosen after the segment before.
     fn header(&self, old: Option<&[u8]>, first_term: u64, end: u64) -> SegmentHeader {
         let known = old.and_then(|old| SegmentHeader::parse(old).ok());
         let known = known.filter(|known| known.segment == self.number && self.next.is_named_by(known));
@@ -210,7 +217,7 @@ impl<'a> Job<'a> {
         let old_length = lengths.into_iter().flatten().find(|bytes| is_segment_length(*bytes) && *bytes >= end);
         SegmentHeader {
             segment: self.number,
-            file_bytes: old_length.unwrap_or_else(|| end.next_power_of_two().max(SEGMENT_BYTES_MIN)),
+            file_bytes: old_length.unwrap_or_else(|| next_length(self.bytes_below, 0).max(end.next_power_of_two())),
             term: known.map_or_else(|| first_term.max(self.next.term), |known| known.term),
             first_index: self.next.index,
             previous_group: self.next.previous,

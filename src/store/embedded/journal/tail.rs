@@ -1,12 +1,16 @@
 //! Finding the end of the journal: the last whole group and everything that stands after it.
 
-use super::segment::{Next, Segment, Walk};
+use super::segment::{FIRST_OFFSET, Next, Segment, Walk};
 use super::shelf::{Shelf, damaged};
 use super::tear;
 use crate::codec::digest::GroupHash;
 use crate::codec::extent::GroupHeader;
+use crate::codec::limits::GROUP_BYTES_MAX;
 use crate::error::Result;
 use crate::store::contracts::{Position, Tear};
+
+/// Header and longest group.
+const FIRST_WRITE_BYTES_MAX: u64 = FIRST_OFFSET + GROUP_BYTES_MAX as u64;
 
 /// The end of the journal as it lies on the disk.
 #[derive(Debug)]
@@ -51,17 +55,26 @@ impl Found {
 /// # Errors
 /// `E_LOG_DAMAGED`, `E_NEWER_FORMAT`, `E_IO`.
 pub(super) fn find(shelf: &Shelf, reopened: bool) -> Result<Found> {
-    let count = shelf.numbers()?.len() as u64;
-    find_among(shelf, count, reopened)
+    find_among(shelf, shelf.numbers()?.len() as u64, reopened)
+}
+
+/// As [`find`], but of a prepared segment only so much is read as a torn write can have reached.
+pub(super) fn find_fast(shelf: &Shelf, reopened: bool) -> Result<Found> {
+    find_with(shelf, shelf.numbers()?.len() as u64, FIRST_WRITE_BYTES_MAX, reopened)
 }
 
 /// As [`find`], as if segments after `count` were not there.
 pub(super) fn find_among(shelf: &Shelf, count: u64, reopened: bool) -> Result<Found> {
+    find_with(shelf, count, u64::MAX, reopened)
+}
+
+fn find_with(shelf: &Shelf, count: u64, prepared_bytes: u64, reopened: bool) -> Result<Found> {
     let mut newest = count;
     let mut prepared = None;
     if count > 0 {
         let segment = open(shelf, count)?;
-        if segment.header.is_none() && segment.nonzero(shelf, 0, segment.bytes)?.is_none() {
+        let read = segment.bytes.min(prepared_bytes);
+        if segment.header.is_none() && segment.nonzero(shelf, 0, read)?.is_none() {
             prepared = Some(segment);
             newest = count.saturating_sub(1);
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::prepare::{self, next_length};
+use super::prepare::{Preparation, STEP_BYTES, next_length};
 use super::segment::{FIRST_OFFSET, Next, Segment, is_zero};
 use super::shelf::{Shelf, damaged, failed};
 use super::tail::{Begun, Found};
@@ -27,6 +27,9 @@ pub(super) struct Turn {
     /// What the header of the next segment will say of the newest.
     newest: Newest,
     prepared: Option<Segment>,
+    /// Was the prepared segment made or read through in this turn?
+    prepared_is_checked: bool,
+    preparing: Option<Preparation>,
     nearly_full: bool,
     patience: u32,
     placements_until_attempt: u32,
@@ -91,6 +94,8 @@ impl Turn {
             current,
             newest,
             prepared,
+            prepared_is_checked: false,
+            preparing: None,
             nearly_full: false,
             patience: 1,
             placements_until_attempt: 0,
@@ -123,8 +128,8 @@ impl Turn {
         }
         match self.spot(extent_bytes) {
             Spot::Current => self.prepare_ahead(shelf, extent_bytes),
-            Spot::Prepared => {}
-            Spot::Nowhere => self.prepare_next(shelf, extent_bytes)?,
+            Spot::Prepared => self.check_prepared(shelf)?,
+            Spot::Nowhere => self.prepare_next(shelf, extent_bytes, u64::MAX)?,
         }
         Ok(self.place_at(self.position(extent_bytes)))
     }
@@ -177,12 +182,12 @@ impl Turn {
         }
     }
 
-    /// Prepares the next segment before this one is half used, so that a full disk shows itself while
-    /// there is still room to write down what was refused.
+    /// Prepares the next segment, of twice the length, while between an eighth and a half of this one
+    /// is used: a full disk shows itself while there is still room to write down what was refused.
     fn prepare_ahead(&mut self, shelf: &Shelf, extent_bytes: u64) {
         let used = self.next.offset.saturating_add(extent_bytes);
-        let half_used = self.current.as_ref().is_some_and(|current| used > current.bytes / 2);
-        if !half_used || self.prepared.is_some() {
+        let is_time = self.current.as_ref().is_some_and(|current| used > current.bytes / 8);
+        if !is_time || self.prepared.is_some() {
             return;
         }
         // Every attempt writes until the disk is full; tried at each group it would slow all of them.
@@ -190,16 +195,20 @@ impl Turn {
             self.placements_until_attempt = self.placements_until_attempt.saturating_sub(1);
             return;
         }
-        // There is room in the current segment, so the failure is remembered, not returned.
-        let _remembered = self.prepare_next(shelf, SECTOR_BYTES as u64);
+        // Two lengths within three eighths: more than five bytes for each byte of a group.
+        let step = extent_bytes.saturating_mul(6).max(STEP_BYTES as u64);
+        // There is room in the current segment, so a failure is remembered, not returned.
+        let _remembered = self.prepare_next(shelf, SECTOR_BYTES as u64, step);
     }
 
-    fn prepare_next(&mut self, shelf: &Shelf, extent_bytes: u64) -> Result<()> {
-        match self.try_prepare(shelf, extent_bytes) {
-            Ok(segment) => {
-                self.prepared = Some(segment);
-                self.nearly_full = false;
-                (self.patience, self.placements_until_attempt) = (1, 0);
+    /// Prepares `step` bytes more of the next segment; with [`u64::MAX`], all of it.
+    fn prepare_next(&mut self, shelf: &Shelf, extent_bytes: u64, step: u64) -> Result<()> {
+        match self.try_prepare(shelf, extent_bytes, step) {
+            Ok(()) => {
+                if self.prepared.is_some() {
+                    self.nearly_full = false;
+                    (self.patience, self.placements_until_attempt) = (1, 0);
+                }
                 Ok(())
             }
             Err(e) => {
@@ -211,15 +220,47 @@ impl Turn {
         }
     }
 
-    fn try_prepare(&mut self, shelf: &Shelf, extent_bytes: u64) -> Result<Segment> {
-        let number = self.newest.number.saturating_add(1);
+    fn try_prepare(&mut self, shelf: &Shelf, extent_bytes: u64, step: u64) -> Result<()> {
+        let mut preparation = match self.preparing.take() {
+            Some(begun) if begun.fits(extent_bytes) => begun,
+            _ => self.begin_preparation(shelf, extent_bytes)?,
+        };
+        match preparation.advance(step) {
+            Ok(true) => {
+                // A smaller one that stands there serves until this line; after it, it may be gone.
+                self.prepared = None;
+                self.prepared = Some(preparation.put_in_place(shelf)?);
+                self.prepared_is_checked = true;
+                Ok(())
+            }
+            Ok(false) => {
+                self.preparing = Some(preparation);
+                Ok(())
+            }
+            Err(e) => {
+                preparation.give_up(shelf);
+                Err(e)
+            }
+        }
+    }
+
+    fn begin_preparation(&self, shelf: &Shelf, extent_bytes: u64) -> Result<Preparation> {
         // A segment that a crash cut short says nothing of how fast this journal grows.
         let is_torn = self.newest.dropped_bytes > 0;
         let length = if is_torn { self.newest.bytes / 2 } else { self.newest.bytes };
-        let zeros = prepare::write(shelf, number, next_length(length, extent_bytes))?;
-        // A smaller one that stands there serves until this line; after it, it may be gone.
-        self.prepared = None;
-        prepare::put_in_place(shelf, number, zeros)
+        Preparation::begin(shelf, self.newest.number.saturating_add(1), next_length(length, extent_bytes))
+    }
+
+    /// A segment that an earlier process prepared was looked at only as far as a torn write reaches;
+    /// before it is begun, the rest of it is.
+    fn check_prepared(&mut self, shelf: &Shelf) -> Result<()> {
+        if let Some(prepared) = self.prepared.as_ref().filter(|_| !self.prepared_is_checked)
+            && let Some((first, _)) = prepared.nonzero(shelf, 0, prepared.bytes)?
+        {
+            return Err(damaged(prepared.number, first, "a segment that was not begun holds bytes"));
+        }
+        self.prepared_is_checked = true;
+        Ok(())
     }
 
     /// The group in `extent`, if it is whole and is the one that may come now.
@@ -267,6 +308,7 @@ impl Turn {
 
     /// Header and first group go in one write: a crash leaves both, or a tear that begins with either.
     fn begin_prepared(&mut self, shelf: &Shelf, group: &GroupHeader, extent: &[u8]) -> Result<(), Failure> {
+        self.check_prepared(shelf)?;
         let Some(prepared) = &self.prepared else { return Err(Failure::Refused(full(None))) };
         self.refuse_if_taken(shelf, (prepared.number, &prepared.file, 0))?;
         let header = SegmentHeader {

@@ -1,5 +1,6 @@
 //! The contract of [`Objects`] over pack files.
 
+use std::collections::HashMap;
 use std::io;
 use std::ops::Range;
 use std::path::PathBuf;
@@ -7,10 +8,10 @@ use std::sync::{Arc, Mutex};
 
 use super::folder::{Folder, Place, io_error, lock};
 use super::index::{Index, stronger};
-use super::near;
 use super::records::{RECORD_HEADER_BYTES, RecordError, RecordHeader, RecordType};
 use super::used;
 use super::writer::Writer;
+use super::{near, strays};
 use crate::codec::digest::{Digest, ObjectDigest, sha256};
 use crate::error::{Code, Error, Result};
 use crate::governance::DisposalClearance;
@@ -38,6 +39,8 @@ pub struct Packs {
     writer: Writer,
     /// Made when an object is not where its hint says, and kept.
     index: Mutex<Option<Index>>,
+    /// Made when an object is in no walk, and kept.
+    strays: Mutex<Option<HashMap<ObjectDigest, Vec<Place>>>>,
 }
 
 impl Packs {
@@ -49,7 +52,7 @@ impl Packs {
     pub fn open(files: Arc<dyn Files>, folder: PathBuf, origin: Digest) -> Result<Self> {
         let folder = Folder::new(files, folder, origin);
         folder.numbers()?;
-        Ok(Self { folder, writer: Writer::new(), index: Mutex::new(None) })
+        Ok(Self { folder, writer: Writer::new(), index: Mutex::new(None), strays: Mutex::new(None) })
     }
 
     /// The byte ranges of every pack that carry meaning, ascending: a change anywhere else changes
@@ -98,17 +101,23 @@ impl Packs {
     /// The object wherever it is, by the records of all packs.
     fn find(&self, object: &ObjectRef) -> Result<Vec<u8>> {
         let hinted = Place::from_hint(object.hint);
-        let places = self.with_index(|index| match index.get(&object.digest) {
-            None => Err(match index.damage_at(hinted) {
-                Some(damage) if damage.is_newer => self.newer(damage.place),
-                Some(damage) => self.damaged(&object.digest, damage.place, &damage.reason),
-                None => not_found(&object.digest, index.damages.len()),
-            }),
+        let (places, missing) = self.with_index(|index| match index.get(&object.digest) {
+            None => {
+                let missing = match index.damage_at(hinted) {
+                    Some(damage) if damage.is_newer => self.newer(damage.place),
+                    Some(damage) => self.damaged(&object.digest, damage.place, &damage.reason),
+                    None => not_found(&object.digest, index.damages.len()),
+                };
+                Ok((Vec::new(), Some(missing)))
+            }
             Some(known) if known.is_discarded => {
                 Err(Error::new(Code::NotFound, format!("object {} was discarded", object.digest.to_hex())))
             }
-            Some(_) => Ok(index.places(&object.digest)),
+            Some(_) => Ok((index.places(&object.digest), None)),
         })?;
+        if let Some(missing) = missing {
+            return self.find_stray(&object.digest)?.ok_or(missing);
+        }
         let mut found = (hinted, "its record is gone");
         for place in places {
             match self.read(place, &object.digest)? {
@@ -118,6 +127,24 @@ impl Packs {
             }
         }
         Err(self.damaged(&object.digest, found.0, found.1))
+    }
+
+    /// The object, if its record stands whole where no walk comes by.
+    fn find_stray(&self, digest: &ObjectDigest) -> Result<Option<Vec<u8>>> {
+        let places = {
+            let mut strays = lock(&self.strays)?;
+            let strays = match strays.as_ref() {
+                Some(strays) => strays,
+                None => strays.insert(strays::find_all(&self.folder, &self.writer.extents(&self.folder)?)),
+            };
+            strays.get(digest).cloned().unwrap_or_default()
+        };
+        for place in places {
+            if let Read::Whole(bytes) = self.read(place, digest)? {
+                return Ok(Some(bytes));
+            }
+        }
+        Ok(None)
     }
 
     /// The pack of `place`; `None` if there is none, as for a lost hint.

@@ -11,6 +11,7 @@ mod near;
 pub mod records;
 mod room;
 mod scan;
+mod strays;
 mod tail;
 mod used;
 mod writer;

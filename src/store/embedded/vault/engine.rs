@@ -121,23 +121,28 @@ impl EmbeddedVault {
         handles.dirty.remove(epoch);
     }
 
-    /// Judges a whole epoch. The caller holds the turn.
+    /// Judges a whole epoch. The caller holds the turn. Of a file of a wrong length what is there is judged all
+    /// the same: a key that stands whole in its slot is not lost with the rest.
     fn survey(&self, epoch: &EpochId, file: &dyn File) -> Result<Survey> {
         let path = self.folder.epoch_path(epoch);
         let failed = |e| fault::io("reading", &path, e);
         let bytes = file.len().map_err(failed)?;
-        if bytes != EPOCH_FILE_BYTES as u64 {
-            let name = fault::epoch_name(epoch);
-            return Err(fault::damaged(format!(
-                "vault: epoch {name} has {bytes} bytes and must have {EPOCH_FILE_BYTES}"
-            )));
-        }
         let mut content = vec![0; EPOCH_FILE_BYTES];
         let got = file.read_at(0, &mut content).map_err(failed)?;
-        if got != content.len() {
-            return Err(fault::damaged(format!("vault: epoch {} ends at byte {got}", fault::epoch_name(epoch))));
+        content.truncate(got);
+        let mut found = slot::survey(epoch, &content);
+        found.wrong_bytes = (bytes != EPOCH_FILE_BYTES as u64 || got != EPOCH_FILE_BYTES).then_some(bytes);
+        Ok(found)
+    }
+
+    /// The whole epoch, if nothing in it is damaged.
+    fn survey_whole(&self, epoch: &EpochId, file: &dyn File) -> Result<Survey> {
+        let found = self.survey(epoch, file)?;
+        match (found.wrong_bytes, found.damaged) {
+            (Some(bytes), _) => Err(wrong_length(epoch, bytes)),
+            (None, Some(slot)) => Err(damaged_slot(epoch, slot)),
+            (None, None) => Ok(found),
         }
-        Ok(slot::survey(epoch, &content))
     }
 
     /// The record in `slot`, if it is there and is this tape's. Anything else is left to the scan.
@@ -161,14 +166,15 @@ impl EmbeddedVault {
         }
         let name = fault::epoch_name(epoch);
         // Where a slot holds nothing that can be read, "not there" would claim too much.
-        Err(match (found.damaged, found.void) {
-            (Some(slot), _) => fault::damaged(format!(
+        Err(match (found.damaged, found.void, found.wrong_bytes) {
+            (Some(slot), ..) => fault::damaged(format!(
                 "vault: slot {slot} of epoch {name} is damaged; the key sought may have been there"
             )),
-            (None, Some(slot)) => fault::damaged(format!(
+            (None, Some(slot), _) => fault::damaged(format!(
                 "vault: slot {slot} of epoch {name} was not written whole; the key sought may have been there"
             )),
-            (None, None) => Error::new(Code::NotFound, format!("vault: epoch {name} holds no key for this tape")),
+            (None, None, Some(bytes)) => wrong_length(epoch, bytes),
+            (None, None, None) => Error::new(Code::NotFound, format!("vault: epoch {name} holds no key for this tape")),
         })
     }
 
@@ -176,11 +182,7 @@ impl EmbeddedVault {
         if let Some(next) = fills.get(epoch) {
             return Ok(*next);
         }
-        let found = self.survey(epoch, file)?;
-        match found.damaged {
-            Some(slot) => Err(damaged_slot(epoch, slot)),
-            None => Ok(found.next),
-        }
+        self.survey_whole(epoch, file).map(|found| found.next)
     }
 
     fn sync_dirty(&self) -> Result<()> {
@@ -249,7 +251,7 @@ impl Vault for EmbeddedVault {
     fn sync(&self) -> Result<()> {
         let _alone = lock(&self.syncing);
         self.usable()?;
-        self.settle(self.sync_dirty())
+        self.settle(self.folder.sync_names_left().and_then(|()| self.sync_dirty()))
     }
 
     fn get(&self, epoch: &EpochId, custody_id: &CustodyId, slot: Option<u32>) -> Result<VaultRecord> {
@@ -268,11 +270,8 @@ impl Vault for EmbeddedVault {
         let file = self.handle(epoch, false)?;
         let found = {
             let _alone = lock(&self.turn);
-            self.survey(epoch, &*file)?
+            self.survey_whole(epoch, &*file)?
         };
-        if let Some(slot) = found.damaged {
-            return Err(damaged_slot(epoch, slot));
-        }
         self.records_read.fetch_add(found.records.len() as u64, Ordering::Relaxed);
         Ok(found.records.into_iter().map(|(_, record)| record).collect())
     }
@@ -294,6 +293,11 @@ impl Vault for EmbeddedVault {
             })
         })
     }
+}
+
+fn wrong_length(epoch: &EpochId, bytes: u64) -> Error {
+    let name = fault::epoch_name(epoch);
+    fault::damaged(format!("vault: epoch {name} has {bytes} bytes and must have {EPOCH_FILE_BYTES}"))
 }
 
 fn damaged_slot(epoch: &EpochId, slot: u32) -> Error {

@@ -30,11 +30,13 @@ pub(super) struct Folder {
     files: Arc<dyn Files>,
     path: PathBuf,
     made: AtomicBool,
+    /// The names in it are durable, as far as they were there when this handle first looked.
+    names_durable: AtomicBool,
 }
 
 impl Folder {
     pub(super) fn new(files: Arc<dyn Files>, path: PathBuf) -> Self {
-        Self { files, path, made: AtomicBool::new(false) }
+        Self { files, path, made: AtomicBool::new(false), names_durable: AtomicBool::new(false) }
     }
 
     pub(super) fn epoch_path(&self, epoch: &[u8; 16]) -> PathBuf {
@@ -174,7 +176,18 @@ impl Folder {
 
     /// Makes the names in the folder durable.
     pub(super) fn sync(&self) -> Result<()> {
-        self.files.sync_dir(&self.path).map_err(|e| fault::broken("syncing", &self.path, e))
+        self.files.sync_dir(&self.path).map_err(|e| fault::broken("syncing", &self.path, e))?;
+        self.names_durable.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    /// Makes the names durable that an earlier handle left: its sync may have failed, or its process ended before
+    /// it, and what this one reads under them a power cut could still undo.
+    pub(super) fn sync_names_left(&self) -> Result<()> {
+        if self.names_durable.load(Ordering::Acquire) || !self.exists(&self.path)? {
+            return Ok(());
+        }
+        self.sync()
     }
 
     /// Overwrites a file with zeros, syncs, and removes it; its length, or `None` when there is none.

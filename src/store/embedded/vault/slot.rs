@@ -104,9 +104,11 @@ pub(super) struct Survey {
     /// The slot after the last one that is not free. Torn slots are never written again: what looks
     /// torn might be a record that lost a sector, and a rest of it is evidence.
     pub(super) next: u32,
+    /// The length of the file, when it is not the one it must have.
+    pub(super) wrong_bytes: Option<u64>,
 }
 
-/// Judges every slot of an epoch file of the right length.
+/// Judges every slot of an epoch file; a slot that its end cuts off is damaged.
 pub(super) fn survey(epoch: &[u8; 16], file: &[u8]) -> Survey {
     let mut out = Survey::default();
     let mut free = None;

@@ -1,217 +1,7 @@
-//! Deterministic CBOR (RFC 8949 section 4.2.1) and nothing else.
-//!
-//! The reader makes one pass and refuses every encoding but the one the writer makes: heads not in
-//! shortest form, indefinite lengths, floats, undefined, duplicate or unsorted map keys, tags the
-//! schema does not name, and bytes left over. ciborium is its differential oracle in the tests.
+//! The reader: one pass, no copying, one encoding for each meaning.
 
-use ciborium_ll::{Encoder, Header, simple};
-
-use super::limits::{CBOR_DEPTH_MAX, CBOR_ITEMS_MAX};
-
-/// Why bytes are not an item of our profile.
-#[derive(Debug, thiserror::Error, PartialEq, Eq, Clone, Copy)]
-#[non_exhaustive]
-pub enum CborError {
-    /// The item ends before its head or its declared length.
-    #[error("the item is cut off")]
-    Truncated,
-    /// A head or length that has a shorter form (RFC 8949 4.2.1).
-    #[error("an integer or a length is not in its shortest form")]
-    NotShortest,
-    /// Indefinite length (RFC 8949 4.2.1).
-    #[error("indefinite lengths are not allowed")]
-    Indefinite,
-    /// A reserved additional information value (28 to 30).
-    #[error("the head is reserved")]
-    Reserved,
-    /// A float, undefined, or a simple value other than false, true and null.
-    #[error("floats, undefined and other simple values are not allowed")]
-    Simple,
-    /// A tag where none is named by the schema.
-    #[error("a tag stands where none is allowed")]
-    Tag,
-    /// Two equal keys in a map (RFC 8949 5.6).
-    #[error("a map has the same key twice")]
-    DuplicateKey,
-    /// Map keys not in bytewise order of their encoding.
-    #[error("map keys are out of order")]
-    KeyOrder,
-    /// Text that is not UTF-8.
-    #[error("a text string is not UTF-8")]
-    Utf8,
-    /// Bytes after the item.
-    #[error("bytes are left over after the item")]
-    Trailing,
-    /// Nesting deeper than [`CBOR_DEPTH_MAX`].
-    #[error("nesting is deeper than {CBOR_DEPTH_MAX}")]
-    Depth,
-    /// More items than [`CBOR_ITEMS_MAX`] in one array or map.
-    #[error("an array or map has too many items")]
-    Items,
-    /// Another type than the schema names.
-    #[error("an item has another type than the schema names")]
-    Type,
-    /// An array or a fixed byte string of another length than the schema names.
-    #[error("an array or byte string has another length than the schema names")]
-    Length,
-    /// A number outside the range the schema names.
-    #[error("a number is out of the schema's range")]
-    Range,
-    /// A map key that the schema does not name.
-    #[error("a map has a key that the schema does not name")]
-    UnknownKey,
-    /// A key that the schema requires is missing.
-    #[error("a map lacks a key that the schema requires")]
-    MissingKey,
-    /// The label at the front is not the one expected here.
-    #[error("the label is not the one expected")]
-    Label,
-}
-
-/// Writes one item after another into a buffer. Heads come from `ciborium-ll`, always shortest.
-///
-/// Maps are written key by key in ascending order by the caller; [`Writer::sorted_map`] sorts.
-///
-/// ```
-/// use immutape::codec::Writer;
-/// let mut w = Writer::new();
-/// w.array(2);
-/// w.text("immutape/example/1");
-/// w.uint(500);
-/// assert_eq!(hex::encode(w.finish()), "8272696d6d75746170652f6578616d706c652f311901f4");
-/// ```
-#[derive(Default, Clone)]
-pub struct Writer {
-    out: Vec<u8>,
-}
-
-impl Writer {
-    /// An empty buffer.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// An empty buffer with room for `bytes`.
-    #[must_use]
-    pub fn with_capacity(bytes: usize) -> Self {
-        Self { out: Vec::with_capacity(bytes) }
-    }
-
-    fn head(&mut self, header: Header) {
-        // Writing to a Vec cannot fail; the encoder's error type is that of the writer.
-        let _infallible = Encoder::from(&mut self.out).push(header);
-    }
-
-    /// An unsigned integer.
-    pub fn uint(&mut self, value: u64) {
-        self.head(Header::Positive(value));
-    }
-
-    /// A signed integer.
-    pub fn int(&mut self, value: i64) {
-        match u64::try_from(value) {
-            Ok(v) => self.uint(v),
-            // RFC 8949 3.1: a negative n is stored as -1 - n, which is !n in two's complement.
-            Err(_) => self.head(Header::Negative(!value as u64)),
-        }
-    }
-
-    /// A byte string.
-    pub fn bytes(&mut self, value: &[u8]) {
-        self.head(Header::Bytes(Some(value.len())));
-        self.out.extend_from_slice(value);
-    }
-
-    /// A text string.
-    pub fn text(&mut self, value: &str) {
-        self.head(Header::Text(Some(value.len())));
-        self.out.extend_from_slice(value.as_bytes());
-    }
-
-    /// true or false.
-    pub fn bool(&mut self, value: bool) {
-        self.head(Header::Simple(if value { simple::TRUE } else { simple::FALSE }));
-    }
-
-    /// null.
-    pub fn null(&mut self) {
-        self.head(Header::Simple(simple::NULL));
-    }
-
-    /// null, or the value written by `write`.
-    pub fn nullable<T>(&mut self, value: Option<T>, write: impl FnOnce(&mut Self, T)) {
-        match value {
-            None => self.null(),
-            Some(v) => write(self, v),
-        }
-    }
-
-    /// The head of an array of `len` items; the items follow.
-    pub fn array(&mut self, len: usize) {
-        self.head(Header::Array(Some(len)));
-    }
-
-    /// The head of a map of `len` pairs; the pairs follow in ascending order of encoded keys.
-    pub fn map(&mut self, len: usize) {
-        self.head(Header::Map(Some(len)));
-    }
-
-    /// A tag; the tagged item follows.
-    pub fn tag(&mut self, tag: u64) {
-        self.head(Header::Tag(tag));
-    }
-
-    /// Already encoded items, copied as they are.
-    pub fn raw(&mut self, encoded: &[u8]) {
-        self.out.extend_from_slice(encoded);
-    }
-
-    /// A map whose pairs (both encoded) are put in order here.
-    pub fn sorted_map(&mut self, mut pairs: Vec<(Vec<u8>, Vec<u8>)>) {
-        pairs.sort();
-        self.map(pairs.len());
-        for (key, value) in pairs {
-            self.raw(&key);
-            self.raw(&value);
-        }
-    }
-
-    /// Bytes written so far.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.out.len()
-    }
-
-    /// Nothing written yet?
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.out.is_empty()
-    }
-
-    /// What was written so far.
-    #[must_use]
-    pub fn as_slice(&self) -> &[u8] {
-        &self.out
-    }
-
-    /// The buffer.
-    #[must_use]
-    pub fn finish(self) -> Vec<u8> {
-        self.out
-    }
-}
-
-/// Most items that are encoded alone are shorter; a buffer that grows byte by byte costs more than they do.
-const ITEM_BYTES: usize = 64;
-
-/// Encodes one item with a closure.
-#[must_use]
-pub fn encode(f: impl FnOnce(&mut Writer)) -> Vec<u8> {
-    let mut w = Writer::with_capacity(ITEM_BYTES);
-    f(&mut w);
-    w.finish()
-}
+use super::CborError;
+use crate::codec::limits::{CBOR_DEPTH_MAX, CBOR_ITEMS_MAX};
 
 /// Reads one item after another, strictly, without copying.
 #[derive(Clone)]
@@ -432,17 +222,22 @@ impl<'a> Reader<'a> {
 
     /// Any one item of the profile (no tags), checked throughout; its bytes.
     pub fn any(&mut self) -> Result<&'a [u8], CborError> {
+        self.any_within(0)
+    }
+
+    /// As [`Reader::any`], for an item that stands inside `depth` arrays and maps already.
+    pub fn any_within(&mut self, depth: usize) -> Result<&'a [u8], CborError> {
         let start = self.at;
-        self.skip(0)?;
+        self.skip(depth)?;
         self.input.get(start..self.at).ok_or(CborError::Truncated)
     }
 
     fn skip(&mut self, depth: usize) -> Result<(), CborError> {
-        if depth > CBOR_DEPTH_MAX {
+        let major = self.input.get(self.at).ok_or(CborError::Truncated)? >> 5;
+        if matches!(major, 4 | 5) && depth >= CBOR_DEPTH_MAX {
             return Err(CborError::Depth);
         }
-        let at = self.at;
-        match self.input.get(at).ok_or(CborError::Truncated)? >> 5 {
+        match major {
             0 | 1 => self.head().map(|_| ()),
             2 => self.bytes().map(|_| ()),
             3 => self.text().map(|_| ()),
@@ -492,6 +287,7 @@ pub fn value(bytes: &[u8]) -> Result<ciborium::Value, CborError> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::encode;
     use super::*;
 
     #[test]

@@ -1,0 +1,195 @@
+//! What can be typed.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use super::help;
+use super::range::{FrameRange, TimeRange};
+
+/// Name of a log that nobody named. It stands in every checkpoint, so it says nothing about anybody.
+pub(super) const DEFAULT_NAME: &str = "immutape";
+
+/// Tamper-evident ledger for recorded sessions.
+///
+/// Sessions are kept as sealed tapes beneath a signed, hash-linked log. Every read is an entry in that
+/// log, any change to what is kept is found and named.
+#[derive(Debug, Parser)]
+#[command(name = "immutape", version, after_help = help::TOP, max_term_width = 100)]
+pub(super) struct Cli {
+    #[command(flatten)]
+    pub common: Common,
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// Flags that every verb takes.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Everywhere")]
+pub(super) struct Common {
+    /// Ledger folder [env: IMMUTAPE_DIR] [default: $XDG_DATA_HOME/immutape/default].
+    #[arg(short = 'C', long = "dir", value_name = "DIR", global = true)]
+    pub dir: Option<PathBuf>,
+    /// State folder of this ledger: wrapped keys and signed head [env: IMMUTAPE_STATE_DIR].
+    #[arg(long, value_name = "DIR", global = true)]
+    pub state_dir: Option<PathBuf>,
+    /// Config folder of this ledger: its key files [env: IMMUTAPE_CONFIG_DIR].
+    #[arg(long, value_name = "DIR", global = true)]
+    pub config_dir: Option<PathBuf>,
+    /// JSON documents instead of words.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Act under this name; needs --key.
+    #[arg(long = "as", value_name = "NAME", global = true)]
+    pub act_as: Option<OsString>,
+    /// Private key that signs for --as (Ed25519, PKCS#8 PEM).
+    #[arg(long, value_name = "FILE", global = true)]
+    pub key: Option<PathBuf>,
+    /// Why you do this; stands in the log's private half.
+    #[arg(long, value_name = "TEXT", global = true)]
+    pub purpose: Option<OsString>,
+    /// No words on standard error but errors.
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Verb {
+    /// Make a new ledger and its keys.
+    #[command(after_help = help::INIT)]
+    Init(Init),
+    /// Keep recorded sessions; makes a ledger if there is none.
+    #[command(after_help = help::SAVE)]
+    Save(Save),
+    /// List the tapes.
+    #[command(visible_alias = "ls", after_help = help::LIST)]
+    List,
+    /// Show what a tape is about and its frames, one line each.
+    #[command(after_help = help::SHOW)]
+    Show(Show),
+    /// Write the messages of a tape back, byte for byte.
+    #[command(after_help = help::CAT)]
+    Cat(Cat),
+    /// Check that everything kept is what was kept.
+    #[command(after_help = help::VERIFY)]
+    Verify(Verify),
+    /// Show the log: who did what, and when.
+    #[command(after_help = help::LOG)]
+    Log(Log),
+    /// Show the chain of custody of one tape.
+    #[command(after_help = help::CUSTODY)]
+    Custody(OneTape),
+    /// Show where the ledger stands, and what it cannot promise.
+    #[command(after_help = help::STATUS)]
+    Status,
+    /// Mend one copy of the log from the other.
+    #[command(after_help = help::REPAIR)]
+    Repair(Repair),
+    /// See it work: save, read, tamper, catch. Uses a temporary ledger.
+    #[command(after_help = help::DEMO)]
+    Demo,
+    /// Refused: says how a tape ends.
+    #[command(after_help = help::DELETE)]
+    Delete(OneTape),
+    /// Version, formats and digest of this program.
+    #[command(after_help = help::VERSION)]
+    Version,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Init {
+    /// Name of the log, in every checkpoint for everybody to see.
+    #[arg(long, default_value = DEFAULT_NAME)]
+    pub name: String,
+    /// Make keys and ids from a number: for tests alone, protects nothing.
+    #[arg(long, value_name = "N")]
+    pub test_seed: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Save {
+    /// Recorded sessions; - is standard input.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Retention class.
+    #[arg(long, default_value = "draft")]
+    pub class: String,
+    /// Namespace.
+    #[arg(long, default_value = "default")]
+    pub namespace: String,
+    /// Name of the tape.
+    #[arg(long)]
+    pub name: Option<OsString>,
+    /// Description of the tape.
+    #[arg(long)]
+    pub description: Option<OsString>,
+    /// Tag; may be given again.
+    #[arg(long, value_name = "TAG")]
+    pub tag: Vec<OsString>,
+    /// Companion metadata; without it X.meta.json beside X.jsonl.
+    #[arg(long, value_name = "FILE")]
+    pub meta: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Show {
+    /// Tape id, or the first digits of it (at least 4).
+    pub id: String,
+    /// Only these frames, both ends included: 3, 3..9, 3.., ..9.
+    #[arg(long, value_name = "A..B")]
+    pub frames: Option<FrameRange>,
+    /// Only frames of this time since the start, both ends included: 500ms..2s.
+    #[arg(long, value_name = "A..B", conflicts_with = "frames")]
+    pub time: Option<TimeRange>,
+    /// Whole payloads, escaped, instead of summaries.
+    #[arg(long)]
+    pub raw: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Cat {
+    /// Tape id, or the first digits of it (at least 4).
+    pub id: String,
+    /// Only these frames, both ends included: 3, 3..9, 3.., ..9.
+    #[arg(long, value_name = "A..B")]
+    pub frames: Option<FrameRange>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Verify {
+    /// One tape; without it everything.
+    pub id: Option<String>,
+    /// Everything; the same as giving no id.
+    #[arg(long, conflicts_with = "id")]
+    pub all: bool,
+    /// Stored bytes only: do not open tapes and recompute their roots.
+    #[arg(long)]
+    pub stored: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Log {
+    /// First entry.
+    #[arg(long, value_name = "N")]
+    pub from: Option<u64>,
+    /// Last entry, included.
+    #[arg(long, value_name = "N")]
+    pub to: Option<u64>,
+    /// Starts, stops and completions too.
+    #[arg(long)]
+    pub all: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct OneTape {
+    /// Tape id, or the first digits of it (at least 4).
+    pub id: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Repair {
+    /// Make a new signed head file from the journal as it stands, when that file is lost or damaged.
+    #[arg(long)]
+    pub accept_head: bool,
+}

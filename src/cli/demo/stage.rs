@@ -1,0 +1,148 @@
+//! The stage of the demonstration: a temporary ledger, and commands run on it as if they were typed.
+
+use std::cell::RefCell;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use clap::Parser as _;
+
+use crate::cli::args::Cli;
+use crate::cli::out::Out;
+use crate::cli::run::execute;
+use crate::cli::surroundings::variable;
+use crate::cli::terminal::Look;
+use crate::codec::random::bytes;
+use crate::error::{Code, Error, Result};
+use crate::keyring::OsRandom;
+use crate::store::files::{Files, RealFiles, TemporaryFolder};
+
+/// Columns that the frame of a command's output takes.
+const MARGIN_COLUMNS: usize = 2;
+
+pub(super) struct Stage<'a> {
+    folder: TemporaryFolder,
+    files: Arc<dyn Files>,
+    out: &'a mut Out,
+}
+
+impl<'a> Stage<'a> {
+    /// Makes the temporary folder; it goes when the stage does.
+    ///
+    /// # Errors
+    /// `E_IO`, `E_NO_RANDOM`.
+    pub(super) fn set(out: &'a mut Out) -> Result<Self> {
+        let base = variable("TMPDIR").map(PathBuf::from).filter(|p| p.is_absolute()).unwrap_or_else(|| "/tmp".into());
+        let name = format!("immutape-demo-{}", hex::encode(bytes::<8>(&OsRandom)?));
+        let folder = TemporaryFolder::create(&base, &name).map_err(|e| {
+            Error::new(Code::Io, "the demo cannot make its temporary folder")
+                .with_hint("set TMPDIR to a folder that you may write to")
+                .with_source(e)
+        })?;
+        let stage = Self { folder, files: Arc::new(RealFiles), out };
+        if !stage.out.json {
+            stage.out.line("A temporary ledger with fresh keys; both are removed at the end.");
+        }
+        Ok(stage)
+    }
+
+    pub(super) fn files(&self) -> &dyn Files {
+        &*self.files
+    }
+
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(super) fn ledger(&self) -> PathBuf {
+        self.path("ledger")
+    }
+
+    /// Puts a file on the stage.
+    ///
+    /// # Errors
+    /// `E_IO`.
+    pub(super) fn put_file(&self, name: &str, content: &[u8]) -> Result<()> {
+        let write = || self.files.create_new(&self.path(name))?.write_at(0, content);
+        write().map_err(|e| Error::new(Code::Io, "the demo cannot write its files").with_source(e))
+    }
+
+    pub(super) fn title(&mut self, words: &str) {
+        if !self.out.json {
+            self.out.line("");
+            self.out.line(words);
+        }
+    }
+
+    pub(super) fn tell(&mut self, words: &str) {
+        if !self.out.json {
+            self.out.line(&format!("  ({words})"));
+        }
+    }
+
+    /// Runs a command as if it were typed; gives its exit code and all it printed.
+    ///
+    /// # Errors
+    /// `E_INTERNAL` for a command that is none.
+    pub(super) fn command(&mut self, words: &[&str]) -> Result<(u8, String)> {
+        let mut cli = Cli::try_parse_from([&["immutape"], words].concat())
+            .map_err(|_| Error::new(Code::Internal, "the demo types a command that does not exist"))?;
+        cli.common.dir = Some(self.ledger());
+        cli.common.state_dir = Some(self.path("state"));
+        cli.common.config_dir = Some(self.path("keys"));
+        self.on_stage(&mut cli);
+        let printed = Rc::new(RefCell::new(Vec::new()));
+        let sink = || Box::new(Sink(printed.clone()));
+        let columns = self.out.look.columns.map(|c| c.saturating_sub(MARGIN_COLUMNS));
+        let mut inner = Out::new(sink(), sink(), Look { columns, terminal: false, ..self.out.look });
+        inner.quiet = cli.common.quiet;
+        let exit = execute(&mut inner, &cli);
+        drop(inner);
+        let text = String::from_utf8_lossy(&printed.borrow()).into_owned();
+        self.show(words, exit, &text);
+        Ok((exit, text))
+    }
+
+    /// Files are named without their folder; they lie on the stage.
+    fn on_stage(&self, cli: &mut Cli) {
+        if let crate::cli::args::Verb::Save(save) = &mut cli.verb {
+            save.files.iter_mut().for_each(|f| *f = self.folder.path().join(Path::new(f.as_os_str())));
+        }
+    }
+
+    fn show(&mut self, words: &[&str], exit: u8, text: &str) {
+        if self.out.json {
+            return;
+        }
+        let folder = self.folder.path().to_string_lossy().into_owned();
+        self.out.line(&format!("  $ immutape {}", words.join(" ")));
+        for line in text.lines() {
+            self.out.line(&format!("  {}", line.replace(&folder, "..")));
+        }
+        if exit != 0 {
+            self.out.line(&format!("  (exit code {exit})"));
+        }
+        // People watch: each command is shown when it is done.
+        self.out.flush();
+    }
+
+    /// Removes the folder and gives the output back.
+    pub(super) fn strike(self) -> &'a mut Out {
+        self.out
+    }
+}
+
+/// Collects what both streams of a command get, in their order.
+struct Sink(Rc<RefCell<Vec<u8>>>);
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,260 @@
+//! Entries of the log as people and programs read them.
+
+use std::collections::HashMap;
+
+use serde_json::{Map, Value, json};
+
+use super::{json as js, words};
+use crate::codec::digest::CustodyId;
+use crate::codec::escape::visible;
+use crate::error::Code;
+use crate::evidence::CustodyEvent;
+use crate::ledger::LogLine;
+use crate::log::{Body, EntryKind, PrivateHalf};
+use crate::time::Timestamp;
+
+/// An entry, from wherever it was read.
+#[derive(Clone, Copy)]
+pub(super) struct View<'a> {
+    pub index: u64,
+    pub time: Timestamp,
+    pub kind: EntryKind,
+    pub subject: CustodyId,
+    pub subject_seq: u64,
+    pub body: &'a Body,
+    pub private: Option<&'a PrivateHalf>,
+}
+
+impl<'a> View<'a> {
+    /// Of a line of the log.
+    pub(super) fn of_line(line: &'a LogLine) -> Self {
+        let LogLine { index, time, kind, subject, subject_seq, .. } = *line;
+        Self { index, time, kind, subject, subject_seq, body: &line.body, private: line.private.as_ref() }
+    }
+
+    /// Of a link of the custody of `tape`.
+    pub(super) fn of_event(event: &'a CustodyEvent, tape: CustodyId) -> Self {
+        let CustodyEvent { index, time, kind, subject_seq, .. } = *event;
+        let subject = if event.about_ledger { CustodyId::LEDGER } else { tape };
+        Self { index, time, kind, subject, subject_seq, body: &event.body, private: event.private.as_ref() }
+    }
+
+    /// Starts, stops and completions say little by themselves.
+    pub(super) fn is_folded(&self) -> bool {
+        matches!(self.kind, EntryKind::LOG_STARTED | EntryKind::LOG_STOPPED | EntryKind::ACCESS_COMPLETED)
+    }
+}
+
+/// What entries near an entry say about it.
+#[derive(Default)]
+pub(super) struct Context {
+    /// Bytes given out, by the index of the grant.
+    given: HashMap<u64, u64>,
+    /// Tapes known by their custody id.
+    tapes: HashMap<CustodyId, String>,
+}
+
+impl Context {
+    /// Takes an entry in.
+    pub(super) fn take(&mut self, view: View<'_>) {
+        let Some(private) = view.private else { return };
+        if let (Body::AccessCompleted { grant }, Some(bytes)) = (view.body, private.bytes) {
+            self.given.insert(*grant, bytes);
+        }
+        if let Some(tape) = private.tape_id {
+            self.tapes.insert(view.subject, tape.to_hex());
+        }
+    }
+
+    /// The tape an entry is about: its short id, or that of its custody, or nothing.
+    pub(super) fn tape(&self, view: View<'_>) -> String {
+        if view.subject == CustodyId::LEDGER {
+            return String::new();
+        }
+        let custody = || format!("custody {}", words::short(&view.subject.to_hex()));
+        self.tapes.get(&view.subject).map_or_else(custody, |hex| words::short(hex).to_owned())
+    }
+
+    /// What happened, in a few words, escaped.
+    pub(super) fn detail(&self, view: View<'_>) -> String {
+        let mut parts = vec![facts(view)];
+        if view.kind == EntryKind::ACCESS_GRANTED {
+            parts.push(match self.given.get(&view.index) {
+                Some(bytes) => format!("{} given", words::bytes(*bytes)),
+                None => "amount unknown, up to the range".into(),
+            });
+        }
+        if let Some(purpose) = view.private.and_then(|p| p.purpose.as_deref()) {
+            parts.push(format!("purpose \"{}\"", visible(purpose)));
+        }
+        parts.retain(|p| !p.is_empty());
+        parts.join(", ")
+    }
+}
+
+fn facts(view: View<'_>) -> String {
+    let private = view.private;
+    match view.body {
+        Body::Genesis(g) => format!("{}, profile {}", visible(g.origin.as_bytes()), visible(g.profile.as_bytes())),
+        Body::LogStarted { term } => format!("term {term}"),
+        Body::LogStopped { term, content_unwraps, list_unwraps } => {
+            format!("term {term}, keys opened for reading {content_unwraps}, for lists {list_unwraps}")
+        }
+        Body::LogUncleanStop { term } => format!("term {term} ended without an orderly close"),
+        Body::Recovered { segment, offset, bytes, .. } => {
+            format!("{bytes} torn bytes put out of use in journal/{segment:08}.seg at {offset}")
+        }
+        Body::RowsRebuilt { reason, entries } => {
+            format!("sled's copy of {entries} entries built from the journal: {}", rows_reason(*reason))
+        }
+        Body::HeadFileRebuilt { reason, size } => {
+            let why = if *reason == 0 { "was missing" } else { "did not hold" };
+            format!("signed anew at {size} entries; the old one {why}")
+        }
+        Body::IntegrityFailed { what, at, .. } => format!("part {what} at {at}"),
+        Body::IntegrityRepaired { entries, .. } => format!("journal of {entries} entries brought back from sled"),
+        Body::Verified { scope, verdict, findings, .. } => {
+            let scope = if *scope == 0 { "everything" } else { "this tape" };
+            format!("{scope}: {}, {}", verdict_word(*verdict), words::count(*findings, "finding"))
+        }
+        Body::ClockAnomaly { behind_ms } => format!("the clock was {behind_ms} ms behind the last entry"),
+        Body::TapeSaved { .. } | Body::TapeSavedAgain => {
+            let class = private.and_then(|p| p.class.as_ref()).map(|c| format!("class {}", visible(c.as_bytes())));
+            let space = private.and_then(|p| p.namespace.as_ref()).filter(|n| *n != "default");
+            let space = space.map(|n| format!("namespace {}", visible(n.as_bytes())));
+            [class, space].into_iter().flatten().collect::<Vec<_>>().join(", ")
+        }
+        Body::AccessGranted => private.and_then(|p| p.range).map_or_else(|| "all frames".into(), words::range),
+        Body::AccessCompleted { grant } => {
+            let bytes = private.and_then(|p| p.bytes).map_or_else(|| "an unknown amount".into(), words::bytes);
+            format!("{bytes} given for #{grant}")
+        }
+        Body::Listed { count, .. } | Body::Searched { count, .. } => words::count(*count, "tape"),
+        Body::LogRead { first, last } => format!("entries {first}..{last}"),
+        Body::CustodyRead { size } => format!("at {size} entries"),
+        Body::Refused { act, error } => format!("{}: {}", EntryKind::from_number(*act), error_code(*error)),
+        _ => String::new(),
+    }
+}
+
+const fn rows_reason(reason: u64) -> &'static str {
+    match reason {
+        0 => "there was none",
+        1 => "it could not be read",
+        2 => "it differed",
+        _ => "asked for",
+    }
+}
+
+const fn verdict_word(number: u64) -> &'static str {
+    match number {
+        0 => "intact",
+        1 => "intact with gaps",
+        2 => "altered",
+        _ => "cannot tell",
+    }
+}
+
+fn error_code(number: u16) -> &'static str {
+    Code::ALL.iter().find(|c| c.number() == number).map_or("unknown error", |c| c.as_str())
+}
+
+/// The entry as a document; field names in `docs/operating.md`.
+pub(super) fn document(view: View<'_>) -> Value {
+    let mut map = Map::new();
+    let ledger = view.subject == CustodyId::LEDGER;
+    js::put(&mut map, "type", "entry");
+    js::put(&mut map, "index", view.index);
+    js::put(&mut map, "time", view.time.to_text());
+    js::put(&mut map, "kind", view.kind.name());
+    js::put(&mut map, "kind_number", view.kind.number());
+    js::put(&mut map, "about", if ledger { "ledger" } else { "tape" });
+    js::put(&mut map, "custody", if ledger { Value::Null } else { view.subject.to_hex().into() });
+    js::put(&mut map, "subject_seq", view.subject_seq);
+    js::put(&mut map, "body", body(view.body));
+    match view.private {
+        Some(private) => private_fields(&mut map, private),
+        None => js::put(&mut map, "private", "unreadable"),
+    }
+    Value::Object(map)
+}
+
+fn private_fields(map: &mut Map<String, Value>, p: &PrivateHalf) {
+    let hex = |d: &[u8]| Value::from(hex::encode(d));
+    js::put(map, "tape", p.tape_id.map(|t| t.to_text()));
+    if let Some(actor) = &p.actor {
+        js::put(map, "actor", js::text(&actor.id));
+        js::put(map, "actor_kind", actor.kind.word());
+        js::put(map, "authenticated", actor.authentication.word());
+    }
+    js::put(map, "purpose", js::text_or_null(p.purpose.as_deref()));
+    if let Some((host, pid, _)) = &p.origin {
+        js::put(map, "host", js::text(host));
+        js::put(map, "pid", *pid);
+    }
+    js::put(map, "tool", js::text_or_null(p.tool.as_deref()));
+    js::put(map, "request", p.request_id.map(hex::encode));
+    if let Some((first, last)) = p.range {
+        let last = if last == u64::MAX { Value::Null } else { last.into() };
+        js::put(map, "frames", json!({ "first": first, "last": last }));
+    }
+    js::put(map, "bytes_given", p.bytes);
+    js::put(map, "outcome", p.outcome.map(|o| o.word()));
+    if let Some((number, words)) = &p.error {
+        let code = u16::try_from(*number).map_or("unknown error", error_code);
+        js::put(map, "error", json!({ "code": code, "message": words }));
+    }
+    js::put(map, "class", p.class.clone());
+    js::put(map, "namespace", p.namespace.clone());
+    js::put(map, "tapes_listed", p.set.as_ref().map(|s| s.len() as u64));
+    js::put(map, "credential", p.credential.map(|c| hex(c.as_ref())));
+    js::put(map, "person_statement", p.person_statement.as_deref().map(js::base64));
+    js::put(map, "raw_clock", p.clock.map(|c| c.wall.to_text()));
+    js::put(map, "build", p.build_digest.map(|d| hex(d.as_ref())));
+}
+
+fn body(body: &Body) -> Value {
+    match body {
+        Body::Genesis(g) => json!({
+            "origin": g.origin, "profile": g.profile, "policy": g.policy, "test": g.test,
+            "keys": g.keys.map(hex::encode), "next_keys": g.next.map(|t| t.to_hex()),
+        }),
+        Body::LogStarted { term } | Body::LogUncleanStop { term } => json!({ "term": term }),
+        Body::LogStopped { term, content_unwraps, list_unwraps } => {
+            json!({ "term": term, "content_unwraps": content_unwraps, "list_unwraps": list_unwraps })
+        }
+        Body::Recovered { segment, offset, bytes, hash } => {
+            json!({ "segment": segment, "offset": offset, "bytes": bytes, "sha256": hash.to_hex() })
+        }
+        Body::RowsRebuilt { reason, entries } => json!({ "reason": rows_reason(*reason), "entries": entries }),
+        Body::HeadFileRebuilt { reason, size } => json!({ "reason": reason, "size": size }),
+        Body::IntegrityFailed { what, at, digest } => {
+            json!({ "what": what, "at": at, "sha256": digest.map(|d| d.to_hex()) })
+        }
+        Body::IntegrityRepaired { what, from, old, new, entries } => json!({
+            "what": what, "from": from, "old_sha256": old.to_hex(), "new_sha256": new.to_hex(), "entries": entries,
+        }),
+        Body::Verified { scope, verdict, entries, objects, findings } => json!({
+            "scope": if *scope == 0 { "all" } else { "tape" }, "verdict": verdict_word(*verdict),
+            "entries": entries, "objects": objects, "findings": findings,
+        }),
+        Body::ClockAnomaly { behind_ms } => json!({ "behind_ms": behind_ms }),
+        Body::TapeSaved { statement, epoch } => {
+            json!({ "statement": js::base64(statement), "epoch": hex::encode(epoch) })
+        }
+        Body::Labelled { labels } => json!({ "labels": labels.to_hex() }),
+        Body::Amended { by } => json!({ "by": by.to_hex() }),
+        Body::AccessCompleted { grant } => json!({ "grant": grant }),
+        Body::Listed { set, count, size } | Body::Searched { set, count, size } => {
+            json!({ "set": set.to_hex(), "count": count, "size": size })
+        }
+        Body::LogRead { first, last } => json!({ "first": first, "last": last }),
+        Body::CustodyRead { size } => json!({ "size": size }),
+        Body::Exported { digest } => json!({ "sha256": digest.to_hex() }),
+        Body::Refused { act, error } => {
+            json!({ "act": EntryKind::from_number(*act).name(), "error": error_code(*error) })
+        }
+        Body::Other(bytes) => json!({ "cbor": js::base64(bytes) }),
+        _ => json!({}),
+    }
+}

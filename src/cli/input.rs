@@ -1,0 +1,126 @@
+//! Files that people name, read through the one seam to the disk.
+
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::codec::escape::visible;
+use crate::error::{Code, Error, Result};
+use crate::store::files::{File, Files, with_suffix};
+
+/// Bytes read at once.
+const BUFFER_BYTES: usize = 256 << 10;
+/// Longest companion file that is looked at; the importer's own limit is lower and says so.
+const COMPANION_BYTES_MAX: u64 = 16 << 20;
+
+/// Reads a file from its beginning.
+struct FileReader {
+    file: Arc<dyn File>,
+    at: u64,
+}
+
+impl Read for FileReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let got = self.file.read_at(self.at, buffer)?;
+        self.at = self.at.saturating_add(got as u64);
+        Ok(got)
+    }
+}
+
+/// Is this how standard input is named?
+pub(super) fn is_stdin(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+/// The path as it is shown.
+pub(super) fn shown(path: &Path) -> String {
+    if is_stdin(path) { "standard input".into() } else { visible(path.as_os_str().as_encoded_bytes()) }
+}
+
+/// Opens a file, or standard input for `-`.
+///
+/// # Errors
+/// `E_IO` with the remedy.
+pub(super) fn open(files: &dyn Files, path: &Path) -> Result<Box<dyn BufRead>> {
+    if is_stdin(path) {
+        return Ok(Box::new(io::stdin().lock()));
+    }
+    let file = files.open(&followed(path), false).map_err(|e| cannot_read(path, e))?;
+    Ok(Box::new(BufReader::with_capacity(BUFFER_BYTES, FileReader { file, at: 0 })))
+}
+
+/// The bytes of the metadata beside a session: `X.meta.json` for `X.jsonl`, else `FILE.meta.json`.
+///
+/// # Errors
+/// `E_IO`, `E_LIMIT`.
+pub(super) fn companion(files: &dyn Files, session: &Path, given: Option<&Path>) -> Result<Option<Vec<u8>>> {
+    if let Some(path) = given {
+        return read_companion(files, path).map(Some);
+    }
+    if is_stdin(session) {
+        return Ok(None);
+    }
+    for path in [session.with_extension("meta.json"), with_suffix(session, ".meta.json")] {
+        if path != session && files.exists(&path).unwrap_or(false) {
+            return read_companion(files, &path).map(Some);
+        }
+    }
+    Ok(None)
+}
+
+fn read_companion(files: &dyn Files, path: &Path) -> Result<Vec<u8>> {
+    files.read(&followed(path), COMPANION_BYTES_MAX).map_err(|e| match e.kind() {
+        io::ErrorKind::FileTooLarge => Error::new(Code::Limit, format!("{} is too long for metadata", shown(path)))
+            .with_hint("give another file with --meta, or rename it so that it is not found"),
+        _ => cannot_read(path, e),
+    })
+}
+
+/// What a person names may be a link; only ledger folders never follow one.
+fn followed(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
+}
+
+fn cannot_read(path: &Path, e: io::Error) -> Error {
+    let hint = match e.kind() {
+        io::ErrorKind::NotFound => "check the path",
+        io::ErrorKind::PermissionDenied => "you may not read it; nothing was saved",
+        io::ErrorKind::InvalidInput => {
+            "folders, pipes and devices are not read; give a pipe through standard input: .. | immutape save -"
+        }
+        _ => "nothing was saved",
+    };
+    Error::new(Code::Io, format!("{} cannot be read", shown(path))).with_hint(hint).with_source(e)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::files::RealFiles;
+
+    #[test]
+    fn reads_whole_files_through_links() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, link) = (folder.path().join("a"), folder.path().join("b"));
+        let content: Vec<u8> = (0..600_000u32).map(|n| n as u8).collect();
+        std::fs::write(&path, &content).unwrap();
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        let mut read = Vec::new();
+        open(&RealFiles, &link).unwrap().read_to_end(&mut read).unwrap();
+        assert!(read == content);
+    }
+
+    #[test]
+    fn companions_are_found_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |n: &str| folder.path().join(n);
+        let find = |n: &str| companion(&RealFiles, &path(n), None).unwrap();
+        assert_eq!(find("a.jsonl"), None);
+        std::fs::write(path("a.jsonl.meta.json"), b"2").unwrap();
+        assert_eq!(find("a.jsonl").unwrap(), b"2");
+        std::fs::write(path("a.meta.json"), b"1").unwrap();
+        assert_eq!(find("a.jsonl").unwrap(), b"1");
+        assert_eq!(companion(&RealFiles, Path::new("-"), None).unwrap(), None);
+        assert_eq!(companion(&RealFiles, &path("a.jsonl"), Some(&path("none"))).unwrap_err().code(), Code::Io);
+    }
+}

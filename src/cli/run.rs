@@ -1,0 +1,126 @@
+//! From arguments to an exit code.
+
+use std::ffi::OsString;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Mutex, PoisonError};
+
+use clap::Parser as _;
+
+use super::args::{Cli, Verb};
+use super::errors;
+use super::out::Out;
+use super::session::{Parts, Session};
+use super::{demo, verbs};
+use crate::codec::escape::visible;
+use crate::error::{Code, Error, Kind, Result};
+
+/// What the last panic said. sled panics on damaged files; the store catches that and reports it in words
+/// of its own, so nothing is printed unless a panic comes through to here.
+static PANIC: Mutex<Option<String>> = Mutex::new(None);
+
+/// Runs a command line, the program's own name first, and gives the exit code.
+#[must_use]
+pub fn run(args: Vec<OsString>) -> u8 {
+    // A core file would hold keys and content in the clear.
+    let none = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
+    let _kept_where_refused = rustix::process::setrlimit(rustix::process::Resource::Core, none);
+    // sled makes its files with the mode that this leaves.
+    let _before = rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    std::panic::set_hook(Box::new(|info| {
+        *PANIC.lock().unwrap_or_else(PoisonError::into_inner) = Some(visible(info.to_string().as_bytes()));
+    }));
+    let wants_json = args.iter().skip(1).take_while(|a| *a != "--").any(|a| a == "--json");
+    match catch_unwind(|| Cli::try_parse_from(args)) {
+        Ok(Ok(cli)) => execute(&mut Out::standard(cli.common.json, cli.common.quiet), &cli),
+        Ok(Err(e)) => usage(&e, wants_json),
+        Err(_) => finish(&mut Out::standard(wants_json, false), Err(fault())),
+    }
+}
+
+/// Runs a parsed command line to its end, errors and output included.
+pub(super) fn execute(out: &mut Out, cli: &Cli) -> u8 {
+    let done = catch_unwind(AssertUnwindSafe(|| dispatch(out, cli)));
+    finish(out, done.unwrap_or_else(|_| Err(fault())))
+}
+
+fn fault() -> Error {
+    Error::new(Code::Internal, "a fault in this program stopped it")
+}
+
+fn dispatch(out: &mut Out, cli: &Cli) -> Result<u8> {
+    match &cli.verb {
+        Verb::Version => return verbs::version(out),
+        Verb::Demo => return demo::run(out),
+        _ => {}
+    }
+    let s = &mut Session::new(Parts::find(&cli.common)?, out);
+    match &cli.verb {
+        Verb::Init(args) => verbs::init(s, args),
+        Verb::Save(args) => verbs::save(s, args),
+        Verb::List => verbs::list(s),
+        Verb::Show(args) => verbs::show(s, args),
+        Verb::Cat(args) => verbs::cat(s, args),
+        Verb::Verify(args) => verbs::verify(s, args),
+        Verb::Log(args) => verbs::log(s, args),
+        Verb::Custody(args) => verbs::custody(s, args),
+        Verb::Status => verbs::status(s),
+        Verb::Repair(args) => verbs::repair(s, args),
+        Verb::Delete(args) => verbs::delete(s, args),
+        Verb::Version | Verb::Demo => Ok(0),
+    }
+}
+
+/// Tells what went wrong, writes out what was held back, and settles the exit code.
+fn finish(out: &mut Out, done: Result<u8>) -> u8 {
+    // Our reader has gone: what the command stopped with is only that.
+    let left = |out: &Out, e: &Error| out.is_stopped() && e.code() == Code::Io;
+    let exit = match done {
+        Ok(exit) => exit,
+        Err(e) if left(out, &e) => 0,
+        Err(e) => {
+            errors::print(out, &e);
+            tell_panic(out, &e);
+            e.kind().exit_code()
+        }
+    };
+    match out.finish() {
+        Ok(()) => exit,
+        Err(e) => {
+            out.json = false;
+            errors::print(out, &e);
+            if exit == 0 { e.kind().exit_code() } else { exit }
+        }
+    }
+}
+
+fn tell_panic(out: &mut Out, e: &Error) {
+    if !out.json
+        && matches!(e.code(), Code::Internal | Code::Broken)
+        && let Some(words) = PANIC.lock().unwrap_or_else(PoisonError::into_inner).take()
+    {
+        out.speak(&format!("  please report: {words}"));
+    }
+}
+
+/// Help and version are data; everything else is a wrong command line.
+fn usage(e: &clap::Error, wants_json: bool) -> u8 {
+    if !e.use_stderr() {
+        // A closed pipe has read enough.
+        let _closed = e.print();
+        return 0;
+    }
+    let text = e.render().to_string();
+    // What was typed is repeated here, and it may come from a script.
+    let lines = || text.trim_end().lines().map(|line| visible(line.as_bytes()));
+    let mut out = Out::standard(wants_json, false);
+    if wants_json {
+        let words: Vec<String> = lines().map(|l| l.trim().to_owned()).filter(|l| !l.is_empty()).collect();
+        let message = words.first().map_or("", |w| w.strip_prefix("error: ").unwrap_or(w)).to_owned();
+        let hint = words.get(1..).unwrap_or_default().join(" ");
+        errors::print(&mut out, &Error::new(Code::Usage, message).with_hint(hint));
+    } else {
+        out.speak(&lines().collect::<Vec<_>>().join("\n"));
+    }
+    let _nobody_listens = out.finish();
+    Kind::Usage.exit_code()
+}

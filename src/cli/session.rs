@@ -1,0 +1,151 @@
+//! One command's hold on a ledger: opened, used, closed in order whatever happened between.
+
+use super::args::Common;
+use super::out::Out;
+use super::surroundings;
+use crate::error::{Code, Error, Result};
+use crate::ledger::{Environment, Ledger, Places, TapeReader, Who};
+
+/// Where, with what, and by whom; before anything is opened.
+#[derive(Clone)]
+pub(super) struct Parts {
+    pub places: Places,
+    pub env: Environment,
+    pub who: Who,
+}
+
+impl Parts {
+    /// As flags and environment say.
+    ///
+    /// # Errors
+    /// `E_NO_HOME`, `E_USAGE`, `E_LIMIT`, `E_NO_RANDOM`, the key errors of `--key`.
+    pub(super) fn find(common: &Common) -> Result<Self> {
+        let places = surroundings::places(common)?;
+        let env = surroundings::environment()?;
+        let who = surroundings::who(common, &*env.files)?;
+        Ok(Self { places, env, who })
+    }
+}
+
+/// Everything that a verb works with.
+pub(super) struct Session<'a> {
+    pub parts: Parts,
+    pub out: &'a mut Out,
+}
+
+impl<'a> Session<'a> {
+    /// Nothing is opened yet.
+    pub(super) const fn new(parts: Parts, out: &'a mut Out) -> Self {
+        Self { parts, out }
+    }
+
+    /// Waits for calls of the library.
+    ///
+    /// # Errors
+    /// `E_IO` when the system gives no means to wait with; those of `act`.
+    pub(super) fn wait<T>(&mut self, act: impl AsyncFnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        let built = tokio::runtime::Builder::new_current_thread().enable_time().build();
+        let no_loop = |e| Error::new(Code::Io, "the program cannot start its waiting loop").with_source(e);
+        built.map_err(no_loop)?.block_on(act(self))
+    }
+
+    /// Opens the ledger, acts, and closes it. An act that failed is closed in order too.
+    ///
+    /// # Errors
+    /// Those of [`Ledger::open`], of the act, of [`Ledger::close`].
+    pub(super) fn with_ledger<T>(&mut self, act: impl AsyncFnOnce(&Ledger, &mut Self) -> Result<T>) -> Result<T> {
+        self.reading(async |ledger, s| act(ledger, s).await.map(|done| (done, None)))
+    }
+
+    /// As [`Session::with_ledger`]; the completion of the reader that is given back rides in the last group.
+    ///
+    /// # Errors
+    /// As [`Session::with_ledger`].
+    pub(super) fn reading<T>(
+        &mut self,
+        act: impl AsyncFnOnce(&Ledger, &mut Self) -> Result<(T, Option<TapeReader>)>,
+    ) -> Result<T> {
+        self.wait(async |s| {
+            let ledger = s.open().await?;
+            s.opened(&ledger)?;
+            let done = act(&ledger, s).await;
+            close(ledger, done).await
+        })
+    }
+
+    /// Opens the ledger. What cannot be written to cannot record who reads: such a ledger gives nothing out.
+    async fn open(&self) -> Result<Ledger> {
+        Ledger::open(self.parts.places.clone(), self.parts.env.clone()).await.map_err(|e| {
+            if e.code() != Code::Io {
+                return e;
+            }
+            Error::new(Code::AuditUnavailable, "the log of this ledger cannot be written, so nothing is read or saved")
+                .with_hint("look at the folder's owner, its mode and the disk; `immutape verify` checks all the same")
+                .with_source(e)
+        })
+    }
+
+    /// Makes a ledger. The folder comes first: where it cannot stand, no keys are made for it.
+    pub(super) async fn make(&self, env: Environment, name: &str, test: bool) -> Result<Ledger> {
+        let places = self.parts.places.clone();
+        env.files.create_dir_all(&places.ledger).map_err(|e| {
+            Error::new(Code::Io, format!("the ledger folder {} cannot be made", places.shown()))
+                .with_hint("give a folder that you may write to with -C")
+                .with_source(e)
+        })?;
+        Ledger::create(places, env, name, test).await
+    }
+
+    /// Opens the ledger, making one where there is none and nothing says that there was one.
+    ///
+    /// # Errors
+    /// As [`Session::with_ledger`], and those of [`Ledger::create`].
+    pub(super) fn with_ledger_or_new<T>(
+        &mut self,
+        act: impl AsyncFnOnce(&Ledger, &mut Self) -> Result<T>,
+    ) -> Result<T> {
+        self.wait(async |s| {
+            let ledger = match s.open().await {
+                Err(e) if e.code() == Code::NoLedger => {
+                    let made = s.make(s.parts.env.clone(), super::args::DEFAULT_NAME, false).await?;
+                    s.tell_made(&made)?;
+                    made
+                }
+                opened => opened?,
+            };
+            s.opened(&ledger)?;
+            let done = act(&ledger, s).await.map(|done| (done, None));
+            close(ledger, done).await
+        })
+    }
+
+    /// Everything that is printed about a ledger marked TEST says so.
+    pub(super) fn opened(&mut self, ledger: &Ledger) -> Result<()> {
+        self.out.test = ledger.status()?.is_test;
+        if self.out.test {
+            self.out.say("TEST ledger: its keys come from a number and protect nothing.");
+        }
+        Ok(())
+    }
+
+    /// Where a new ledger is, and what its owner has to do.
+    pub(super) fn tell_made(&mut self, ledger: &Ledger) -> Result<()> {
+        let status = ledger.status()?;
+        self.out.say(&format!("Made a new ledger in {}", status.ledger_folder));
+        self.out.say(&format!("  keys   {} (readable by you alone)", status.config_folder));
+        self.out.say(&format!("  state  {}", status.state_folder));
+        self.out.say("Back up the keys folder now, apart from the other two: without it nothing kept can be read.");
+        Ok(())
+    }
+}
+
+/// Closes in order; of two errors the first says more.
+pub(super) async fn close<T>(ledger: Ledger, done: Result<(T, Option<TapeReader>)>) -> Result<T> {
+    match done {
+        Ok((value, reader)) => ledger.close_with(reader.into_iter().collect()).await.map(|()| value),
+        Err(e) => {
+            let _told_already = ledger.close().await;
+            Err(e)
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! `list`: what is kept.
+
+use serde_json::{Map, Value, json};
+
+use crate::cli::session::Session;
+use crate::cli::table::{Column, lines};
+use crate::cli::{json as js, words};
+use crate::codec::escape::visible;
+use crate::error::Result;
+use crate::ledger::Listing;
+
+/// Digits of an id that a listing shows at least.
+const DIGITS_MIN: usize = 8;
+
+pub(in crate::cli) fn list(s: &mut Session<'_>) -> Result<u8> {
+    s.with_ledger(async |ledger, s| {
+        let (tapes, entry) = ledger.list(&s.parts.who).await?;
+        if s.out.json {
+            for tape in &tapes {
+                s.out.document(document(tape));
+            }
+            s.out.document(json!({ "type": "recorded", "entry": entry, "tapes": tapes.len() }));
+            return Ok(0);
+        }
+        if tapes.is_empty() {
+            s.out.say("No tape is kept yet. `immutape save FILE` keeps one.");
+        } else {
+            print(s, &tapes);
+        }
+        s.out.say(&format!("This list was recorded as entry #{entry}."));
+        Ok(0)
+    })
+}
+
+fn print(s: &mut Session<'_>, tapes: &[Listing]) {
+    const KINDS: [Column; 8] = [
+        Column::Text,
+        Column::Text,
+        Column::Long,
+        Column::Text,
+        Column::Number,
+        Column::Number,
+        Column::Number,
+        Column::Long,
+    ];
+    let head = ["ID", "SAVED (UTC)", "NAME", "KIND", "FRAMES", "ERRORS", "STORED", "CLASS"];
+    let digits = digits(tapes);
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    rows.extend(tapes.iter().map(|tape| row(tape, digits)));
+    for line in lines(&KINDS, &rows, s.out.look.columns) {
+        s.out.line(&line);
+    }
+}
+
+fn row(tape: &Listing, digits: usize) -> Vec<String> {
+    let Some(summary) = &tape.summary else {
+        let unknown = || "?".to_owned();
+        let custody = format!("custody {}", words::short(&tape.custody.to_hex()));
+        return vec![
+            unknown(),
+            unknown(),
+            custody,
+            unknown(),
+            unknown(),
+            unknown(),
+            unknown(),
+            tape.class_shown.clone(),
+        ];
+    };
+    let hex = summary.tape.to_hex();
+    vec![
+        hex.get(..digits).unwrap_or(&hex).to_owned(),
+        words::moment(summary.saved).get(..16).unwrap_or_default().to_owned(),
+        words::name(summary.name.as_deref()),
+        summary.kind.word().to_owned(),
+        summary.frames.to_string(),
+        summary.errors.to_string(),
+        words::bytes(summary.stored_bytes),
+        tape.class_shown.clone(),
+    ]
+}
+
+/// Digits that tell all tapes apart.
+fn digits(tapes: &[Listing]) -> usize {
+    let mut ids: Vec<String> = tapes.iter().filter_map(|t| t.summary.as_ref()).map(|s| s.tape.to_hex()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let common = |pair: &[String]| match pair {
+        [a, b] => a.bytes().zip(b.bytes()).take_while(|(x, y)| x == y).count(),
+        _ => 0,
+    };
+    ids.windows(2).map(common).max().map_or(DIGITS_MIN, |n| n.saturating_add(1).max(DIGITS_MIN))
+}
+
+fn document(tape: &Listing) -> Value {
+    let mut map = Map::new();
+    js::put(&mut map, "type", "tape");
+    js::put(&mut map, "entry", tape.entry);
+    js::put(&mut map, "custody", tape.custody.to_hex());
+    js::put(&mut map, "class_shown", visible(tape.class_shown.as_bytes()));
+    let Some(s) = &tape.summary else {
+        js::put(&mut map, "readable", false);
+        return Value::Object(map);
+    };
+    js::put(&mut map, "tape", s.tape.to_text());
+    js::put(&mut map, "kind", s.kind.word());
+    js::put(&mut map, "name", js::text_or_null(s.name.as_deref()));
+    js::put(&mut map, "tags", s.tags.iter().map(|t| js::text(t)).collect::<Vec<_>>());
+    js::put(&mut map, "legacy_tape_id", js::text_or_null(s.legacy_tape_id.as_deref()));
+    js::put(&mut map, "class", s.class.clone());
+    js::put(&mut map, "namespace", s.namespace.clone());
+    js::put(&mut map, "started", s.started.map(|t| t.to_text()));
+    js::put(&mut map, "saved", s.saved.to_text());
+    js::put(&mut map, "frames", s.frames);
+    js::put(&mut map, "errors", s.errors);
+    js::put(&mut map, "duration_ms", s.duration_ms);
+    js::put(&mut map, "payload_bytes", s.payload_bytes);
+    js::put(&mut map, "stored_bytes", s.stored_bytes);
+    js::put(&mut map, "source_bytes", s.source_bytes);
+    js::put(&mut map, "end_state", s.end_state.clone());
+    js::put(&mut map, "gaps", s.gaps);
+    Value::Object(map)
+}

@@ -1,0 +1,208 @@
+//! `show`: what a tape is about, and its frames one line each.
+
+use serde_json::{Map, Value, json};
+
+use crate::cli::args::Show;
+use crate::cli::out::Out;
+use crate::cli::range::{FrameRange, TimeRange};
+use crate::cli::session::Session;
+use crate::cli::terminal::cut;
+use crate::cli::{frames, json as js, words};
+use crate::codec::escape::visible;
+use crate::error::{Code, Error, Result};
+use crate::governance::Schedule;
+use crate::ledger::{FrameSelection, TapeReader};
+use crate::tape::{EndState, FLAGS, Frame, Header};
+use crate::time::Timestamp;
+
+/// Columns of a summary where nothing says how many there are.
+const SUMMARY_COLUMNS: usize = 240;
+
+pub(in crate::cli) fn show(s: &mut Session<'_>, args: &Show) -> Result<u8> {
+    s.reading(async |ledger, s| {
+        let reader = ledger.open_tape(&s.parts.who, &args.id, args.frames.map(FrameRange::asked)).await?;
+        let (selection, whole) = match (args.frames, args.time) {
+            (Some(frames), _) => (frames.selection(reader.frames_total()), false),
+            (None, Some(time)) => (TimeRange::selection(time), false),
+            (None, None) => (FrameSelection::All, true),
+        };
+        if whole || s.out.json {
+            about(s.out, &reader);
+        }
+        let mut shown = 0u64;
+        reader.frames(selection, &mut |frame| {
+            shown = shown.saturating_add(1);
+            print(s.out, &frame, args.raw)
+        })?;
+        let entry = reader.grant_index();
+        if s.out.json {
+            let given = reader.bytes_given();
+            s.out.document(json!({ "type": "recorded", "entry": entry, "frames": shown, "bytes_given": given }));
+        } else if shown == 0 {
+            s.out.say("No frame of this tape is in that range.");
+        }
+        s.out.say(&format!("This read was recorded as entry #{entry}."));
+        Ok((0, Some(reader)))
+    })
+}
+
+fn print(out: &mut Out, frame: &Frame, raw: bool) -> Result<()> {
+    if out.is_stopped() {
+        return Err(Error::new(Code::Io, "the output was closed"));
+    }
+    if out.json {
+        out.document(frame_document(frame));
+        return Ok(());
+    }
+    let line = frames::line(frame, raw);
+    let columns = out.look.columns.unwrap_or(SUMMARY_COLUMNS);
+    out.line(&if raw { line } else { cut(&line, columns) });
+    Ok(())
+}
+
+fn about(out: &mut Out, reader: &TapeReader) {
+    let header = reader.header();
+    if out.json {
+        out.document(header_document(reader));
+        return;
+    }
+    out.line(&format!("tape     {}", reader.tape().to_text()));
+    out.line(&format!("name     {}", words::name(header.labels.name.as_deref())));
+    if let Some(description) = &header.labels.description {
+        out.line(&format!("about    {}", visible(description)));
+    }
+    if !header.labels.tags.is_empty() {
+        let tags: Vec<String> = header.labels.tags.iter().map(|t| visible(t)).collect();
+        out.line(&format!("tags     {}", tags.join(", ")));
+    }
+    out.line(&format!("session  {}", session(header)));
+    let s = &header.stats;
+    out.line(&format!(
+        "frames   {} ({} ->, {} <-), {}, {} unanswered, {} of payload",
+        s.frames,
+        s.client_to_server,
+        s.server_to_client,
+        words::count(s.errors, "error"),
+        s.unanswered,
+        words::bytes(s.payload_bytes)
+    ));
+    let class = Schedule.shown(&header.class);
+    out.line(&format!("class    {class}, namespace {}", visible(header.namespace.as_bytes())));
+    if let Some(p) = &header.provenance {
+        let name = p.source_name.as_deref().map_or_else(String::new, |n| format!("{}, ", visible(n)));
+        let format = visible(p.format.as_deref().unwrap_or("unknown format").as_bytes());
+        let size = p.source_bytes.map_or_else(String::new, |n| format!(", {}", words::bytes(n)));
+        out.line(&format!("source   {name}{format}{size}"));
+        for loss in &p.losses {
+            out.line(&format!("note     {}", visible(loss.as_bytes())));
+        }
+    }
+    if !header.unsaved_lines.is_empty() {
+        let lines = words::count(header.unsaved_lines.len() as u64, "line");
+        out.line(&format!("kept     {lines} of the source that are no frames"));
+    }
+    for gap in &header.gaps {
+        let count = if gap.count == 0 { "some".to_owned() } else { gap.count.to_string() };
+        out.line(&format!("gap      {count} missing before frame {}: {}", gap.before_seq, gap.reason.word()));
+    }
+    out.line("");
+}
+
+fn session(header: &Header) -> String {
+    let mut parts = vec![header.kind.word().to_owned()];
+    if let Some(protocol) = &header.protocol {
+        parts.push(format!("protocol {}", visible(protocol)));
+    }
+    if let Some(ns) = header.started_wall_ns {
+        let started = Timestamp::from_ms(ns.wrapping_div(1_000_000)).to_text();
+        parts.push(format!("began {started} (says the source)"));
+    }
+    if let Some(ms) = header.stats.duration_ms {
+        parts.push(format!("{ms} ms"));
+    }
+    parts.push(format!("ended: {}", end_words(&header.end_state)));
+    parts.join(", ")
+}
+
+fn end_words(end: &EndState) -> String {
+    match end {
+        EndState::ChildExit(code) => format!("process exited with {code}"),
+        EndState::Signal(number) => format!("signal {number}"),
+        EndState::Crashed(Some(words)) | EndState::Error(words) => format!("{}: {}", end.word(), visible(words)),
+        _ => end.word().to_owned(),
+    }
+}
+
+fn header_document(reader: &TapeReader) -> Value {
+    let h = reader.header();
+    let mut map = Map::new();
+    let time = |ns: u64| Timestamp::from_ms(ns.wrapping_div(1_000_000)).to_text();
+    js::put(&mut map, "type", "tape");
+    js::put(&mut map, "tape", reader.tape().to_text());
+    js::put(&mut map, "custody", reader.custody().to_hex());
+    js::put(&mut map, "kind", h.kind.word());
+    js::put(&mut map, "name", js::text_or_null(h.labels.name.as_deref()));
+    js::put(&mut map, "description", js::text_or_null(h.labels.description.as_deref()));
+    js::put(&mut map, "tags", h.labels.tags.iter().map(|t| js::text(t)).collect::<Vec<_>>());
+    js::put(&mut map, "session_id", js::text_or_null(h.session_id.as_deref()));
+    js::put(&mut map, "legacy_tape_id", js::text_or_null(h.legacy_tape_id.as_deref()));
+    js::put(&mut map, "protocol", js::text_or_null(h.protocol.as_deref()));
+    js::put(&mut map, "transport", js::text_or_null(h.transport.as_deref()));
+    js::put(&mut map, "environment", js::text_or_null(h.environment.as_deref()));
+    js::put(&mut map, "started", h.started_wall_ns.map(time));
+    js::put(&mut map, "ended", h.ended_wall_ns.map(time));
+    js::put(&mut map, "end_state", h.end_state.word());
+    js::put(&mut map, "class", h.class.clone());
+    js::put(&mut map, "class_shown", Schedule.shown(&h.class));
+    js::put(&mut map, "namespace", h.namespace.clone());
+    let s = &h.stats;
+    js::put(
+        &mut map,
+        "stats",
+        json!({
+            "frames": s.frames, "payload_bytes": s.payload_bytes, "client_to_server": s.client_to_server,
+            "server_to_client": s.server_to_client, "errors": s.errors, "requests": s.requests,
+            "responses": s.responses, "notifications": s.notifications, "correlations": s.correlations,
+            "unanswered": s.unanswered, "duration_ms": s.duration_ms,
+        }),
+    );
+    let gaps =
+        h.gaps.iter().map(|g| json!({ "before_seq": g.before_seq, "reason": g.reason.word(), "count": g.count }));
+    js::put(&mut map, "gaps", gaps.collect::<Vec<_>>());
+    js::put(&mut map, "unsaved_lines", h.unsaved_lines.len() as u64);
+    if let Some(p) = &h.provenance {
+        js::put(
+            &mut map,
+            "source",
+            json!({
+                "name": js::text_or_null(p.source_name.as_deref()), "format": p.format, "bytes": p.source_bytes,
+                "sha256": p.source_sha256.map(|d| d.to_hex()), "companion_sha256": p.companion_sha256.map(|d| d.to_hex()),
+                "importer": p.importer, "imported": p.imported_ms.map(|ms| Timestamp::from_ms(ms).to_text()),
+                "host": js::text_or_null(p.host.as_deref()), "losses": p.losses,
+            }),
+        );
+    }
+    Value::Object(map)
+}
+
+fn frame_document(f: &Frame) -> Value {
+    let mut map = Map::new();
+    js::put(&mut map, "type", "frame");
+    js::put(&mut map, "seq", f.seq);
+    js::put(&mut map, "t_ns", f.t_ns);
+    js::put(&mut map, "wall_ns", f.wall_ns);
+    js::put(&mut map, "kind", f.kind.word());
+    js::put(&mut map, "direction", f.direction.word());
+    js::put(&mut map, "delimiter", f.delimiter.word());
+    js::put(&mut map, "media_type", js::text_or_null(f.media_type.as_deref()));
+    js::put(&mut map, "action", js::text_or_null(f.action.as_deref()));
+    js::put(&mut map, "transport", js::text_or_null(f.transport.as_deref()));
+    js::put(&mut map, "correlation_id", js::text_or_null(f.correlation_id.as_deref()));
+    let set = FLAGS.iter().enumerate().filter(|(bit, _)| f.flags & 1u64.wrapping_shl(*bit as u32) != 0);
+    let set: Vec<&str> = set.map(|(_, name)| *name).collect();
+    js::put(&mut map, "flags", set);
+    let extra = f.extra.iter().map(|(name, value)| json!({ "name": js::text(name), "json": js::text(value) }));
+    js::put(&mut map, "extra", extra.collect::<Vec<_>>());
+    js::put(&mut map, "payload", js::text(&f.payload));
+    Value::Object(map)
+}

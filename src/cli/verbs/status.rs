@@ -1,0 +1,210 @@
+//! `status`: where the ledger stands, and what it cannot promise. Recorded nowhere, releases no content.
+
+use serde_json::{Value, json};
+
+use crate::cli::session::Session;
+use crate::cli::terminal::Paint;
+use crate::cli::{errors, words};
+use crate::codec::escape::visible;
+use crate::error::{Code, Error, Kind, Result};
+use crate::governance::ClassStanding;
+use crate::ledger::{Checker, ClassCount, Status, is_in_use};
+
+/// Something that this ledger does not promise, or that its owner should do.
+struct Limit {
+    code: &'static str,
+    words: String,
+}
+
+pub(in crate::cli) fn status(s: &mut Session<'_>) -> Result<u8> {
+    // A ledger in use is looked at from outside, at once.
+    if is_in_use(&s.parts.places, &s.parts.env).unwrap_or(false) {
+        return survey(s, None);
+    }
+    let mut opened = false;
+    let done = s.with_ledger(async |ledger, s| {
+        opened = true;
+        let classes = ledger.classes();
+        print(s, &ledger.status()?, &classes);
+        Ok(0)
+    });
+    match done {
+        Err(e) if !opened && e.code() == Code::Locked => survey(s, None),
+        Err(e) if !opened && !matches!(e.kind(), Kind::NoLedger | Kind::Usage) => survey(s, Some(e)),
+        done => done,
+    }
+}
+
+fn print(s: &mut Session<'_>, status: &Status, classes: &Result<Vec<ClassCount>>) {
+    let limits = limits(status, classes);
+    if s.out.json {
+        s.out.document(document(status, classes, &limits));
+        return;
+    }
+    let out = &mut *s.out;
+    let test = if status.is_test { "  TEST: made from a number, protects nothing" } else { "" };
+    out.line(&format!("ledger   {}{test}", status.ledger));
+    out.line(&format!("origin   {}, profile {}, policy {}", status.origin, status.profile, status.policy));
+    out.line(&format!("folders  ledger {}", status.ledger_folder));
+    out.line(&format!("         state  {}", status.state_folder));
+    out.line(&format!("         keys   {}", status.config_folder));
+    out.line(&format!("log      {}, root {}", words::entries(status.entries), status.root.as_deref().unwrap_or("-")));
+    let rows = match (status.rows_failed, status.entries.saturating_sub(status.rows_entries)) {
+        (true, _) => "failed; rebuilt from the journal at the next opening".to_owned(),
+        (false, 0) => "up to date".to_owned(),
+        (false, behind) => format!("{} behind the journal", words::entries(behind)),
+    };
+    out.line(&format!("rows     {rows}"));
+    match classes {
+        Ok(classes) => {
+            let shown = classes.iter().map(|c| format!("{} of class {}", c.tapes, visible(c.class.as_bytes())));
+            let shown = shown.collect::<Vec<_>>().join(", ");
+            out.line(&format!("tapes    {}", if shown.is_empty() { "none yet" } else { &shown }));
+        }
+        Err(e) => out.line(&format!("tapes    unknown: {}", e.message())),
+    }
+    let (generation, revision) = (status.vault_generation, status.vault_revision);
+    out.line(&format!("vault    generation {generation}.{revision}, {}", words::count(status.epochs, "epoch")));
+    out.line(&format!("verify   {}", status.checkpoint_key));
+    out.line("");
+    out.line("What this ledger cannot promise, and what you can do:");
+    for limit in &limits {
+        out.line(&format!("  {} {}", out.look.paint(Paint::Doubtful, "-"), limit.words));
+    }
+}
+
+fn limits(status: &Status, classes: &Result<Vec<ClassCount>>) -> Vec<Limit> {
+    let mut out = Vec::new();
+    let mut say = |code, words: String| out.push(Limit { code, words });
+    if status.is_test {
+        say("test", "TEST ledger: its keys come from a number that anybody can try. Keep nothing in it.".into());
+    }
+    say(
+        "no_witness",
+        "No witness: nobody outside this machine knows how long the log is. If ledger and state folder are put \
+         back together to an older copy, nothing here shows it; two machines with copies of everything fork unseen."
+            .into(),
+    );
+    if status.keys.root_copies == 0 {
+        say(
+            "one_key_copy",
+            format!(
+                "One copy of the keys is known. Back up {}: without it nothing kept can be read.",
+                status.config_folder
+            ),
+        );
+    }
+    if status.keys.next_keys_beside {
+        say(
+            "next_keys_beside",
+            format!(
+                "The keys that may follow lie beside the ones in use: move {}/next to another place.",
+                status.config_folder
+            ),
+        );
+    }
+    for class in classes.iter().flatten() {
+        let tapes = words::count(class.tapes, "tape");
+        match class.standing {
+            ClassStanding::Draft => {
+                say("draft", format!("{tapes} of class draft: kept, but under no retention period."));
+            }
+            ClassStanding::Unclassified => {
+                let name = visible(class.class.as_bytes());
+                say(
+                    "unclassified",
+                    format!(
+                        "{tapes} unclassified ({name}): no schedule knows this class, so they are never due for disposal."
+                    ),
+                );
+            }
+        }
+    }
+    say(
+        "head_window",
+        "The head is signed once a second and at every orderly close: entries of the last second before a crash are \
+         covered by the journal's own code only."
+            .into(),
+    );
+    say("clock_unanchored", "Times are those of this machine's clock; no outside source vouches for them.".into());
+    say(
+        "persons_unregistered",
+        "Users are named by the operating system and not checked; keys given with --as are not registered.".into(),
+    );
+    if status.nearly_full {
+        say("nearly_full", "The disk is nearly full: refusals can still be recorded, saves and reads may not.".into());
+    }
+    out
+}
+
+fn document(status: &Status, classes: &Result<Vec<ClassCount>>, limits: &[Limit]) -> Value {
+    let classes = classes.as_ref().ok().map(|all| {
+        let count = |c: &ClassCount| json!({ "class": c.class, "tapes": c.tapes, "standing": standing(c.standing) });
+        all.iter().map(count).collect::<Vec<_>>()
+    });
+    json!({
+        "type": "status", "state": "open", "ledger": status.ledger, "origin": status.origin,
+        "profile": status.profile, "policy": status.policy, "entries": status.entries, "root": status.root,
+        "rows_entries": status.rows_entries, "rows_failed": status.rows_failed, "term": status.term,
+        "vault_generation": status.vault_generation, "vault_revision": status.vault_revision,
+        "epochs": status.epochs, "next_keys_beside": status.keys.next_keys_beside,
+        "key_copies": status.keys.root_copies.saturating_add(1), "checkpoint_key": status.checkpoint_key,
+        "ledger_folder": status.ledger_folder, "state_folder": status.state_folder,
+        "config_folder": status.config_folder, "nearly_full": status.nearly_full, "classes": classes,
+        "limits": limits.iter().map(|l| json!({ "code": l.code, "message": l.words })).collect::<Vec<_>>(),
+    })
+}
+
+const fn standing(standing: ClassStanding) -> &'static str {
+    match standing {
+        ClassStanding::Draft => "draft",
+        ClassStanding::Unclassified => "unclassified",
+    }
+}
+
+/// What can be told of a ledger that is in use elsewhere, or that cannot be opened: `why`.
+fn survey(s: &mut Session<'_>, why: Option<Error>) -> Result<u8> {
+    let checker = match (Checker::open(&s.parts.places, &s.parts.env), why.as_ref()) {
+        (Ok(checker), _) => checker,
+        (Err(_), Some(_)) => return why.map_or(Ok(0), Err),
+        (Err(e), None) => return Err(e),
+    };
+    s.out.test = checker.genesis().test;
+    let (size, head) = match checker.survey() {
+        Ok((size, head)) => (Some(size), head.map(|h| h.checkpoint.size)),
+        Err(_) => (None, None),
+    };
+    if s.out.json {
+        s.out.document(json!({
+            "type": "status", "state": if why.is_some() { "unusable" } else { "in use" }, "ledger": checker.id().to_hex(),
+            "origin": checker.genesis().origin, "entries": size, "signed_head": head,
+            "reason": why.as_ref().map(|e| json!({ "code": e.code().as_str(), "message": e.message() })),
+        }));
+    } else {
+        let test = if s.out.test { "  TEST: made from a number, protects nothing" } else { "" };
+        s.out.line(&format!("ledger   {}{test}", checker.id().to_hex()));
+        s.out.line(&format!("origin   {}", visible(checker.genesis().origin.as_bytes())));
+        s.out.line(&format!("folder   {}", s.parts.places.shown()));
+        s.out.line(&format!("log      {}", size.map_or_else(|| "cannot be read to its end".into(), words::entries)));
+        s.out.line(&format!(
+            "head     {}",
+            head.map_or_else(|| "missing or not valid".into(), |n| format!("signed at {}", words::entries(n)))
+        ));
+    }
+    match why {
+        None => {
+            if !s.out.json {
+                s.out.line("state    in use by another process; looked at from outside, nothing was recorded");
+            }
+            Ok(0)
+        }
+        Some(e) => {
+            if s.out.json {
+                return Ok(e.kind().exit_code());
+            }
+            s.out.line("state    cannot be opened; checks still run: immutape verify");
+            errors::print(s.out, &e);
+            Ok(e.kind().exit_code())
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Files whose syncs wait, or fail, while the test says so, and which count what is read from the packs.
+
+use std::io;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
+
+use immutape::store::files::{Entry, File, FileLock, Files};
+
+use crate::support::sim_files::SimFiles;
+
+/// What a sync does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Syncs {
+    Pass,
+    Wait,
+    Fail,
+}
+
+#[derive(Debug)]
+struct State {
+    syncs: Mutex<(Syncs, u64)>,
+    moved: Condvar,
+    pack_reads: AtomicU64,
+}
+
+/// The simulated files, watched.
+#[derive(Debug, Clone)]
+pub struct Watched {
+    files: SimFiles,
+    state: Arc<State>,
+}
+
+impl Watched {
+    pub fn over(files: &SimFiles) -> Self {
+        let state = State { syncs: Mutex::new((Syncs::Pass, 0)), moved: Condvar::new(), pack_reads: AtomicU64::new(0) };
+        Self { files: files.clone(), state: Arc::new(state) }
+    }
+
+    pub fn set(&self, syncs: Syncs) {
+        self.state.syncs.lock().unwrap().0 = syncs;
+        self.state.moved.notify_all();
+    }
+
+    /// Waits until a sync waits; how many do. Gives up after long, so that a test ends.
+    pub fn waiting(&self) -> u64 {
+        let guard = self.state.syncs.lock().unwrap();
+        self.state.moved.wait_timeout_while(guard, Duration::from_secs(60), |(_, n)| *n == 0).unwrap().0.1
+    }
+
+    /// How often anything was read from a pack.
+    pub fn pack_reads(&self) -> u64 {
+        self.state.pack_reads.load(Ordering::SeqCst)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        let mut guard = self.state.syncs.lock().unwrap();
+        if guard.0 == Syncs::Wait {
+            guard.1 += 1;
+            self.state.moved.notify_all();
+            guard = self.state.moved.wait_while(guard, |(syncs, _)| *syncs == Syncs::Wait).unwrap();
+            guard.1 -= 1;
+        }
+        if guard.0 == Syncs::Fail { Err(io::Error::other("no sync, says the test")) } else { Ok(()) }
+    }
+
+    fn wrap(&self, file: Arc<dyn File>, path: &Path) -> Arc<dyn File> {
+        Arc::new(WatchedFile { file, is_pack: path.extension().is_some_and(|e| e == "pack"), all: self.clone() })
+    }
+}
+
+#[derive(Debug)]
+struct WatchedFile {
+    file: Arc<dyn File>,
+    is_pack: bool,
+    all: Watched,
+}
+
+impl File for WatchedFile {
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        self.all.state.pack_reads.fetch_add(u64::from(self.is_pack), Ordering::SeqCst);
+        self.file.read_at(offset, buffer)
+    }
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_at(offset, bytes)
+    }
+    fn len(&self) -> io::Result<u64> {
+        self.file.len()
+    }
+    fn sync_data(&self) -> io::Result<()> {
+        self.all.sync()?;
+        self.file.sync_data()
+    }
+    fn punch(&self, offset: u64, bytes: u64) -> io::Result<()> {
+        self.file.punch(offset, bytes)
+    }
+}
+
+impl Files for Watched {
+    fn open(&self, path: &Path, write: bool) -> io::Result<Arc<dyn File>> {
+        self.files.open(path, write).map(|file| self.wrap(file, path))
+    }
+    fn create_new(&self, path: &Path) -> io::Result<Arc<dyn File>> {
+        self.files.create_new(path).map(|file| self.wrap(file, path))
+    }
+    fn read(&self, path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
+        self.files.read(path, bytes_max)
+    }
+    fn create_dir_all(&self, path: &Path) -> io::Result<()> {
+        self.files.create_dir_all(path)
+    }
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        self.sync()?;
+        self.files.sync_dir(path)
+    }
+    fn rename_noreplace(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.files.rename_noreplace(from, to)
+    }
+    fn rename_replace(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.files.rename_replace(from, to)
+    }
+    fn remove_file(&self, path: &Path) -> io::Result<()> {
+        self.files.remove_file(path)
+    }
+    fn list(&self, path: &Path) -> io::Result<Vec<Entry>> {
+        self.files.list(path)
+    }
+    fn exists(&self, path: &Path) -> io::Result<bool> {
+        self.files.exists(path)
+    }
+    fn try_lock(&self, path: &Path) -> io::Result<Option<Box<dyn FileLock>>> {
+        self.files.try_lock(path)
+    }
+    fn shared_mode(&self, path: &Path) -> io::Result<u32> {
+        self.files.shared_mode(path)
+    }
+}

@@ -1,0 +1,48 @@
+//! The auditor's program beside the ledger's own check, where there is a Python to run it.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+use immutape::keyring::read_public_or_signer;
+use immutape::store::files::RealFiles;
+
+use super::base::Base;
+
+const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/audit-tools/python/tapeaudit.py");
+
+/// Is there a `python3`, and the program?
+pub fn is_here() -> bool {
+    static HERE: OnceLock<bool> = OnceLock::new();
+    *HERE.get_or_init(|| {
+        let python = Command::new("python3").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+        Path::new(PROGRAM).exists() && python.is_ok_and(|status| status.success())
+    })
+}
+
+/// Runs it on the folders beneath `root` with the base's keys pinned; its exit code.
+pub fn run(root: &Path, base: &Base) -> Option<i32> {
+    is_here().then(|| {
+        let keys = ["checkpoint.pem", "recorder.pem"].map(|name| key(&base.root.join("config").join(name)));
+        exit_code(root, &keys)
+    })
+}
+
+/// With these keys pinned, in hexadecimal.
+pub fn exit_code(root: &Path, pins: &[String]) -> i32 {
+    let mut command = Command::new("python3");
+    command.arg(PROGRAM).arg("--state").arg(root.join("state"));
+    for pin in pins {
+        command.arg("--pub").arg(pin);
+    }
+    let output = command.arg(root.join("ledger")).output().unwrap();
+    if std::env::var_os("IMMUTAPE_TAMPER_SHOW").is_some() {
+        eprintln!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    }
+    output.status.code().unwrap_or(-1)
+}
+
+/// The public half of a key file, in hexadecimal.
+pub fn key(path: &Path) -> String {
+    hex::encode(read_public_or_signer(&RealFiles, path).unwrap().to_bytes())
+}

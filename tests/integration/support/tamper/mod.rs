@@ -1,0 +1,11 @@
+//! Tampering: the ledger it is done to, the map of its bytes, the edits, and the judge.
+
+pub mod auditor;
+pub mod base;
+pub mod dice;
+pub mod edits;
+pub mod expect;
+pub mod folders;
+pub mod judge;
+pub mod map;
+pub mod table;

@@ -1,0 +1,155 @@
+//! Key files and what else stands beside the ledger, under edits. No program without keys can see these.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use immutape::Code;
+
+use crate::support::tamper::base::Base;
+use crate::support::tamper::dice::Dice;
+use crate::support::tamper::edits::Kind::{self, *};
+use crate::support::tamper::edits::{Edited, Step, Target, delete, put};
+use crate::support::tamper::expect::{Case, Expect};
+
+const CHECKPOINT: &str = "checkpoint.pem";
+const RECORDER: &str = "recorder.pem";
+const ISSUER: &str = "issuer.pem";
+const NEXT: &str = "next keys";
+const ROOT: &str = "vault-root key";
+const NAME_OF_LEDGER: &str = "state/ledger";
+const LOCK: &str = "state/lock";
+
+const KEY_EDITS: &[Kind] = &[Flip, ZeroRun, ZeroBlock, Truncate, Swap, Delete, Append, Foreign, Other];
+
+pub const WANTED: &[(&str, &[Kind])] = &[
+    (CHECKPOINT, KEY_EDITS),
+    (RECORDER, KEY_EDITS),
+    (ISSUER, KEY_EDITS),
+    (ROOT, KEY_EDITS),
+    (NEXT, &[Flip, Swap, Delete, Foreign]),
+    (NAME_OF_LEDGER, &[Flip, ZeroRun, ZeroBlock, Truncate, Delete, Append, Foreign]),
+    (LOCK, &[Delete, Append]),
+];
+
+pub fn cases(base: &Base, dice: &mut Dice) -> Vec<Case> {
+    let mut out = Vec::new();
+    for (file, path, beside) in [
+        (CHECKPOINT, "config/checkpoint.pem", "config/recorder.pem"),
+        (RECORDER, "config/recorder.pem", "config/issuer.pem"),
+        (ISSUER, "config/issuer.pem", "config/checkpoint.pem"),
+        (ROOT, "config/vault-root.1.key", "config/issuer.pem"),
+    ] {
+        key_file(base, dice, file, path, beside, &mut out);
+    }
+    next_keys(base, dice, &mut out);
+    name_of_ledger(base, dice, &mut out);
+    let harmless = Expect::harmless;
+    out.push(Case::whole(LOCK, delete("state/lock"), harmless()));
+    let step = Step::Append { path: "state/lock".into(), bytes: dice.bytes(20) };
+    out.push(Case::whole(LOCK, (Append, "20 bytes appended to the lock file".into(), step), harmless()));
+    out
+}
+
+/// What a key file must come to under the code that opening gives for it.
+fn refused(file: &str, code: Code) -> Expect {
+    let part = if file == ROOT { "vault" } else { "keys" };
+    let place = if file == ROOT { code.as_str() } else { file };
+    Expect::refused(code, &[part]).at(place).blind()
+}
+
+fn key_file(base: &Base, dice: &mut Dice, file: &'static str, path: &str, beside: &str, out: &mut Vec<Case>) {
+    let target = Target::new(base, path);
+    let all = 0..target.bytes.len() as u64;
+    let body = target.bytes.iter().position(|b| *b == b'\n').unwrap() as u64 + 1;
+    // Label, first digit of the key, a digit near its end, the last line's end.
+    let mut edits = vec![target.flip_at(12, 0), target.flip_at(body, 1), target.flip_at(body + 40, 0)];
+    edits.push(target.flip_at(all.end - 1, 0));
+    edits.extend((0..3).map(|_| target.flip(dice, &all)));
+    edits.push(target.zero_run(dice, &all));
+    edits.push(target.zero_block(dice, &all));
+    edits.push(target.cut_within(dice, &(0..all.end - 30)));
+    edits.push(target.append(b"more\n".to_vec()));
+    for edited in edits {
+        let expect = refused(file, code_of(file, &target, &edited));
+        out.push(Case::of(file, edited, expect));
+    }
+    let foreign = if file == ROOT { Code::VaultDamaged } else { Code::KeyForeign };
+    out.push(Case::whole(file, put(Foreign, &base.other, path), refused(file, foreign)));
+    let gone = if file == ROOT {
+        refused(file, Code::KeyMissing)
+    } else {
+        // What is missing was not altered.
+        Expect::refused(Code::KeyMissing, &[]).with_gaps().blind().at(file)
+    };
+    out.push(Case::whole(file, delete(path), gone));
+    let exchange = Step::Exchange { a: path.into(), b: beside.into() };
+    let mut swapped = refused(file, Code::KeyForeign);
+    if file == ROOT {
+        // The issuer's file holds the root now, and the other way round.
+        swapped = refused(file, Code::KeyMalformed);
+        swapped.parts.insert("keys");
+    }
+    out.push(Case::whole(file, (Swap, format!("{path} and {beside} changed places"), exchange), swapped));
+    let step = Step::Open { path: path.into() };
+    let unreadable = refused(file, Code::KeyUnreadable);
+    out.push(Case::whole(file, (Other, format!("{path} readable by others"), step), unreadable));
+}
+
+/// A key file as the format has it: label, one line of base64, label. Another key in the same form is a foreign one.
+fn code_of(file: &str, target: &Target, edited: &Edited) -> Code {
+    let parse = |bytes: &[u8]| {
+        let text = std::str::from_utf8(bytes).ok()?.strip_suffix('\n')?;
+        let lines: Vec<&str> = text.split('\n').collect();
+        let [begin, body, end] = lines.as_slice() else { return None };
+        Some((begin.to_string(), STANDARD.decode(body).ok()?, end.to_string()))
+    };
+    let (begin, key, end) = parse(&target.bytes).unwrap();
+    match parse(&edited.after) {
+        Some((b, k, e)) if (&b, &e) == (&begin, &end) && k.len() == key.len() => {
+            if file == ROOT {
+                Code::VaultDamaged
+            } else if k[..16] == key[..16] {
+                Code::KeyForeign
+            } else {
+                Code::KeyMalformed
+            }
+        }
+        _ => Code::KeyMalformed,
+    }
+}
+
+/// Keys that may follow: nothing reads them but a check.
+fn next_keys(base: &Base, dice: &mut Dice, out: &mut Vec<Case>) {
+    let named = |name: &str| Expect::altered(&["keys"]).at(format!("next/{name}")).blind();
+    for name in ["checkpoint.pem", "recorder.pem", "issuer.pem"] {
+        let path = format!("config/next/{name}");
+        let target = Target::new(base, &path);
+        out.push(Case::of(NEXT, target.flip(dice, &(28..90)), named(name)));
+        out.push(Case::whole(NEXT, put(Foreign, &base.other, &path), named(name)));
+        // They may be kept elsewhere: that is what is asked for.
+        out.push(Case::whole(NEXT, delete(&path), Expect::harmless()));
+    }
+    let exchange = Step::Exchange { a: "config/next/issuer.pem".into(), b: "config/next/recorder.pem".into() };
+    out.push(Case::whole(NEXT, (Swap, "two next keys changed places".into(), exchange), named("issuer.pem")));
+}
+
+/// It says where the ledger is, so that one that vanished is missed. A note, no more: it proves nothing about the log.
+fn name_of_ledger(base: &Base, dice: &mut Dice, out: &mut Vec<Case>) {
+    let noted = || Expect::harmless().at("ledger");
+    // Its length differs from copy to copy: the path is that of the copy.
+    for (kind, bytes) in [
+        (Flip, b"/elsewhere/ledgfr\n".to_vec()),
+        (Flip, b"/elsewhere/ledger\x0b".to_vec()),
+        (ZeroRun, b"/else\0\0ere/ledger\n".to_vec()),
+        (ZeroBlock, vec![0; 18]),
+        (Truncate, b"/else".to_vec()),
+        (Truncate, Vec::new()),
+        (Append, [b"/elsewhere/ledger\n".to_vec(), dice.bytes(30)].concat()),
+    ] {
+        let words = format!("state/ledger is {}", String::from_utf8_lossy(&bytes).escape_debug());
+        let steps =
+            vec![Step::Remove { path: "state/ledger".into() }, Step::Plant { path: "state/ledger".into(), bytes }];
+        out.push(Case { file: NAME_OF_LEDGER, kind, words, steps, expect: noted() });
+    }
+    out.push(Case::whole(NAME_OF_LEDGER, delete("state/ledger"), noted()));
+    out.push(Case::whole(NAME_OF_LEDGER, put(Foreign, &base.other, "state/ledger"), noted()));
+}
