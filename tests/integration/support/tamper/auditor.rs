@@ -30,10 +30,22 @@ pub fn run(root: &Path, base: &Base) -> Option<i32> {
 
 /// With these keys pinned, in hexadecimal.
 pub fn exit_code(root: &Path, pins: &[String]) -> i32 {
+    exit_of(root, pins, None)
+}
+
+/// With a head that somebody kept, too.
+pub fn exit_code_with_head(root: &Path, pins: &[String], head: &Path) -> i32 {
+    exit_of(root, pins, Some(head))
+}
+
+fn exit_of(root: &Path, pins: &[String], head: Option<&Path>) -> i32 {
     let mut command = Command::new("python3");
     command.arg(PROGRAM).arg("--state").arg(root.join("state"));
     for pin in pins {
         command.arg("--pub").arg(pin);
+    }
+    if let Some(head) = head {
+        command.arg("--head").arg(head);
     }
     let output = command.arg(root.join("ledger")).output().unwrap();
     if std::env::var_os("IMMUTAPE_TAMPER_SHOW").is_some() {
