@@ -57,9 +57,11 @@ impl RowsWork<'_> {
         let was_empty = projector.size() == 0;
         match self.replay(projector, from) {
             Ok(projector) => self.settle(projector, reason),
-            Err(e) if e.code() == Code::RowsUnavailable && !was_empty => {
+            // Rows that contradict the journal make it look damaged: whether it is, its own groups say.
+            Err(e) if matches!(e.code(), Code::RowsUnavailable | Code::LogDamaged) && !was_empty => {
+                let reason = if e.code() == Code::LogDamaged { Reason::Differ } else { Reason::Unreadable };
                 let projector = self.replay(self.reset()?, BEGINNING)?;
-                self.settle(projector, Some(Reason::Unreadable))
+                self.settle(projector, Some(reason))
             }
             Err(e) => Err(e),
         }
