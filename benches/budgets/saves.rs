@@ -111,8 +111,8 @@ async fn many(ledger: &Ledger, world: &World, windows: &Arc<Vec<Ready>>, plan: &
     let calls = callers(64, plan.half_round, move |caller| {
         let (ledger, tapes) = (writer.clone(), tapes.clone());
         async move {
-                save(&ledger, &tapes[caller % tapes.len()]).await;
-            }
+            save(&ledger, &tapes[caller % tapes.len()]).await;
+        }
     });
     let calls = calls.await;
     ledger.settle().await.unwrap();

@@ -53,6 +53,7 @@ mod sim_files_test;
 mod spool_damage;
 mod tamper;
 mod tamper_folders;
+mod tamper_forged;
 mod tamper_head;
 mod tamper_journal;
 mod tamper_keys;
