@@ -14,8 +14,13 @@ const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/audit-tools/python/t
 /// Every edit goes through the ledger's own check; the auditor's program, which takes a second to start and read
 /// everything, sees each sixth of them here and all of them when `IMMUTAPE_TAMPER_AUDITOR` is `all`.
 pub fn takes(case: &str) -> bool {
-    let share = if std::env::var("IMMUTAPE_TAMPER_AUDITOR").is_ok_and(|v| v == "all") { 1 } else { 6 };
+    let share = if takes_all() { 1 } else { 6 };
     case.bytes().fold(7u32, |n, b| n.wrapping_mul(31).wrapping_add(u32::from(b))).is_multiple_of(share)
+}
+
+/// Was the auditor's program asked to see every edit?
+pub fn takes_all() -> bool {
+    std::env::var("IMMUTAPE_TAMPER_AUDITOR").is_ok_and(|v| v == "all")
 }
 
 /// The interpreter itself: a shim in front of it doubles the time of a short run.
