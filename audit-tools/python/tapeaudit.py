@@ -1783,7 +1783,7 @@ class Packs:
             self.report.find("packs", INFO, "STRANGE_FILE", "a name that no pack has", file="packs/" + name)
         for number, expected in zip(numbers, range(1, len(numbers) + 1)):
             if number != expected:
-                self.report.find("packs", GAP, "PACK_NUMBER", "pack %08d is not there" % expected, file="packs")
+                self.report.find("packs", MISSING, "PACK_NUMBER", "pack %08d is not there" % expected, file="packs")
                 break
         for number in numbers:
             label = "packs/%08d.pack" % number

@@ -51,10 +51,11 @@ fn entries(plan: &Plan, table: &mut Table) {
     // Its handle on the stores would keep sled locked.
     drop(world);
     let without_rows = || World::with(Some(Arc::new(MemoryRows::new())));
-    let rounds = (0..plan.rounds).map(|_| check(&place, without_rows(), "journal").0 / 1e6).collect();
+    let rounds =
+        (0..plan.rounds).map(|_| plan.quiet.round(|| check(&place, without_rows(), "journal").0 / 1e6)).collect();
     let job = "verify entries: group hashes and codes, chain, subjects, sealed halves, tree";
     table.add(Row::plain("e", job, "M/s", rounds, Budget::AtLeast(1.5)));
-    let rounds = (0..plan.rounds).map(|_| check(&place, World::new(), "sled").0 / 1e6).collect();
+    let rounds = (0..plan.rounds).map(|_| plan.quiet.round(|| check(&place, World::new(), "sled").0 / 1e6)).collect();
     table.add(Row::plain("e", "the same, and compared with sled byte by byte", "M/s", rounds, Budget::None));
 }
 
@@ -109,11 +110,15 @@ fn statements(plan: &Plan, table: &mut Table) {
     };
     let (mut alone, mut whole) = (Vec::new(), Vec::new());
     for _ in 0..plan.rounds {
-        let bound = strict_verifications(statements.len());
-        let start = Instant::now();
-        on_all_cores(statements.len(), &|n| Statement::decode(&statements[n]).unwrap().verify(&recorder).unwrap());
-        alone.push((statements.len() as f64 / start.elapsed().as_secs_f64(), bound));
-        whole.push((check(&place, World::new(), "statements").0, bound));
+        let (bound, own, all) = plan.quiet.round(|| {
+            let bound = strict_verifications(statements.len());
+            let start = Instant::now();
+            on_all_cores(statements.len(), &|n| Statement::decode(&statements[n]).unwrap().verify(&recorder).unwrap());
+            let own = statements.len() as f64 / start.elapsed().as_secs_f64();
+            (bound, own, check(&place, World::new(), "statements").0)
+        });
+        alone.push((own, bound));
+        whole.push((all, bound));
     }
     let job = "verify statements, read and checked; bound verify_strict, both on all cores";
     table.add(Row::ratio("e", job, "/s", &alone, Budget::AtLeast(0.8)));
@@ -171,10 +176,12 @@ fn stored_bytes(plan: &Plan, table: &mut Table) {
     let total: f64 = pieces.iter().map(|p| p.len() as f64).sum();
     let mut rounds = Vec::new();
     for _ in 0..plan.rounds {
-        let start = Instant::now();
-        on_all_cores(pieces.len(), &|n| assert_ne!(Sha256::digest(pieces[n])[..8], [0; 8]));
-        let bound = total / start.elapsed().as_secs_f64() / 1e6;
-        let took = check(&place, World::new(), "stored objects").1;
+        let (bound, took) = plan.quiet.round(|| {
+            let start = Instant::now();
+            on_all_cores(pieces.len(), &|n| assert_ne!(Sha256::digest(pieces[n])[..8], [0; 8]));
+            let bound = total / start.elapsed().as_secs_f64() / 1e6;
+            (bound, check(&place, World::new(), "stored objects").1)
+        });
         // What lies in the packs beside sealed bytes is their headers, less than a thousandth.
         rounds.push((total / took / 1e6, bound));
     }

@@ -23,10 +23,13 @@ pub fn throughput(plan: &Plan, table: &mut Table) {
         runtime.block_on(raw_round(&raw, count, plan));
         let (mut rounds, mut cpu, mut groups) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..plan.rounds {
-            let bound = runtime.block_on(raw_round(&raw, count, plan));
-            let before = cpu_seconds();
-            let (rate, counted) = runtime.block_on(ledger_round(&ledger, &world, count, plan));
-            cpu.push((cpu_seconds() - before) * 1e6 / counted.entries as f64);
+            let (bound, rate, counted, seconds) = plan.quiet.round(|| {
+                let bound = runtime.block_on(raw_round(&raw, count, plan));
+                let before = cpu_seconds();
+                let (rate, counted) = runtime.block_on(ledger_round(&ledger, &world, count, plan));
+                (bound, rate, counted, cpu_seconds() - before)
+            });
+            cpu.push(seconds * 1e6 / counted.entries as f64);
             groups.push(counted.entries_a_group());
             rounds.push((rate, bound));
         }
@@ -85,8 +88,9 @@ pub fn latency(plan: &Plan, table: &mut Table) {
     let raw = raw::entries(&folder.path().join("raw"), GroupBytes { fixed: counted.bytes_a_group(), each: 0.0 });
     let (mut middle, mut high) = (Vec::new(), Vec::new());
     for _ in 0..plan.rounds {
-        let bound = runtime.block_on(times(plan, raw_one(&raw)));
-        let measured = runtime.block_on(times(plan, one(&ledger)));
+        let (bound, measured) = plan
+            .quiet
+            .round(|| (runtime.block_on(times(plan, raw_one(&raw))), runtime.block_on(times(plan, one(&ledger)))));
         middle.push((measured[measured.len() / 2], bound[bound.len() / 2]));
         high.push((measured[measured.len() * 99 / 100], bound[bound.len() * 99 / 100]));
     }

@@ -1,7 +1,8 @@
 //! Every budget of the design, measured against its raw bound in the same run on the same machine.
 //!
 //! `cargo bench --bench budgets [-- --quick]`; `IMMUTAPE_BENCH_ONLY=a,c` picks parts,
-//! `IMMUTAPE_BENCH_SECONDS` sets the length of one half of a round, `IMMUTAPE_BENCH_ROUNDS` their number.
+//! `IMMUTAPE_BENCH_SECONDS` sets the length of one half of a round, `IMMUTAPE_BENCH_ROUNDS` their number,
+//! `IMMUTAPE_BENCH_PATIENCE` how many seconds in all are waited for a quiet machine.
 //! Nothing here asserts: a miss is printed as a miss, and `docs/performance.md` carries its profile.
 
 #![allow(
@@ -18,6 +19,7 @@ mod bare;
 mod checks;
 mod entries;
 mod material;
+mod quiet;
 mod raw;
 mod reads;
 mod report;
@@ -55,5 +57,5 @@ fn main() {
             println!();
         }
     }
-    println!("load at the end {}\n\n{table}", setup::load());
+    println!("load at the end {}; {}\n\n{table}", setup::load(), plan.quiet);
 }

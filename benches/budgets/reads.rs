@@ -36,27 +36,25 @@ pub fn all(plan: &Plan, table: &mut Table) {
 
     let (mut costs, mut entry_cpu, mut rates, mut a_read) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for _ in 0..plan.rounds {
-        let without = {
-            let (bare, ids) = (bare.clone(), ids.clone());
-            runtime.block_on(half(plan, move |n| {
-                let (bare, ids) = (bare.clone(), ids.clone());
+        let (without, with, entries) = plan.quiet.round(|| {
+            let bare = (bare.clone(), ids.clone());
+            let without = runtime.block_on(half(plan, move |n| {
+                let (bare, ids) = bare.clone();
                 async move {
                     assert!(!bare.read(&ids[n % ids.len()]).is_empty());
                     // As many readers take turns as wait for the writer in the other half.
                     tokio::task::yield_now().await;
                 }
-            }))
-        };
-        let before = world.counter.now();
-        let with = {
-            let (ledger, ids) = (ledger.clone(), ids.clone());
-            runtime.block_on(half(plan, move |n| {
-                let (ledger, ids) = (ledger.clone(), ids.clone());
+            }));
+            let before = world.counter.now();
+            let kept = (ledger.clone(), ids.clone());
+            let with = runtime.block_on(half(plan, move |n| {
+                let (ledger, ids) = kept.clone();
                 async move { read(&ledger, &ids[n % ids.len()]).await }
-            }))
-        };
-        runtime.block_on(ledger.settle()).unwrap();
-        let entries = world.counter.now().since(before).entries as f64;
+            }));
+            runtime.block_on(ledger.settle()).unwrap();
+            (without, with, world.counter.now().since(before).entries as f64)
+        });
         costs.push(1.0 - with.rate / without.rate);
         entry_cpu.push((with.cpu_us - without.cpu_us) * with.reads / entries);
         rates.push((with.rate, without.rate));

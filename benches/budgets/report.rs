@@ -19,6 +19,9 @@ pub struct Row {
     pub bound: String,
     /// The judged figure of every round.
     pub judged: Vec<f64>,
+    /// The best measured round against the best round of the bound: what is left of the ratio when other
+    /// work on the machine falls on neither.
+    pub best: Option<f64>,
     pub budget: Budget,
 }
 
@@ -36,7 +39,7 @@ impl Row {
     /// A figure without a bound: `measured` is the median of `rounds`.
     pub fn plain(part: &'static str, job: &str, unit: &str, rounds: Vec<f64>, budget: Budget) -> Self {
         let measured = format!("{} {unit}", number(median(&rounds)));
-        Self { part, job: job.into(), measured, bound: "-".into(), judged: rounds, budget }
+        Self { part, job: job.into(), measured, bound: "-".into(), judged: rounds, best: None, budget }
     }
 
     /// Pairs of measured and bound, of interleaved rounds; their ratio is judged round by round.
@@ -44,9 +47,14 @@ impl Row {
         let of = |pick: fn(&(f64, f64)) -> f64| {
             format!("{} {unit}", number(median(&rounds.iter().map(pick).collect::<Vec<_>>())))
         };
+        let best_of = |pick: fn(&(f64, f64)) -> f64| {
+            let (low, high) = spread(&rounds.iter().map(pick).collect::<Vec<_>>());
+            if unit.ends_with("/s") { high } else { low }
+        };
         Self {
             part,
             job: job.into(),
+            best: Some(best_of(|r| r.0) / best_of(|r| r.1)),
             measured: of(|r| r.0),
             bound: of(|r| r.1),
             judged: rounds.iter().map(|(measured, bound)| measured / bound).collect(),
@@ -66,12 +74,13 @@ impl fmt::Display for Row {
         };
         write!(
             f,
-            "| {} | {} | {} | {} | {} | {} | {} | {} ({}..{}) |",
+            "| {} | {} | {} | {} | {} | {} | {} | {} | {} ({}..{}) |",
             self.part,
             self.job,
             self.measured,
             self.bound,
             number(middle),
+            self.best.map_or_else(|| "-".to_owned(), number),
             budget,
             verdict,
             self.judged.len(),
@@ -83,8 +92,8 @@ impl fmt::Display for Row {
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "| | job | measured | bound | judged | budget | | rounds (spread) |")?;
-        writeln!(f, "|---|---|---|---|---|---|---|---|")?;
+        writeln!(f, "| | job | measured | bound | judged | best by best | budget | | rounds (spread) |")?;
+        writeln!(f, "|---|---|---|---|---|---|---|---|---|")?;
         self.0.iter().try_for_each(|row| writeln!(f, "{row}"))
     }
 }

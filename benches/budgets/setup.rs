@@ -14,11 +14,14 @@ use immutape::store::files::RealFiles;
 use immutape::store::{Engine, Rows, Stores};
 use immutape::time::SystemClock;
 
+use super::quiet::Quiet;
+
 /// How long and how often to measure.
 pub struct Plan {
     pub quick: bool,
     pub rounds: usize,
     pub half_round: Duration,
+    pub quiet: Quiet,
     only: Option<Vec<String>>,
 }
 
@@ -27,9 +30,11 @@ impl Plan {
         let number = |name: &str| std::env::var(name).ok().and_then(|v| v.parse::<f64>().ok());
         let seconds = number("IMMUTAPE_BENCH_SECONDS").unwrap_or(if quick { 0.25 } else { 1.0 });
         let rounds = number("IMMUTAPE_BENCH_ROUNDS").unwrap_or(if quick { 3.0 } else { 7.0 });
+        let patience = number("IMMUTAPE_BENCH_PATIENCE").unwrap_or(if quick { 0.0 } else { 120.0 });
+        let quiet = Quiet::new(Duration::from_secs_f64(patience));
         let only = std::env::var("IMMUTAPE_BENCH_ONLY").ok();
         let only = only.map(|text| text.split(',').map(|part| part.trim().to_owned()).collect());
-        Self { quick, rounds: (rounds as usize).max(1), half_round: Duration::from_secs_f64(seconds), only }
+        Self { quick, rounds: (rounds as usize).max(1), half_round: Duration::from_secs_f64(seconds), quiet, only }
     }
 
     pub fn wants(&self, part: &str) -> bool {
@@ -239,12 +244,12 @@ where
     calls
 }
 
-/// Processor time of this process so far. Linux counts it in hundredths of a second for user space.
+/// Processor time of this process and of children that ended. Linux counts it in hundredths of a second for user space.
 pub fn cpu_seconds() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
     let ticks = |n: usize| fields.get(n).and_then(|f| f.parse::<f64>().ok()).unwrap_or(0.0);
-    (ticks(11) + ticks(12)) / 100.0
+    (11..15).map(ticks).sum::<f64>() / 100.0
 }
 
 /// Load averages: figures taken on a busy machine are rough.

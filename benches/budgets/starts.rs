@@ -22,11 +22,13 @@ pub fn all(plan: &Plan, table: &mut Table) {
         let (mut clean, mut killed, mut alone, mut resident) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for _ in 0..plan.rounds.min(5) {
             run("touch", &place, 0);
-            let (ms, mb) = opened(&place);
+            let (ms, mb) = plan.quiet.round(|| opened(&place));
             clean.push(ms);
             resident.push(mb);
-            kill_after(&place, "dirty", DIRTY_ENTRIES);
-            killed.push(opened(&place).0);
+            killed.push(plan.quiet.round(|| {
+                kill_after(&place, "dirty", DIRTY_ENTRIES);
+                opened(&place).0
+            }));
         }
         // Groups of one entry each: the most headers that a start can meet in the last segment.
         if !plan.quick && size == 100_000 {

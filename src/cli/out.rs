@@ -19,7 +19,9 @@ pub(super) struct Out {
     data: BufWriter<Box<dyn Write>>,
     words: Box<dyn Write>,
     waiting: Vec<String>,
-    stopped: Option<io::Error>,
+    /// Nothing more goes out; what it was that stopped us, until it is told.
+    stopped: bool,
+    lost: Option<io::Error>,
     /// JSON documents instead of words.
     pub json: bool,
     /// Only errors on the stream of words.
@@ -39,7 +41,8 @@ impl Out {
             data: BufWriter::with_capacity(HELD_BYTES, data),
             words,
             waiting: Vec::new(),
-            stopped: None,
+            stopped: false,
+            lost: None,
             json: false,
             quiet: false,
             raw: false,
@@ -64,9 +67,15 @@ impl Out {
 
     /// Data as it is.
     pub(super) fn bytes(&mut self, bytes: &[u8]) {
-        if self.stopped.is_none() {
-            self.stopped = self.data.write_all(bytes).err();
+        if !self.stopped {
+            let written = self.data.write_all(bytes);
+            self.settle(written);
         }
+    }
+
+    fn settle(&mut self, written: io::Result<()>) {
+        self.lost = written.err();
+        self.stopped = self.lost.is_some();
     }
 
     /// One JSON document on a line.
@@ -88,20 +97,21 @@ impl Out {
     /// Words that are said even when quiet is asked for.
     pub(super) fn speak(&mut self, words: &str) {
         self.waiting.push(format!("{words}\n"));
-        if self.data.buffer().is_empty() {
+        if self.stopped || self.data.buffer().is_empty() {
             self.utter();
         }
     }
 
     /// Whether the reader of our data is gone, or its disk is full: nothing more needs to be made.
     pub(super) const fn is_stopped(&self) -> bool {
-        self.stopped.is_some()
+        self.stopped
     }
 
     /// Writes out what was held back, data first.
     pub(super) fn flush(&mut self) {
-        if self.stopped.is_none() {
-            self.stopped = self.data.flush().err();
+        if !self.stopped {
+            let flushed = self.data.flush();
+            self.settle(flushed);
         }
         self.utter();
     }
@@ -112,7 +122,7 @@ impl Out {
     /// `E_IO`.
     pub(super) fn finish(&mut self) -> Result<()> {
         self.flush();
-        match self.stopped.take() {
+        match self.lost.take() {
             None => Ok(()),
             Some(e) if e.kind() == ErrorKind::BrokenPipe => Ok(()),
             Some(e) => Err(Error::new(Code::Io, "the output could not be written").with_source(e)),

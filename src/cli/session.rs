@@ -1,7 +1,5 @@
 //! One command's hold on a ledger: opened, used, closed in order whatever happened between.
 
-use std::rc::Rc;
-
 use super::args::Common;
 use super::out::Out;
 use super::surroundings;
@@ -48,7 +46,7 @@ impl<'a> Session<'a> {
     pub(super) fn wait<T>(&mut self, act: impl AsyncFnOnce(&mut Self) -> Result<T>) -> Result<T> {
         let built = tokio::runtime::Builder::new_current_thread().enable_time().build();
         let no_loop = |e| Error::new(Code::Io, "the program cannot start its waiting loop").with_source(e);
-        Rc::new(built.map_err(no_loop)?).block_on(act(self))
+        built.map_err(no_loop)?.block_on(act(self))
     }
 
     /// Opens the ledger, acts, and closes it. An act that failed is closed in order too.

@@ -19,9 +19,9 @@ use crate::log::{Entry, LogError};
 use crate::store::{Position, Rows};
 
 /// How long groups gather before they become one batch.
-const BATCH_WAIT: Duration = Duration::from_millis(5);
+const BATCH_WAIT: Duration = Duration::from_millis(25);
 /// A batch is applied at once past this many bytes of groups.
-const BATCH_BYTES: usize = 1 << 20;
+const BATCH_BYTES: usize = 4 << 20;
 
 /// A durable group on its way into rows.
 pub(super) struct GroupForRows {

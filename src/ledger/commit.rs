@@ -307,7 +307,6 @@ impl Writer {
             }
             answers.push((unit.waiting, placed));
         }
-        self.hand_to_rows(finished, enrichments);
         for (waiting, placed) in answers {
             match waiting {
                 Waiting::Append(answer) => drop(answer.send(Ok(placed))),
@@ -317,6 +316,8 @@ impl Writer {
                 }
             }
         }
+        // After the answers: rows may take their time, and a query that comes before them waits for them.
+        self.hand_to_rows(finished, enrichments);
     }
 
     /// Hands a durable group to the applier.

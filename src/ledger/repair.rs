@@ -277,8 +277,9 @@ fn read_head(env: &Environment, folders: &Folders, identity: &Identity) -> Resul
 pub(super) fn from_rows(places: &Places, env: &Environment) -> Result<(Identity, Folders)> {
     let gone = || create::ledger_missing(places);
     let state = places.state_that_names_us(&*env.files)?.ok_or_else(gone)?;
-    // Opening the stores would make an empty one.
-    if !env.files.exists(&places.ledger.join("index")).unwrap_or(false) {
+    // Opening the stores where nothing is left of the ledger would make an empty one.
+    let is_there = |part| env.files.exists(&places.ledger.join(part)).unwrap_or(false);
+    if !is_there("index") && !is_there("journal") {
         return Err(gone());
     }
     let stores = env.engine.open(&places.ledger, &state, Digest::from_bytes([0; 32]))?;

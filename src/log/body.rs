@@ -1,28 +1,11 @@
 //! Bodies of the kinds this program writes: exactly the keys of their row, nothing else.
 
 use super::EntryKind;
+use super::body_fields::Fields;
+use super::genesis::{Genesis, read_genesis, write_genesis};
 use crate::codec::CborError;
-use crate::codec::cbor::{Key, Reader, Writer, encode};
-use crate::codec::digest::{CustodyId, Digest, RootHash, Thumbprint};
-
-/// What the keys of a genesis say.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Genesis {
-    /// Origin of the log.
-    pub origin: String,
-    /// Checkpoint, recorder and issuer public keys.
-    pub keys: [[u8; 32]; 3],
-    /// Thumbprints of the keys that may follow them.
-    pub next: [Thumbprint; 3],
-    /// Profile.
-    pub profile: String,
-    /// Access policy.
-    pub policy: String,
-    /// Made from a seed: for tests alone.
-    pub test: bool,
-    /// The log this one continues: origin, last note, first and last lost index.
-    pub predecessor: Option<(String, Vec<u8>, u64, Option<u64>)>,
-}
+use crate::codec::cbor::{Writer, encode};
+use crate::codec::digest::{CustodyId, Digest, RootHash};
 
 /// A typed body.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,15 +102,6 @@ pub enum Body {
     },
     /// A kind this program does not write; its body is a checked map.
     Other(Vec<u8>),
-}
-
-/// One value of a body while it is read.
-enum Value<'a> {
-    Uint(u64),
-    Bytes(&'a [u8]),
-    Text(&'a str),
-    Bool(bool),
-    Raw(&'a [u8]),
 }
 
 impl Body {
@@ -304,165 +278,6 @@ fn bytes(w: &mut Writer, values: &[&[u8]]) {
     for (key, v) in (0u64..).zip(values) {
         w.uint(key);
         w.bytes(v);
-    }
-}
-
-fn write_genesis(w: &mut Writer, g: &Genesis) {
-    w.map(if g.predecessor.is_some() { 10 } else { 9 });
-    pairs(w, 0, &[1]);
-    w.uint(1);
-    w.text(&g.origin);
-    for (key, k) in (2u64..).zip(&g.keys) {
-        w.uint(key);
-        w.bytes(k);
-    }
-    w.uint(5);
-    w.array(3);
-    g.next.iter().for_each(|t| w.bytes(t.as_ref()));
-    w.uint(6);
-    w.text(&g.profile);
-    w.uint(7);
-    w.text(&g.policy);
-    w.uint(8);
-    w.bool(g.test);
-    if let Some((origin, note, first, last)) = &g.predecessor {
-        w.uint(9);
-        w.array(4);
-        w.text(origin);
-        w.bytes(note);
-        w.uint(*first);
-        w.nullable(*last, Writer::uint);
-    }
-}
-
-fn read_genesis(mut f: Fields<'_>) -> Result<Genesis, CborError> {
-    if f.uint(0)? != 1 {
-        return Err(CborError::Range);
-    }
-    let genesis = Genesis {
-        origin: f.text(1)?.to_owned(),
-        keys: [*f.digest(2)?.as_bytes(), *f.digest(3)?.as_bytes(), *f.digest(4)?.as_bytes()],
-        next: {
-            let mut r = Reader::new(f.raw(5)?);
-            r.array_of(3)?;
-            let mut thumb = || r.bytes_n().map(Thumbprint::from_bytes);
-            [thumb()?, thumb()?, thumb()?]
-        },
-        profile: f.text(6)?.to_owned(),
-        policy: f.text(7)?.to_owned(),
-        test: f.bool(8)?,
-        predecessor: f.optional_raw(9)?.map(read_predecessor).transpose()?,
-    };
-    f.end()?;
-    Ok(genesis)
-}
-
-fn read_predecessor(raw: &[u8]) -> Result<(String, Vec<u8>, u64, Option<u64>), CborError> {
-    let mut r = Reader::new(raw);
-    r.array_of(4)?;
-    let (origin, note, first) = (r.text()?.to_owned(), r.bytes()?.to_vec(), r.uint()?);
-    Ok((origin, note, first, if r.null_if_next() { None } else { Some(r.uint()?) }))
-}
-
-/// The values of a body by key, taken out one by one so that what is left over shows.
-struct Fields<'a> {
-    values: [Option<Value<'a>>; 10],
-}
-
-impl<'a> Fields<'a> {
-    fn read(body: &'a [u8]) -> Result<Self, CborError> {
-        let mut values: [Option<Value<'a>>; 10] = Default::default();
-        let mut r = Reader::new(body);
-        r.map(|key, v| {
-            let Key::Int(key) = key else { return Err(CborError::UnknownKey) };
-            let place = usize::try_from(key).ok().and_then(|k| values.get_mut(k)).ok_or(CborError::UnknownKey)?;
-            *place = Some(Value::read(v)?);
-            Ok(())
-        })?;
-        r.end()?;
-        Ok(Self { values })
-    }
-
-    fn take(&mut self, key: usize) -> Result<Value<'a>, CborError> {
-        self.values.get_mut(key).and_then(Option::take).ok_or(CborError::MissingKey)
-    }
-
-    fn uint(&mut self, key: usize) -> Result<u64, CborError> {
-        match self.take(key)? {
-            Value::Uint(v) => Ok(v),
-            _ => Err(CborError::Type),
-        }
-    }
-
-    fn up_to(&mut self, key: usize, max: u64) -> Result<u64, CborError> {
-        let v = self.uint(key)?;
-        if v > max { Err(CborError::Range) } else { Ok(v) }
-    }
-
-    fn u16(&mut self, key: usize) -> Result<u16, CborError> {
-        u16::try_from(self.uint(key)?).map_err(|_| CborError::Range)
-    }
-
-    fn bytes(&mut self, key: usize) -> Result<&'a [u8], CborError> {
-        match self.take(key)? {
-            Value::Bytes(v) => Ok(v),
-            _ => Err(CborError::Type),
-        }
-    }
-
-    fn digest(&mut self, key: usize) -> Result<Digest, CborError> {
-        Digest::from_slice(self.bytes(key)?).ok_or(CborError::Length)
-    }
-
-    fn optional_digest(&mut self, key: usize) -> Result<Option<Digest>, CborError> {
-        if self.values.get(key).is_some_and(Option::is_some) { self.digest(key).map(Some) } else { Ok(None) }
-    }
-
-    fn root(&mut self, key: usize) -> Result<RootHash, CborError> {
-        self.digest(key).map(|d| RootHash::from_bytes(*d.as_bytes()))
-    }
-
-    fn text(&mut self, key: usize) -> Result<&'a str, CborError> {
-        match self.take(key)? {
-            Value::Text(v) => Ok(v),
-            _ => Err(CborError::Type),
-        }
-    }
-
-    fn bool(&mut self, key: usize) -> Result<bool, CborError> {
-        match self.take(key)? {
-            Value::Bool(v) => Ok(v),
-            _ => Err(CborError::Type),
-        }
-    }
-
-    fn raw(&mut self, key: usize) -> Result<&'a [u8], CborError> {
-        match self.take(key)? {
-            Value::Raw(v) => Ok(v),
-            _ => Err(CborError::Type),
-        }
-    }
-
-    fn optional_raw(&mut self, key: usize) -> Result<Option<&'a [u8]>, CborError> {
-        if self.values.get(key).is_some_and(Option::is_some) { self.raw(key).map(Some) } else { Ok(None) }
-    }
-
-    fn end(&self) -> Result<(), CborError> {
-        if self.values.iter().all(Option::is_none) { Ok(()) } else { Err(CborError::UnknownKey) }
-    }
-}
-
-impl<'a> Value<'a> {
-    fn read(r: &mut Reader<'a>) -> Result<Self, CborError> {
-        let item = r.any()?;
-        let mut r = Reader::new(item);
-        Ok(match item.first().map(|b| b >> 5) {
-            Some(0) => Self::Uint(r.uint()?),
-            Some(2) => Self::Bytes(r.bytes()?),
-            Some(3) => Self::Text(r.text()?),
-            Some(7) => r.bool().map_or(Self::Raw(item), Self::Bool),
-            _ => Self::Raw(item),
-        })
     }
 }
 

@@ -63,9 +63,6 @@ pub enum LogError {
         /// What is wrong.
         fault: CborError,
     },
-    /// A value that its table does not list.
-    #[error("{0} has a value that its table does not list")]
-    Value(&'static str),
     /// The text is not a signed note (C2SP signed-note).
     #[error("not a signed note: {0}")]
     Note(&'static str),

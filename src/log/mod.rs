@@ -4,9 +4,11 @@
 //! Pure: durability is somebody else's promise, shown to this room as a [`DurableHead`].
 
 mod body;
+mod body_fields;
 mod chain;
 mod entry;
 mod error;
+mod genesis;
 mod group;
 mod head;
 mod kind;
@@ -14,10 +16,11 @@ mod note;
 mod private;
 mod tree;
 
-pub use body::{Body, Genesis, empty as empty_body};
+pub use body::{Body, empty as empty_body};
 pub use chain::{Chain, ChainState, SubjectTip};
 pub use entry::{Entry, EntryDraft};
 pub use error::LogError;
+pub use genesis::Genesis;
 pub use group::{FinishedGroup, GroupBuilder, GroupPlace, PlacedEntry, group_entries};
 pub use head::{Checkpoint, DurableHead, HeadFile, HeadState};
 pub use kind::EntryKind;

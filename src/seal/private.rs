@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 
 use super::aead::{self, key_and_nonce};
 use super::{SealError, kdf, padme};
-use crate::codec::cbor::encode;
+use crate::codec::cbor::Writer;
 use crate::codec::digest::{CustodyId, Digest, sha256};
 use crate::codec::limits::SEALED_BYTES_MAX;
 use crate::tape::{FieldCommitment, commit};
@@ -86,13 +86,7 @@ impl CustodyKey {
         let fields = fields.fields();
         let okm = self.derive(&salt);
         let commitment = commit_fields(&okm, &fields).commitment;
-        let map = encode(|w| {
-            w.map(fields.len());
-            for (n, v) in &fields {
-                w.uint(*n);
-                w.raw(v);
-            }
-        });
+        let map = encode_map(&fields);
         let plain_len = padded(map.len() as u64);
         let mut sealed = Vec::with_capacity(plain_len.saturating_add(48));
         sealed.extend_from_slice(&salt);
@@ -138,6 +132,18 @@ impl CustodyKey {
     }
 }
 
+fn encode_map(fields: &[(u64, Vec<u8>)]) -> Vec<u8> {
+    // Three bytes hold any key of ours and the head of the map.
+    let bytes = fields.iter().fold(3usize, |sum, (_, v)| sum.saturating_add(v.len()).saturating_add(3));
+    let mut w = Writer::with_capacity(bytes);
+    w.map(fields.len());
+    for (n, v) in fields {
+        w.uint(*n);
+        w.raw(v);
+    }
+    w.finish()
+}
+
 fn check_length(sealed: &[u8]) -> Result<(), SealError> {
     let (found, max) = (sealed.len() as u64, SEALED_BYTES_MAX as u64);
     if found > max { Err(SealError::Limit { what: "the private half of an entry", found, max }) } else { Ok(()) }
@@ -168,11 +174,11 @@ fn padded(map_len: u64) -> usize {
 }
 
 fn encode_aad(aad: PrivateAad<'_>) -> Vec<u8> {
-    encode(|w| {
-        w.array(4);
-        w.text(LABEL);
-        w.text(aad.origin);
-        w.uint(u64::from(aad.kind));
-        w.bytes(aad.subject.as_ref());
-    })
+    let mut w = Writer::with_capacity(aad.origin.len().saturating_add(64));
+    w.array(4);
+    w.text(LABEL);
+    w.text(aad.origin);
+    w.uint(u64::from(aad.kind));
+    w.bytes(aad.subject.as_ref());
+    w.finish()
 }

@@ -261,7 +261,7 @@ fn flipped_rows_are_built_anew() {
         *seen.entry(ended).or_default() += 1;
         let now = place.audit(&words);
         put_aside += u32::from(!quarantined(&place).is_empty());
-        assert_eq!(rebuilt(&now, before).is_some() || ended != "rebuilt", true, "{words}");
+        assert!(rebuilt(&now, before).is_some() || ended != "rebuilt", "{words}");
     }
     println!("{seen:?}, {put_aside} put aside");
     assert!(put_aside >= 3);

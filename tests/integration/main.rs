@@ -12,6 +12,7 @@
 mod support;
 
 mod cddl;
+mod cli;
 mod conformance_journal;
 mod conformance_objects;
 mod conformance_rows;
@@ -55,6 +56,7 @@ mod sim_files_test;
 mod spool_damage;
 mod tamper;
 mod tamper_folders;
+mod tamper_forged;
 mod tamper_head;
 mod tamper_journal;
 mod tamper_keys;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::support::tamper::auditor;
 use crate::support::tamper::base::{Base, base};
 use crate::support::tamper::dice::{Dice, seed};
-use crate::support::tamper::edits::Kind::{self, *};
+use crate::support::tamper::edits::Kind;
 use crate::support::tamper::expect::{Case, Expect};
 use crate::support::tamper::folders::copy_tree;
 use crate::support::tamper::judge;
@@ -99,7 +99,9 @@ fn the_judge_tells_right_from_wrong() {
         assert!(judge(record.body.start, expect.clone()).is_err(), "{expect:?}");
     }
     if auditor::is_here() {
-        assert!(judge(record.body.start, right.blind()).is_err());
+        if auditor::takes_all() {
+            assert!(judge(record.body.start, right.blind()).is_err());
+        }
         let untouched = folder.path().join("untouched");
         copy_tree(&base.root, &untouched);
         assert_eq!(auditor::run(&untouched, &base), Some(0));

@@ -7,7 +7,7 @@ use immutape::Code;
 use crate::support::tamper::base::Base;
 use crate::support::tamper::edits::Kind::{self, *};
 use crate::support::tamper::edits::{Step, delete, put};
-use crate::support::tamper::expect::{Case, Expect, Opened};
+use crate::support::tamper::expect::{Auditor, Case, Expect, Opened};
 use crate::tamper_journal;
 
 const JOURNAL: &str = "whole journal folder";
@@ -94,7 +94,11 @@ fn vault(base: &Base, out: &mut Vec<Case>) {
 }
 
 fn ledger(base: &Base, out: &mut Vec<Case>) {
-    out.push(Case::whole(LEDGER, delete("ledger"), Expect::gone(Code::LedgerMissing)));
+    out.push(Case::whole(
+        LEDGER,
+        delete("ledger"),
+        Expect { auditor: Auditor::NoFolder, ..Expect::gone(Code::LedgerMissing) },
+    ));
     let rollback = Expect::refused(Code::LogRollback, &["head"]).at("E_LOG_ROLLBACK");
     out.push(Case::whole(LEDGER, put(Older, &base.older, "ledger"), rollback));
     let foreign = Expect::refused(Code::KeyForeign, &["keys", "head", "vault"]).at("entry 0");

@@ -14,7 +14,7 @@ const QUARANTINE: &str = "quarantine";
 
 pub const WANTED: &[(&str, &[Kind])] = &[
     (DB, &[Flip, ZeroRun, ZeroBlock, Truncate, Swap, Delete, Older, Append, Foreign]),
-    (CONF, &[Flip, ZeroRun, Truncate, Swap, Delete, Append, Foreign]),
+    (CONF, &[Flip, ZeroRun, Truncate, Swap, Delete, Append]),
     (SNAP, &[Flip, ZeroRun, Truncate, Swap, Delete, Append, Foreign]),
     (QUARANTINE, &[Flip, Truncate, Delete, Append]),
 ];
@@ -30,7 +30,6 @@ pub fn cases(base: &Base, dice: &mut Dice) -> Vec<Case> {
     for (file, path) in [(CONF, CONF_PATH), (SNAP, snap.as_str())] {
         small(base, dice, file, path, &mut out);
     }
-    out.push(Case::whole(CONF, put(Foreign, &base.other, CONF_PATH), Expect::rows()));
     let theirs = std::fs::read(base.other.join(DB_PATH)).unwrap();
     let snapshot =
         vec![Step::Remove { path: snap.clone() }, Step::Plant { path: snap.clone(), bytes: theirs[..69].to_vec() }];

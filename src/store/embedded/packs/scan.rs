@@ -122,7 +122,9 @@ impl<'a> Scan<'a> {
         self.at = self.window.limit;
         let end = self.window.last_nonzero(start)?.map_or(start, |last| last.saturating_add(1));
         // Right check bytes over something unknown were written on purpose, not torn.
-        let is_written = matches!(why, RecordError::NewerFormat | RecordError::Reserved);
+        // And a pack's header lies within one sector, which a crash keeps whole or leaves zero.
+        let is_header = start == 0 && why != RecordError::Truncated && nonzero < PACK_HEADER_BYTES as u64;
+        let is_written = is_header || matches!(why, RecordError::NewerFormat | RecordError::Reserved);
         let cause = if is_written { Cause::Damaged(why) } else { Cause::Tail };
         Ok(Some(Found::Gap(Gap { range: start..end, cause })))
     }
