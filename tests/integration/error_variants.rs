@@ -64,7 +64,7 @@ fn reached() -> BTreeSet<String> {
 #[test]
 fn every_variant_is_provoked() {
     let mut all = variants("codec/cbor/error.rs", "CborError");
-    all.extend(variants("codec/extent.rs", "ExtentError"));
+    all.extend(variants("codec/extent/error.rs", "ExtentError"));
     all.extend(variants("tape/error.rs", "TapeError"));
     all.extend(variants("seal/error.rs", "SealError"));
     all.extend(variants("log/error.rs", "LogError"));
