@@ -10,7 +10,6 @@ use std::sync::Arc;
 use immutape::error::{Code, Result};
 use immutape::store::embedded::rows::SledRows;
 use immutape::store::files::RealFiles;
-
 use immutape::store::{Batch, Rows};
 
 use crate::support::trials;
