@@ -348,6 +348,9 @@ impl SegmentHeader {
         if !header.file_bytes.is_power_of_two() || !lengths.contains(&header.file_bytes) || header.segment == 0 {
             return Err(ExtentError::Bounds);
         }
+        if header.dropped_bytes == 0 && header.dropped_hash.as_ref().iter().any(|b| *b != 0) {
+            return Err(ExtentError::Bounds);
+        }
         Ok(header)
     }
 

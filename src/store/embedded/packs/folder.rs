@@ -120,6 +120,11 @@ fn name_of(number: u64) -> String {
     format!("{number:0NUMBER_DIGITS$}{SUFFIX}")
 }
 
+/// Is this the name of a pack?
+pub(in crate::store::embedded) fn is_name(name: &str) -> bool {
+    number_of(name).is_some()
+}
+
 fn number_of(name: &str) -> Option<u64> {
     let number = name.strip_suffix(SUFFIX)?.parse().ok()?;
     (number > 0 && name_of(number) == name).then_some(number)
