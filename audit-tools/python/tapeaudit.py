@@ -1201,8 +1201,10 @@ class Journal:
         self.present = bool(numbers)
         self._missing_numbers(numbers)
         files = self._look_at(numbers)
+        prepared = 0
         while files and files[-1].look == "zero":
-            self._prepared(files.pop())
+            self._length(files.pop())
+            prepared += 1
         begun = len(files)
         expected = 1
         for position, segment in enumerate(files):
@@ -1218,7 +1220,6 @@ class Journal:
             except (Refusal, OSError) as trouble:
                 self.find("segments", CANNOT, "SEGMENT_UNREAD", str(trouble), segment)
                 self.lost_place = self.damaged = True
-        prepared = len(numbers) - begun
         if prepared > 1:
             self.report.find("segments", ALTERED, "SEGMENT_PREPARED", "%d prepared segments, at most one stands" % prepared)
         self._finish(begun, prepared)
@@ -1241,9 +1242,6 @@ class Journal:
                 self.report.find("segments", CANNOT, "SEGMENT_UNREAD", str(trouble), file="journal/" + name)
                 self.damaged = self.lost_place = True
         return files
-
-    def _prepared(self, segment):
-        self._length(segment)
 
     def _length(self, segment):
         length = segment.length
@@ -1716,7 +1714,7 @@ class PackRecord:
     def trouble(self):
         if self.kind not in (OBJECT, PROTECTED, DISCARDED):
             return "record of unknown type %d" % self.kind
-        if self.mode not in (1, 2) and not (self.kind == DISCARDED and self.mode == 0):
+        if self.mode not in (1, 2):
             return "unknown protection mode %d" % self.mode
         if self.reserved != b"\0\0":
             return "bytes 6 and 7 of the record are not zero"
@@ -1947,8 +1945,9 @@ class Packs:
 
     def tell_unnamed(self):
         """Objects that are not whole and that no tape names: said, and no fault."""
-        for digest, (label, at) in list(self.damaged.items()) + list(self.zeroed.items()):
-            if digest not in self.objects and digest not in self.discarded and digest not in self.referenced:
+        zeroed = [item for item in self.zeroed.items() if item[0] not in self.discarded]
+        for digest, (label, at) in list(self.damaged.items()) + zeroed:
+            if digest not in self.objects and digest not in self.referenced:
                 self.report.find("records", INFO, "OBJECT_TORN", "object %s, which no tape names, is not whole" % digest.hex(), label, at)
 
     def search(self, digest):
