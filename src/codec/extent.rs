@@ -497,5 +497,10 @@ mod tests {
             bad[at] ^= 1;
             assert!(SegmentHeader::parse(&bad).is_err(), "byte {at}");
         }
+        // A hash of no torn bytes: written on purpose, for the header's own hash is right.
+        let odd = SegmentHeader { dropped_hash: Digest::from_bytes([7; 32]), ..h };
+        assert_eq!(SegmentHeader::parse(&odd.encode()), Err(ExtentError::Bounds));
+        let torn = SegmentHeader { dropped_bytes: 512, ..odd };
+        assert_eq!(SegmentHeader::parse(&torn.encode()), Ok(torn));
     }
 }

@@ -40,6 +40,7 @@ fn segments_under_edits() {
     let cases = Arc::new(cases(&base, &mut Dice::new(seed)));
     let gaps = table::gaps(&cases, WANTED);
     assert!(gaps.is_empty(), "{}", gaps.join("\n"));
+    assert_eq!(table::not_told(&cases), [""; 0]);
     let (outcomes, wrong) = table::run(&base, &cases);
     println!("seed {seed}: {} edits of a journal of two segments\n{}", cases.len(), table::summary(&cases, &outcomes));
     assert!(wrong.is_empty(), "seed {seed}: {} came out otherwise:\n{}", wrong.len(), wrong.join("\n"));

@@ -32,6 +32,7 @@ fn tears_after_a_close() {
     let head = Step::Put { path: HEAD.into(), from: folder.path().join("head") };
     copy_tree(&opened_again.join(HEAD), &folder.path().join("head"));
     let cases = Arc::new(cases(&base, &head, &mut Dice::new(seed)));
+    assert_eq!(table::not_told(&cases), [""; 0]);
     let (outcomes, wrong) = table::run(&base, &cases);
     println!("seed {seed}\n{}", table::summary(&cases, &outcomes));
     assert!(wrong.is_empty(), "seed {seed}: {} tears came out otherwise:\n{}", wrong.len(), wrong.join("\n"));
