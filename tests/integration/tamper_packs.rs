@@ -47,12 +47,12 @@ pub fn cases(base: &Base, dice: &mut Dice) -> Vec<Case> {
     second_chunk(base, dice, &pack, &mut out);
     tail(base, dice, &pack, &other, &mut out);
     whole_file(base, dice, &pack, &mut out);
-    second(base, &pack.bytes, &other, &mut out);
+    second(&pack.bytes, &other, &mut out);
     out
 }
 
 /// A pack of objects that no tape names: what is wrong with its own bytes must be said all the same.
-fn second(base: &Base, pack: &[u8], other: &[u8], out: &mut Vec<Case>) {
+fn second(pack: &[u8], other: &[u8], out: &mut Vec<Case>) {
     const PATH: &str = "ledger/packs/00000002.pack";
     let mut header = pack[..64].to_vec();
     header[8..16].copy_from_slice(&2u64.to_be_bytes());
