@@ -84,10 +84,10 @@ fn second(pack: &[u8], other: &[u8], out: &mut Vec<Case>) {
     // Neither zero nor right is no crash, however torn what follows it is.
     plant(
         ZeroBlock,
-        "its header flipped, the next sectors zero",
+        "its header flipped, all up to the third sector's end zero",
         &|p| {
             p[20] ^= 1;
-            p[512..1536].fill(0)
+            p[64..1536].fill(0)
         },
         damage(0),
     );
