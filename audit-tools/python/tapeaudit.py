@@ -984,9 +984,10 @@ def nonzero_end(data):
 
 
 def list_numbered(folder, suffix):
-    """Numbers of the files named by eight digits, ascending."""
+    """Numbers from 1 that stand as names of eight digits, ascending."""
     names = sorted(os.listdir(folder))
-    return [int(name[:8]) for name in names if re.fullmatch("[0-9]{8}" + re.escape(suffix), name)]
+    numbers = [int(name[:8]) for name in names if re.fullmatch("[0-9]{8}" + re.escape(suffix), name)]
+    return [number for number in numbers if number]
 
 
 def u32(data, at):
@@ -2503,7 +2504,7 @@ def side_folders(report, ledger, state):
         return lambda name: name in names
 
     strays(report, ledger, "ledger", listed(()), LEDGER_NAMES)
-    inside = [("journal", named("[0-9]{8}[.]seg([.]tmp)?")), ("packs", named("[0-9]{8,20}[.]pack")), ("spool", named("[0-9a-f]{64}"))]
+    inside = [("journal", named("(?!0{8})[0-9]{8}[.]seg([.]tmp)?")), ("packs", named("(?!0{8})[0-9]{8}[.]pack")), ("spool", named("[0-9a-f]{64}"))]
     for name, files in inside:
         strays(report, os.path.join(ledger, name), "ledger/" + name, files)
     if state is not None:

@@ -56,6 +56,9 @@ fn strays(base: &Base, out: &mut Vec<Case>) {
         let step = Step::Point { path: link.clone(), to: base.other.join("ledger/journal") };
         out.push(Case::whole(STRAYS, (Other, format!("{link} points outside"), step), named(&link)));
     }
+    for file in ["ledger/journal/00000000.seg", "ledger/packs/00000000.pack"] {
+        out.push(Case::whole(STRAYS, stray(file, b"x"), named(file)));
+    }
     for file in ["ledger/journal/1.seg", "ledger/packs/00000002.pack.tmp", "state/head.old", "state/lock.tmp"] {
         out.push(Case::whole(STRAYS, stray(file, b"x"), named(file)));
     }
@@ -68,8 +71,11 @@ fn strays(base: &Base, out: &mut Vec<Case>) {
     // In the place of a pack: it is no pack, and says so.
     let step =
         Step::Point { path: "ledger/packs/00000002.pack".into(), to: base.other.join("ledger/packs/00000001.pack") };
-    let unread = Expect::altered(&["object"]).at("00000002.pack");
-    out.push(Case::whole(STRAYS, (Other, "a second pack that is a link".into(), step), unread));
+    let unread = || Expect::altered(&["object"]).at("00000002.pack");
+    out.push(Case::whole(STRAYS, stray("ledger/packs/00000002.pack/x", b"x"), unread()));
+    let refused = Expect::refused(Code::Io, &["journal"]).at("ledger/journal/00000002.seg");
+    out.push(Case::whole(STRAYS, stray("ledger/journal/00000002.seg/x", b"x"), refused));
+    out.push(Case::whole(STRAYS, (Other, "a second pack that is a link".into(), step), unread()));
 }
 
 fn stray(path: &str, bytes: &[u8]) -> (Kind, String, Step) {
