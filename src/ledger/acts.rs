@@ -173,7 +173,7 @@ impl Core {
     }
 }
 
-fn refusal_words(code: Code) -> (&'static str, &'static str) {
+pub(super) fn refusal_words(code: Code) -> (&'static str, &'static str) {
     match code {
         Code::DisposalRequired => (
             "a kept tape is never deleted outright; it ends only through the disposal workflow, and nothing was removed",
