@@ -66,6 +66,15 @@ impl ChunkBuilder {
         self.range.is_none()
     }
 
+    /// What was gathered, unsealed; starts anew. `None` when there is nothing.
+    pub fn take(&mut self) -> Option<(ChunkRange, Zeroizing<Vec<u8>>)> {
+        let range = self.range.take()?;
+        self.timed = false;
+        // As much room again: a buffer that grows copies what it holds, and leaves the copy behind.
+        let room = self.raw.capacity();
+        Some((range, std::mem::replace(&mut self.raw, Zeroizing::new(Vec::with_capacity(room)))))
+    }
+
     /// Seals what was gathered and starts anew. `None` when there is nothing.
     ///
     /// # Errors
