@@ -75,7 +75,9 @@ pub fn small(plan: &Plan, table: &mut Table) {
             let (writer, tapes) = (ledger.clone(), windows.clone());
             let measured = runtime.block_on(times(plan, move || {
                 let (ledger, tapes) = (writer.clone(), tapes.clone());
-                async move { drop(save(&ledger, &tapes[0]).await) }
+                async move {
+                    save(&ledger, &tapes[0]).await;
+                }
             }));
             (bound, measured)
         });
@@ -108,7 +110,9 @@ async fn many(ledger: &Ledger, world: &World, windows: &Arc<Vec<Ready>>, plan: &
     let (writer, tapes) = (ledger.clone(), windows.clone());
     let calls = callers(64, plan.half_round, move |caller| {
         let (ledger, tapes) = (writer.clone(), tapes.clone());
-        async move { drop(save(&ledger, &tapes[caller % tapes.len()]).await) }
+        async move {
+            save(&ledger, &tapes[caller % tapes.len()]).await;
+        }
     });
     let calls = calls.await;
     ledger.settle().await.unwrap();

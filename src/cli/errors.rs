@@ -34,7 +34,7 @@ pub(super) fn print(out: &mut Out, error: &Error) {
 }
 
 /// The causes of an error, outermost first, without those that repeat the words before them.
-fn causes(error: &Error) -> Vec<String> {
+pub(super) fn causes(error: &Error) -> Vec<String> {
     let (mut out, mut last) = (Vec::new(), error.message().to_owned());
     let mut next = error.source();
     while let Some(cause) = next.filter(|_| out.len() < CAUSES_MAX) {

@@ -1,6 +1,6 @@
 //! One commit: keys and objects durable, then the group durable (the commit point), then the answers.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use super::applier::GroupForRows;
 use super::core::again;
@@ -45,6 +45,9 @@ struct ReadySave {
     answer: Answer<SaveAnswer>,
 }
 
+/// A save and who waits for it.
+type WaitingSave = (SealedSave, Answer<SaveAnswer>);
+
 /// What waits for the group being built.
 enum Waiting {
     Append(Answer<Vec<PlacedEntry>>),
@@ -66,17 +69,20 @@ impl Writer {
             batch.into_iter().for_each(|r| r.fail(&super::core::broken()));
             return;
         }
-        let (appends, saves) = self.admit(batch);
-        let saves = self.keep_all(saves);
-        let mut units = appends;
-        units.extend(saves.into_iter().map(|s| Unit {
-            drafts: vec![s.draft],
-            waiting: Waiting::Save(s.answer),
-            term: Some(s.term),
-            enrichment: Some(s.enrichment),
-        }));
-        while !units.is_empty() {
-            units = self.commit_some(units);
+        let (mut units, mut saves) = self.admit(batch);
+        loop {
+            let (first, same) = first_of_each(saves);
+            units.extend(self.keep_all(first).into_iter().map(|s| Unit {
+                drafts: vec![s.draft],
+                waiting: Waiting::Save(s.answer),
+                term: Some(s.term),
+                enrichment: Some(s.enrichment),
+            }));
+            self.commit_all(units);
+            if same.is_empty() {
+                break;
+            }
+            (units, saves) = (Vec::new(), same);
         }
         self.forget_applied();
         if self.head_is_due() && !self.is_poisoned() {
@@ -85,8 +91,18 @@ impl Writer {
         }
     }
 
+    /// Commits these in as many groups as they need; none once a durable write failed.
+    fn commit_all(&mut self, mut units: Vec<Unit>) {
+        while !units.is_empty() {
+            if self.is_poisoned() {
+                return answer_all(units, &super::core::broken());
+            }
+            units = self.commit_some(units);
+        }
+    }
+
     /// On a nearly full disk only refusals are let in, so that they can still be recorded.
-    fn admit(&mut self, batch: Vec<Request>) -> (Vec<Unit>, Vec<(SealedSave, Answer<SaveAnswer>)>) {
+    fn admit(&mut self, batch: Vec<Request>) -> (Vec<Unit>, Vec<WaitingSave>) {
         let is_full = self.core.stores.journal.is_nearly_full();
         let (mut appends, mut saves) = (Vec::new(), Vec::new());
         for request in batch {
@@ -104,17 +120,17 @@ impl Writer {
     }
 
     /// Makes keys and objects of all saves durable, two syncs for all; answers the ones that fail or are kept already.
-    fn keep_all(&mut self, saves: Vec<(SealedSave, Answer<SaveAnswer>)>) -> Vec<ReadySave> {
+    fn keep_all(&mut self, saves: Vec<WaitingSave>) -> Vec<ReadySave> {
         let mut ready = Vec::with_capacity(saves.len());
-        let mut in_batch = HashMap::new();
         for (save, answer) in saves {
-            match self.known(&save.term, &in_batch) {
+            if self.is_poisoned() {
+                drop(answer.send(Err(super::core::broken())));
+                continue;
+            }
+            match self.known(&save.term) {
                 Ok(Some(custody)) => drop(answer.send(Ok(SaveAnswer::AlreadyKept(custody)))),
                 Ok(None) => match self.put_key(&save, true) {
-                    Ok((epoch, slot)) => {
-                        in_batch.insert(save.term, save.custody);
-                        ready.push((save, answer, epoch, slot));
-                    }
+                    Ok((epoch, slot)) => ready.push((save, answer, epoch, slot)),
                     Err(e) => drop(answer.send(Err(e))),
                 },
                 Err(e) => drop(answer.send(Err(e))),
@@ -141,11 +157,11 @@ impl Writer {
         kept
     }
 
-    fn known(&self, term: &[u8; 32], in_batch: &HashMap<[u8; 32], CustodyId>) -> Result<Option<CustodyId>> {
-        if let Some(custody) = in_batch.get(term).or_else(|| self.terms.get(term).map(|(c, _)| c)) {
-            return Ok(Some(*custody));
+    fn known(&self, term: &[u8; 32]) -> Result<Option<CustodyId>> {
+        match self.terms.get(term) {
+            Some((custody, _)) => Ok(Some(*custody)),
+            None => self.core.kept_already(term),
         }
-        self.core.kept_already(term)
     }
 
     fn put_key(&mut self, save: &SealedSave, may_begin_anew: bool) -> Result<([u8; 16], u32)> {
@@ -311,6 +327,13 @@ impl Writer {
         let (header, extent) = (finished.header, finished.extent);
         self.applier.group(GroupForRows { place, next, header, extent, enrichments });
     }
+}
+
+/// Of equal contents the first is kept now. The others wait until it is known what became of it: told of a tape
+/// that is not in the log yet, they would find no row of it, and none ever if it failed.
+fn first_of_each(saves: Vec<WaitingSave>) -> (Vec<WaitingSave>, Vec<WaitingSave>) {
+    let mut seen = HashSet::new();
+    saves.into_iter().partition(|(save, _)| seen.insert(save.term))
 }
 
 fn answer_all(units: Vec<Unit>, e: &Error) {

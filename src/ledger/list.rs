@@ -1,5 +1,6 @@
 //! Listing: the set given out is committed in an entry before any line of it is opened.
 
+use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 
 use super::Who;
@@ -35,8 +36,12 @@ impl Core {
         let (rows, size) = {
             let (queries, size) = self.settled_queries()?;
             let mut rows = Vec::new();
+            let mut listed = HashSet::new();
             queries.catalog(&mut |row| {
-                rows.push(row);
+                // A tape has one row. Were it shown twice, the set in the entry would be none.
+                if listed.insert(row.custody) {
+                    rows.push(row);
+                }
                 Ok(true)
             })?;
             (rows, size)

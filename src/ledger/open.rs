@@ -56,7 +56,7 @@ fn take_turn(places: &Places, env: &Environment) -> Result<(Found, Stores, Locke
     let until = Instant::now().checked_add(Duration::from_millis(LOCK_WAIT_MS));
     loop {
         let found = start::find(places, env)?;
-        start::wait_for_turn(&found, env, until);
+        start::wait_for_turn(&found, env, until)?;
         let stores = start::stores(&found, env)?;
         match start::lock(&found, env, &stores) {
             Err(e) if e.code() == Code::Locked && until.is_some_and(|u| Instant::now() < u) => {}

@@ -64,7 +64,11 @@ impl RowsWork<'_> {
             Err(Doubt::Rows(reason)) => (self.reset()?, Some(reason)),
         };
         let from = self.position()?.map_or(BEGINNING, |p| p.next);
-        let projector = self.replay(projector, from)?;
+        let projector = match self.replay(projector, from) {
+            // Rows that contradict the journal make it look damaged: whether it is, its own groups say.
+            Err(e) if rebuilt.is_none() && e.code() == Code::LogDamaged => return self.rebuild_all(Reason::Differ),
+            other => other?,
+        };
         if rebuilt.is_some() {
             return self.settle(projector, rebuilt);
         }

@@ -79,7 +79,11 @@ fn log(places: &Places, env: &Environment) -> Result<Mended> {
     let head = read_head(env, &folders, &identity)?;
     stores.journal.set_reopened(head.state == HeadState::Open);
     match walk_journal(&stores, &head) {
-        Ok(()) => rows_or_nothing(places, env, stores),
+        Ok(()) => {
+            // A head that the journal went past after its orderly close is nothing that either copy could mend.
+            compare_end(&head, &stores)?;
+            rows_or_nothing(places, env, stores)
+        }
         Err(broken) => journal(env, &identity, &folders, &stores, &head, &broken),
     }
 }
@@ -273,6 +277,11 @@ fn read_head(env: &Environment, folders: &Folders, identity: &Identity) -> Resul
 pub(super) fn from_rows(places: &Places, env: &Environment) -> Result<(Identity, Folders)> {
     let gone = || create::ledger_missing(places);
     let state = places.state_that_names_us(&*env.files)?.ok_or_else(gone)?;
+    // Opening the stores where nothing is left of the ledger would make an empty one.
+    let is_there = |part| env.files.exists(&places.ledger.join(part)).unwrap_or(false);
+    if !is_there("index") && !is_there("journal") {
+        return Err(gone());
+    }
     let stores = env.engine.open(&places.ledger, &state, Digest::from_bytes([0; 32]))?;
     let queries = Queries::new(&*stores.rows);
     let mut first = None;
@@ -319,10 +328,14 @@ fn accept_head(places: &Places, env: &Environment) -> Result<Mended> {
     })
 }
 
-fn still_valid(head: &HeadFile, stores: &Stores) -> Result<Mended> {
+fn compare_end(head: &HeadFile, stores: &Stores) -> Result<()> {
     let last = stores.journal.survey()?.last;
     let (size, clean_close) = last.map_or((0, false), |l| (l.size_after(), l.clean_close()));
-    match head_file::compare(head, JournalEnd { size, clean_close }) {
+    head_file::compare(head, JournalEnd { size, clean_close })
+}
+
+fn still_valid(head: &HeadFile, stores: &Stores) -> Result<Mended> {
+    match compare_end(head, stores) {
         Ok(()) => Ok(Mended { done: RepairDone::Nothing, entry: None, rebuild_rows: false }),
         Err(e) if e.code() == Code::HeadStale => Err(e.with_hint("the head file is signed and older than an orderly close: put the newest state folder back; a valid head is never overruled")),
         Err(e) => Err(e),

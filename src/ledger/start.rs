@@ -176,13 +176,20 @@ pub(super) fn lock(found: &Found, env: &Environment, stores: &Stores) -> Result<
 
 /// Waits until nobody has the turn. The stores are opened only after that: what they read before would be
 /// out of date, and sled cannot be opened twice. Who can take the lock for a moment may still lose the race.
-pub(super) fn wait_for_turn(found: &Found, env: &Environment, until: Option<Instant>) {
+///
+/// # Errors
+/// `E_LOCKED` when `until` has come.
+pub(super) fn wait_for_turn(found: &Found, env: &Environment, until: Option<Instant>) -> Result<()> {
     let lock = found.folders.state.join("lock");
-    // Any error is the acquisition's to tell.
-    let is_taken = || env.files.exists(&lock).unwrap_or(false) && matches!(env.files.try_lock(&lock), Ok(None));
-    while is_taken() && until.is_some_and(|u| Instant::now() < u) {
+    // Any error of the lock is the acquisition's to tell.
+    while env.files.exists(&lock).unwrap_or(false) && matches!(env.files.try_lock(&lock), Ok(None)) {
+        if until.is_none_or(|until| Instant::now() >= until) {
+            return Err(Error::new(Code::Locked, "another process has this ledger open")
+                .with_hint("wait until it is done; `immutape status` works meanwhile"));
+        }
         std::thread::sleep(BETWEEN_LOOKS);
     }
+    Ok(())
 }
 
 fn head_missing() -> Error {

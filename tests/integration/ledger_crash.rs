@@ -35,7 +35,7 @@ fn stopped(number: u64, effect: Effect) -> Option<Stopped> {
     world.sim.stop_at(number, effect);
     let ended = in_runtime(story(&world, &diary, &mut snapshots));
     let operation = world.sim.operations().get(usize::try_from(number).unwrap()).cloned();
-    assert_eq!(ended.is_err() || !world.sim.has_stopped(), true, "a stopped machine answered");
+    assert!(ended.is_err() || !world.sim.has_stopped(), "a stopped machine answered");
     assert_eq!(world.sim.faults_made(), u64::from(world.sim.has_stopped()));
     operation.map(|operation| Stopped { world, diary, snapshots, operation })
 }

@@ -1,6 +1,7 @@
 //! `save`: recorded sessions go in.
 
 use std::ffi::OsString;
+use std::io::IsTerminal as _;
 use std::path::Path;
 
 use serde_json::json;
@@ -30,6 +31,9 @@ pub(in crate::cli) fn save(s: &mut Session<'_>, args: &Save) -> Result<u8> {
     s.with_ledger_or_new(async |ledger, s| {
         let mut exit = 0;
         for file in &args.files {
+            if input::is_stdin(file) && std::io::stdin().is_terminal() {
+                s.out.say("Reading a session from this terminal; Ctrl-D ends it.");
+            }
             match one(s, ledger, args, file).await? {
                 Ok(saved) => describe(s, file, args, &saved),
                 Err(e) => exit = fail(s, &e, exit),

@@ -7,7 +7,7 @@ use crate::cli::json as js;
 use crate::cli::out::Out;
 use crate::cli::session::Session;
 use crate::cli::terminal::Paint;
-use crate::cli::words;
+use crate::cli::{errors, words};
 use crate::codec::digest::IdPrefix;
 use crate::codec::escape::visible;
 use crate::error::{Code, Error, Kind, Result};
@@ -102,6 +102,7 @@ fn print(out: &mut Out, checked: &Checked) {
         Ok(entry) => out.say(&format!("This check was recorded as entry #{entry}.")),
         Err(e) => {
             out.speak(&format!("This check was not recorded: {} ({})", e.message(), e.code().as_str()));
+            errors::causes(e).iter().for_each(|cause| out.speak(&format!("  because: {cause}")));
             if let Some(hint) = e.hint() {
                 out.speak(&format!("  {hint}"));
             }
@@ -178,7 +179,8 @@ fn document(checked: &Checked) -> Value {
     match recorded {
         Ok(entry) => js::put(&mut map, "entry", *entry),
         Err(e) => {
-            let why = json!({ "code": e.code().as_str(), "message": e.message(), "hint": e.hint() });
+            let (code, causes) = (e.code().as_str(), errors::causes(e));
+            let why = json!({ "code": code, "message": e.message(), "hint": e.hint(), "causes": causes });
             js::put(&mut map, "not_recorded", why);
         }
     }

@@ -3,14 +3,17 @@
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use immutape::error::Result;
-use immutape::ledger::Ledger;
+use immutape::error::{Error, Result};
+use immutape::ledger::{Ledger, Repair, RepairDone};
 use immutape::log::EntryKind;
 
+use super::audit::audit_machine;
 use super::content::{Content, Material};
 use super::diary::Diary;
 use super::disk::{Disk, copy_folder, some_folder};
+use super::log::{Line, read_log};
 use super::world::{Machine, NOW_MS, in_runtime};
+use crate::support::ledgers::ann;
 
 const WORDS_BYTES: usize = 50_000;
 
@@ -53,6 +56,55 @@ impl Lived {
 pub enum When {
     Earlier,
     Now,
+}
+
+/// A copy of the lived ledger in a folder of its own, an hour later.
+pub struct Place {
+    pub folder: tempfile::TempDir,
+    pub disk: Disk,
+    pub diary: Diary,
+}
+
+impl Place {
+    pub fn new() -> Self {
+        let folder = some_folder();
+        Lived::get().copy(When::Now, folder.path());
+        let disk = Disk::new(folder.path(), 41, NOW_MS + 3_600_000);
+        Self { folder, disk, diary: Lived::get().diary.copy() }
+    }
+
+    /// As one whose rows the test damages.
+    pub fn with_damaged_rows(self) -> Self {
+        Self { disk: self.disk.with_damaged_rows(), ..self }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn log(&self) -> Vec<Line> {
+        read_log(&self.disk.env(), &self.path("l")).unwrap()
+    }
+
+    /// The error with which a start refuses.
+    pub fn refusal(&self) -> Error {
+        let opened = in_runtime(Ledger::open(self.disk.places(), self.disk.env()));
+        opened.err().expect("the start refuses")
+    }
+
+    pub fn repair(&self, what: Repair) -> Result<RepairDone> {
+        let kind = match what {
+            Repair::Log => EntryKind::INTEGRITY_REPAIRED,
+            Repair::AcceptHead => EntryKind::HEAD_FILE_REBUILT,
+        };
+        self.diary.begin(&[kind]);
+        in_runtime(Ledger::repair(self.disk.places(), self.disk.env(), what, &ann()))
+    }
+
+    /// Everything is there, works, and verifies; the log as it is then.
+    pub fn audit(&self, words: &str) -> Vec<Line> {
+        audit_machine(&self.disk, &self.diary, &[], 7, words).1
+    }
 }
 
 async fn live(folder: &Path, diary: &Diary) -> Result<()> {

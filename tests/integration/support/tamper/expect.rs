@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use immutape::Code;
-use immutape::codec::digest::TapeId;
+use immutape::codec::digest::{CustodyId, TapeId};
 use immutape::evidence::Verdict;
+use immutape::ledger::RepairDone;
 
 use super::edits::{Edited, Kind, Step};
 
@@ -55,6 +56,12 @@ pub struct Expect {
     /// Tapes that cannot be read, with the code; every other one comes out byte for byte.
     pub unreadable: BTreeMap<TapeId, Code>,
     pub auditor: Auditor,
+    /// Custody ids that a list has although no tape of ours was saved under them.
+    pub extra: BTreeSet<CustodyId>,
+    /// Custody ids that a list lacks.
+    pub hidden: BTreeSet<CustodyId>,
+    /// What a repair must do, after which a check finds nothing.
+    pub repaired: Option<RepairDone>,
 }
 
 impl Expect {
@@ -68,6 +75,9 @@ impl Expect {
             named: BTreeSet::new(),
             unreadable: BTreeMap::new(),
             auditor: Auditor::Accepts,
+            extra: BTreeSet::new(),
+            hidden: BTreeSet::new(),
+            repaired: None,
         }
     }
 

@@ -10,6 +10,7 @@ const BLOCK: usize = 64 << 10;
 /// Copies a folder that must not be there yet, or a file.
 pub fn copy_tree(from: &Path, to: &Path) {
     if !from.is_dir() {
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
         return copy_file(from, to);
     }
     fs::create_dir_all(to).unwrap();

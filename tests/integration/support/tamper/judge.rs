@@ -8,13 +8,14 @@ use std::sync::Arc;
 use immutape::codec::digest::{TapeId, sha256};
 use immutape::error::Error;
 use immutape::evidence::{Report, Severity, Verdict};
-use immutape::ledger::{CheckOptions, Checker, FrameSelection, Ledger, Places, TapeReader};
+use immutape::ledger::{CheckOptions, Checker, FrameSelection, Ledger, Places, Repair, TapeReader};
 use immutape::log::Body;
 use tokio::task::LocalSet;
 
 use super::auditor;
 use super::base::{AUTUMN_MS, Base, Tape, content, environment};
 use super::expect::{Auditor, Case, Checked, Expect, Opened};
+use super::folders::remove;
 use crate::support::ledgers::ann;
 
 /// What a case came to, for the summary.
@@ -36,11 +37,29 @@ pub fn run(base: &Arc<Base>, case: &Case, root: &Path) -> Result<Outcome, Vec<St
     if fingerprint(root, &["ledger", "state", "config"]) == before {
         wrong.push("the edit changed nothing".to_owned());
     }
-    let exit = auditor::run(root, base);
+    let name = format!("{} {:?} {}", case.file, case.kind, case.words);
+    let exit = if auditor::takes(&name) { auditor::run(root, base) } else { None };
     wrong.extend(exit.and_then(|exit| judge_auditor(exit, case.expect.auditor)));
     let verdict = check(root, &case.expect, &mut wrong);
+    repair(base, case, &root.with_extension("repaired"), &mut wrong);
     let opened = open(base, &case.expect, root, &mut wrong);
     if wrong.is_empty() { Ok(Outcome { verdict, opened, auditor: exit }) } else { Err(wrong) }
+}
+
+/// Where a repair is expected: it does what it should on a copy of its own, and leaves nothing to find.
+fn repair(base: &Base, case: &Case, root: &Path, wrong: &mut Vec<String>) {
+    let Some(expected) = &case.expect.repaired else { return };
+    base.copy_to(root);
+    case.steps.iter().for_each(|step| step.apply(root));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let places = Places::beneath(root);
+    let done = runtime.block_on(Ledger::repair(places, environment(7, AUTUMN_MS), Repair::Log, &ann()));
+    match done {
+        Ok(done) if done == *expected => check(root, &Expect::harmless(), wrong),
+        Ok(done) => return wrong.push(format!("repair did {done:?}, expected {expected:?}")),
+        Err(e) => return wrong.push(format!("repair answers {}", told(&e))),
+    };
+    remove(root);
 }
 
 fn judge_auditor(exit: i32, expected: Auditor) -> Option<String> {
@@ -199,9 +218,11 @@ async fn read_all(base: &Base, expect: &Expect, ledger: Ledger, wrong: &mut Vec<
     match ledger.list(&ann()).await {
         Ok((listing, _)) => {
             let listed: BTreeSet<_> = listing.iter().map(|l| l.custody).collect();
-            let kept: BTreeSet<_> = base.tapes.iter().map(|t| t.custody).collect();
+            let mut kept: BTreeSet<_> = base.tapes.iter().map(|t| t.custody).collect();
+            kept.extend(&expect.extra);
+            kept.retain(|custody| !expect.hidden.contains(custody));
             if listed != kept {
-                wrong.push(format!("the list has {} tapes of {}", listed.len(), kept.len()));
+                wrong.push(format!("the list has {} tapes, expected {}", listed.len(), kept.len()));
             }
         }
         Err(e) => wrong.push(format!("the list answers {}", told(&e))),

@@ -26,7 +26,6 @@ pub struct GroupSpan {
 /// An entry's two halves.
 #[derive(Debug, Clone)]
 pub struct EntrySpan {
-    pub index: u64,
     pub public: Range<u64>,
     pub sealed: Range<u64>,
 }
@@ -45,7 +44,6 @@ pub struct RecordSpan {
     /// The 64 bytes before the object.
     pub header: Range<u64>,
     pub body: Range<u64>,
-    pub digest: ObjectDigest,
     pub custody: CustodyId,
     pub tape: TapeId,
     pub part: Part,
@@ -122,17 +120,8 @@ impl Map {
         self.groups.last().map_or(SECTOR, |g| g.extent.end)
     }
 
-    /// The first group that `range` touches, by number.
-    pub fn group_at(&self, range: &Range<u64>) -> Option<usize> {
-        self.groups.iter().position(|g| g.extent.start < range.end && range.start < g.extent.end)
-    }
-
     pub fn slots_end(&self) -> u64 {
         self.slots.last().map_or(0, |s| s.bytes.end)
-    }
-
-    pub fn len(&self, path: &str) -> u64 {
-        self.files[Path::new(path)]
     }
 }
 
@@ -148,7 +137,7 @@ fn lengths(root: &Path, folder: &Path, out: &mut BTreeMap<PathBuf, u64>) {
 }
 
 /// Groups follow each other without space between; zeros end them.
-fn groups(segment: &[u8]) -> Vec<GroupSpan> {
+pub fn groups(segment: &[u8]) -> Vec<GroupSpan> {
     let mut out = Vec::new();
     let mut at = SECTOR as usize;
     while &segment[at..at + 8] == b"IMTGRP\x00\x01" {
@@ -156,11 +145,11 @@ fn groups(segment: &[u8]) -> Vec<GroupSpan> {
         let body = u64_at(segment, at + 48) as usize;
         let mut record = at + 256;
         let mut entries = Vec::new();
-        for n in 0..count {
+        for _ in 0..count {
             let (public, sealed) = (u32_at(segment, record), u32_at(segment, record + 4));
             let start = record as u64 + 8;
             let middle = start + public;
-            entries.push(EntrySpan { index: first_index + n, public: start..middle, sealed: middle..middle + sealed });
+            entries.push(EntrySpan { public: start..middle, sealed: middle..middle + sealed });
             record = (middle + sealed) as usize;
         }
         assert_eq!(record, at + 256 + body, "records fill the group");
@@ -210,7 +199,7 @@ fn records(pack: &[u8], owners: &BTreeMap<ObjectDigest, (CustodyId, TapeId, Part
         let start = at as u64;
         let body = start + 64..start + 64 + bytes as u64;
         at = body.end as usize;
-        out.push(RecordSpan { header: start..start + 64, body, digest, custody, tape, part });
+        out.push(RecordSpan { header: start..start + 64, body, custody, tape, part });
     }
     out
 }

@@ -6,6 +6,8 @@ pub mod dice;
 pub mod edits;
 pub mod expect;
 pub mod folders;
+pub mod forge;
 pub mod judge;
 pub mod map;
+pub mod sled_rows;
 pub mod table;
