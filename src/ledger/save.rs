@@ -16,8 +16,7 @@ use crate::error::{Code, Error, Result};
 use crate::governance::{ClassStanding, Schedule};
 use crate::log::{Body, Frontier, PrivateHalf, leaf_hash};
 use crate::seal::{
-    ChunkBuilder, Manifest, ManifestObject, SealedHeader, Signer as _, Statement, StatementClaims,
-    TapeKeys, TapeSecret,
+    ChunkBuilder, Manifest, ManifestObject, SealedHeader, Signer as _, Statement, StatementClaims, TapeKeys, TapeSecret,
 };
 use crate::tape::{ContentDigest, Frame, Header, RecorderInfo, TapeRoot, frame_leaf};
 

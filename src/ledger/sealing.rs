@@ -87,7 +87,10 @@ pub(super) struct Sealer {
 
 enum Work {
     Here(Box<Chunks>),
-    There { pieces: SyncSender<Piece>, thread: JoinHandle<Result<Chunks>> },
+    There {
+        pieces: SyncSender<Piece>,
+        thread: JoinHandle<Result<Chunks>>,
+    },
     /// After an error, which was given to the caller.
     Over,
 }
