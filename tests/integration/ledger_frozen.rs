@@ -1,11 +1,11 @@
 //! No byte of content leaves before the entry that grants it is durable: with every sync waiting, or failing,
 //! nobody is handed a reader, a list, an entry or a custody report, and nothing is read from the packs.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use immutape::Code;
-use immutape::ledger::{FrameSelection, Ledger};
+use immutape::ledger::{Environment, Event, FrameSelection, Ledger, Observer};
 use immutape::log::EntryKind;
 
 use crate::support::crash::{Base, Content, Kept, Machine, Syncs, Watched, World, copy_rows, read_log};
@@ -102,6 +102,58 @@ async fn nothing_leaves_when_syncs_fail() {
         assert_eq!(watched.pack_reads(), before, "content was touched without an entry");
         assert_eq!(grants_on_disk(&world.sim, &world), granted);
     }
+}
+
+/// Hears what happens, in order.
+#[derive(Default)]
+struct Ear(Mutex<Vec<Event>>);
+
+impl Observer for Ear {
+    fn event(&self, event: Event) {
+        self.0.lock().unwrap().push(event);
+    }
+}
+
+/// Work that waits for the same commit as a save whose objects cannot be made durable is not committed without it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn nothing_is_committed_once_a_sync_failed() {
+    let base = Base::make(4).await;
+    let (world, diary) = base.machine(6);
+    let (watched, ear) = (Watched::over(&world.sim), Arc::new(Ear::default()));
+    let env = Environment { observer: ear.clone(), ..world.env_with(Arc::new(watched.clone())) };
+    let ledger = Ledger::open(world.places(), env).await.unwrap();
+    ledger.list(&ann()).await.unwrap();
+    watched.set(Syncs::Wait);
+    let first = ledger.clone();
+    let first = tokio::spawn(async move { first.list(&ann()).await });
+    let waiting = watched.clone();
+    assert!(tokio::task::spawn_blocking(move || waiting.waiting()).await.unwrap() > 0);
+    // These gather behind the one that waits.
+    let (saver, tape) = (ledger.clone(), diary.kept()[0].tape.to_hex());
+    let save = tokio::spawn(async move {
+        let content = Content::small("unlucky", "draft", 2, 50);
+        let mut saver = saver.begin_save(&ann(), Default::default()).await?;
+        content.frames.iter().try_for_each(|frame| saver.frame(frame))?;
+        saver.finish(content.header.clone()).await
+    });
+    let others: Vec<_> = (0..4)
+        .map(|_| {
+            let (ledger, tape) = (ledger.clone(), tape.clone());
+            tokio::spawn(async move { ledger.open_tape(&ann(), &tape, None).await.map(|_| ()) })
+        })
+        .collect();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    watched.set(Syncs::FailPacks);
+    first.await.unwrap().unwrap();
+    assert_eq!(save.await.unwrap().err().map(|e| e.code()), Some(Code::Broken));
+    for other in others {
+        // Committed before the failure, or never.
+        let _told = other.await.unwrap();
+    }
+    let events = ear.0.lock().unwrap().clone();
+    let broke = events.iter().position(|event| *event == Event::Broken).expect("the handle broke");
+    let after: Vec<_> = events[broke..].iter().filter(|e| matches!(e, Event::Committed { .. })).collect();
+    assert!(after.is_empty(), "after its death the handle went on: {events:?}");
 }
 
 /// A tape whose syncs never return is not kept, and nobody was told that it is.

@@ -2,6 +2,7 @@
 
 mod audit;
 mod base;
+pub mod child;
 mod content;
 mod diary;
 mod disk;

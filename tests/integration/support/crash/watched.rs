@@ -16,6 +16,8 @@ pub enum Syncs {
     Pass,
     Wait,
     Fail,
+    /// Those of packs fail, the others pass.
+    FailPacks,
 }
 
 #[derive(Debug)]
@@ -54,7 +56,7 @@ impl Watched {
         self.state.pack_reads.load(Ordering::SeqCst)
     }
 
-    fn sync(&self) -> io::Result<()> {
+    fn sync(&self, is_pack: bool) -> io::Result<()> {
         let mut guard = self.state.syncs.lock().unwrap();
         if guard.0 == Syncs::Wait {
             guard.1 += 1;
@@ -62,7 +64,8 @@ impl Watched {
             guard = self.state.moved.wait_while(guard, |(syncs, _)| *syncs == Syncs::Wait).unwrap();
             guard.1 -= 1;
         }
-        if guard.0 == Syncs::Fail { Err(io::Error::other("no sync, says the test")) } else { Ok(()) }
+        let fails = guard.0 == Syncs::Fail || (guard.0 == Syncs::FailPacks && is_pack);
+        if fails { Err(io::Error::other("no sync, says the test")) } else { Ok(()) }
     }
 
     fn wrap(&self, file: Arc<dyn File>, path: &Path) -> Arc<dyn File> {
@@ -89,7 +92,7 @@ impl File for WatchedFile {
         self.file.len()
     }
     fn sync_data(&self) -> io::Result<()> {
-        self.all.sync()?;
+        self.all.sync(self.is_pack)?;
         self.file.sync_data()
     }
     fn punch(&self, offset: u64, bytes: u64) -> io::Result<()> {
@@ -111,7 +114,7 @@ impl Files for Watched {
         self.files.create_dir_all(path)
     }
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        self.sync()?;
+        self.sync(false)?;
         self.files.sync_dir(path)
     }
     fn rename_noreplace(&self, from: &Path, to: &Path) -> io::Result<()> {
