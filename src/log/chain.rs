@@ -82,17 +82,17 @@ impl ChainState {
 ///
 /// # Errors
 /// [`LogError`], naming the index.
-pub fn examine<'a>(public: &'a [u8], sealed: &[u8]) -> Result<(Entry<'a>, LeafHash), LogError> {
+pub fn examine<'a>(public: &'a [u8], sealed: &[u8]) -> Result<(Entry<'a>, Body, LeafHash), LogError> {
     let entry = Entry::decode(public)?;
     if Digest::from_bytes(sha256(sealed)) != entry.sealed_digest {
         return Err(LogError::SealedDigest(entry.index));
     }
-    Body::decode(entry.kind, entry.body).map_err(|fault| LogError::Body {
+    let body = Body::decode(entry.kind, entry.body).map_err(|fault| LogError::Body {
         index: entry.index,
         kind: entry.kind.number(),
         fault,
     })?;
-    Ok((entry, leaf_hash(public)))
+    Ok((entry, body, leaf_hash(public)))
 }
 
 /// A whole log under check, with the tip of every subject.
@@ -114,7 +114,7 @@ impl Chain {
     /// # Errors
     /// [`LogError`], naming the index.
     pub fn check<'a>(&mut self, public: &'a [u8], sealed: &[u8]) -> Result<(Entry<'a>, LeafHash), LogError> {
-        let (entry, leaf) = examine(public, sealed)?;
+        let (entry, _, leaf) = examine(public, sealed)?;
         let tip = self.state.advance(&entry, leaf, self.tips.get(&entry.subject))?;
         self.tips.insert(entry.subject, tip);
         Ok((entry, leaf))

@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 
-use super::ahead::{self, End, Examined, ExaminedGroup, examine_group};
+use super::ahead::{End, Plan, Stages};
+use super::group::{Examined, ExaminedGroup, examine_group};
 use super::tapes::SavedTapes;
 use super::{CheckOptions, Checker};
 use crate::codec::digest::{CustodyId, RootHash};
-use crate::codec::extent::Group;
+use crate::codec::extent::{Group, GroupHeader};
 use crate::error::Error;
 use crate::evidence::{Report, Severity};
 use crate::ledger::head_file::{self, JournalEnd};
@@ -64,6 +65,18 @@ impl<'a> Walk<'a> {
             term: 0,
             part,
         }
+    }
+
+    /// Checks the groups of the journal from `from` on, up to `size` entries.
+    fn groups(&mut self, from: Position, size: Option<u64>, saved: &mut SavedTapes, report: &mut Report) -> End {
+        let checker = self.checker;
+        // [`crate::store::Journal::read`] compares the hash of what it gives.
+        let examine = |extent: &[u8]| {
+            let group = GroupHeader::parse(extent).and_then(|header| Group::of_sealed(header, extent))?;
+            Ok(examine_group(checker, &group))
+        };
+        let stages = Stages { read: &|at| checker.stores.journal.read(at), examine: &examine };
+        stages.walk(Plan::of_machine(), from, size, &mut |group| self.link(group, saved, report))
     }
 
     /// Checks the next group.
@@ -144,12 +157,12 @@ pub(super) fn walk(
     report: &mut Report,
 ) -> Walked {
     let mut walk = Walk::new(checker, head, "journal");
-    let end = ahead::walk(checker, BEGINNING, options.size, &mut |group| walk.link(group, saved, report));
-    let broken: Option<(Position, String)> = match end {
-        End::Reached { at_end: false } => None,
-        End::Reached { at_end: true } => tail_fault(checker, options, &walk, report),
-        End::Unreadable(at, e) => Some((at, words(&e))),
-        End::Broken(at, e) => Some((at, e.to_string())),
+    let broken: Option<(Position, String)> = match walk.groups(BEGINNING, options.size, saved, report) {
+        End::Enough => None,
+        // A writer is at work at the end; only it can tell.
+        End::Journal(_) if options.size.is_some() => None,
+        End::Journal(at) => tail_fault(&mut walk, at, saved, report),
+        fault => fault_at(fault),
     };
     let mut walked = walk.finish();
     let broken = match broken {
@@ -175,31 +188,36 @@ pub(super) fn walk(
 
 /// The end of the journal as acquisition would see it: tears are told from damage there.
 fn tail_fault(
-    checker: &Checker,
-    options: &CheckOptions,
-    walk: &Walk<'_>,
+    walk: &mut Walk<'_>,
+    end: Position,
+    saved: &mut SavedTapes,
     report: &mut Report,
 ) -> Option<(Position, String)> {
-    if options.size.is_some() {
-        // A writer is at work at the end; only it can tell.
-        return None;
+    let tail = match walk.checker.stores.journal.survey() {
+        Ok(tail) => tail,
+        Err(e) => return Some((BEGINNING, words(&e))),
+    };
+    for tear in &tail.tears {
+        let place = format!("journal/{:08}.seg offset {}", tear.position.segment, tear.position.offset);
+        let what = format!("{} torn bytes of a crash, out of use", tear.bytes);
+        report.find(Severity::Note, "journal", place, what);
     }
-    match checker.stores.journal.survey() {
-        Ok(tail) => {
-            for tear in &tail.tears {
-                let place = format!("journal/{:08}.seg offset {}", tear.position.segment, tear.position.offset);
-                report.find(
-                    Severity::Note,
-                    "journal",
-                    place,
-                    format!("{} torn bytes of a crash, out of use", tear.bytes),
-                );
-            }
-            let size = tail.last.map_or(0, |l| l.size_after());
-            let at = tail.last.map_or(BEGINNING, |l| Position { segment: l.segment, offset: l.offset });
-            (size != walk.chain.size()).then(|| (at, "the end of the journal is not where its groups lead".into()))
-        }
-        Err(e) => Some((BEGINNING, words(&e))),
+    let size = tail.last.map_or(0, |l| l.size_after());
+    // A writer in another process may have gone on since the end was read.
+    if size > walk.chain.size()
+        && let Some(fault) = fault_at(walk.groups(end, Some(size), saved, report))
+    {
+        return Some(fault);
+    }
+    let at = tail.last.map_or(BEGINNING, |l| Position { segment: l.segment, offset: l.offset });
+    (size != walk.chain.size()).then(|| (at, "the end of the journal is not where its groups lead".into()))
+}
+
+fn fault_at(end: End) -> Option<(Position, String)> {
+    match end {
+        End::Journal(_) | End::Enough => None,
+        End::Unreadable(at, e) => Some((at, words(&e))),
+        End::Broken(at, e) => Some((at, e.to_string())),
     }
 }
 

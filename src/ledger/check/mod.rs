@@ -3,6 +3,7 @@
 
 mod ahead;
 mod catalog;
+mod group;
 mod journal;
 mod rows;
 mod tapes;
