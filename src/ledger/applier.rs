@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -32,9 +32,17 @@ pub(super) struct GroupForRows {
     pub enrichments: Vec<(CustodyId, Enrichment)>,
 }
 
+enum Work {
+    Group(Box<GroupForRows>),
+    /// Somebody waits: look at [`Progress::wanted`].
+    Look,
+    /// Nothing comes after this.
+    Finish,
+}
+
 /// The writer's end.
 pub(super) struct Applier {
-    queue: Option<Sender<GroupForRows>>,
+    queue: Sender<Work>,
     thread: Option<JoinHandle<()>>,
     progress: Arc<Progress>,
 }
@@ -50,10 +58,15 @@ impl Applier {
         progress: Arc<Progress>,
         observer: Arc<dyn Observer>,
     ) -> std::io::Result<Self> {
-        let (queue, groups) = channel();
-        let mut worker = Worker { rows, projector, progress: progress.clone(), observer, applied_entries: 0 };
-        let thread = std::thread::Builder::new().name("immutape-rows".into()).spawn(move || worker.run(&groups))?;
-        Ok(Self { queue: Some(queue), thread: Some(thread), progress })
+        let (queue, work) = channel();
+        let to_wake = queue.clone();
+        let _set_once_by_the_only_applier = progress.rows_wake.set(Box::new(move || {
+            let _a_thread_that_ended_waits_for_nothing = to_wake.send(Work::Look);
+        }));
+        let mut worker =
+            Worker { rows, projector, progress: progress.clone(), observer, applied_entries: 0, is_last: false };
+        let thread = std::thread::Builder::new().name("immutape-rows".into()).spawn(move || worker.run(&work))?;
+        Ok(Self { queue, thread: Some(thread), progress })
     }
 
     /// Hands a group over; waits when too much is on its way.
@@ -66,17 +79,21 @@ impl Applier {
             std::thread::sleep(Duration::from_millis(1));
         }
         self.progress.waiting_bytes.fetch_add(bytes, Ordering::AcqRel);
-        if let Some(queue) = &self.queue {
-            let _failed_rows_have_no_receiver = queue.send(group);
-        }
+        let _failed_rows_have_no_receiver = self.queue.send(Work::Group(Box::new(group)));
     }
 
     /// Lets the thread apply what is left and waits for it.
     pub(super) fn finish(&mut self) {
-        self.queue = None;
+        let _a_thread_that_ended_is_finished = self.queue.send(Work::Finish);
         if let Some(thread) = self.thread.take() {
             let _a_panic_there_was_reported_as_failed = thread.join();
         }
+    }
+}
+
+impl Drop for Applier {
+    fn drop(&mut self) {
+        self.finish();
     }
 }
 
@@ -97,16 +114,20 @@ struct Worker {
     progress: Arc<Progress>,
     observer: Arc<dyn Observer>,
     applied_entries: u64,
+    /// The writer said that nothing comes any more.
+    is_last: bool,
 }
 
 impl Worker {
-    fn run(&mut self, groups: &Receiver<GroupForRows>) {
+    fn run(&mut self, work: &Receiver<Work>) {
         let _guard = RowsFailOnPanic(self.progress.clone());
         self.applied_entries = self.projector.size();
-        if self.work(groups).is_err() {
+        if self.work(work).is_err() {
             self.fail();
             // The journal has what still comes.
-            while groups.recv().is_ok() {}
+            while !self.is_last {
+                self.is_last = matches!(work.recv(), Ok(Work::Finish) | Err(_));
+            }
         }
         // A damaged page shows itself only to who reads it, so the next start would find nothing wrong: rows in doubt
         // go aside now, and it builds them anew.
@@ -116,28 +137,33 @@ impl Worker {
     }
 
     /// Applies what comes until nothing more can come.
-    fn work(&mut self, groups: &Receiver<GroupForRows>) -> Result<()> {
+    fn work(&mut self, work: &Receiver<Work>) -> Result<()> {
         let mut since: Option<Instant> = None;
-        let taken = AtomicU64::new(0);
+        let mut taken = 0u64;
         loop {
             let wait = since.map_or(Duration::from_secs(3_600), |s| BATCH_WAIT.saturating_sub(s.elapsed()));
-            let group = groups.recv_timeout(wait);
-            let ended = matches!(group, Err(RecvTimeoutError::Disconnected));
-            if let Ok(group) = group {
-                taken.fetch_add(group.extent.len() as u64, Ordering::Relaxed);
-                self.project(group)?;
+            let next = work.recv_timeout(wait);
+            self.is_last = matches!(next, Ok(Work::Finish) | Err(RecvTimeoutError::Disconnected));
+            if let Ok(Work::Group(group)) = next {
+                taken = taken.saturating_add(group.extent.len() as u64);
+                self.project(*group)?;
                 since.get_or_insert_with(Instant::now);
             }
-            let due = since.is_some_and(|s| s.elapsed() >= BATCH_WAIT) || self.projector.pending_bytes() >= BATCH_BYTES;
-            if due || ended {
+            if self.is_last || since.is_some_and(|s| self.is_due(s)) {
                 self.apply()?;
-                self.progress.waiting_bytes.fetch_sub(taken.swap(0, Ordering::Relaxed), Ordering::AcqRel);
+                self.progress.waiting_bytes.fetch_sub(std::mem::take(&mut taken), Ordering::AcqRel);
                 since = None;
             }
-            if ended {
+            if self.is_last {
                 return Ok(());
             }
         }
+    }
+
+    fn is_due(&self, since: Instant) -> bool {
+        self.progress.wanted() > self.applied_entries
+            || since.elapsed() >= BATCH_WAIT
+            || self.projector.pending_bytes() >= BATCH_BYTES
     }
 
     fn project(&mut self, group: GroupForRows) -> Result<()> {

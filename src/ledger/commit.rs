@@ -69,6 +69,7 @@ impl Writer {
             batch.into_iter().for_each(|r| r.fail(&super::core::broken()));
             return;
         }
+        let now_ns = self.core.env.clock.read().monotonic_ns;
         let (mut units, mut saves) = self.admit(batch);
         loop {
             let (first, same) = first_of_each(saves);
@@ -85,7 +86,7 @@ impl Writer {
             (units, saves) = (Vec::new(), same);
         }
         self.forget_applied();
-        if self.head_is_due() && !self.is_poisoned() {
+        if self.head_is_due(now_ns) && !self.is_poisoned() {
             // The head file only narrows the window of a rollback; failing to write it is no reason to stop.
             let _next_try_in_a_second = self.write_head(crate::log::HeadState::Open);
         }

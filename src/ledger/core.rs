@@ -1,7 +1,7 @@
 //! What every act shares: identity, keys, stores, the way to the writer, and how far things have come.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -42,6 +42,10 @@ pub(super) struct Progress {
     durable: Mutex<(u64, Option<RootHash>)>,
     applied: Mutex<Applied>,
     moved: Condvar,
+    /// Somebody waits for rows up to this size: groups are not gathered any longer than that takes.
+    wanted: AtomicU64,
+    /// Wakes the rows' thread to look at `wanted`.
+    pub rows_wake: OnceLock<Box<dyn Fn() + Send + Sync>>,
     pub broken: AtomicBool,
     /// Bytes handed to the applier and not yet in rows.
     pub waiting_bytes: AtomicU64,
@@ -157,7 +161,18 @@ impl Progress {
         self.moved.notify_all();
     }
 
+    /// Size up to which rows are waited for.
+    pub(super) fn wanted(&self) -> u64 {
+        self.wanted.load(Ordering::Acquire)
+    }
+
     pub(super) fn wait_for_rows(&self, size: u64) -> Result<()> {
+        if self.applied() < size {
+            self.wanted.fetch_max(size, Ordering::AcqRel);
+            if let Some(wake) = self.rows_wake.get() {
+                wake();
+            }
+        }
         let applied = self.applied.lock().unwrap_or_else(PoisonError::into_inner);
         let wait = self.moved.wait_timeout_while(applied, ROWS_WAIT, |a| a.size < size && !a.failed);
         let (applied, _) = wait.unwrap_or_else(PoisonError::into_inner);

@@ -1,7 +1,6 @@
 //! Writing the signed head file, and comparing it with the journal at start.
 
 use std::path::Path;
-use std::time::Instant;
 
 use super::core::{Core, Folders};
 use super::writer::Writer;
@@ -24,7 +23,7 @@ impl Writer {
             root: self.chain.frontier.root(),
         };
         write(&self.core, &DurableHead::after_sync(checkpoint), state)?;
-        self.head_written = Some(Instant::now());
+        self.head_written_ns = Some(self.core.env.clock.read().monotonic_ns);
         Ok(())
     }
 }

@@ -46,7 +46,8 @@ pub(super) struct Writer {
     /// Entries of the start, waiting to ride in the first group.
     pub(super) start: Vec<EntryDraft>,
     pub(super) applier: Applier,
-    pub(super) head_written: Option<Instant>,
+    /// When the head file was last written, by the monotonic clock.
+    pub(super) head_written_ns: Option<u64>,
     pub(super) epoch_used: u32,
     last_group_entries: usize,
     requests: mpsc::Receiver<Request>,
@@ -68,7 +69,7 @@ impl Writer {
             terms: HashMap::new(),
             start,
             applier,
-            head_written: None,
+            head_written_ns: None,
             epoch_used,
             last_group_entries: 0,
             requests,
@@ -144,8 +145,9 @@ impl Writer {
         }
     }
 
-    pub(super) fn head_is_due(&self) -> bool {
-        self.head_written.is_none_or(|t| t.elapsed() >= Duration::from_millis(HEAD_FILE_INTERVAL_MS))
+    pub(super) fn head_is_due(&self, now_ns: u64) -> bool {
+        let interval = Duration::from_millis(HEAD_FILE_INTERVAL_MS);
+        self.head_written_ns.is_none_or(|then| Duration::from_nanos(now_ns.saturating_sub(then)) >= interval)
     }
 }
 

@@ -7,14 +7,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use immutape::error::Result;
-use immutape::ledger::{Ledger, SaveOptions};
+use immutape::ledger::Ledger;
 
-use crate::support::crash::child::{TASKS, Told, Worker, check_frames, check_told, content, run_if_asked, sleep_ms};
+use crate::support::crash::child::{TASKS, Told, Worker, check_frames, check_told, run_if_asked, sleep_ms};
 use crate::support::crash::{
-    Base, Case, Content, Diary, Kept, Machine, NOW_MS, World, audit, copy_rows, in_runtime, some_folder,
+    Base, Case, Content, Diary, Machine, NOW_MS, World, audit, copy_rows, in_runtime, some_folder,
 };
-use crate::support::ledgers::ann;
 use crate::support::power::{all_is_durable, cut, library};
 use crate::support::sim_files::{Effect, Survive};
 

@@ -39,11 +39,11 @@ impl Told {
     fn parse(line: &str) -> Option<Self> {
         let words: Vec<&str> = line.split(' ').collect();
         let number = |n: usize| words.get(n).and_then(|w| w.parse().ok());
-        match words.first()? {
-            &"saved" if words.len() == 6 && words[5] == "." => {
+        match *words.first()? {
+            "saved" if words.len() == 6 && words[5] == "." => {
                 Some(Self::Saved { round: number(1)?, task: number(2)?, n: number(3)?, entry: number(4)? })
             }
-            &"read" if words.len() == 3 && words[2] == "." => Some(Self::Read { grant: number(1)? }),
+            "read" if words.len() == 3 && words[2] == "." => Some(Self::Read { grant: number(1)? }),
             _ => None,
         }
     }

@@ -21,4 +21,4 @@ pub use lived::{Lived, Place, When};
 pub use log::{Line, read_log};
 pub use story::{STAGES, story};
 pub use watched::{Syncs, Watched};
-pub use world::{Machine, NOW_MS, World, copy_rows, fingerprint, in_parallel, in_runtime};
+pub use world::{Machine, NOW_MS, World, copy_rows, fingerprint, folders_in, in_parallel, in_runtime};

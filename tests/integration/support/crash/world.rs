@@ -99,7 +99,9 @@ impl World {
     /// The machine after a restart: its disk, the rows that are left, a generator that repeats nothing.
     pub fn on(sim: SimFiles, rows: Arc<MemoryRows>, seed: u64, now_ms: u64) -> Self {
         let clock = Arc::new(HandClock::at(now_ms));
-        Self { sim, rows, clock, random: Arc::new(SeededRandom::new(seed)) }
+        // Lives of one machine begin at different times: equal seeds must not give a second tape the id of the first.
+        let random = Arc::new(SeededRandom::new(seed ^ now_ms.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
+        Self { sim, rows, clock, random }
     }
 
     /// Folders named after the ledger's id, as a person without flags has them.
