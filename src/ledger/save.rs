@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::acts::Act;
 use super::commit::{SaveAnswer, SealedSave};
 use super::core::Core;
-use super::sealing::{Chunks, Piece, Sealer, put};
+use super::sealing::{Chunks, Gathered, Piece, Sealer, put};
 use super::writer::Request;
 use super::{Event, Who};
 use crate::catalog::Summary;
@@ -18,7 +18,7 @@ use crate::log::{Body, Frontier, PrivateHalf, leaf_hash};
 use crate::seal::{
     ChunkBuilder, Manifest, ManifestObject, SealedHeader, Signer as _, Statement, StatementClaims, TapeKeys, TapeSecret,
 };
-use crate::tape::{ContentDigest, Frame, Header, RecorderInfo, TapeRoot, frame_leaf};
+use crate::tape::{Frame, Header, RecorderInfo, TapeRoot, frame_leaf};
 
 /// How a tape is kept.
 #[derive(Debug, Clone)]
@@ -67,7 +67,6 @@ pub struct TapeSaver {
     chunk: ChunkBuilder,
     sealer: Sealer,
     tree: Frontier,
-    content: ContentDigest,
 }
 
 impl TapeSaver {
@@ -101,7 +100,6 @@ impl TapeSaver {
             chunk: ChunkBuilder::new(),
             sealer,
             tree: Frontier::new(),
-            content: ContentDigest::new(),
         })
     }
 
@@ -120,15 +118,13 @@ impl TapeSaver {
             ));
         }
         let parts = frame.parts()?;
-        let encoded = parts.encode();
-        if self.chunk.is_full_for(encoded.len(), frame.t_ns)
+        if self.chunk.is_full_for(parts.encoded_bytes(), frame.t_ns)
             && let Some(piece) = self.gathered()?
         {
             self.sealer.full(piece)?;
         }
         self.tree.push(&leaf_hash(&frame_leaf(&parts, &self.keys.frame_salt(frame.seq))));
-        self.content.frame(&encoded);
-        self.chunk.push(&encoded, frame.seq, frame.t_ns);
+        self.chunk.push(&parts, frame.t_ns);
         Ok(())
     }
 
@@ -157,13 +153,15 @@ impl TapeSaver {
             version: Some(env!("CARGO_PKG_VERSION").to_owned()),
             config: None,
         });
-        let content = std::mem::take(&mut self.content).finish(&header);
+        let last = self.gathered()?;
+        let mut gathered = self.sealer.last(last)?;
+        let content = gathered.content().finish(&header);
         let term = core.vault_read()?.dedupe.term(&self.options.class, &self.options.namespace, &content);
         let (who, options) = (self.who.clone(), self.options.clone());
         if let Some(kept) = core.kept_already(&term)? {
             return again(&core, &who, &options, kept).await;
         }
-        let (save, receipt) = self.seal(header, term)?;
+        let (save, receipt) = self.seal(gathered, header, term)?;
         match core.ask(|answer| Request::Save { save: Box::new(save), answer }).await? {
             SaveAnswer::Kept(placed) => {
                 core.env.observer.event(Event::Saved { stored_bytes: receipt.stored_bytes });
@@ -174,10 +172,9 @@ impl TapeSaver {
     }
 
     /// Seals header and manifest and signs the statement; everything is put, nothing is durable yet.
-    fn seal(mut self, header: Header, term: [u8; 32]) -> Result<(SealedSave, SaveReceipt)> {
-        let last = self.gathered()?;
-        let Self { core, who, options, custody, secret, keys, sealer, tree, .. } = self;
-        let Chunks { ranges, objects: chunks, verified, .. } = sealer.last(last)?;
+    fn seal(self, gathered: Gathered, header: Header, term: [u8; 32]) -> Result<(SealedSave, SaveReceipt)> {
+        let Self { core, who, options, custody, secret, keys, tree, .. } = self;
+        let Chunks { ranges, objects: chunks, verified, .. } = gathered.seal()?;
         let commitment = header.commit(&keys.header_salts()).commitment;
         let root = TapeRoot { header: commitment, frames: tree.size(), tree: tree.root() };
         let tape = root.id();

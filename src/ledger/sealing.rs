@@ -1,5 +1,5 @@
 //! Sealing the chunks of one tape: on the caller's thread while the tape is short, beside it from the first full
-//! chunk on, so that one chunk is compressed while the frames of the next are hashed.
+//! chunk on, so that one chunk is hashed and compressed while the leaves of the next are made.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,6 +13,7 @@ use crate::codec::digest::{CustodyId, ObjectDigest, sha256};
 use crate::error::{Code, Error, Result};
 use crate::seal::{ChunkRange, TapeKeys, seal_object};
 use crate::store::{ObjectRef, Protection};
+use crate::tape::ContentDigest;
 
 /// Objects of a long tape are synced and read back after this many bytes, so that the end is quick.
 const VERIFY_EVERY_BYTES: u64 = 32 << 20;
@@ -31,6 +32,7 @@ pub(super) struct Chunks {
     core: Arc<Core>,
     keys: Arc<TapeKeys>,
     custody: CustodyId,
+    content: ContentDigest,
     pub ranges: Vec<ChunkRange>,
     pub objects: Vec<ObjectRef>,
     /// How many of the objects were read back from the disk.
@@ -65,11 +67,41 @@ impl Chunks {
         Ok(())
     }
 
-    fn seal_all(mut self, pieces: &Receiver<Piece>) -> Result<Self> {
+    /// Adds to the content and seals.
+    fn keep(&mut self, piece: &Piece) -> Result<()> {
+        self.content.frames(&piece.raw);
+        self.seal(piece)
+    }
+
+    fn keep_all(mut self, pieces: &Receiver<Piece>) -> Result<Self> {
         while let Ok(piece) = pieces.recv() {
-            self.seal(&piece)?;
+            self.keep(&piece)?;
         }
         Ok(self)
+    }
+}
+
+/// All chunks of a tape, the last perhaps not sealed yet: of a short tape that is kept already nothing is stored.
+pub(super) struct Gathered {
+    chunks: Chunks,
+    unsealed: Option<Piece>,
+}
+
+impl Gathered {
+    /// The digest of all frames, to be finished with the header.
+    pub(super) fn content(&mut self) -> ContentDigest {
+        std::mem::take(&mut self.chunks.content)
+    }
+
+    /// Seals what is not sealed yet.
+    ///
+    /// # Errors
+    /// As [`Sealer::full`].
+    pub(super) fn seal(mut self) -> Result<Chunks> {
+        if let Some(piece) = &self.unsealed {
+            self.chunks.seal(piece)?;
+        }
+        Ok(self.chunks)
     }
 }
 
@@ -101,6 +133,7 @@ impl Sealer {
             core: core.clone(),
             keys,
             custody,
+            content: ContentDigest::new(),
             ranges: Vec::new(),
             objects: Vec::new(),
             verified: 0,
@@ -119,26 +152,30 @@ impl Sealer {
             other => other,
         };
         match &mut self.work {
-            Work::Here(chunks) => chunks.seal(&piece),
+            Work::Here(chunks) => chunks.keep(&piece),
             Work::There { pieces, .. } if pieces.send(piece).is_ok() => Ok(()),
             // The thread takes nothing more: it ended with an error.
             Work::There { .. } | Work::Over => self.end().and_then(|_| Err(died())),
         }
     }
 
-    /// Seals the last chunk and gives all of them.
+    /// Takes the last chunk and gives all of them.
     ///
     /// # Errors
     /// As [`Sealer::full`].
-    pub(super) fn last(mut self, piece: Option<Piece>) -> Result<Chunks> {
-        match (&mut self.work, piece) {
-            (Work::Here(chunks), Some(piece)) => chunks.seal(&piece)?,
+    pub(super) fn last(&mut self, piece: Option<Piece>) -> Result<Gathered> {
+        let unsealed = match (&mut self.work, piece) {
+            (Work::Here(chunks), Some(piece)) => {
+                chunks.content.frames(&piece.raw);
+                Some(piece)
+            }
             (Work::There { pieces, .. }, Some(piece)) => {
                 let _its_error_is_given_below = pieces.send(piece);
+                None
             }
-            _ => {}
-        }
-        self.end()
+            _ => None,
+        };
+        Ok(Gathered { chunks: self.end()?, unsealed })
     }
 
     fn end(&mut self) -> Result<Chunks> {
@@ -158,7 +195,7 @@ impl Sealer {
         let (pieces, queue) = sync_channel(PIECES_WAITING);
         let seal = move || {
             let _until_the_end = seat;
-            chunks.seal_all(&queue)
+            chunks.keep_all(&queue)
         };
         let thread = std::thread::Builder::new().name("immutape-seal".into()).spawn(seal);
         let thread = thread.map_err(|e| Error::new(Code::Io, "a thread cannot be started").with_source(e))?;
