@@ -38,11 +38,13 @@ impl Summary {
     /// Cuts a summary from a header.
     #[must_use]
     pub fn of(tape: TapeId, header: &Header, saved: Timestamp, stored_bytes: u64) -> Self {
+        let source_name = header.provenance.as_ref().and_then(|p| p.source_name.as_ref());
         let cut = |v: &Vec<u8>| v.get(..LABEL_BYTES_SHOWN).unwrap_or(v).to_vec();
         Self {
             tape,
             kind: header.kind,
-            name: header.labels.name.as_ref().map(cut),
+            // Who names no tape still knows the file it came from.
+            name: header.labels.name.as_ref().or(source_name).map(cut),
             tags: header.labels.tags.iter().take(TAGS_SHOWN).map(cut).collect(),
             legacy_tape_id: header.legacy_tape_id.as_ref().map(cut),
             class: header.class.clone(),
@@ -121,5 +123,25 @@ impl Summary {
         };
         r.end()?;
         Ok(summary)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tape::Provenance;
+
+    #[test]
+    fn a_tape_without_a_name_is_listed_by_its_file() {
+        let mut header = Header::new(TapeKind::Mcp);
+        let named = |header: &Header| {
+            Summary::of(TapeId::from_bytes([1; 32]), header, Timestamp::from_ms(5), 9).name.map(String::from_utf8)
+        };
+        assert_eq!(named(&header), None);
+        let source_name = Some(b"monday.jsonl".to_vec());
+        header.provenance = Some(Provenance { source_name, ..Provenance::default() });
+        assert_eq!(named(&header), Some(Ok("monday.jsonl".into())));
+        header.labels.name = Some(b"Payments".to_vec());
+        assert_eq!(named(&header), Some(Ok("Payments".into())));
     }
 }

@@ -69,7 +69,7 @@ pub trait Journal: Send + Sync {
     /// every tear there is. `term` is that of the last writer.
     ///
     /// # Errors
-    /// As [`Journal::acquire`], but never `E_LOCKED`.
+    /// As [`Journal::acquire`], but never `E_LOCKED`; `E_BROKEN`.
     fn survey(&self) -> Result<Tail>;
 
     /// Where a group of `extent_bytes` would go now. Prepares the next segment when the current one

@@ -1,46 +1,13 @@
 //! The header of a tape: numbered private fields, committed one by one.
 
 use super::fields::{FieldCommitment, Salts, commit};
-use super::frame::{not_empty, numbered, read_pairs, write_pairs};
 use super::header_parts::{EndState, Labels, Provenance, RecorderInfo, encode_map, read_list};
+use super::kinds::{GapReason, TapeKind};
+use super::lists::{not_empty, read_pairs, write_pairs};
 use super::{Stats, TapeError};
 use crate::codec::cbor::{CborError, Key, Reader, Writer, encode};
 use crate::codec::digest::{Digest, TapeId};
 use crate::codec::limits::{CLASS_BYTES_MAX, HEADER_BYTES_MAX, LABEL_BYTES_MAX, TAGS_MAX};
-
-numbered! {
-    /// What kind of session a tape holds.
-    TapeKind, "tape kind" {
-        /// Model Context Protocol.
-        Mcp = 0, "mcp";
-        /// HTTP.
-        Http = 1, "http";
-        /// A terminal.
-        Terminal = 2, "terminal";
-        /// FIX.
-        Fix = 3, "fix";
-        /// HL7.
-        Hl7 = 4, "hl7";
-        /// Files.
-        File = 5, "file";
-        /// Anything else.
-        Other = 6, "other";
-    }
-}
-
-numbered! {
-    /// Why frames are missing.
-    GapReason, "gap reason" {
-        /// The source's own numbering jumped.
-        SequenceJumped = 0, "sequence jumped";
-        /// The recorder was not running.
-        RecorderStopped = 1, "recorder stopped";
-        /// Storage failed while recording.
-        StorageFailed = 2, "storage failed";
-        /// The source says so.
-        Declared = 3, "declared by the source";
-    }
-}
 
 /// A known hole in a tape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! The parts of a header that are maps or lists of their own.
 
 use super::TapeError;
-use super::frame::not_empty;
+use super::lists::not_empty;
 use crate::codec::cbor::{CborError, Key, Reader, Writer, encode};
 use crate::codec::digest::{Digest, Thumbprint};
 

@@ -1,6 +1,7 @@
 //! Every variant of the errors of the pure rooms is provoked: by a refused golden file, or by the test named here.
 
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use immutape::codec::CborError;
 use immutape::codec::digest::CustodyId;
@@ -63,7 +64,7 @@ fn reached() -> BTreeSet<String> {
 #[test]
 fn every_variant_is_provoked() {
     let mut all = variants("codec/cbor/error.rs", "CborError");
-    all.extend(variants("codec/extent.rs", "ExtentError"));
+    all.extend(variants("codec/extent/error.rs", "ExtentError"));
     all.extend(variants("tape/error.rs", "TapeError"));
     all.extend(variants("seal/error.rs", "SealError"));
     all.extend(variants("log/error.rs", "LogError"));
@@ -74,6 +75,42 @@ fn every_variant_is_provoked() {
     assert!(missing.is_empty(), "no test provokes {missing:?}");
     let stale: Vec<_> = listed.iter().filter(|v| reached.contains(**v) || !all.iter().any(|a| a == *v)).collect();
     assert!(stale.is_empty(), "listed, yet reached or gone: {stale:?}");
+}
+
+/// Every file of a folder and those beneath it.
+fn files_beneath(folder: &Path, out: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { files_beneath(&path, out) } else { out.push(path) }
+    }
+}
+
+#[test]
+fn every_code_is_told_by_a_test() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let source = std::fs::read_to_string(root.join("src/error.rs")).unwrap();
+    let codes: Vec<(&str, &str)> = source
+        .lines()
+        .filter_map(|line| line.trim().split_once(" = \"E_"))
+        .map(|(name, rest)| (name, rest.split('"').next().unwrap()))
+        .collect();
+    assert!(codes.len() >= 40, "{codes:?}");
+    let mut files = Vec::new();
+    for folder in ["tests/integration", "tests/cmd", "src/store"] {
+        files_beneath(&root.join(folder), &mut files);
+    }
+    let is_test = |path: &PathBuf| {
+        let path = path.to_str().unwrap();
+        !path.ends_with("error_variants.rs") && (path.contains("/tests") || path.contains("/conformance/"))
+    };
+    let texts: String =
+        files.iter().filter(|path| is_test(path)).map(|p| std::fs::read_to_string(p).unwrap()).collect();
+    let words: BTreeSet<&str> = texts.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == ':')).collect();
+    let is_told = |(name, text): &(&str, &str)| {
+        words.contains(format!("Code::{name}").as_str()) || words.contains(format!("E_{text}").as_str())
+    };
+    let untold: Vec<_> = codes.iter().filter(|code| !is_told(code)).map(|(name, _)| *name).collect();
+    assert!(untold.is_empty(), "no test tells of {untold:?}");
 }
 
 /// A generator that gives nothing.

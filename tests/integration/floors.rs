@@ -304,3 +304,15 @@ fn no_test_file_is_forgotten() {
     }
     assert!(seen > 10);
 }
+
+#[test]
+fn the_codemap_names_places_that_are_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(root.join("docs/ARCHITECTURE.md")).unwrap();
+    let map = text.split("## Codemap").nth(1).unwrap().split("\n## ").next().unwrap();
+    let paths: Vec<&str> = map.split('`').skip(1).step_by(2).filter(|words| words.contains('/')).collect();
+    assert!(paths.len() > 15, "{paths:?}");
+    for path in paths {
+        assert!(root.join("src").join(path).exists(), "docs/ARCHITECTURE.md names {path}");
+    }
+}

@@ -7,8 +7,10 @@ use immutape::ledger::{CheckOptions, Checker};
 use crate::support::crash::child::{Told, Worker, check_frames, check_told, run_if_asked, sleep_ms};
 use crate::support::crash::{folders_in, in_runtime};
 use crate::support::ledgers::real;
+use crate::support::trials;
 
-const ROUNDS: u64 = 100;
+/// Kills; the least, where another number is asked for.
+const ROUNDS_MIN: u64 = 100;
 
 /// The child; returns at once when nobody asked for one.
 #[test]
@@ -29,11 +31,12 @@ impl Dice {
 
 #[test]
 fn a_hundred_kills_lose_nothing() {
+    let rounds = trials(ROUNDS_MIN).max(ROUNDS_MIN);
     let folder = tempfile::tempdir().unwrap();
     let mut dice = Dice(std::env::var("IMMUTAPE_CRASH_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(7));
     println!("seed {}", dice.0);
     let (mut told, mut before, mut in_opening) = (Vec::<Told>::new(), Vec::new(), 0);
-    for round in 0..ROUNDS {
+    for round in 0..rounds {
         let worker = Worker::start("ledger_kill::child", folder.path(), round, &[]);
         // Now and then while it is still opening; the first rounds must make the ledger.
         if round > 4 && dice.below(5) == 0 {
@@ -52,16 +55,16 @@ fn a_hundred_kills_lose_nothing() {
         if round % 2 == 0 {
             in_runtime(check_frames(folder.path(), &last, &words)).unwrap_or_else(|e| panic!("{words}: {e}"));
         }
-        if round % 10 == 9 || round + 1 == ROUNDS {
+        if round % 10 == 9 || round + 1 == rounds {
             verify(folder.path(), &words);
         }
     }
     in_runtime(check_frames(folder.path(), &told, "at the end")).unwrap();
-    let found = check_told(folder.path(), &told, ROUNDS, &mut before, "at the end");
+    let found = check_told(folder.path(), &told, rounds, &mut before, "at the end");
     verify(folder.path(), "at the end");
-    println!("{ROUNDS} kills, {in_opening} of them while opening: 0 lost of {found:?}");
+    println!("{rounds} kills, {in_opening} of them while opening: 0 lost of {found:?}");
     assert!(found.entries > found.acknowledged + found.reads);
-    assert!(found.acknowledged > 10 * ROUNDS && found.reads > ROUNDS && found.unanswered > 0 && in_opening > 5);
+    assert!(found.acknowledged > 10 * rounds && found.reads > rounds && found.unanswered > 0 && in_opening > 5);
 }
 
 fn verify(folder: &std::path::Path, words: &str) {

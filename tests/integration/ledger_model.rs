@@ -15,6 +15,7 @@ use proptest::prelude::*;
 use crate::support::crash::{Content, Machine, NOW_MS, World, copy_rows, in_runtime, read_log};
 use crate::support::ledgers::ann;
 use crate::support::sim_files::Survive;
+use crate::support::trials;
 
 /// What callers do; each alone or several at once.
 #[derive(Debug, Clone)]
@@ -258,7 +259,7 @@ fn live(steps: Vec<Step>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, max_shrink_iters: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: u32::try_from(trials(64)).unwrap(), max_shrink_iters: 200, ..ProptestConfig::default() })]
 
     #[test]
     fn every_history_is_the_models(steps in vec(step(), 15..35)) {

@@ -12,13 +12,11 @@ use immutape::store::embedded::rows::SledRows;
 use immutape::store::files::RealFiles;
 use immutape::store::{Batch, Rows};
 
+use crate::support::trials;
+
 const ROWS: u32 = 1_500;
 /// Damages of each kind; more by hand when sled or its settings change.
-const TRIALS_VARIABLE: &str = "IMMUTAPE_TEST_TRIALS";
-
-fn trials() -> u64 {
-    std::env::var(TRIALS_VARIABLE).ok().and_then(|n| n.parse().ok()).unwrap_or(8)
-}
+const TRIALS: u64 = 8;
 
 fn value(n: u32) -> Vec<u8> {
     n.to_be_bytes().iter().cycle().take(100 + n as usize % 600).copied().collect()
@@ -198,7 +196,7 @@ fn damage_is_answered_and_a_reset_brings_the_rows_back() {
         let whole = use_image(path, folder.path(), |_| true).1.unwrap();
         assert!(whole == ROWS / 2 || whole == ROWS, "{image} is whole: {whole} rows");
         for kind in KINDS {
-            for trial in 0..trials() {
+            for trial in 0..trials(TRIALS) {
                 let seed = damages << 32 | trial;
                 let (damaged, answer) = use_image(path, folder.path(), |index| damage(kind, index, &mut Random(seed)));
                 if !damaged {
@@ -217,7 +215,7 @@ fn damage_is_answered_and_a_reset_brings_the_rows_back() {
     for ((kind, verdict), count) in &verdicts {
         println!("{kind:26} {count:4} x {verdict}");
     }
-    assert!(damages >= trials() * 30, "{damages} damages");
+    assert!(damages >= trials(TRIALS) * 30, "{damages} damages");
     let met = |words: &str| verdicts.keys().any(|(_, verdict)| verdict.contains(words));
     // Whether a damage makes sled panic depends on how it laid out this run's files; the unit tests panic for certain.
     assert!(met("cannot be used") && met("all rows"), "the damages must reach both: {verdicts:#?}");

@@ -121,6 +121,7 @@ impl Drop for MemoryJournal {
 
 impl Journal for MemoryJournal {
     fn survey(&self) -> Result<Tail> {
+        let _refuses_if_broken = self.own()?;
         let last = self.store().last()?;
         Ok(Tail { term: last.map_or(0, |last| last.term), last, tears: Vec::new() })
     }

@@ -59,6 +59,7 @@ pub(super) fn broken_for_ever(fresh: &Fresh<'_>) -> Verdict {
         refused("place", journal.place(512), Code::Broken)?;
         refused("read", journal.read(Position { segment: 1, offset: 0 }), Code::Broken)?;
         refused("acquire", journal.acquire(), Code::Broken)?;
+        refused("survey", journal.survey(), Code::Broken)?;
         refused("replace", journal.replace(1, &mut std::iter::empty()), Code::Broken)?;
     }
     Ok(())

@@ -1,8 +1,9 @@
-//! Files whose syncs wait, or fail, while the test says so, and which count what is read from the packs.
+//! Files whose syncs wait, or fail, while the test says so, whose packs read back wrong while it says so, and which
+//! count what is read from the packs.
 
 use std::io;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
@@ -25,6 +26,7 @@ struct State {
     syncs: Mutex<(Syncs, u64)>,
     moved: Condvar,
     pack_reads: AtomicU64,
+    lies: AtomicBool,
 }
 
 /// The simulated files, watched.
@@ -36,7 +38,12 @@ pub struct Watched {
 
 impl Watched {
     pub fn over(files: &SimFiles) -> Self {
-        let state = State { syncs: Mutex::new((Syncs::Pass, 0)), moved: Condvar::new(), pack_reads: AtomicU64::new(0) };
+        let state = State {
+            syncs: Mutex::new((Syncs::Pass, 0)),
+            moved: Condvar::new(),
+            pack_reads: AtomicU64::new(0),
+            lies: AtomicBool::new(false),
+        };
         Self { files: files.clone(), state: Arc::new(state) }
     }
 
@@ -49,6 +56,11 @@ impl Watched {
     pub fn waiting(&self) -> u64 {
         let guard = self.state.syncs.lock().unwrap();
         self.state.moved.wait_timeout_while(guard, Duration::from_secs(60), |(_, n)| *n == 0).unwrap().0.1
+    }
+
+    /// From now on, does a byte of everything read from a pack come out otherwise?
+    pub fn lie(&self, lies: bool) {
+        self.state.lies.store(lies, Ordering::SeqCst);
     }
 
     /// How often anything was read from a pack.
@@ -83,7 +95,11 @@ struct WatchedFile {
 impl File for WatchedFile {
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
         self.all.state.pack_reads.fetch_add(u64::from(self.is_pack), Ordering::SeqCst);
-        self.file.read_at(offset, buffer)
+        let bytes = self.file.read_at(offset, buffer)?;
+        if self.is_pack && self.all.state.lies.load(Ordering::SeqCst) {
+            buffer[..bytes].last_mut().into_iter().for_each(|last| *last ^= 1);
+        }
+        Ok(bytes)
     }
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         self.file.write_at(offset, bytes)

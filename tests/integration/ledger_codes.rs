@@ -1,0 +1,165 @@
+//! Refusals that no ordinary ledger meets: a policy and a critical entry of a later version, a generator that gives
+//! nothing, a disk that does not give back what was written.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use immutape::Code;
+use immutape::codec::digest::CustodyId;
+use immutape::codec::random::{Random, RandomUnavailable};
+use immutape::evidence::{Severity, Verdict};
+use immutape::interchange::ImportOptions;
+use immutape::keyring::OsRandom;
+use immutape::ledger::{CheckOptions, Checker, Environment, FrameSelection, Ledger, Places, SaveOptions};
+use immutape::log::{Body, EntryDraft, EntryKind};
+use immutape::store::files::Files;
+
+use crate::support::crash::{Content, Diary, Machine, Watched, World, in_runtime};
+use crate::support::ledgers::{ann, create, open, real, save_bytes, save_tape};
+use crate::support::tamper::forge::{self, Forge};
+
+/// Changes a closed ledger as somebody with all its keys can, and lets the rows be built from what is left.
+fn forged(root: &Path, change: impl FnOnce(&mut Forge)) {
+    let mut forged = Forge::read(root);
+    change(&mut forged);
+    forged.relink();
+    let tip = forged.write(root, Some(&forge::journal_key(root)));
+    forge::sign_head(root, &forge::signer(root, "checkpoint.pem"), &tip, "closed");
+    std::fs::remove_dir_all(root.join("ledger/index")).unwrap();
+}
+
+#[tokio::test]
+async fn a_policy_of_a_later_version_grants_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = create(folder.path()).await;
+    let tape = save_tape(&ledger, "sqlite-crash").await.unwrap().tape.to_hex();
+    ledger.close().await.unwrap();
+    forged(folder.path(), |forged| {
+        forged.rewrite(0, |draft, _| {
+            let Body::Genesis(mut genesis) = Body::decode(draft.kind, &draft.body).unwrap() else { panic!() };
+            genesis.policy = "two-persons".into();
+            draft.body = Body::Genesis(genesis).encode();
+        });
+    });
+
+    let ledger = open(folder.path()).await.unwrap();
+    let size = ledger.size();
+    let refused = [
+        ledger.list(&ann()).await.map(|_| ()),
+        ledger.open_tape(&ann(), &tape, None).await.map(|_| ()),
+        ledger.log(&ann(), 0..u64::MAX).await.map(|_| ()),
+        ledger.custody(&ann(), &tape).await.map(|_| ()),
+        ledger.verify(&ann(), CheckOptions::default()).await.map(|_| ()),
+        ledger.begin_save(&ann(), SaveOptions::default()).await.map(|_| ()),
+    ];
+    let entries = refused.len() as u64;
+    for refusal in refused {
+        assert_eq!(refusal.map_err(|e| e.code()), Err(Code::NotPermitted));
+    }
+    // Start of the term, rows built anew, and one entry a refusal.
+    assert_eq!(ledger.size(), size + 2 + entries);
+    ledger.close().await.unwrap();
+    let last = Forge::read(folder.path()).records;
+    let refusals = last.iter().filter_map(|record| {
+        let entry = immutape::log::Entry::decode(&record.public).unwrap();
+        (entry.kind == EntryKind::REFUSED).then(|| Body::decode(entry.kind, entry.body).unwrap())
+    });
+    let codes: Vec<_> = refusals.map(|body| matches!(body, Body::Refused { error: 50, .. })).collect();
+    assert_eq!(codes, [true; 6]);
+}
+
+#[tokio::test]
+async fn a_critical_entry_of_a_later_version_stops_the_opening_but_no_check() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = create(folder.path()).await;
+    save_tape(&ledger, "sqlite-crash").await.unwrap();
+    ledger.close().await.unwrap();
+    let mut index = 0;
+    forged(folder.path(), |forged| {
+        index = forged.records.len() - 1;
+        let record = forged.records[index].clone();
+        forged.insert(index, record);
+        forged.rewrite(index, |draft, _| {
+            *draft = EntryDraft {
+                kind: EntryKind::from_number(32_768),
+                subject: CustodyId::LEDGER,
+                body: immutape::log::empty_body(),
+                ..draft.clone()
+            };
+        });
+    });
+    let refused = open(folder.path()).await.map(|_| ()).unwrap_err();
+    assert_eq!(refused.code(), Code::CriticalUnknown);
+    assert!(refused.to_string().contains("32768"), "{refused}");
+    let report = Checker::open(&Places::beneath(folder.path()), &real()).unwrap().run(&CheckOptions::default());
+    assert_eq!(report.verdict(), Verdict::IntactWithGaps, "{report:#?}");
+    let named = report.findings.iter().any(|f| f.severity == Severity::Gap && f.entry == Some(index as u64));
+    assert!(named, "{report:#?}");
+}
+
+/// A generator that can be turned off.
+#[derive(Default)]
+struct Tap(AtomicBool);
+
+impl Random for Tap {
+    fn fill(&self, buffer: &mut [u8]) -> Result<(), RandomUnavailable> {
+        if self.0.load(Ordering::SeqCst) {
+            return Err(RandomUnavailable);
+        }
+        OsRandom.fill(buffer)
+    }
+}
+
+#[tokio::test]
+async fn without_randomness_nothing_is_made_and_nothing_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let tap = Arc::new(Tap::default());
+    let env = Environment { random: tap.clone(), ..real() };
+    tap.0.store(true, Ordering::SeqCst);
+    let none = Ledger::create(Places::beneath(folder.path()), env.clone(), "test", false).await;
+    assert_eq!(none.map(|_| ()).map_err(|e| e.code()), Err(Code::NoRandom));
+
+    tap.0.store(false, Ordering::SeqCst);
+    let ledger = Ledger::create(Places::beneath(folder.path()), env, "test", false).await.unwrap();
+    let kept = save_tape(&ledger, "sqlite-crash").await.unwrap();
+    let size = ledger.size();
+    tap.0.store(true, Ordering::SeqCst);
+    let content = br#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
+    let save = || save_bytes(&ledger, content, ImportOptions::default(), SaveOptions::default());
+    assert_eq!(save().await.map(|_| ()).map_err(|e| e.code()), Err(Code::NoRandom));
+    let read = ledger.open_tape(&ann(), &kept.tape.to_hex(), None).await;
+    assert_eq!(
+        read.map(|_| ()).map_err(|e| e.code()),
+        Err(Code::NoRandom),
+        "no entry can be sealed, so nothing leaves"
+    );
+    assert_eq!(ledger.size(), size);
+
+    tap.0.store(false, Ordering::SeqCst);
+    assert!(!save().await.unwrap().already_kept);
+    ledger.open_tape(&ann(), &kept.tape.to_hex(), None).await.unwrap().collect(FrameSelection::All).unwrap();
+    ledger.close().await.unwrap();
+}
+
+#[test]
+fn what_does_not_read_back_is_not_saved() {
+    let world = World::new(3);
+    let watched = Watched::over(&world.sim);
+    let files: Arc<dyn Files> = Arc::new(watched.clone());
+    in_runtime(async {
+        let ledger = Ledger::create(world.places(), world.env_with(files), "test", true).await.unwrap();
+        let diary = Diary::default();
+        let work = diary.with(&ledger);
+        work.save(&Content::small("before", "draft", 2, 40)).await.unwrap();
+        let size = ledger.size();
+        watched.lie(true);
+        let content = Content::small("through a bad cable", "draft", 2, 40);
+        let refused = work.save(&content).await.map(|_| ());
+        assert_eq!(refused.map_err(|e| e.code()), Err(Code::ReadbackMismatch));
+        assert_eq!(ledger.size(), size, "nothing is in the log");
+        watched.lie(false);
+        assert!(!work.save(&content).await.unwrap().already_kept);
+        ledger.close().await.unwrap();
+    });
+}
