@@ -108,7 +108,7 @@ impl Gathered {
 /// Stores the bytes of one object, visible but not yet durable.
 pub(super) fn put(core: &Core, stored: &[u8]) -> Result<ObjectRef> {
     let digest = ObjectDigest::from_bytes(sha256(stored));
-    core.stores.objects.put(&digest, stored, Protection::WORM)
+    core.heed(core.stores.objects.put(&digest, stored, Protection::WORM))
 }
 
 /// Takes the chunks of one tape as they fill. Dropped early, what is sealed already lies in the packs without a key.
