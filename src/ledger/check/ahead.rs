@@ -176,7 +176,7 @@ mod tests {
             term: 1,
             segment: 1,
             offset: 0,
-            first_index: at.offset * 2,
+            first_index: at.offset.saturating_mul(2),
             count: 2,
             flags: 0,
             body_bytes: 0,
@@ -186,7 +186,7 @@ mod tests {
             hash: GroupHash::from_bytes([0; 32]),
             mac: [0; 32],
         };
-        Ok((at.offset < GROUPS).then(|| (at, header.seal(b"", |_| [0; 32]).1, place(at.offset + 1))))
+        Ok((at.offset < GROUPS).then(|| (at, header.seal(b"", |_| [0; 32]).1, place(at.offset.saturating_add(1)))))
     }
 
     fn examine(faults: Faults, extent: &[u8]) -> Result<u64, LogError> {
@@ -208,7 +208,7 @@ mod tests {
     fn one_by_one(faults: Faults, size: Option<u64>) -> (String, Vec<u64>) {
         let (mut at, mut linked) = (place(0), Vec::new());
         let end = loop {
-            if size.is_some_and(|size| linked.len() as u64 * 2 >= size) {
+            if size.is_some_and(|size| (linked.len() as u64).saturating_mul(2) >= size) {
                 break End::Enough;
             }
             match read(faults, at) {
