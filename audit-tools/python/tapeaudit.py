@@ -959,14 +959,15 @@ class SavedTape:
 # ----------------------------------------------------------------------------------------------------------------------
 # Files. Only regular files are opened: a pipe or a device in a hostile folder would hang the check or never end.
 
-def open_regular(path):
-    if not stat.S_ISREG(os.stat(path).st_mode):
+def open_regular(path, follow=False):
+    """`follow`: a link is as good as the file, for what the auditor brings. In a ledger a link leads outside it."""
+    if not stat.S_ISREG((os.stat if follow else os.lstat)(path).st_mode):
         raise Refusal("FILE_KIND", "not a regular file")
     return open(path, "rb")
 
 
-def read_bounded(path, limit):
-    with open_regular(path) as file:
+def read_bounded(path, limit, follow=False):
+    with open_regular(path, follow) as file:
         data = file.read(limit + 1)
     if len(data) > limit:
         raise Refusal("FILE_LENGTH", "longer than %d bytes" % limit)
@@ -983,14 +984,10 @@ def nonzero_end(data):
 
 
 def list_numbered(folder, suffix):
-    """Numbers of the files named by eight digits, ascending, and the names that are none."""
-    numbers, others = [], []
-    for name in sorted(os.listdir(folder)):
-        if re.fullmatch("[0-9]{8}" + re.escape(suffix), name):
-            numbers.append(int(name[:8]))
-        else:
-            others.append(name)
-    return numbers, others
+    """Numbers from 1 that stand as names of eight digits, ascending."""
+    names = sorted(os.listdir(folder))
+    numbers = [int(name[:8]) for name in names if re.fullmatch("[0-9]{8}" + re.escape(suffix), name)]
+    return [number for number in numbers if number]
 
 
 def u32(data, at):
@@ -1008,6 +1005,7 @@ SEGMENT_MAGIC = bytes.fromhex("494d545345470001")
 GROUP_MAGIC = bytes.fromhex("494d544752500001")
 GROUP_HEADER = 256
 MAX_GROUP_ENTRIES = 1024
+MAX_GROUP_BYTES = 8 << 20
 FLAG_CLOSED = 1
 
 
@@ -1042,6 +1040,11 @@ class Group:
         self.hash = raw[192:224]
         self.extent = (GROUP_HEADER + self.record_bytes + SECTOR - 1) // SECTOR * SECTOR
         self.fits = at + self.extent <= len(data)
+
+    def could_be(self):
+        """What every group header fulfils, whatever stands around it."""
+        return (self.magic_ok and 1 <= self.count <= MAX_GROUP_ENTRIES and self.flags & ~FLAG_CLOSED == 0
+                and self.zeros == ZERO32 and self.size == self.first + self.count and self.extent <= MAX_GROUP_BYTES)
 
     def place_ok(self, number):
         return self.magic_ok and self.segment == number and self.offset == self.at
@@ -1134,9 +1137,10 @@ class Journal:
     """One pass over all segments, keeping only what the next entry needs: the last leaf, the frontier of the tree, the last
     leaf of each subject."""
 
-    def __init__(self, report, folder, wanted_sizes):
+    def __init__(self, report, folder, wanted_sizes, reopened=False):
         self.report = report
         self.folder = folder
+        # The head says `open`: the ledger was opened again after what the last group may say.
         self.wanted = {size: WantedSize() for size in wanted_sizes}
         self.count = 0
         self.groups = 0
@@ -1147,6 +1151,7 @@ class Journal:
         self.last_term = 0
         self.last_closed = False
         self.previous_end = 0
+        self.reopened = reopened
         self.tree = Frontier()
         self.subjects = {}
         self.grants = {}
@@ -1164,6 +1169,7 @@ class Journal:
         self.root_wrong = False
         self.lost_place = False
         self.open_tear = None
+        self.lower_tears = []
         self.search = None
         self.uncertain = False
         self.present = False
@@ -1192,14 +1198,14 @@ class Journal:
         if not os.path.isdir(self.folder):
             self.report.find("segments", CANNOT, "JOURNAL_ABSENT", "no journal folder here", file="journal")
             return
-        numbers, others = list_numbered(self.folder, ".seg")
-        for name in others:
-            self.report.find("segments", INFO, "STRANGE_FILE", "a name that no segment has", file="journal/" + name)
+        numbers = list_numbered(self.folder, ".seg")
         self.present = bool(numbers)
         self._missing_numbers(numbers)
         files = self._look_at(numbers)
+        prepared = 0
         while files and files[-1].look == "zero":
-            files.pop()
+            self._length(files.pop())
+            prepared += 1
         begun = len(files)
         expected = 1
         for position, segment in enumerate(files):
@@ -1215,9 +1221,8 @@ class Journal:
             except (Refusal, OSError) as trouble:
                 self.find("segments", CANNOT, "SEGMENT_UNREAD", str(trouble), segment)
                 self.lost_place = self.damaged = True
-        prepared = len(numbers) - begun
         if prepared > 1:
-            self.report.find("segments", GAP, "SEGMENT_PREPARED", "%d prepared segments, one is lawful" % prepared)
+            self.report.find("segments", ALTERED, "SEGMENT_PREPARED", "%d prepared segments, at most one stands" % prepared)
         self._finish(begun, prepared)
 
     def _missing_numbers(self, numbers):
@@ -1239,11 +1244,14 @@ class Journal:
                 self.damaged = self.lost_place = True
         return files
 
-    def _segment(self, segment, following):
+    def _length(self, segment):
         length = segment.length
         if not MIN_SEGMENT_BYTES <= length <= MAX_SEGMENT_BYTES or length & (length - 1):
             self.find("segments", ALTERED, "SEGMENT_LENGTH",
                       "length %d is not a power of two from 1 MiB to 64 MiB" % length, segment)
+
+    def _segment(self, segment, following):
+        self._length(segment)
         data = read_bounded(segment.path, MAX_SEGMENT_BYTES)
         used = nonzero_end(data)
         self.search = Search(segment.number)
@@ -1263,6 +1271,9 @@ class Journal:
             self.lost_place = True
         else:
             self._segment_header(segment, segment.header)
+            # An entry of this segment's first group admits them, as it does the one that the header names.
+            self.tears += self.lower_tears
+            self.lower_tears = []
         end = self._groups(segment, data, used, following, successor)
         self._tail(segment, data, end, used, following, successor)
         self.previous_end = end
@@ -1316,7 +1327,7 @@ class Journal:
             return (successor.previous_end == at and successor.torn_bytes > 0
                     or successor.first == self.count and successor.last_group == self.last_group)
         if following is None or following.look == "torn":
-            return self._tear_trouble(segment, data, at, used) is None
+            return self._tear(segment, data, at, used, following is not None)[1] is None
         return False
 
     def _damage(self, segment, data, at, used, group):
@@ -1333,7 +1344,7 @@ class Journal:
         following = self.search.following(data, at + SECTOR)
         if following is None:
             self.find("tails", ALTERED, "TAIL_DAMAGE", "bytes after the last whole group are neither zero nor a tear: %s"
-                      % (self._tear_trouble(segment, data, at, used) or "a later segment follows"), segment, at, self.count)
+                      % (self._tear(segment, data, at, used, False)[1] or "a later segment follows"), segment, at, self.count)
             self.lost_place = True
             return len(data)
         ahead = Group(data, following)
@@ -1427,10 +1438,14 @@ class Journal:
             if successor is not None and (successor.torn_bytes or successor.torn_hash != ZERO32):
                 self.find("tails", ALTERED, "TEAR_NAMED", "the next segment names torn bytes that are not here", segment, end)
         elif successor is None and (following is None or following.look == "torn"):
-            trouble = self._tear_trouble(segment, data, end, used)
+            length, trouble = self._tear(segment, data, end, used, following is not None)
             if trouble is None:
-                self.open_tear = (segment, end)
-                self.find("tails", GAP, "TEAR", "%d torn bytes of a write that never counted" % (used - end), segment, end)
+                self.find("tails", INFO, "TEAR", "%d torn bytes of a write that never counted" % length, segment, end)
+                if following is None:
+                    self.open_tear = (segment, end)
+                else:
+                    # The header that would have named it was torn itself.
+                    self.lower_tears.append((segment.number, end, length, sha256(data[end:end + length])))
             else:
                 self.find("tails", ALTERED, "TAIL_DAMAGE", "not a tear: %s" % trouble, segment, end, self.count)
         else:
@@ -1438,8 +1453,8 @@ class Journal:
 
     def _named_tear(self, segment, data, end, used, successor):
         length = successor.torn_bytes
-        if end + length > len(data):
-            self.find("tails", ALTERED, "TEAR_LENGTH", "the next segment names more torn bytes than there are", segment, end)
+        if end + length > len(data) or length > MAX_GROUP_BYTES + SECTOR:
+            self.find("tails", ALTERED, "TEAR_LENGTH", "the next segment names more torn bytes than there can be", segment, end)
             return
         torn = data[end:end + length]
         if sha256(torn) != successor.torn_hash:
@@ -1447,35 +1462,37 @@ class Journal:
             return
         if used > end + length:
             self.find("tails", ALTERED, "TAIL_NONZERO", "bytes after the torn ones", segment, end + length)
-        trouble = self._tear_trouble(segment, data, end, end + length)
-        if trouble is not None:
-            self.find("tails", ALTERED, "TEAR_RULE", "dropped bytes were not a tear: %s" % trouble, segment, end)
+        # "A tear that the next header names counts by its hash alone."
         self.tears.append((segment.number, end, length, successor.torn_hash))
 
-    def _tear_trouble(self, segment, data, at, used):
-        """None when the bytes from `at` fulfil every condition of section 4 that can be seen here, else the one they break."""
-        born_torn = at == 0
-        if not born_torn and self.last_closed:
-            return "the last group was closed in order"
-        if is_zero(data[at:at + SECTOR]):
-            extent_end = used
+    def _tear(self, segment, data, start, used, crashed_again):
+        """Length of the write whose torn bytes begin at `start`, and the rule of section 4 that they break, or None.
+        `crashed_again`: the next segment is torn at its own header, so only rules 1 to 4 can be asked."""
+        own = start if segment.header is not None or start else SECTOR
+        most = MAX_GROUP_BYTES + own - start
+        length = used - start
+        if self.last_closed and not self.reopened and not crashed_again:
+            return length, "the last group was closed in order, and no head says that the ledger was opened again"
+        if is_zero(data[own:own + SECTOR]):
+            if length > most:
+                return length, "more bytes follow than one group has"
         else:
-            group = Group(data, at)
-            if not (group.place_ok(segment.number) and group.fits and 1 <= group.count <= MAX_GROUP_ENTRIES
-                    and group.first == self.count and group.previous == self.last_group and group.term >= self.last_term):
-                return "the first sector is neither zero nor the header of the next group"
-            extent_end = at + group.extent
-            if used > extent_end:
-                return "bytes stand behind the extent of the torn group"
-            if not self._has_zero_sector(data, at, extent_end):
-                return "no sector of it is zero"
-        # A segment and its first group are one write: only what stands behind that group can have been acknowledged.
-        start = at + SECTOR
-        if born_torn and Group(data, SECTOR).place_ok(segment.number):
-            start = SECTOR + Group(data, SECTOR).extent
-        if self.search.following(data, start) is not None:
-            return "a whole group follows"
-        return None
+            group = Group(data, own)
+            term = max(self.last_term, segment.header.term if segment.header is not None else 0)
+            if not (group.could_be() and group.place_ok(segment.number) and group.fits and group.first == self.count
+                    and group.previous == self.last_group and group.term >= term):
+                return length, "its first sector is neither zero nor the header of the next group"
+            length = own + group.extent - start
+            if used > start + length:
+                return length, "bytes stand behind the extent of the torn group"
+        if not self._has_zero_sector(data, start, start + length):
+            return length, "no sector of it is zero"
+        inner = self.search.following(data, start)
+        if inner == own:
+            inner = self.search.following(data, own + SECTOR)
+        if inner is not None:
+            return length, "a whole group stands at byte %d" % inner
+        return length, None
 
     @staticmethod
     def _has_zero_sector(data, start, end):
@@ -1698,7 +1715,7 @@ class PackRecord:
     def trouble(self):
         if self.kind not in (OBJECT, PROTECTED, DISCARDED):
             return "record of unknown type %d" % self.kind
-        if self.mode not in (1, 2) and not (self.kind == DISCARDED and self.mode == 0):
+        if self.mode not in (1, 2):
             return "unknown protection mode %d" % self.mode
         if self.reserved != b"\0\0":
             return "bytes 6 and 7 of the record are not zero"
@@ -1712,19 +1729,65 @@ def read_record(raw):
     return PackRecord(raw)
 
 
+def record_at(file, at, size):
+    """The whole record that stands at `at`, or None; and what is wrong with one whose check bytes are right."""
+    file.seek(at)
+    record = read_record(file.read(RECORD_HEADER))
+    trouble = record.trouble() if record else None
+    if record is None or trouble or at + RECORD_HEADER + record.bytes_after() > size:
+        return None, trouble
+    return record, None
+
+
 def find_record(file, start, size):
-    """Offset of the next record header with good check bytes, or None. Reads in pieces, so a record across two is seen."""
+    """Offset of the next whole record, or None. Reads in pieces, so a record across two is seen."""
+    for at, record in records_anywhere(file, start, size):
+        if record.trouble() is None and at + RECORD_HEADER + record.bytes_after() <= size:
+            return at
+    return None
+
+
+def records_anywhere(file, start, size):
+    """Every record header with right check bytes, wherever it stands."""
     at = start
     while at < size:
         file.seek(at)
         piece = file.read(PIECE_BYTES + RECORD_HEADER)
         hit = piece.find(RECORD_MAGIC)
         while 0 <= hit < PIECE_BYTES:
-            if read_record(piece[hit:hit + RECORD_HEADER]) is not None:
-                return at + hit
+            record = read_record(piece[hit:hit + RECORD_HEADER])
+            if record is not None:
+                yield at + hit, record
             hit = piece.find(RECORD_MAGIC, hit + 1)
         at += PIECE_BYTES
+
+
+def first_nonzero(file, start, size):
+    """Where the first byte that is not zero stands, at `start` or after it, or None."""
+    at = start
+    while at < size:
+        file.seek(at)
+        piece = file.read(min(PIECE_BYTES, size - at))
+        if not piece:
+            return None
+        if not is_zero(piece):
+            return at + len(piece) - len(piece.lstrip(b"\0"))
+        at += len(piece)
     return None
+
+
+def holds_lost_sector(file, start, end):
+    """A run of zeros that begins at `start` or on a 512-byte boundary and reaches to a boundary: a sector never written."""
+    at = start
+    while at < end:
+        boundary = at // SECTOR * SECTOR + SECTOR
+        if boundary > end:
+            return False
+        file.seek(at)
+        if is_zero(file.read(boundary - at)):
+            return True
+        at = boundary
+    return False
 
 
 def last_nonzero(file, start, size):
@@ -1764,13 +1827,15 @@ class Packs:
         self.objects = {}
         self.damaged = {}
         self.zeroed = {}
-        self.zeroed_last = {}
         self.protections = {}
         self.discarded = {}
         self.raised = []
         self.referenced = set()
         self.unused = 0
         self.packs = 0
+        self.numbers = []
+        self.anywhere = None
+        self.search_budget = 0
         report.check("packs", "headers")
         report.check("records", "records and object digests")
 
@@ -1778,9 +1843,7 @@ class Packs:
         if not os.path.isdir(self.folder):
             self.report.find("packs", GAP, "PACKS_ABSENT", "no packs folder here", file="packs")
             return
-        numbers, others = list_numbered(self.folder, ".pack")
-        for name in others:
-            self.report.find("packs", INFO, "STRANGE_FILE", "a name that no pack has", file="packs/" + name)
+        numbers = list_numbered(self.folder, ".pack")
         for number, expected in zip(numbers, range(1, len(numbers) + 1)):
             if number != expected:
                 self.report.find("packs", MISSING, "PACK_NUMBER", "pack %08d is not there" % expected, file="packs")
@@ -1789,6 +1852,7 @@ class Packs:
             label = "packs/%08d.pack" % number
             try:
                 with open_regular(self._path(number)) as file:
+                    self.numbers.append(number)
                     self._pack(number, file, label)
                     self.packs += 1
             except (Refusal, OSError) as trouble:
@@ -1800,110 +1864,114 @@ class Packs:
 
     def _pack(self, number, file, label):
         size = os.fstat(file.fileno()).st_size
-        header = file.read(PACK_HEADER)
-        if len(header) < PACK_HEADER or is_zero(header):
-            # Made, but its header never became durable: nothing in it was acknowledged.
-            if find_record(file, 0, size) is None:
-                self._unused(file, 0, size, label)
-                return
-        self._pack_header(number, header, label)
-        # A record whose bytes are wrong is a torn write while nothing follows it, and damage as soon as something does.
-        suspect, at = None, PACK_HEADER
+        at = PACK_HEADER if self._pack_header(number, file.read(PACK_HEADER), label) else 0
         while at < size:
-            file.seek(at)
-            record = read_record(file.read(RECORD_HEADER))
-            end = at + RECORD_HEADER + record.bytes_after() if record else 0
-            if record is None or end > size:
-                following = find_record(file, at + 1, size)
-                if following is None:
-                    break
-                self._damage(label, suspect)
-                suspect = None
-                self.report.find("records", ALTERED, "PACK_DAMAGE", "bytes %d to %d are no record" % (at, following), label, at)
-                at = following
+            record, trouble = record_at(file, at, size) if at else (None, None)
+            if record is None:
+                at = self._gap(file, at, size, label, trouble)
                 continue
-            self._damage(label, suspect)
-            suspect = None
             self.report.ok("records")
-            trouble = record.trouble()
-            if trouble:
-                self.report.find("records", ALTERED, "RECORD_FIELD", trouble, label, at)
             if record.kind == OBJECT:
-                suspect = self._object(number, file, at, record)
+                self._object(number, file, at, record, label)
             elif record.kind == PROTECTED:
                 self.raised.append((record.digest, record.mode, record.until, label, at))
             elif record.kind == DISCARDED:
                 self.discarded[record.digest] = (label, at)
-            at = end
-        if suspect is not None:
-            at = suspect[0]
-            if suspect[3] and suspect[2]:
-                self.zeroed_last[suspect[1]] = (label, at)
-        self._unused(file, at, size, label)
+            at += RECORD_HEADER + record.bytes_after()
 
     def _pack_header(self, number, header, label):
+        """Whether records follow it. One that is not right and not zero is named with the bytes it spoils."""
         self.report.ok("packs")
+        if len(header) < PACK_HEADER or header[:8] != PACK_MAGIC or header[48:64] != sha256(header[:48])[:16]:
+            return False
         rules = (
-            (header[:8] == PACK_MAGIC, "PACK_HEADER", "header does not begin with IMTPAC, version 1"),
-            (header[48:64] == sha256(header[:48])[:16], "PACK_HEADER", "check bytes of the header differ"),
             (u64(header, 8) == number, "PACK_NUMBER", "header says pack %d" % u64(header, 8)),
             (self.genesis is None or header[16:48] == self.genesis.origin_hash, "PACK_ORIGIN", "pack of another origin"),
         )
         for good, code, words in rules:
             if not good:
                 self.report.find("packs", ALTERED, code, words, label, 0)
-                return
+                break
+        return True
 
-    def _object(self, number, file, at, record):
+    def _gap(self, file, at, size, label, trouble):
+        """Bytes that belong to no whole record: tail, torn or damage. Returns where to go on."""
+        first = first_nonzero(file, at, size)
+        if first is None:
+            return size
+        following = find_record(file, max(first, at + 1), size)
+        end = last_nonzero(file, at, size) if following is None else following
+        if at == 0 and first < PACK_HEADER <= size:
+            self.report.find("packs", ALTERED, "PACK_HEADER",
+                             "header is neither zero nor right: it lies within one sector, which a crash keeps whole or leaves zero",
+                             label, 0)
+        elif trouble:
+            self.report.find("records", ALTERED, "RECORD_FIELD", trouble, label, at)
+        elif following is None or holds_lost_sector(file, at, end):
+            self.unused += end - at
+            self.report.find("records", INFO, "UNUSED_BYTES", "%d unused bytes of a write that was never acknowledged" % (end - at),
+                             label, at)
+        else:
+            self.report.find("records", ALTERED, "PACK_DAMAGE", "bytes %d to %d are no record" % (at, following), label, at)
+        return size if following is None else following
+
+    def _object(self, number, file, at, record, label):
         start = at + RECORD_HEADER
         digest, zero = hash_range(file, start, record.length)
         if digest == record.digest:
             self.objects[digest] = (number, start, record.length)
             self._protect(digest, record.mode, record.until)
-            return None
-        return at, record.digest, record.length, zero
+        else:
+            # Damage only if something names it: until then it may be a write that was torn.
+            (self.zeroed if zero else self.damaged)[record.digest] = (label, at)
 
     def _protect(self, digest, mode, until):
         old = self.protections.get(digest)
         if old is None or old[1] < until:
             self.protections[digest] = (mode, until)
 
-    def _damage(self, label, suspect):
-        if suspect is None:
-            return
-        at, digest, _, zero = suspect
-        if zero:
-            # Right only when a record, perhaps of a later pack, says that the object was discarded.
-            self.zeroed[digest] = (label, at)
-            return
-        self.damaged[digest] = (label, at)
-        self.report.find("records", ALTERED, "OBJECT_DIGEST", "bytes of object %s differ from their digest" % digest.hex(), label, at)
-
-    def _unused(self, file, at, size, label):
-        end = last_nonzero(file, at, size)
-        if end > at:
-            self.unused += end - at
-            self.report.find("records", INFO, "UNUSED_BYTES",
-                             "%d unused bytes after the last record (a write that was never acknowledged)" % (end - at), label, at)
-
     def _finish(self):
         find = self.report.find
         for digest, mode, until, label, at in self.raised:
             if digest not in self.objects and digest not in self.discarded:
-                find("records", GAP, "PROTECTION_UNKNOWN", "protection of an object that no pack holds: %s" % digest.hex(), label, at)
+                find("records", INFO, "PROTECTION_UNKNOWN", "protection of an object that no pack holds: %s" % digest.hex(), label, at)
                 continue
             old = self.protections.get(digest, (mode, 0))
             if until < old[1] and until != 0 or (old[0] == 1 and mode == 2):
-                find("records", ALTERED, "PROTECTION_LOWERED", "protection of object %s is lowered" % digest.hex(), label, at)
+                find("records", INFO, "PROTECTION_LOWER", "a weaker protection, without effect: object %s" % digest.hex(), label, at)
             self._protect(digest, mode, until)
-        for digest, (label, at) in self.zeroed.items():
-            if digest not in self.discarded and digest not in self.objects:
-                self.damaged[digest] = (label, at)
-                find("records", ALTERED, "OBJECT_DIGEST", "object %s is zero bytes, and nothing says it was discarded"
-                     % digest.hex(), label, at)
         for digest, (label, at) in self.discarded.items():
-            if not any(digest in seen for seen in (self.objects, self.zeroed, self.zeroed_last, self.damaged)):
-                find("records", GAP, "DISCARD_UNKNOWN", "an object that no pack holds is discarded: %s" % digest.hex(), label, at)
+            if not any(digest in seen for seen in (self.objects, self.zeroed, self.damaged)):
+                find("records", INFO, "DISCARD_UNKNOWN", "an object that no pack holds is discarded: %s" % digest.hex(), label, at)
+
+    def tell_unnamed(self):
+        """Objects that are not whole and that no tape names: said, and no fault."""
+        zeroed = [item for item in self.zeroed.items() if item[0] not in self.discarded]
+        for digest, (label, at) in list(self.damaged.items()) + zeroed:
+            if digest not in self.objects and digest not in self.referenced:
+                self.report.find("records", INFO, "OBJECT_TORN", "object %s, which no tape names, is not whole" % digest.hex(), label, at)
+
+    def search(self, digest):
+        """Looks for an object at every byte of the packs: a record with a false length hides what it covers."""
+        if self.anywhere is None:
+            self.anywhere = {}
+            for number in self.numbers:
+                with open_regular(self._path(number)) as file:
+                    size = os.fstat(file.fileno()).st_size
+                    self.search_budget += 8 * size
+                    for at, record in records_anywhere(file, 0, size):
+                        if record.kind == OBJECT and record.trouble() is None and at + RECORD_HEADER + record.length <= size:
+                            self.anywhere.setdefault(record.digest, []).append((number, at + RECORD_HEADER, record.length))
+        for number, start, length in self.anywhere.get(digest, ()):
+            # Records that each claim the rest of a pack must not cost the square of its length.
+            self.search_budget -= length
+            if self.search_budget < 0:
+                raise Refusal("PACK_FLOOD", "more records with one digest than can be looked at")
+            with open_regular(self._path(number)) as file:
+                if hash_range(file, start, length)[0] == digest:
+                    self.objects[digest] = (number, start, length)
+                    return True
+        return False
 
     def read(self, digest, limit):
         """The bytes of an object, hashed again: the file may have changed since it was scanned."""
@@ -1976,6 +2044,7 @@ class Tapes:
                 self._find(tape, ALTERED, refusal.code, refusal.words, tape.manifest)
             except OSError as trouble:
                 self._find(tape, CANNOT, "PACK_UNREAD", str(trouble), tape.manifest)
+        self.packs.tell_unnamed()
         check = self.report.checks["tapes"]
         check.extra = "%d tapes, %d whole, %d destroyed" % (check.count, self.whole, self.gone)
         orphans = sum(1 for digest in self.packs.objects
@@ -1988,19 +2057,19 @@ class Tapes:
         file = offset = None
         if digest in self.packs.objects:
             file, offset = self.packs.where(digest)
-        elif digest in self.packs.damaged:
-            file, offset = self.packs.damaged[digest]
+        elif digest in self.packs.damaged or digest in self.packs.zeroed:
+            file, offset = self.packs.damaged.get(digest) or self.packs.zeroed[digest]
         self.report.find("tapes", severity, code, words, file, offset, tape.entry, tape_name(tape.tape_id))
 
     def _present(self, tape, digest, what):
         """Whether an object is there; if not, says so, unless the log says that the tape was destroyed. The vault's list of
         the dead excuses nothing: without its key anyone could have written it."""
         self.packs.referenced.add(digest)
-        if digest in self.packs.objects and digest not in self.packs.discarded:
+        if digest not in self.packs.discarded and (digest in self.packs.objects or self.packs.search(digest)):
             return True
         if tape.custody_id in self.journal.disposed:
             return False
-        if digest in self.packs.damaged:
+        if digest not in self.packs.discarded and (digest in self.packs.damaged or digest in self.packs.zeroed):
             self._find(tape, ALTERED, "OBJECT_ALTERED", "%s is altered" % what, digest)
         elif digest in self.packs.discarded:
             self._find(tape, MISSING, "OBJECT_DISCARDED", "%s was discarded, but no entry says that the tape was destroyed" % what)
@@ -2050,7 +2119,7 @@ class Heads:
     def read(self, path, label, whole):
         """`whole`: the file must be a head file of two notes; else one checkpoint note is enough."""
         try:
-            notes = split_notes(read_bounded(path, MAX_HEAD_BYTES))
+            notes = split_notes(read_bounded(path, MAX_HEAD_BYTES, not whole))
             if len(notes) != 2 and not (len(notes) == 1 and not whole):
                 raise Refusal("NOTE", "%d notes in the head file, not 2" % len(notes))
             checkpoint = Checkpoint(Note(notes[0]))
@@ -2064,6 +2133,10 @@ class Heads:
             self.report.find("head", ALTERED, "HEAD_SHAPE", refusal.words, label)
         except OSError as trouble:
             self.report.find("head", CANNOT, "HEAD_UNREAD", str(trouble), label)
+
+    def reopened(self):
+        """Whether the head file says that the ledger was opened again."""
+        return self.state is not None and self.state.state == "open"
 
     def sizes(self):
         return {checkpoint.size for _, checkpoint, _ in self.heads}
@@ -2260,7 +2333,6 @@ class Vault:
                     self.find(MISSING, "EPOCH_MISSING", "file of an epoch that the generation file lists is not there", epoch.hex())
         for name in sorted(names - {"generation"}):
             if not re.fullmatch("[0-9a-f]{32}", name):
-                self.find(INFO, "STRANGE_FILE", "a name that no epoch has", name)
                 continue
             if self.generation is not None and bytes.fromhex(name) not in self.generation.epoch_ids:
                 self.find(INFO, "EPOCH_UNLISTED", "an epoch file that the generation file does not list", name)
@@ -2345,7 +2417,7 @@ class Pin:
     def _from_file(self, path):
         """A file with one verifier key, or with a public key in PEM."""
         try:
-            text = read_bounded(path, 65536).decode("ascii").strip()
+            text = read_bounded(path, 65536, True).decode("ascii").strip()
         except (OSError, ValueError, Refusal):
             return None
         pem = re.fullmatch(r"-----BEGIN PUBLIC KEY-----\s([A-Za-z0-9+/=\s]+)-----END PUBLIC KEY-----", text)
@@ -2405,9 +2477,42 @@ def looked_at_nothing(report):
             report.find(check.name, severity, "NOTHING_CHECKED", "%s (%s): there was nothing to check" % (check.name, check.what))
 
 
-def side_folders(report, ledger):
+LEDGER_NAMES = {"journal", "packs", "spool", "index", "quarantine"}
+STATE_NAMES = {"head", "lock", "reserve", "ledger", "creating", "head.tmp", "reserve.tmp", "ledger.tmp", "creating.tmp"}
+
+
+def strays(report, folder, shown, files, folders=frozenset()):
+    """Names that section 1 does not give to this folder, and links and devices in the place of those it gives. Listed, never
+    followed or read. `files`: whether a name is that of a file that may stand here."""
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for entry in entries:
+        mode = entry.stat(follow_symlinks=False).st_mode
+        if stat.S_ISREG(mode) and files(entry.name) or stat.S_ISDIR(mode) and entry.name in folders:
+            continue
+        kind = "folder" if stat.S_ISDIR(mode) else "file" if stat.S_ISREG(mode) else "link or device"
+        report.find(None, INFO, "STRAY", "%s that is no part of a ledger" % kind, "%s/%s" % (shown, entry.name))
+
+
+def side_folders(report, ledger, state):
+    def named(pattern):
+        return lambda name: re.fullmatch(pattern, name) is not None
+
+    def listed(names):
+        return lambda name: name in names
+
+    strays(report, ledger, "ledger", listed(()), LEDGER_NAMES)
+    inside = [("journal", named("(?!0{8})[0-9]{8}[.]seg([.]tmp)?")), ("packs", named("(?!0{8})[0-9]{8}[.]pack")), ("spool", named("[0-9a-f]{64}"))]
+    for name, files in inside:
+        strays(report, os.path.join(ledger, name), "ledger/" + name, files)
+    if state is not None:
+        strays(report, state, "state", listed(STATE_NAMES), {"vault"})
+        kept = "generation([.](0|[1-9][0-9]*)([.]epochs)?)?"
+        strays(report, os.path.join(state, "vault"), "state/vault", named("(%s|[0-9a-f]{32})([.]tmp)?" % kept))
     folder = os.path.join(ledger, "quarantine")
-    if os.path.isdir(folder) and os.listdir(folder):
+    if os.path.isdir(folder) and not os.path.islink(folder) and os.listdir(folder):
         report.find(None, INFO, "QUARANTINE", "%d files were put aside by recovery or repair" % len(os.listdir(folder)), "quarantine")
 
 
@@ -2419,7 +2524,7 @@ def audit(ledger, state=None, heads=(), pins=()):
         guarded(report, "head", lambda: head.read(os.path.join(state, "head"), "state/head", True))
     for path in heads:
         guarded(report, "head", lambda path=path: head.read(path, path, False))
-    journal = Journal(report, os.path.join(ledger, "journal"), head.sizes())
+    journal = Journal(report, os.path.join(ledger, "journal"), head.sizes(), head.reopened())
     guarded(report, "grammar", journal.scan)
     if state is None and not heads:
         report.skip("head", "signed head", "no --state and no --head: entries cut off at the end, or a log written anew, cannot be seen")
@@ -2436,7 +2541,7 @@ def audit(ledger, state=None, heads=(), pins=()):
         vault = Vault(report, os.path.join(state, "vault"))
         guarded(report, "vault", vault.scan)
         guarded(report, "vault", lambda: vault.compare(journal, head.state))
-    guarded(report, "quarantine", lambda: side_folders(report, ledger))
+    guarded(report, "quarantine", lambda: side_folders(report, ledger, state))
     report.skip("private", "private halves, content, HMACs", "they need the keys of the vault; index and spool are not read")
     looked_at_nothing(report)
     return report

@@ -398,6 +398,17 @@ pub struct Stores {
     pub spool: std::sync::Arc<dyn Spool>,
 }
 
+/// Something in a ledger's folders that nothing reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stray {
+    /// Where, for people.
+    pub place: String,
+    /// What it is.
+    pub what: &'static str,
+    /// A file of keys: a stray only if the vault does not list this epoch.
+    pub epoch: Option<[u8; 16]>,
+}
+
 /// Opens the stores of a ledger by its folders.
 pub trait Engine: Send + Sync {
     /// The name written beside the data.
@@ -408,6 +419,15 @@ pub trait Engine: Send + Sync {
     /// # Errors
     /// As [`Journal::read`].
     fn first_group(&self, ledger: &std::path::Path) -> Result<Option<Vec<u8>>>;
+
+    /// What stands in the two folders and is no part of a ledger, and every epoch of the vault. Follows no link.
+    ///
+    /// # Errors
+    /// `E_IO`.
+    fn strays(&self, ledger: &std::path::Path, state: &std::path::Path) -> Result<Vec<Stray>> {
+        let _nothing_known_of_them = (ledger, state);
+        Ok(Vec::new())
+    }
 
     /// Opens the stores; `origin` is `H(origin)`. Takes no lock and changes nothing but what opening the rows does.
     ///

@@ -14,5 +14,5 @@ pub mod conformance;
 
 pub use contracts::{
     Batch, Engine, Hint, Journal, ObjectRef, Objects, Place, Position, Protection, ProtectionMode, Rows, Spool, Stores,
-    Tail, Tear, Vault, VaultRecord,
+    Stray, Tail, Tear, Vault, VaultRecord,
 };

@@ -2,6 +2,7 @@
 
 mod documents;
 mod harm;
+mod load;
 mod processes;
 mod streams;
 mod transcripts;

@@ -1,5 +1,5 @@
-//! Refusals that no ordinary ledger meets: a policy and a critical entry of a later version, a generator that gives
-//! nothing, a disk that does not give back what was written.
+//! What no ordinary ledger meets: a policy and a critical entry of a later version, a generator that gives nothing, a
+//! disk that does not give back what was written, a clock that went back.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,8 +15,9 @@ use immutape::ledger::{CheckOptions, Checker, Environment, FrameSelection, Ledge
 use immutape::log::{Body, EntryDraft, EntryKind};
 use immutape::store::files::Files;
 
-use crate::support::crash::{Content, Diary, Machine, Watched, World, in_runtime};
+use crate::support::crash::{Content, Diary, Machine, NOW_MS, Watched, World, copy_rows, in_runtime};
 use crate::support::ledgers::{ann, create, open, real, save_bytes, save_tape};
+use crate::support::sim_files::Survive;
 use crate::support::tamper::forge::{self, Forge};
 
 /// Changes a closed ledger as somebody with all its keys can, and lets the rows be built from what is left.
@@ -162,4 +163,40 @@ fn what_does_not_read_back_is_not_saved() {
         assert!(!work.save(&content).await.unwrap().already_kept);
         ledger.close().await.unwrap();
     });
+}
+
+/// Reopens a machine whose clock went back by so much; what the log says of it.
+fn after_the_clock_went_back(behind_ms: u64) -> (Vec<u64>, Vec<u64>) {
+    let world = World::new(4);
+    let diary = Diary::default();
+    in_runtime(async {
+        let ledger = Ledger::create(world.places(), world.env(), "test", true).await.unwrap();
+        diary.with(&ledger).save(&Content::small("before", "draft", 2, 40)).await.unwrap();
+        ledger.close().await.unwrap();
+    });
+    let earlier = World::on(world.sim.crash_image(Survive::Everything), copy_rows(&*world.rows), 5, NOW_MS - behind_ms);
+    in_runtime(async {
+        let ledger = Ledger::open(earlier.places(), earlier.env()).await.unwrap();
+        let work = diary.with(&ledger);
+        work.save(&Content::small("after", "draft", 2, 40)).await.unwrap();
+        let (log, _) = ledger.log(&ann(), 0..u64::MAX).await.unwrap();
+        let told = log.iter().filter_map(|line| match &line.body {
+            Body::ClockAnomaly { behind_ms } => Some(*behind_ms),
+            _ => None,
+        });
+        let told = told.collect();
+        let times = log.iter().map(|line| line.time.as_ms()).collect();
+        assert_eq!(work.verify().await.unwrap().verdict(), Verdict::Intact);
+        ledger.close().await.unwrap();
+        (told, times)
+    })
+}
+
+#[test]
+fn a_clock_behind_the_last_entry_is_told_and_time_stands_still() {
+    let (told, times) = after_the_clock_went_back(3_600_000);
+    assert_eq!(told, [3_600_000]);
+    assert!(times.is_sorted() && times.iter().all(|ms| *ms == NOW_MS), "{times:?}");
+    let (told, _) = after_the_clock_went_back(2_000);
+    assert!(told.is_empty(), "no more than clocks are set by in the ordinary course");
 }

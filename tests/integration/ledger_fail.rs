@@ -75,7 +75,7 @@ async fn session(world: &World, diary: &Diary) -> Answers {
 /// The end of a dropped reader is recorded by itself: in a group of its own, if the next call waits for it. Else the
 /// number of operations would be another each time.
 async fn until_recorded(ledger: &Ledger, size: u64) {
-    for _ in 0..100 {
+    for _ in 0..2_000 {
         if ledger.size() >= size || ledger.status().is_ok_and(|status| status.broken) {
             return;
         }

@@ -64,6 +64,8 @@ mod tamper_journal;
 mod tamper_keys;
 mod tamper_packs;
 mod tamper_rows;
+mod tamper_segments;
+mod tamper_tears;
 mod tamper_vault;
 mod vault_crash;
 mod vault_damage;

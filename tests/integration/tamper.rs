@@ -49,6 +49,7 @@ fn every_kind_of_file_under_every_kind_of_edit() {
     println!("seed {seed}: {} edits of a ledger of {} entries and {} tapes", cases.len(), base.size, base.tapes.len());
     let gaps = table::gaps(&cases, &wanted());
     assert!(gaps.is_empty(), "{}", gaps.join("\n"));
+    assert_eq!(table::not_told(&cases), [""; 0]);
     assert!(cases.len() >= 200, "only {} edits", cases.len());
     if let Ok(only) = std::env::var("IMMUTAPE_TAMPER_ONLY") {
         cases.retain(|c| format!("{} {:?} {}", c.file, c.kind, c.words).contains(&only));

@@ -17,15 +17,17 @@ const VAULT: &str = "whole vault folder";
 const LEDGER: &str = "whole ledger folder";
 const STATE: &str = "whole state folder";
 const CONFIG: &str = "whole config folder";
+const STRAYS: &str = "names that no part has";
 
 pub const WANTED: &[(&str, &[Kind])] = &[
     (JOURNAL, &[Swap, Delete, Older, Append, Foreign]),
-    (PACKS, &[Delete, Older, Append, Foreign]),
+    (PACKS, &[Delete, Older, Foreign]),
     (INDEX, &[Delete, Older, Append, Foreign, Other]),
-    (VAULT, &[Delete, Older, Append, Foreign]),
-    (LEDGER, &[Delete, Older, Append, Foreign]),
-    (STATE, &[Delete, Older, Append, Foreign]),
+    (VAULT, &[Delete, Older, Foreign]),
+    (LEDGER, &[Delete, Older, Foreign]),
+    (STATE, &[Delete, Older, Foreign]),
     (CONFIG, &[Delete, Foreign, Append]),
+    (STRAYS, &[Append, Other]),
 ];
 
 pub fn cases(base: &Base) -> Vec<Case> {
@@ -37,7 +39,43 @@ pub fn cases(base: &Base) -> Vec<Case> {
     ledger(base, &mut out);
     state(base, &mut out);
     config(base, &mut out);
+    strays(base, &mut out);
     out
+}
+
+/// Named, wherever they lie, and neither read nor followed.
+fn strays(base: &Base, out: &mut Vec<Case>) {
+    let named = |path: &str| Expect::harmless().at(path);
+    for folder in ["ledger", "ledger/journal", "ledger/packs", "ledger/spool", "state", "state/vault"] {
+        let file = format!("{folder}/notes.txt");
+        out.push(Case::whole(STRAYS, stray(&file, b"x"), named(&file)));
+        let inner = format!("{folder}/more/00000001.seg");
+        out.push(Case::whole(STRAYS, stray(&inner, &[1; 700]), named(&format!("{folder}/more"))));
+        // To a folder with names that would be known here, were it followed.
+        let link = format!("{folder}/link");
+        let step = Step::Point { path: link.clone(), to: base.other.join("ledger/journal") };
+        out.push(Case::whole(STRAYS, (Other, format!("{link} points outside"), step), named(&link)));
+    }
+    for file in ["ledger/journal/00000000.seg", "ledger/packs/00000000.pack"] {
+        out.push(Case::whole(STRAYS, stray(file, b"x"), named(file)));
+    }
+    for file in ["ledger/journal/1.seg", "ledger/packs/00000002.pack.tmp", "state/head.old", "state/lock.tmp"] {
+        out.push(Case::whole(STRAYS, stray(file, b"x"), named(file)));
+    }
+    // As a crash leaves it.
+    for file in ["state/head.tmp", "ledger/journal/00000002.seg.tmp", "state/vault/generation.tmp"] {
+        out.push(Case::whole(STRAYS, stray(file, b"x"), Expect::harmless()));
+    }
+    let unlisted = format!("state/vault/{}", "ab".repeat(16));
+    out.push(Case::whole(STRAYS, stray(&unlisted, &[1; 36_864]), named(&unlisted)));
+    // In the place of a pack: it is no pack, and says so.
+    let step =
+        Step::Point { path: "ledger/packs/00000002.pack".into(), to: base.other.join("ledger/packs/00000001.pack") };
+    let unread = || Expect::altered(&["object"]).at("00000002.pack");
+    out.push(Case::whole(STRAYS, stray("ledger/packs/00000002.pack/x", b"x"), unread()));
+    let refused = Expect::refused(Code::Io, &["journal"]).at("ledger/journal/00000002.seg");
+    out.push(Case::whole(STRAYS, stray("ledger/journal/00000002.seg/x", b"x"), refused));
+    out.push(Case::whole(STRAYS, (Other, "a second pack that is a link".into(), step), unread()));
 }
 
 fn stray(path: &str, bytes: &[u8]) -> (Kind, String, Step) {
@@ -55,7 +93,6 @@ fn journal(base: &Base, out: &mut Vec<Case>) {
     swapped.parts.insert("object");
     swapped.named = base.every_tape();
     out.push(Case::whole(JOURNAL, (Swap, "journal and packs changed places".into(), exchange), swapped));
-    out.push(Case::whole(JOURNAL, stray("ledger/journal/notes.txt", b"x"), Expect::harmless()));
     let damaged = || Expect::refused(Code::LogDamaged, &["journal"]);
     out.push(Case::whole(JOURNAL, stray("ledger/journal/00000002.seg", b"x"), damaged()));
     out.push(Case::whole(JOURNAL, stray("ledger/journal/00000003.seg", &vec![0; 1 << 20]), damaged()));
@@ -66,7 +103,6 @@ fn packs(base: &Base, out: &mut Vec<Case>) {
     out.push(Case::whole(PACKS, delete("ledger/packs"), losing(base.every_tape())));
     out.push(Case::whole(PACKS, put(Older, &base.older, "ledger/packs"), losing(base.late_tapes())));
     out.push(Case::whole(PACKS, put(Foreign, &base.other, "ledger/packs"), losing(base.every_tape())));
-    out.push(Case::whole(PACKS, stray("ledger/packs/notes.txt", b"x"), Expect::harmless()));
 }
 
 fn index(base: &Base, out: &mut Vec<Case>) {
@@ -89,8 +125,6 @@ fn vault(base: &Base, out: &mut Vec<Case>) {
     older.named = base.late_tapes();
     out.push(Case::whole(VAULT, put(Older, &base.older, "state/vault"), older));
     out.push(Case::whole(VAULT, put(Foreign, &base.other, "state/vault"), code(Code::VaultDamaged)));
-    out.push(Case::whole(VAULT, stray("state/vault/generation.tmp", b"x"), Expect::harmless()));
-    out.push(Case::whole(VAULT, stray(&format!("state/vault/{}", "ab".repeat(16)), &[1; 36_864]), Expect::harmless()));
 }
 
 fn ledger(base: &Base, out: &mut Vec<Case>) {
@@ -103,7 +137,6 @@ fn ledger(base: &Base, out: &mut Vec<Case>) {
     out.push(Case::whole(LEDGER, put(Older, &base.older, "ledger"), rollback));
     let foreign = Expect::refused(Code::KeyForeign, &["keys", "head", "vault"]).at("entry 0");
     out.push(Case::whole(LEDGER, put(Foreign, &base.other, "ledger"), foreign));
-    out.push(Case::whole(LEDGER, stray("ledger/notes.txt", b"x"), Expect::harmless()));
 }
 
 fn state(base: &Base, out: &mut Vec<Case>) {
@@ -113,7 +146,6 @@ fn state(base: &Base, out: &mut Vec<Case>) {
     out.push(Case::whole(STATE, put(Older, &base.older, "state"), older));
     let foreign = Expect::refused(Code::HeadInvalid, &["head", "vault"]);
     out.push(Case::whole(STATE, put(Foreign, &base.other, "state"), foreign));
-    out.push(Case::whole(STATE, stray("state/notes.txt", b"x"), Expect::harmless()));
 }
 
 fn config(base: &Base, out: &mut Vec<Case>) {

@@ -69,6 +69,7 @@ fn forgeries_are_named_by_whoever_has_the_keys_they_lack() {
     manifests(&mut shop);
     rows(&mut shop);
     let cases = Arc::new(std::mem::take(&mut shop.cases));
+    assert_eq!(table::not_told(&cases), [""; 0]);
     let (outcomes, wrong) = table::run(&shop.base, &cases);
     println!("{}", table::summary(&cases, &outcomes));
     assert!(wrong.is_empty(), "{} forgeries came out otherwise:\n{}", wrong.len(), wrong.join("\n"));

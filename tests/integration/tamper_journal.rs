@@ -188,11 +188,7 @@ fn whole_file(base: &Base, dice: &mut Dice, segment: &Target, out: &mut Vec<Case
     swapped.named = base.every_tape();
     out.push(Case::whole(FILE, (Swap, "segment and pack changed places".into(), step), swapped));
     let step = crate::support::tamper::edits::Step::Link { path: SEGMENT.into() };
-    out.push(Case::whole(
-        FILE,
-        (Other, "segment replaced by a link to it".into(), step),
-        Expect::gone(Code::Io).blind(),
-    ));
+    out.push(Case::whole(FILE, (Other, "segment replaced by a link to it".into(), step), Expect::gone(Code::Io)));
 }
 
 /// The journal of another ledger in the place of ours: its entry 0 is not signed for by our keys, and nothing else fits.

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use immutape::Code;
-use immutape::codec::digest::TapeId;
+use immutape::codec::digest::{ObjectDigest, TapeId, sha256};
+use immutape::store::embedded::packs::records::{RecordHeader, RecordType};
+use immutape::store::{Protection, ProtectionMode};
 
 use crate::support::tamper::base::Base;
 use crate::support::tamper::dice::Dice;
@@ -20,6 +22,7 @@ const CHUNK: &str = "sealed object: chunk";
 const MANIFEST: &str = "manifest";
 const TAIL: &str = "pack unused tail";
 const FILE: &str = "pack";
+const SECOND: &str = "second pack";
 
 pub const WANTED: &[(&str, &[Kind])] = &[
     (PACK_HEADER, &[Flip, ZeroRun, ZeroBlock, Truncate, Swap, Foreign]),
@@ -29,6 +32,7 @@ pub const WANTED: &[(&str, &[Kind])] = &[
     (MANIFEST, &[Flip, ZeroRun, ZeroBlock, Truncate, Swap, Foreign]),
     (TAIL, &[Flip, Truncate, Append, Foreign]),
     (FILE, &[Truncate, Delete, Older, Foreign, Other]),
+    (SECOND, &[Flip, ZeroRun, ZeroBlock, Truncate, Swap, Other]),
 ];
 
 pub fn cases(base: &Base, dice: &mut Dice) -> Vec<Case> {
@@ -43,7 +47,96 @@ pub fn cases(base: &Base, dice: &mut Dice) -> Vec<Case> {
     second_chunk(base, dice, &pack, &mut out);
     tail(base, dice, &pack, &other, &mut out);
     whole_file(base, dice, &pack, &mut out);
+    second(&pack.bytes, &other, &mut out);
     out
+}
+
+/// A pack of objects that no tape names: what is wrong with its own bytes must be said all the same.
+fn second(pack: &[u8], other: &[u8], out: &mut Vec<Case>) {
+    const PATH: &str = "ledger/packs/00000002.pack";
+    let mut header = pack[..64].to_vec();
+    header[8..16].copy_from_slice(&2u64.to_be_bytes());
+    let check = sha256(&header[..48]);
+    header[48..64].copy_from_slice(&check[..16]);
+    let record = |bytes: u64| {
+        let object: Vec<u8> = (0..bytes).map(|n| (n % 251) as u8 + 1).collect();
+        let (kind, digest) = (RecordType::Object, ObjectDigest::from_bytes(sha256(&object)));
+        let protection = Protection { mode: ProtectionMode::Worm, until_ms: 0 };
+        RecordHeader { kind, protection, bytes, digest }.encode_with(&object)
+    };
+    let [a, b, c] = [700, 3000, 800].map(record);
+    let (end_a, end_b) = (64 + a.len(), 64 + a.len() + b.len());
+    let whole = [header, a, b, c].concat();
+    let mut plant = |kind: Kind, words: &str, edit: &dyn Fn(&mut Vec<u8>), expect: Expect| {
+        let mut bytes = whole.clone();
+        edit(&mut bytes);
+        let step = Step::Plant { path: PATH.into(), bytes };
+        out.push(Case::whole(SECOND, (kind, format!("a second pack, {words}"), step), expect));
+    };
+    let unused = || Expect::harmless().at("packs");
+    let damage = |at: usize| Expect::altered(&["object"]).at(format!("00000002.pack at byte {at}"));
+    plant(Other, "right, of objects that nothing names", &|_| {}, unused());
+    for at in [0, 7, 15, 20, 40, 50, 63] {
+        plant(Flip, &format!("byte {at} of its header flipped"), &|p| p[at] ^= 4, damage(0));
+    }
+    plant(ZeroRun, "its header zero, the rest of that sector not", &|p| p[..64].fill(0), damage(0));
+    plant(ZeroBlock, "its first sector zero, as a crash leaves it", &|p| p[..512].fill(0), unused());
+    // Neither zero nor right is no crash, however torn what follows it is.
+    plant(
+        ZeroBlock,
+        "its header flipped, all up to the third sector's end zero",
+        &|p| {
+            p[20] ^= 1;
+            p[64..1536].fill(0)
+        },
+        damage(0),
+    );
+    plant(Swap, "with the header of the first", &|p| p[..64].copy_from_slice(&pack[..64]), damage(0));
+    plant(Other, "with a header of another ledger", &|p| p[..64].copy_from_slice(&other[..64]), damage(0));
+    plant(Truncate, "shorter than a header", &|p| p.truncate(30), Expect::harmless().at("00000002.pack at byte 0"));
+    plant(Truncate, "nothing but a header", &|p| p.truncate(64), Expect::harmless());
+    plant(
+        Truncate,
+        "nothing but a header that is flipped",
+        &|p| {
+            p.truncate(64);
+            p[9] ^= 1
+        },
+        damage(0),
+    );
+    plant(Flip, "a record's header flipped", &|p| p[end_a + 9] ^= 1, damage(end_a));
+    let sector = end_a.next_multiple_of(512);
+    let gap = || Expect::harmless().at(format!("00000002.pack at byte {end_a}"));
+    plant(ZeroBlock, "a record's header and a sector torn away", &|p| p[end_a..sector + 512].fill(0), gap());
+    plant(ZeroRun, "a record's header zero, up to no sector's end", &|p| p[end_a..sector - 1].fill(0), damage(end_a));
+    plant(ZeroBlock, "a sector of an object zero", &|p| p[sector..sector + 512].fill(0), unused());
+    plant(Flip, "an object flipped", &|p| p[end_a + 100] ^= 1, unused());
+    let unknown = |p: &mut Vec<u8>| {
+        p[end_a + 4] = 9;
+        let check = sha256(&p[end_a..end_a + 56]);
+        p[end_a + 56..end_a + 64].copy_from_slice(&check[..8]);
+    };
+    plant(Other, "a record of a type that is not known", &unknown, damage(end_a));
+    plant(
+        Other,
+        "such a record, a sector of it zero",
+        &|p| {
+            unknown(p);
+            p[sector..sector + 512].fill(0)
+        },
+        damage(end_a),
+    );
+    plant(
+        Other,
+        "such a record, the last",
+        &|p| {
+            unknown(p);
+            p.truncate(end_b)
+        },
+        damage(end_a),
+    );
+    let cut = || Expect::harmless().at(format!("00000002.pack at byte {end_a}"));
+    plant(Truncate, "cut within a record", &|p| p.truncate(end_b - 9), cut());
 }
 
 fn pack_header(base: &Base, dice: &mut Dice, pack: &Target, other: &[u8], out: &mut Vec<Case>) {

@@ -66,6 +66,9 @@ impl SegmentHeader {
         if !header.file_bytes.is_power_of_two() || !lengths.contains(&header.file_bytes) || header.segment == 0 {
             return Err(ExtentError::Bounds);
         }
+        if header.dropped_bytes == 0 && header.dropped_hash.as_ref().iter().any(|b| *b != 0) {
+            return Err(ExtentError::Bounds);
+        }
         Ok(header)
     }
 
@@ -114,5 +117,10 @@ mod tests {
             bad[at] ^= 1;
             assert!(SegmentHeader::parse(&bad).is_err(), "byte {at}");
         }
+        // A hash of no torn bytes: written on purpose, for the header's own hash is right.
+        let odd = SegmentHeader { dropped_hash: Digest::from_bytes([7; 32]), ..h };
+        assert_eq!(SegmentHeader::parse(&odd.encode()), Err(ExtentError::Bounds));
+        let torn = SegmentHeader { dropped_bytes: 512, ..odd };
+        assert_eq!(SegmentHeader::parse(&torn.encode()), Ok(torn));
     }
 }

@@ -17,7 +17,10 @@ use crate::evidence::{Report, Severity};
 use crate::keyring::{ConfigFolder, PublicKeys, VaultKeys};
 use crate::log::{Body, Entry, EntryKind, HeadFile, HeadState, LogError};
 use crate::seal::Statement;
-use crate::store::Stores;
+use crate::store::{Stores, Stray};
+
+/// Names that do not belong are told one by one up to so many.
+const STRAYS_MAX: usize = 100;
 
 /// What to check.
 #[derive(Debug, Clone, Default)]
@@ -41,6 +44,7 @@ pub struct Checker {
     head: Result<Option<String>>,
     /// What the state folder says of where its ledger is, when it does not say that it is here.
     elsewhere: Option<&'static str>,
+    strays: Result<Vec<Stray>>,
 }
 
 impl Checker {
@@ -72,10 +76,12 @@ impl Checker {
         // Before the vault: a running writer may make both newer in between, and a head that is older than its
         // vault is lawful.
         let head = head_file::read(files, &folders.state);
+        // Before it, too: an epoch that is made in between is one that the vault lists.
+        let strays = env.engine.strays(&folders.places.ledger, &folders.state);
         let vault = start::read_vault(&identity, folders, env, &stores);
         let (pinned, wrong_keys) = (config.pinned(files), config.wrong_keys(files, &identity.genesis));
         let elsewhere = folders.places.elsewhere(files, &folders.state);
-        Self { identity, stores, vault, pinned, wrong_keys, head, elsewhere }
+        Self { identity, stores, vault, pinned, wrong_keys, head, elsewhere, strays }
     }
 
     /// Size of the log and of its signed head, for a status that records nothing.
@@ -108,6 +114,7 @@ impl Checker {
         if let Some(words) = self.elsewhere {
             report.find(Severity::Note, "state", "ledger", words);
         }
+        self.strays(&mut report);
         let head = self.head(&mut report);
         self.stores.journal.set_reopened(head.as_ref().is_some_and(|h| h.state == HeadState::Open));
         let mut saved = tapes::SavedTapes::default();
@@ -117,6 +124,26 @@ impl Checker {
         vault::check(self, options, head.as_ref(), &mut report);
         tapes::check(self, options, saved, &mut report);
         report
+    }
+
+    /// Nothing reads what does not belong, so it harms nothing; who put it there may still be asked.
+    fn strays(&self, report: &mut Report) {
+        let strays = match &self.strays {
+            Ok(strays) => strays,
+            Err(e) => {
+                report.find(Severity::Gap, "folders", "ledger and state folder", e.message().to_owned());
+                return;
+            }
+        };
+        let is_listed = |epoch: &[u8; 16]| self.vault().is_none_or(|v| v.epoch_ids().any(|known| known == epoch));
+        let strays = strays.iter().filter(|stray| !stray.epoch.as_ref().is_some_and(is_listed));
+        for stray in strays.clone().take(STRAYS_MAX) {
+            report.find(Severity::Note, "folders", stray.place.clone(), stray.what);
+        }
+        let more = strays.count().saturating_sub(STRAYS_MAX);
+        if more > 0 {
+            report.find(Severity::Note, "folders", "ledger and state folder", format!("{more} more such names"));
+        }
     }
 
     fn keys(&self, report: &mut Report) {

@@ -7,11 +7,12 @@ use super::journal::EmbeddedJournal;
 use super::packs::Packs;
 use super::rows::SledRows;
 use super::spool::EmbeddedSpool;
+use super::strays;
 use super::vault::EmbeddedVault;
 use crate::codec::digest::Digest;
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use crate::store::files::Files;
-use crate::store::{Engine, Rows, Stores};
+use crate::store::{Engine, Rows, Stores, Stray};
 
 /// Plain files in two folders, and sled for the rows.
 pub struct EmbeddedEngine {
@@ -41,6 +42,11 @@ impl Engine for EmbeddedEngine {
 
     fn first_group(&self, ledger: &Path) -> Result<Option<Vec<u8>>> {
         EmbeddedJournal::first_group(self.files.clone(), &ledger.join("journal"))
+    }
+
+    fn strays(&self, ledger: &Path, state: &Path) -> Result<Vec<Stray>> {
+        let failed = |e| Error::new(Code::Io, "the folders of the ledger cannot be listed").with_source(e);
+        strays::find(&*self.files, ledger, state).map_err(failed)
     }
 
     fn open(&self, ledger: &Path, state: &Path, origin: Digest) -> Result<Stores> {

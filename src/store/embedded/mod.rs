@@ -9,5 +9,6 @@ pub mod vault;
 mod engine;
 #[cfg(test)]
 mod faulty;
+mod strays;
 
 pub use engine::EmbeddedEngine;

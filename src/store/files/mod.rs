@@ -62,6 +62,8 @@ pub struct Entry {
     pub name: String,
     /// Is it a folder?
     pub is_dir: bool,
+    /// Is it a file or a folder, and not a link or a device?
+    pub is_plain: bool,
     /// Length of a file.
     pub bytes: u64,
 }

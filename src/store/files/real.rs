@@ -92,6 +92,7 @@ impl Files for RealFiles {
             out.push(Entry {
                 name: entry.file_name().to_string_lossy().into_owned(),
                 is_dir: about.is_dir(),
+                is_plain: about.is_dir() || about.is_file(),
                 bytes: about.len(),
             });
         }

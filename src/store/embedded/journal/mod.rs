@@ -27,6 +27,11 @@ use reader::Readers;
 use shelf::{Shelf, failed};
 use turn::{Failure, Turn};
 
+/// Is this the name of a segment?
+pub(super) fn is_name(name: &str) -> bool {
+    shelf::number_of(name).is_some()
+}
+
 /// The journal of one ledger folder. See [`Journal`] for what each call promises.
 ///
 /// The lock is held from the first acquisition until the handle is dropped, also when it is broken:

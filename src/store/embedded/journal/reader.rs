@@ -41,8 +41,8 @@ struct Cursor {
 }
 
 impl Cursor {
-    fn offset(&self) -> Option<u64> {
-        self.next.as_ref().map(|next| next.offset)
+    fn stands_at(&self, at: Position) -> bool {
+        self.segment.number == at.segment && self.next.as_ref().is_some_and(|next| next.offset == at.offset)
     }
 }
 
@@ -65,10 +65,12 @@ impl Readers {
     /// Without a bound another process may be writing: what looks damaged is looked at again,
     /// because a reader can meet a write half way, and bytes that still move are not damage.
     pub fn read(&self, shelf: &Shelf, bound: Option<Position>, reopened: bool, from: Position) -> Result<Read> {
+        // A look that fails gives its cursor up, and with it what must come next; the second must know no less.
+        let known = self.known(from);
         let mut looks = 0_u32;
         loop {
             looks = looks.saturating_add(1);
-            match self.look(shelf, bound, reopened, from) {
+            match self.look(shelf, bound, reopened, from, known) {
                 Err(e) if e.code() == Code::LogDamaged && bound.is_none() && looks < LOOKS => {
                     thread::sleep(BETWEEN_LOOKS);
                 }
@@ -77,9 +79,15 @@ impl Readers {
         }
     }
 
-    fn look(&self, shelf: &Shelf, bound: Option<Position>, reopened: bool, from: Position) -> Result<Read> {
+    fn look(
+        &self,
+        shelf: &Shelf,
+        bound: Option<Position>,
+        reopened: bool,
+        from: Position,
+        mut known: Option<Next>,
+    ) -> Result<Read> {
         let mut at = from;
-        let mut known: Option<Next> = None;
         loop {
             if bound.is_some_and(|bound| at >= bound) {
                 return Ok(None);
@@ -105,11 +113,16 @@ impl Readers {
         }
     }
 
+    /// What a reader that came to `at` knows of the group there.
+    fn known(&self, at: Position) -> Option<Next> {
+        let cursors = self.cursors.lock().unwrap_or_else(PoisonError::into_inner);
+        cursors.iter().find(|cursor| cursor.stands_at(at))?.next
+    }
+
     /// The kept cursor that stands at `at`, or a new one; `None` when there is no such segment.
     fn cursor(&self, shelf: &Shelf, at: Position) -> Result<Option<Cursor>> {
         let mut cursors = self.cursors.lock().unwrap_or_else(PoisonError::into_inner);
-        let stands_there = |c: &Cursor| c.segment.number == at.segment && c.offset() == Some(at.offset);
-        if let Some(index) = cursors.iter().position(stands_there) {
+        if let Some(index) = cursors.iter().position(|cursor| cursor.stands_at(at)) {
             return Ok(Some(cursors.swap_remove(index)));
         }
         drop(cursors);

@@ -57,10 +57,10 @@ impl Shelf {
     }
 }
 
-fn number_of(name: &str) -> Option<u64> {
+pub(super) fn number_of(name: &str) -> Option<u64> {
     let digits = name.strip_suffix(SUFFIX)?;
     let plain = digits.len() == DIGITS && digits.bytes().all(|b| b.is_ascii_digit());
-    if plain { digits.parse().ok() } else { None }
+    if plain { digits.parse().ok().filter(|number| *number > 0) } else { None }
 }
 
 /// An error of the system about a file of ours.
@@ -92,7 +92,9 @@ mod tests {
     #[test]
     fn only_eight_digits_name_a_segment() {
         assert_eq!(number_of("00000012.seg"), Some(12));
-        for other in ["12.seg", "00000012.seg.tmp", "00000012.SEG", "+0000012.seg", "000000012.seg", ".seg"] {
+        for other in
+            ["12.seg", "00000012.seg.tmp", "00000012.SEG", "+0000012.seg", "000000012.seg", ".seg", "00000000.seg"]
+        {
             assert_eq!(number_of(other), None, "{other}");
         }
     }

@@ -48,12 +48,13 @@ impl Folder {
     }
 
     /// Numbers of the packs, ascending. A folder that is not there yet holds none; other names are not packs.
+    /// What has a pack's name and is no file is a pack that cannot be read.
     pub fn numbers(&self) -> Result<Vec<u64>> {
         let entries = match self.files.list(&self.path) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             other => other.map_err(|e| io_error("list the packs in", &self.path, e))?,
         };
-        let mut numbers: Vec<u64> = entries.iter().filter(|e| !e.is_dir).filter_map(|e| number_of(&e.name)).collect();
+        let mut numbers: Vec<u64> = entries.iter().filter_map(|e| number_of(&e.name)).collect();
         numbers.sort_unstable();
         Ok(numbers)
     }
@@ -118,6 +119,11 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> Result<MutexGuard<'_, T>> {
 
 fn name_of(number: u64) -> String {
     format!("{number:0NUMBER_DIGITS$}{SUFFIX}")
+}
+
+/// Is this the name of a pack?
+pub(in crate::store::embedded) fn is_name(name: &str) -> bool {
+    number_of(name).is_some()
 }
 
 fn number_of(name: &str) -> Option<u64> {

@@ -17,3 +17,4 @@ mod used;
 mod writer;
 
 pub use engine::Packs;
+pub(super) use folder::is_name;

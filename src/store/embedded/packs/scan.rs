@@ -114,18 +114,19 @@ impl<'a> Scan<'a> {
     fn gap(&mut self, why: RecordError) -> io::Result<Option<Found>> {
         let start = self.at;
         let Some(nonzero) = self.window.first_nonzero(start)? else { return Ok(None) };
+        // Right check bytes over something unknown were written on purpose, not torn.
+        // And a pack's header lies within one sector, which a crash keeps whole or leaves zero.
+        let is_header = start == 0 && why != RecordError::Truncated && nonzero < PACK_HEADER_BYTES as u64;
+        let is_damage = is_header || matches!(why, RecordError::NewerFormat | RecordError::Reserved);
         if let Some(next) = self.next_record(nonzero.max(start.saturating_add(1)))? {
             self.at = next;
-            let cause = if self.is_torn(start..next)? { Cause::Torn } else { Cause::Damaged(why) };
+            let is_torn = !is_damage && self.is_torn(start..next)?;
+            let cause = if is_torn { Cause::Torn } else { Cause::Damaged(why) };
             return Ok(Some(Found::Gap(Gap { range: start..next, cause })));
         }
         self.at = self.window.limit;
         let end = self.window.last_nonzero(start)?.map_or(start, |last| last.saturating_add(1));
-        // Right check bytes over something unknown were written on purpose, not torn.
-        // And a pack's header lies within one sector, which a crash keeps whole or leaves zero.
-        let is_header = start == 0 && why != RecordError::Truncated && nonzero < PACK_HEADER_BYTES as u64;
-        let is_written = is_header || matches!(why, RecordError::NewerFormat | RecordError::Reserved);
-        let cause = if is_written { Cause::Damaged(why) } else { Cause::Tail };
+        let cause = if is_damage { Cause::Damaged(why) } else { Cause::Tail };
         Ok(Some(Found::Gap(Gap { range: start..end, cause })))
     }
 

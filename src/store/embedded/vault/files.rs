@@ -239,7 +239,17 @@ impl Folder {
     }
 }
 
-fn epoch_of(name: &str) -> Option<[u8; 16]> {
+/// Is this a name that the vault gives?
+pub(in crate::store::embedded) fn is_name(name: &str) -> bool {
+    name == GENERATION || epoch_of(name).is_some() || is_kept(name)
+}
+
+/// Is this the name of a generation that was rotated away?
+pub(in crate::store::embedded) fn is_kept(name: &str) -> bool {
+    kept_of(name).is_some()
+}
+
+pub(in crate::store::embedded) fn epoch_of(name: &str) -> Option<[u8; 16]> {
     let epoch: [u8; 16] = hex::decode(name).ok()?.try_into().ok()?;
     (hex::encode(epoch) == name).then_some(epoch)
 }

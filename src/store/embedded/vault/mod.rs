@@ -14,4 +14,5 @@ mod slot;
 mod tests;
 
 pub use engine::EmbeddedVault;
+pub(super) use files::{epoch_of, is_kept, is_name};
 pub use generation::generation_file;

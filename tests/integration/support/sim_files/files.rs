@@ -204,6 +204,7 @@ impl Files for SimFiles {
             .map(|(name, target)| Entry {
                 name: name.file_name().unwrap().to_string_lossy().into_owned(),
                 is_dir: *target == Target::Folder,
+                is_plain: true,
                 bytes: if let Target::File(node) = target { machine.nodes[node].seen.len() } else { 0 },
             })
             .collect();

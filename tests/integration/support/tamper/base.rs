@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use immutape::codec::digest::{CustodyId, TapeId, sha256};
 use immutape::interchange::{ImportOptions, Importer};
-use immutape::ledger::{CheckOptions, Environment, FrameSelection, Ledger, Places, SaveOptions};
+use immutape::ledger::{CheckOptions, Environment, FrameSelection, Ledger, Places, SaveOptions, Who};
 use immutape::time::{Clock, Reading, Timestamp};
 
 use super::folders::{copy_tree, point_state_at};
@@ -128,6 +128,43 @@ impl Base {
     pub fn tape_of(&self, custody: &CustodyId) -> &Tape {
         self.tapes.iter().find(|t| t.custody == *custody).unwrap()
     }
+}
+
+/// A ledger with long words in its entries: two full segments and a third prepared.
+pub fn long() -> Base {
+    let folder = tempfile::tempdir().unwrap();
+    let (root, older, other) = (folder.path().join("base"), folder.path().join("older"), folder.path().join("other"));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let tapes = runtime.block_on(async {
+        let ledger = Ledger::create(Places::beneath(&root), environment(11, SPRING_MS), "long", true).await.unwrap();
+        let mut tapes = Vec::new();
+        for n in 200..203 {
+            tapes.push(save(&ledger, &small(n), ImportOptions::default(), "draft", true).await);
+        }
+        ledger.close().await.unwrap();
+        tapes
+    });
+    copy_tree(&root, &older);
+    let size = runtime.block_on(async {
+        let ledger = Ledger::open(Places::beneath(&root), environment(12, SUMMER_MS)).await.unwrap();
+        let wordy = Who { purpose: Some(vec![b'w'; 30_000]), ..ann() };
+        for _ in 0..75 {
+            ledger.note_log_read(&wordy).await.unwrap();
+        }
+        let size = ledger.size() + 1;
+        ledger.close().await.unwrap();
+        ledger_ends_at(&root, size);
+        size
+    });
+    let other_tapes = runtime.block_on(other_ledger(&other));
+    let (map, other_map, older_map) = (Map::read(&root), Map::read(&other), Map::read(&older));
+    let older_size = older_map.size();
+    Base { _folder: folder, root, older, other, tapes, other_tapes, size, older_size, map, other_map, older_map }
+}
+
+fn ledger_ends_at(root: &Path, size: u64) {
+    let head = std::fs::read_to_string(root.join("state/head")).unwrap();
+    assert_eq!(head.lines().nth(1), Some(size.to_string().as_str()));
 }
 
 async fn first_term(root: &Path) -> Vec<Tape> {

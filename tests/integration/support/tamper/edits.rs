@@ -64,6 +64,11 @@ pub enum Step {
     Link {
         path: String,
     },
+    /// A new link, to something outside.
+    Point {
+        path: String,
+        to: PathBuf,
+    },
     /// Readable by others.
     Open {
         path: String,
@@ -105,6 +110,11 @@ impl Step {
                 copy_tree(&path, &elsewhere);
                 remove(&path);
                 symlink(&elsewhere, &path).unwrap();
+            }
+            Self::Point { path, to } => {
+                let path = root.join(path);
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                symlink(to, path).unwrap();
             }
             Self::Open { path } => {
                 fs::set_permissions(root.join(path), fs::Permissions::from_mode(0o644)).unwrap();

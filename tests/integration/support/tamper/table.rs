@@ -7,9 +7,11 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use immutape::evidence::Verdict;
+
 use super::base::Base;
 use super::edits::Kind;
-use super::expect::{Auditor, Case};
+use super::expect::{Auditor, Case, Checked};
 use super::folders::remove;
 use super::judge::{self, Outcome};
 
@@ -93,6 +95,16 @@ pub fn summary(cases: &[Case], outcomes: &[Option<Outcome>]) -> String {
     }
     out += &format!("verdicts: {totals:?}\n");
     out + &format!("auditor: refused {refused}, accepted {accepted}, cannot see without keys {blind}\n")
+}
+
+/// Kinds of files of which an edit may pass for intact, and that `docs/threats.md` does not name.
+pub fn not_told(cases: &[Case]) -> Vec<String> {
+    let threats = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/threats.md");
+    let threats = std::fs::read_to_string(threats).unwrap();
+    let passes = |case: &&Case| matches!(case.expect.check, Checked::Verdict(Verdict::Intact) | Checked::AnyRows);
+    let files: BTreeSet<&str> = cases.iter().filter(passes).map(|case| case.file).collect();
+    let is_told = |file: &&str| threats.lines().any(|line| line.starts_with(&format!("| {file} |")));
+    files.into_iter().filter(|file| !is_told(file)).map(|file| format!("not in docs/threats.md: {file}")).collect()
 }
 
 /// Pairs of file kind and edit kind that no case makes, and pairs that nobody asked for.
