@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -59,14 +59,13 @@ impl Applier {
         observer: Arc<dyn Observer>,
     ) -> std::io::Result<Self> {
         let (queue, work) = channel();
+        let to_wake = queue.clone();
+        let _set_once_by_the_only_applier = progress.rows_wake.set(Box::new(move || {
+            let _a_thread_that_ended_waits_for_nothing = to_wake.send(Work::Look);
+        }));
         let mut worker =
             Worker { rows, projector, progress: progress.clone(), observer, applied_entries: 0, is_last: false };
         let thread = std::thread::Builder::new().name("immutape-rows".into()).spawn(move || worker.run(&work))?;
-        let (to_wake, sleeper) = (queue.clone(), thread.thread().clone());
-        let _set_once_by_the_only_applier = progress.rows_wake.set(Box::new(move || {
-            let _a_thread_that_ended_waits_for_nothing = to_wake.send(Work::Look);
-            sleeper.unpark();
-        }));
         Ok(Self { queue, thread: Some(thread), progress })
     }
 
@@ -79,27 +78,15 @@ impl Applier {
         {
             std::thread::sleep(Duration::from_millis(1));
         }
-        let waiting = self.progress.waiting_bytes.fetch_add(bytes, Ordering::AcqRel).saturating_add(bytes);
+        self.progress.waiting_bytes.fetch_add(bytes, Ordering::AcqRel);
         let _failed_rows_have_no_receiver = self.queue.send(Work::Group(Box::new(group)));
-        if waiting >= BATCH_BYTES as u64 {
-            self.wake();
-        }
     }
 
     /// Lets the thread apply what is left and waits for it.
     pub(super) fn finish(&mut self) {
         let _a_thread_that_ended_is_finished = self.queue.send(Work::Finish);
-        self.wake();
         if let Some(thread) = self.thread.take() {
             let _a_panic_there_was_reported_as_failed = thread.join();
-        }
-    }
-}
-
-impl Applier {
-    fn wake(&self) {
-        if let Some(thread) = &self.thread {
-            thread.thread().unpark();
         }
     }
 }
@@ -154,9 +141,10 @@ impl Worker {
         let mut since: Option<Instant> = None;
         let mut taken = 0u64;
         loop {
-            let next = self.next(work, since);
-            self.is_last = matches!(next, Some(Work::Finish));
-            if let Some(Work::Group(group)) = next {
+            let wait = since.map_or(Duration::from_secs(3_600), |s| BATCH_WAIT.saturating_sub(s.elapsed()));
+            let next = work.recv_timeout(wait);
+            self.is_last = matches!(next, Ok(Work::Finish) | Err(RecvTimeoutError::Disconnected));
+            if let Ok(Work::Group(group)) = next {
                 taken = taken.saturating_add(group.extent.len() as u64);
                 self.project(*group)?;
                 since.get_or_insert_with(Instant::now);
@@ -172,33 +160,10 @@ impl Worker {
         }
     }
 
-    /// What comes next; nothing when the batch begun at `since` is due.
-    ///
-    /// While a batch gathers, the thread does not wait at the queue, where each group would wake it: it sleeps until
-    /// the batch is due or somebody wakes it, and takes what has come by then.
-    fn next(&self, work: &Receiver<Work>, since: Option<Instant>) -> Option<Work> {
-        let Some(since) = since else { return Some(work.recv().unwrap_or(Work::Finish)) };
-        loop {
-            match work.try_recv() {
-                Ok(next) => return Some(next),
-                Err(TryRecvError::Disconnected) => return Some(Work::Finish),
-                Err(TryRecvError::Empty) if self.is_due(since) => return None,
-                Err(TryRecvError::Empty) => {}
-            }
-            let left = BATCH_WAIT.saturating_sub(since.elapsed());
-            if self.progress.wanted() <= self.projector.size() {
-                std::thread::park_timeout(left);
-            } else if let Ok(next) = work.recv_timeout(left) {
-                // What somebody waits for is on its way.
-                return Some(next);
-            }
-        }
-    }
-
     fn is_due(&self, since: Instant) -> bool {
-        let wanted = self.progress.wanted();
-        let is_waited_for = wanted > self.applied_entries && wanted <= self.projector.size();
-        is_waited_for || since.elapsed() >= BATCH_WAIT || self.projector.pending_bytes() >= BATCH_BYTES
+        self.progress.wanted() > self.applied_entries
+            || since.elapsed() >= BATCH_WAIT
+            || self.projector.pending_bytes() >= BATCH_BYTES
     }
 
     fn project(&mut self, group: GroupForRows) -> Result<()> {
