@@ -84,6 +84,7 @@ fn serve(found: Found, env: &Environment, stores: Stores, locked: Locked, caught
         term: locked.tail.term,
         queue: queue.downgrade(),
         progress: Arc::new(Progress::default()),
+        sealing: Arc::default(),
     });
     core.progress.set_durable(chain.size(), chain.frontier.root());
     core.progress.set_applied(chain.size());

@@ -47,6 +47,7 @@ mod ledger_older;
 mod ledger_power;
 mod ledger_repair;
 mod ledger_rows;
+mod ledger_sealing;
 mod ledger_sled;
 mod packs_crash;
 mod packs_damage;
