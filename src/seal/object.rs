@@ -131,7 +131,7 @@ fn decompress(body: &[u8], raw_len: usize) -> Result<Zeroizing<Vec<u8>>, SealErr
     if raw.len() == raw_len { Ok(raw) } else { Err(SealError::Decompress) }
 }
 
-fn object_key(keys: &TapeKeys, salt: &[u8; 32]) -> ([u8; 32], [u8; 12], [u8; 32]) {
+fn object_key(keys: &TapeKeys, salt: &[u8; 32]) -> (Zeroizing<[u8; 32]>, [u8; 12], [u8; 32]) {
     let okm: Zeroizing<[u8; 76]> = kdf::derive(keys.content.as_ref(), salt, &[b"immutape/object/1"]);
     let (key, nonce) = key_and_nonce(okm.as_ref());
     (key, nonce, okm.last_chunk::<32>().copied().unwrap_or([0; 32]))
