@@ -19,7 +19,7 @@ use crate::seal::{
     TapeKeys, TapeSecret,
 };
 use crate::store::{ObjectRef, Protection};
-use crate::tape::{ContentDigest, Frame, Header, RecorderInfo, TapeRoot, frame_leaf};
+use crate::tape::{ContentDigest, Frame, Header, LEDGER_CLASS, RecorderInfo, TapeRoot, frame_leaf};
 
 /// Objects of a long tape are synced and read back after this many bytes, so that the end is quick.
 const VERIFY_EVERY_BYTES: u64 = 32 << 20;
@@ -91,6 +91,10 @@ impl TapeSaver {
                     format!("the {what} needs 1 to {CLASS_BYTES_MAX} bytes without control characters"),
                 ));
             }
+        }
+        if options.class == LEDGER_CLASS {
+            return Err(Error::new(Code::Usage, "the class \"ledger\" is that of the ledger's own entries")
+                .with_hint("give the tape another class, or none at all"));
         }
         let random = &*core.env.random;
         let secret = TapeSecret::generate(random)?;
