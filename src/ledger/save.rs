@@ -18,7 +18,7 @@ use crate::log::{Body, Frontier, PrivateHalf, leaf_hash};
 use crate::seal::{
     ChunkBuilder, Manifest, ManifestObject, SealedHeader, Signer as _, Statement, StatementClaims, TapeKeys, TapeSecret,
 };
-use crate::tape::{Frame, Header, RecorderInfo, TapeRoot, frame_leaf};
+use crate::tape::{Frame, Header, LEDGER_CLASS, RecorderInfo, TapeRoot, frame_leaf};
 
 /// How a tape is kept.
 #[derive(Debug, Clone)]
@@ -83,6 +83,10 @@ impl TapeSaver {
                     format!("the {what} needs 1 to {CLASS_BYTES_MAX} bytes without control characters"),
                 ));
             }
+        }
+        if options.class == LEDGER_CLASS {
+            return Err(Error::new(Code::Usage, "the class \"ledger\" is that of the ledger's own entries")
+                .with_hint("give the tape another class, or none at all"));
         }
         let random = &*core.env.random;
         let secret = TapeSecret::generate(random)?;

@@ -98,6 +98,20 @@ async fn a_critical_entry_of_a_later_version_stops_the_opening_but_no_check() {
     assert!(named, "{report:#?}");
 }
 
+#[tokio::test]
+async fn the_class_of_the_ledgers_own_entries_is_no_tapes() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = create(folder.path()).await;
+    let size = ledger.size();
+    let of = |class: &str| SaveOptions { class: class.into(), ..SaveOptions::default() };
+    let refused = ledger.begin_save(&ann(), of("ledger")).await.map(|_| ()).unwrap_err();
+    assert_eq!((refused.code(), refused.hint().is_some()), (Code::Usage, true));
+    assert_eq!(ledger.size(), size);
+    for class in ["ledgers", "Ledger"] {
+        ledger.begin_save(&ann(), of(class)).await.unwrap();
+    }
+}
+
 /// A generator that can be turned off.
 #[derive(Default)]
 struct Tap(AtomicBool);
