@@ -45,6 +45,7 @@ mod ledger_life;
 mod ledger_model;
 mod ledger_older;
 mod ledger_power;
+mod ledger_room;
 mod ledger_rows;
 mod ledger_sled;
 mod packs_crash;
