@@ -42,6 +42,7 @@ mod ledger_fail;
 mod ledger_frozen;
 mod ledger_kill;
 mod ledger_life;
+mod ledger_links;
 mod ledger_model;
 mod ledger_older;
 mod ledger_power;
