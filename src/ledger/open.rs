@@ -11,7 +11,7 @@ use super::core::{Core, Progress};
 use super::rebuild::{CaughtUp, Reason, RowsWork};
 use super::start::{self, Found, Locked};
 use super::writer::{Request, Writer};
-use super::{Environment, Places, authentic, head_file};
+use super::{Environment, Places, authentic, head_file, newest_key};
 use crate::catalog::Queries;
 use crate::codec::digest::{Digest, sha256};
 use crate::codec::limits::{LOCK_WAIT_MS, QUEUE_REQUESTS_MAX};
@@ -37,6 +37,7 @@ pub(super) fn open(places: &Places, env: &Environment, rebuild_rows: bool) -> Re
     if locked.last.size_after() > locked.head.checkpoint.size {
         authentic::since_head(&stores, &locked.vault, &locked.head, &locked.last.hash)?;
     }
+    newest_key::is_there(&found.identity.ledger, &stores, &locked.vault, &locked.head, locked.last.size_after())?;
     head_file::keep_reserve(&*env.files, &found.folders.state);
     let work = RowsWork {
         identity: &found.identity,
