@@ -59,7 +59,12 @@ fn take_turn(places: &Places, env: &Environment) -> Result<(Found, Stores, Locke
         let found = start::find(places, env)?;
         start::wait_for_turn(&found, env, until)?;
         let stores = start::stores(&found, env)?;
-        match start::lock(&found, env, &stores) {
+        let locked = start::lock(&found, env, &stores).and_then(|locked| match stores.rows.position() {
+            // Somebody has sled open without the ledger's lock. Its rows are healthy, and not to be put aside.
+            Err(e) if e.code() == Code::Locked => Err(e),
+            _ => Ok(locked),
+        });
+        match locked {
             Err(e) if e.code() == Code::Locked && until.is_some_and(|u| Instant::now() < u) => {}
             locked => return locked.map(|locked| (found, stores, locked)),
         }

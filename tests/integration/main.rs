@@ -49,6 +49,7 @@ mod ledger_power;
 mod ledger_room;
 mod ledger_rows;
 mod ledger_sled;
+mod ledger_turns;
 mod packs_crash;
 mod packs_damage;
 mod packs_faults;

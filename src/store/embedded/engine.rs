@@ -68,7 +68,7 @@ impl Engine for EmbeddedEngine {
         let files = || self.files.clone();
         let rows: Arc<dyn Rows> = match &self.rows {
             Some(rows) => rows.clone(),
-            None => Arc::new(SledRows::open(files(), ledger.join("index"), quarantine.clone())?),
+            None => Arc::new(SledRows::at(files(), ledger.join("index"), quarantine.clone())),
         };
         let journal = EmbeddedJournal::open(files(), ledger.join("journal"), quarantine, state.join("lock"), origin);
         Ok(Stores {
