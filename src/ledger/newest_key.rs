@@ -35,7 +35,7 @@ pub(super) fn is_there(
     };
     let has = |custody: &CustodyId| records.iter().any(|record| record.custody_id == *custody);
     let by_rows = by_rows(ledger, stores, &epoch, size);
-    if by_rows.is_some_and(|newest| newest.is_none_or(|custody| has(&custody))) {
+    if by_rows.is_some_and(|newest| newest.is_none_or(|(custody, _)| has(&custody))) {
         return Ok(());
     }
     // Rows that are gone say nothing, and rows that lead astray accuse nobody: the whole journal has the last word.
@@ -45,7 +45,12 @@ pub(super) fn is_there(
         newest => newest?,
     };
     let Some(custody) = newest.filter(|custody| !has(custody)) else { return Ok(()) };
-    let is_damaged = stores.vault.get(&epoch, &custody, None).is_err_and(|e| e.code() == Code::VaultDamaged);
+    let slot = by_rows.flatten().filter(|(known, _)| *known == custody).and_then(|(_, slot)| slot);
+    let is_damaged = match slot {
+        // Something was written at its place or behind it: the copy is not from before.
+        Some(slot) => stores.vault.next_slot(&epoch)? > slot,
+        None => stores.vault.get(&epoch, &custody, None).is_err_and(|e| e.code() == Code::VaultDamaged),
+    };
     if is_damaged {
         return Ok(());
     }
@@ -54,18 +59,24 @@ pub(super) fn is_there(
         .with_hint("nothing was changed. Put the newest copy of the state folder's vault back: keys of newer tapes are missing in this one, and new ones would take their places"))
 }
 
-/// The newest tape of the epoch by the rows and the groups that they have not taken in; `None` when they cannot tell.
-fn by_rows(ledger: &LedgerId, stores: &Stores, epoch: &[u8; 16], size: u64) -> Option<Option<CustodyId>> {
+/// The newest tape of the epoch by the rows and the groups that they have not taken in, with its slot where that is
+/// known; `None` when they cannot tell.
+fn by_rows(
+    ledger: &LedgerId,
+    stores: &Stores,
+    epoch: &[u8; 16],
+    size: u64,
+) -> Option<Option<(CustodyId, Option<u32>)>> {
     let queries = Queries::new(&*stores.rows);
     let position = queries.position().ok()??;
     if position.ledger != *ledger || position.chain.size() > size {
         return None;
     }
     if let Some(later) = newest_from(stores, position.next, epoch).ok()? {
-        return Some(Some(later));
+        return Some(Some((later, None)));
     }
     let last = queries.last_saved().ok()?;
-    Some(last.filter(|row| row.epoch == *epoch).map(|row| row.custody))
+    Some(last.filter(|row| row.epoch == *epoch).map(|row| (row.custody, row.slot)))
 }
 
 /// The last tape saved in the epoch by the groups from `at` on.

@@ -287,6 +287,14 @@ pub trait Vault: Send + Sync {
     /// `E_NOT_FOUND`, `E_VAULT_DAMAGED` (naming the slot), `E_IO`.
     fn records(&self, epoch: &[u8; 16]) -> Result<Vec<VaultRecord>>;
 
+    /// The slot after the last one that is not free: those from it on were never written.
+    ///
+    /// # Errors
+    /// As [`Vault::records`].
+    fn next_slot(&self, epoch: &[u8; 16]) -> Result<u32> {
+        Ok(u32::try_from(self.records(epoch)?.len()).unwrap_or(u32::MAX))
+    }
+
     /// Writes a new generation, at revision 1, that knows only `survivors` (epoch and records); the old stays whole
     /// until it is destroyed. A survivor has a new epoch id, or that of an epoch with the very same records.
     /// Durable on return. A crash leaves the old generation present, or the new; then it may be repeated.
