@@ -154,13 +154,23 @@ impl Ledger {
             None => (CustodyId::LEDGER, acts::LEDGER_CLASS.to_owned()),
         };
         self.core.permit(who, Action::Verify, custody, &class).await?;
-        let size = self.core.settled_queries().map(|(_, size)| size).unwrap_or_else(|_| self.core.progress.durable().0);
-        options.size = Some(size);
         if let Some(found) = &subject {
             options.tape = Some(found.facts.tape.to_hex());
         }
         let core = self.core.clone();
-        let report = blocking(move || Ok(Checker::of(&core)?.run(&options))).await?;
+        let report = blocking(move || {
+            let (asked_at, _) = core.progress.durable();
+            let checker = Checker::of(&core)?;
+            // The head may be newer than the question: what it names is durable, and the walk must come as far. A head
+            // that names more than is durable even now is a rollback, and none to wait for.
+            let signed = checker.head_size().unwrap_or(0).min(core.progress.durable().0);
+            let size = asked_at.max(signed);
+            // Rows that stay behind are a finding.
+            let _told_by_the_check = core.progress.wait_for_rows(size);
+            options.size = Some(size);
+            Ok(checker.run(&options))
+        })
+        .await?;
         let recorded = self.record_verified(who, custody, &class, subject.is_some(), &report).await;
         Ok((report, recorded))
     }

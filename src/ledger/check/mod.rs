@@ -92,6 +92,12 @@ impl Checker {
         Ok((size, text.and_then(|t| head_file::parse(t, &self.identity.checkpoint).ok())))
     }
 
+    /// Entries that the signed head names, when it holds.
+    pub(super) fn head_size(&self) -> Option<u64> {
+        let text = self.head.as_ref().ok().and_then(Option::as_ref)?;
+        head_file::parse(text, &self.identity.checkpoint).ok().map(|head| head.checkpoint.size)
+    }
+
     /// Entry 0 of the ledger.
     #[must_use]
     pub const fn genesis(&self) -> &crate::log::Genesis {
