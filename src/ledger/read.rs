@@ -27,16 +27,19 @@ use super::rebuild::by_digest;
 pub struct DurableGrant {
     index: u64,
     custody: CustodyId,
+    /// Frames that the entry names; `None` = all.
+    range: Option<(u64, u64)>,
 }
 
-/// Which frames.
+/// Which frames, among those that the grant names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FrameSelection {
-    /// All of them.
+    /// All of them, that is all that were granted.
     All,
     /// By number, both ends included.
     Seq(u64, u64),
-    /// By time since the start of the session in nanoseconds, both ends included; frames without a time are left out.
+    /// By time since the start of the session in nanoseconds, both ends included; frames without a time are left out,
+    /// and so are those that were not granted.
     Time(u64, u64),
 }
 
@@ -134,6 +137,9 @@ pub struct TapeReader {
 impl TapeReader {
     /// Asks, records, waits for the entry to be durable, and only then touches keys and content.
     pub(super) async fn open(core: Arc<Core>, who: Who, id: &str, range: Option<(u64, u64)>) -> Result<Self> {
+        if range.is_some_and(|(first, last)| first > last) {
+            return Err(Error::new(Code::Usage, "the range of frames ends before it begins"));
+        }
         let found = core.find_tape(id)?;
         core.permit(&who, Action::ReadContent, found.custody, &found.class).await?;
         let act = Act { range, ..Act::about_tape(&who, found.custody, &found.class, Body::AccessGranted) };
@@ -142,7 +148,7 @@ impl TapeReader {
         let placed = core.append(vec![draft]).await?;
         let index = placed.first().ok_or_else(super::core::died)?.index;
         core.env.observer.event(Event::Granted);
-        let grant = DurableGrant { index, custody: found.custody };
+        let grant = DurableGrant { index, custody: found.custody, range };
         Self::with_grant(core, who, found, grant)
     }
 
@@ -203,36 +209,52 @@ impl TapeReader {
     }
 
     /// Gives the selected frames in order, one chunk in memory at a time. Every chunk is re-hashed,
-    /// decrypted and checked before a byte of it is given. Blocks on the disk.
+    /// decrypted and checked before a byte of it is given. Blocks on the disk. Only what the entry of the grant names
+    /// leaves: the record is no less than what was read.
     ///
     /// # Errors
-    /// `E_TAPE_DAMAGED`, `E_NO_FRAME` for numbers past the end, `E_BROKEN`, errors of `each`.
+    /// `E_TAPE_DAMAGED`, `E_NO_FRAME` for numbers past the end, `E_NOT_PERMITTED` for numbers outside the range that the
+    /// tape was opened for (nothing leaves, so there is no entry), `E_BROKEN`, errors of `each`.
     pub fn frames(&self, selection: FrameSelection, each: &mut dyn FnMut(Frame) -> Result<()>) -> Result<()> {
-        if let FrameSelection::Seq(first, last) = selection
-            && (first > last || last >= self.frames_total())
-        {
-            return Err(Error::new(
-                Code::NoFrame,
-                format!("this tape has frames 0..{}", self.frames_total().saturating_sub(1)),
-            )
-            .with_hint("give a range within it, first..last"));
-        }
+        let granted = self.granted(selection)?;
         for (n, range) in self.header.chunks.iter().enumerate() {
             let seqs = range.first_seq..=range.first_seq.saturating_add(range.frames).saturating_sub(1);
-            if !selection.touches(&seqs, range.first_t_ns..=range.last_t_ns) {
+            let is_granted = granted.start() <= seqs.end() && granted.end() >= seqs.start();
+            if !is_granted || !selection.touches(&seqs, range.first_t_ns..=range.last_t_ns) {
                 continue;
             }
             // A handle that broke meanwhile gives out nothing more.
             self.core.refuse_if_broken()?;
             let position = n.saturating_add(1);
             for frame in self.chunk(position, range)? {
-                if selection.takes(&frame) {
+                if granted.contains(&frame.seq) && selection.takes(&frame) {
                     self.given.fetch_add(frame.payload.len() as u64, Ordering::Relaxed);
                     each(frame)?;
                 }
             }
         }
         Ok(())
+    }
+
+    /// The frames that may leave, if the selection stays within them.
+    fn granted(&self, selection: FrameSelection) -> Result<RangeInclusive<u64>> {
+        let (first, last) = self.grant.range.unwrap_or((0, u64::MAX));
+        let FrameSelection::Seq(from, to) = selection else { return Ok(first..=last) };
+        if from > to || to >= self.frames_total() {
+            return Err(Error::new(
+                Code::NoFrame,
+                format!("this tape has frames 0..{}", self.frames_total().saturating_sub(1)),
+            )
+            .with_hint("give a range within it, first..last"));
+        }
+        if from < first || to > last {
+            return Err(Error::new(
+                Code::NotPermitted,
+                format!("frames {from}..{to} are not those that the record of this read names"),
+            )
+            .with_hint("open the tape for the frames you want: every read is an entry with its range"));
+        }
+        Ok(first..=last)
     }
 
     fn chunk(&self, position: usize, range: &crate::seal::ChunkRange) -> Result<Vec<Frame>> {
