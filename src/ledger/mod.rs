@@ -16,6 +16,7 @@ mod facade;
 mod head_file;
 mod list;
 mod log_read;
+mod look_up;
 mod observe;
 mod open;
 mod places;

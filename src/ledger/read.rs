@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::acts::Act;
 use super::core::Core;
+use super::look_up::FoundTape;
 use super::{Event, Who};
 use crate::catalog::TapeFacts;
-use crate::codec::digest::{CustodyId, IdPrefix, TapeId};
+use crate::codec::digest::{CustodyId, TapeId};
 use crate::error::{Code, Error, Result};
 use crate::governance::Action;
 use crate::log::{Body, EntryDraft};
@@ -43,64 +44,7 @@ pub enum FrameSelection {
     Time(u64, u64),
 }
 
-/// A tape found by its id.
-pub(super) struct FoundTape {
-    pub custody: CustodyId,
-    pub facts: TapeFacts,
-    /// Class of the keys that seal entries about it.
-    pub class: String,
-}
-
 impl Core {
-    /// Finds a tape by its id or a prefix of it. Of several tapes with one id the newest counts.
-    pub(super) fn find_tape(&self, text: &str) -> Result<FoundTape> {
-        let prefix = IdPrefix::parse(text).map_err(|e| {
-            Error::new(
-                Code::BadId,
-                format!("\"{}\" is not a tape id", crate::codec::escape::visible_short(text.as_bytes(), 80)),
-            )
-            .with_hint(e.to_string())
-        })?;
-        let mut found = self.queries().by_prefix(&prefix, 16)?;
-        if found.is_empty() {
-            found = self.settled_queries()?.0.by_prefix(&prefix, 16)?;
-        }
-        let newest = found.last().copied();
-        let others: Vec<TapeId> = found.iter().map(|f| f.0).filter(|id| newest.is_some_and(|n| n.0 != *id)).collect();
-        let Some((_, custody)) = newest else {
-            return Err(Error::new(Code::NotFound, format!("no tape has an id that begins with {}", prefix.digits()))
-                .with_hint("`immutape list` shows the ids"));
-        };
-        if !others.is_empty() {
-            let ids: Vec<String> = found.iter().map(|f| f.0.to_hex().chars().take(16).collect()).collect();
-            return Err(Error::new(
-                Code::AmbiguousId,
-                format!("several tapes have ids that begin with {}", prefix.digits()),
-            )
-            .with_hint(format!("give more digits: {}", ids.join(", "))));
-        }
-        let found = self.tape_of(custody)?;
-        // Rows only say where to look: what is read must be what was asked for.
-        if !prefix.matches(found.facts.tape.as_bytes()) {
-            return Err(Error::new(Code::RowsUnavailable, "the rows lead from this id to another tape")
-                .with_hint("`immutape repair` builds the rows again from the journal"));
-        }
-        Ok(found)
-    }
-
-    pub(super) fn tape_of(&self, custody: CustodyId) -> Result<FoundTape> {
-        let missing = || Error::new(Code::RowsUnavailable, "the row of a tape is missing in sled");
-        let facts = self.subject(&custody)?.and_then(|s| s.facts).ok_or_else(missing)?;
-        let class = self.class_of(&facts.class_key)?;
-        Ok(FoundTape { custody, facts, class })
-    }
-
-    /// The class a custody key was made for.
-    pub(super) fn class_of(&self, key: &[u8; 16]) -> Result<String> {
-        let missing = || Error::new(Code::VaultDamaged, "the custody key of a tape is missing in the vault");
-        self.vault_read()?.custody_label(key).map(|l| l.class.clone()).ok_or_else(missing)
-    }
-
     /// Opens the keys of a tape: content for reading, or its rows for listing. Counted by the caller.
     pub(super) fn unwrap_tape(&self, custody: &CustodyId, epoch: &[u8; 16], slot: Option<u32>) -> Result<TapeKeys> {
         let record = self.stores.vault.get(epoch, custody, slot).map_err(missing_key)?;
@@ -140,8 +84,7 @@ impl TapeReader {
         if range.is_some_and(|(first, last)| first > last) {
             return Err(Error::new(Code::Usage, "the range of frames ends before it begins"));
         }
-        let found = core.find_tape(id)?;
-        core.permit(&who, Action::ReadContent, found.custody, &found.class).await?;
+        let found = core.look_up(&who, Action::ReadContent, id).await?;
         let act = Act { range, ..Act::about_tape(&who, found.custody, &found.class, Body::AccessGranted) };
         let tape = found.facts.tape;
         let draft = core.draft(&act, |p| p.tape_id = Some(tape))?;

@@ -35,6 +35,7 @@ mod journal_space;
 mod journal_sweep;
 mod journal_tear;
 mod keys_openssl;
+mod ledger_asked;
 mod ledger_beside;
 mod ledger_codes;
 mod ledger_crash;
