@@ -133,6 +133,25 @@ impl<'a> Queries<'a> {
         Ok(found)
     }
 
+    /// Every row by which a content is known: the beginning of its term, the entry that kept it, the tape.
+    pub fn dedupe_terms(&self, each: &mut dyn FnMut([u8; 16], u64, CustodyId) -> Result<bool>) -> Result<()> {
+        let damaged = || Error::new(Code::RowsUnavailable, "a row of kept contents in sled is damaged");
+        self.rows.scan(&[keys::DEDUPE], &[keys::DEDUPE.saturating_add(1)], &mut |key, value| {
+            let (term, index) = key.get(1..).and_then(<[u8]>::split_first_chunk::<16>).ok_or_else(damaged)?;
+            let index = index.try_into().map(u64::from_be_bytes).map_err(|_| damaged())?;
+            each(*term, index, CustodyId::from_slice(value).ok_or_else(damaged)?)
+        })
+    }
+
+    /// Every entry of a critical kind that the program which made the rows did not know: index and kind.
+    pub fn criticals(&self, each: &mut dyn FnMut(u64, u16) -> Result<bool>) -> Result<()> {
+        let damaged = |_| Error::new(Code::RowsUnavailable, "a row of critical entries in sled is damaged");
+        self.rows.scan(&[keys::CRITICAL], &[keys::CRITICAL.saturating_add(1)], &mut |key, value| {
+            let index = key.get(1..).unwrap_or_default().try_into().map(u64::from_be_bytes).map_err(damaged)?;
+            each(index, value.try_into().map(u16::from_be_bytes).map_err(damaged)?)
+        })
+    }
+
     /// The first entry of a critical kind that this program does not know: index and kind.
     pub fn first_critical(&self) -> Result<Option<(u64, u16)>> {
         let mut found = None;
@@ -147,20 +166,16 @@ impl<'a> Queries<'a> {
 
     /// The catalogue in order of saving.
     pub fn catalog(&self, each: &mut dyn FnMut(CatalogRow) -> Result<bool>) -> Result<()> {
-        let damaged = || Error::new(Code::RowsUnavailable, "a row of the catalogue in sled is damaged");
         self.rows.scan(&[keys::CATALOG], &[keys::CATALOG.saturating_add(1)], &mut |key, value| {
-            let index = key.get(1..).and_then(|k| k.try_into().ok()).map(u64::from_be_bytes).ok_or_else(damaged)?;
-            let (custody, rest) = value.split_first_chunk::<32>().ok_or_else(damaged)?;
-            let (epoch, rest) = rest.split_first_chunk::<16>().ok_or_else(damaged)?;
-            let (slot, summary) = rest.split_first_chunk::<4>().ok_or_else(damaged)?;
-            each(CatalogRow {
-                index,
-                custody: CustodyId::from_bytes(*custody),
-                epoch: *epoch,
-                slot: Some(u32::from_be_bytes(*slot)).filter(|s| *s != u32::MAX),
-                summary: summary.to_vec(),
-            })
+            let index = key.get(1..).and_then(|k| k.try_into().ok()).map(u64::from_be_bytes);
+            each(index.and_then(|index| catalog_row(index, value)).ok_or_else(damaged_catalog)?)
         })
+    }
+
+    /// The row of the catalogue of the tape that entry `index` saved.
+    pub fn catalog_row(&self, index: u64) -> Result<Option<CatalogRow>> {
+        let row = self.rows.get(&keys::catalog(index))?;
+        row.map(|value| catalog_row(index, &value).ok_or_else(damaged_catalog)).transpose()
     }
 
     /// What the rows know of every tape, in no meaningful order.
@@ -245,6 +260,23 @@ impl<'a> Queries<'a> {
             LogPiece::Record(_) => Ok(true),
         })
     }
+}
+
+fn catalog_row(index: u64, value: &[u8]) -> Option<CatalogRow> {
+    let (custody, rest) = value.split_first_chunk::<32>()?;
+    let (epoch, rest) = rest.split_first_chunk::<16>()?;
+    let (slot, summary) = rest.split_first_chunk::<4>()?;
+    Some(CatalogRow {
+        index,
+        custody: CustodyId::from_bytes(*custody),
+        epoch: *epoch,
+        slot: Some(u32::from_be_bytes(*slot)).filter(|s| *s != u32::MAX),
+        summary: summary.to_vec(),
+    })
+}
+
+fn damaged_catalog() -> Error {
+    Error::new(Code::RowsUnavailable, "a row of the catalogue in sled is damaged")
 }
 
 /// The first block with the same index as `key`: a long record begins in part 0 or later, never earlier.

@@ -48,6 +48,7 @@ mod ledger_model;
 mod ledger_older;
 mod ledger_power;
 mod ledger_rows;
+mod ledger_rows_checked;
 mod ledger_sled;
 mod packs_crash;
 mod packs_damage;

@@ -4,6 +4,7 @@
 mod catalog;
 mod journal;
 mod rows;
+mod rows_of_tape;
 mod tapes;
 mod vault;
 
@@ -25,7 +26,8 @@ const STRAYS_MAX: usize = 100;
 pub struct CheckOptions {
     /// One tape by id or prefix; `None` = all.
     pub tape: Option<String>,
-    /// Leave out what needs the vault: opening tapes and recomputing their roots.
+    /// Leave out what needs the vault: opening tapes and recomputing their roots. Rows made from headers are compared
+    /// all the same where the vault opens.
     pub stored_only: bool,
     /// Entries durable when the check was asked for; what a running writer adds later is left out.
     pub size: Option<u64>,
