@@ -50,7 +50,8 @@ impl Kind {
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $text:literal, $number:literal, $kind:ident;)*) => {
-        /// Stable error codes. The text form appears in `--json` and in refusal entries; numbers stand in entries' bodies.
+        /// Stable error codes. The text form appears in `--json`; the numbers stand in entries, and in the table of
+        /// `docs/format/4-commit.md` 4.3, and are never used again for something else.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[non_exhaustive]
         pub enum Code { $($(#[$doc])* $name,)* }

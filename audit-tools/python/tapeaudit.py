@@ -726,7 +726,7 @@ class HeadState:
 
 MAX_ENTRY_BYTES = 65535
 CRITICAL_FROM = 32768
-GENESIS, LOG_STARTED, LOG_STOPPED, RECOVERED = 0, 1, 2, 4
+GENESIS, LOG_STARTED, LOG_STOPPED, LOG_UNCLEAN, RECOVERED = 0, 1, 2, 3, 4
 TAPE_SAVED, ACCESS_GRANTED, ACCESS_COMPLETED = 16, 32, 33
 # From the destruction of a key on, a tape's objects may be gone (reserved numbers of 4.3: 86 to 90).
 DISPOSED_KINDS = frozenset((86, 87, 88, 90))
@@ -1150,6 +1150,9 @@ class Journal:
         self.last_group = ZERO32
         self.last_term = 0
         self.last_closed = False
+        # What the group before said of its term and of its end, and the kinds of the present one.
+        self.before = (0, False)
+        self.kinds = []
         self.previous_end = 0
         self.reopened = reopened
         self.tree = Frontier()
@@ -1375,8 +1378,10 @@ class Journal:
                 self.find("groups", ALTERED, code, words, segment, at, self.count)
         if self.last_closed and group.term == self.last_term:
             self.find("groups", GAP, "GROUP_AFTER_CLOSE", "a group follows in a term that was closed in order", segment, at)
+        self.before, self.kinds = (self.last_term, self.last_closed), []
         self.last_term, self.last_group, self.last_closed = group.term, group.hash, group.closed()
         self._records(segment, data, group)
+        self._term_begins(segment, group)
         self._after_group(segment, group)
         self.report.ok("groups")
 
@@ -1411,6 +1416,18 @@ class Journal:
             self.find("groups", ALTERED, "GROUP_RECORDS", "bytes after the last record", segment, position, self.count)
         elif not is_zero(data[end:group.at + group.extent]):
             self.find("groups", ALTERED, "GROUP_PADDING", "padding after the records is not zero", segment, end)
+
+    def _term_begins(self, segment, group):
+        """Section 3: what the first group of a later term begins with. A departure is a gap, and no alteration."""
+        term, closed = self.before
+        if self.groups == 1 or group.term <= term or self.uncertain or self.damaged:
+            return
+        begins = [LOG_STARTED] if closed else [LOG_STARTED, LOG_UNCLEAN]
+        rest = self.kinds[len(begins):]
+        told = next((number for number, kind in enumerate(rest) if kind != RECOVERED), len(rest))
+        if self.kinds[:len(begins)] != begins or LOG_UNCLEAN in rest or LOG_STARTED in rest or RECOVERED in rest[told:]:
+            self.find("groups", GAP, "TERM_START", "term %d does not begin with %s, and then the torn places, each at its place"
+                      % (group.term, " and ".join(kind_name(kind) for kind in begins)), segment, group.at)
 
     def _after_group(self, segment, group):
         if group.last_leaf != self.last_leaf:
@@ -1529,6 +1546,7 @@ class Journal:
         self.tree.push(leaf)
         self.last_leaf = leaf
         self.last_kind = entry.kind if entry else None
+        self.kinds.append(self.last_kind)
         self.count += 1
         if self.count in self.wanted:
             self._reached(self.count)
@@ -1605,8 +1623,10 @@ class Journal:
             self.recovered.append((body[0], body[1], body[2], body[3], index))
         elif kind in (LOG_STARTED, LOG_STOPPED) and body[0] != group.term:
             self._odd("%s names term %d in a group of term %d" % (kind_name(kind), body[0], group.term), place)
-        elif kind == 3 and body[0] >= group.term:
-            self._odd("log.unclean_stop names term %d, which is not over" % body[0], place)
+        elif kind == LOG_STOPPED and not group.closed():
+            self._odd("log.stopped stands in a group that does not say so", place)
+        elif kind == LOG_UNCLEAN and body[0] != self.before[0] and not self.uncertain:
+            self._odd("log.unclean_stop names term %d, the group before is of term %d" % (body[0], self.before[0]), place)
         elif kind in (34, 35) and body[2] > index or kind == 38 and body[0] > index:
             self._odd("%s says it was asked at a size that the log did not have" % kind_name(kind), place)
         elif kind == 37 and not body[0] <= body[1] < index:

@@ -490,7 +490,7 @@ class World:
         end, tear = self.at, self.torn_group()
         self.term = 3
         self.begin_segment(tear)
-        self.group([(3, ZERO, {0: 2}), (1, ZERO, {0: 3}), (4, ZERO, {0: 1, 1: end, 2: len(tear), 3: H(tear)})])
+        self.group([(1, ZERO, {0: 3}), (3, ZERO, {0: 2}), (4, ZERO, {0: 1, 1: end, 2: len(tear), 3: H(tear)})])
         self.group([self.saved("C"), (36, c, {}), (9, ZERO, {0: 0, 1: 0, 2: 14, 3: 9, 4: 0}), (40, a, {0: 32, 1: 7})])
         self.group(self.hook("last_rows", [(48, a, {0: 1, 1: [b"x", {2: None}]}), (5, ZERO, {0: 3, 1: 18}), (7, b, {0: 1, 1: 3, 2: junk("bad")})]))
         self.close_segment()
@@ -1198,7 +1198,7 @@ refuse("pin: the whole ledger made by a stranger", "altered", "PIN_DIFFERS", at(
 
 ODD = [
     ("completion of no grant", 5, lambda b: {0: 3}), ("completion of a later entry", 5, lambda b: {0: 99}), ("term of another group", 1, lambda b: {0: 2}),
-    ("stop of another term", 8, lambda b: {0: 2, 1: 0, 2: 0}), ("unclean stop of this term", 11, lambda b: {0: 3}), ("list at a later size", 6, lambda b: {**b, 2: 7}),
+    ("stop of another term", 8, lambda b: {0: 2, 1: 0, 2: 0}), ("unclean stop of this term", 12, lambda b: {0: 3}), ("list at a later size", 6, lambda b: {**b, 2: 7}),
     ("custody read at a later size", 10, lambda b: {0: 11}),
 ]
 for words, index, change in ODD:
@@ -1356,7 +1356,7 @@ class Lawful(unittest.TestCase):
         world.segment_number, world.segment, world.term = 3, None, 4
         world.begin_segment()
         entries = [(4, ZERO, {0: 2, 1: at, 2: len(tear), 3: H(tear)})] if told else []
-        world.group([(1, ZERO, {0: 4})] + entries + [(4, ZERO, {0: 3, 1: 0, 2: len(torn), 3: H(torn)})])
+        world.group([(1, ZERO, {0: 4}), (3, ZERO, {0: 3})] + entries + [(4, ZERO, {0: 3, 1: 0, 2: len(torn), 3: H(torn)})])
         world.close_segment()
         return world
 
@@ -1374,7 +1374,7 @@ class Lawful(unittest.TestCase):
             dict(value, end=0, torn=len(torn), torn_hash=H(torn)) if name == "segment" else value)
         world.segment_number, world.segment, world.term = 3, None, 4
         world.begin_segment()
-        world.group([(1, ZERO, {0: 4}), (4, ZERO, {0: 3, 1: 0, 2: len(torn), 3: H(torn)})])
+        world.group([(1, ZERO, {0: 4}), (3, ZERO, {0: 3}), (4, ZERO, {0: 3, 1: 0, 2: len(torn), 3: H(torn)})])
         world.close_segment()
         self.expect(world, "intact", "HEAD_OLDER")
         world.files[SEG3][900] ^= 1
@@ -1393,6 +1393,28 @@ class Lawful(unittest.TestCase):
     def test_recovered_of_nothing(self):
         world = World(at("last_rows", lambda rows: rows + [(4, ZERO, {0: 2, 1: 512, 2: 1, 3: ZERO})]))
         self.expect(world, "intact with gaps", "RECOVERED_UNKNOWN")
+
+    def test_terms_that_begin_otherwise(self):
+        """Section 3: kinds and bodies of the first groups of terms 2 (entry 9) and 3 (entries 11 to 13)."""
+        def kind(number, value):
+            return lambda items: items[:4] + [number] + items[5:11] + [value]
+        def swap(name, value, **place):
+            # log.unclean_stop first, log.started second, each with its own body.
+            if name == "entry" and place["index"] in (11, 12):
+                swap.used = True
+                return kind(*((3, {0: 2}) if place["index"] == 11 else (1, {0: 3})))(value)
+            return value
+        swap.used = False
+        for hook, *found in (
+                (swap, "TERM_START"),
+                (at("entry", kind(10, {0: 1}), index=9), "TERM_START"),
+                (at("entry", kind(10, {0: 1}), index=12), "TERM_START"),
+                (at("entry", kind(1, {0: 3}), index=12), "TERM_START"),
+                (at("entry", body(lambda b: {0: 1}), index=12), "ENTRY_MEANING"),
+                (at("entry", body(lambda b: {0: 2}), index=11), "ENTRY_MEANING"),
+                (at("group", field("flags", 0), number=2), "ENTRY_MEANING", "TERM_START")):
+            self.expect(World(hook), "intact with gaps", *found)
+            self.assertTrue(hook.used)
 
     def test_statement_with_the_newer_algorithm(self):
         self.expect(World(at("protected", lambda p: {**p, 1: -19}, tape="B")), "intact")
@@ -1435,7 +1457,7 @@ class Lawful(unittest.TestCase):
     def test_statement_after_a_key_change(self):
         """With a critical kind before it, a statement of another key cannot be judged by the keys of genesis."""
         def hook(name, value, **place):
-            if name == "entry" and place["index"] == 11:
+            if name == "entry" and place["index"] == 10:
                 return value[:4] + [32769] + value[5:]
             return {**value, 4: junk("new key")} if name == "protected" and place["tape"] == "C" else value
         self.expect(World(hook), "cannot tell", "CRITICAL_KIND", "STATEMENT_KEY")

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
 use immutape::codec::digest::Digest;
@@ -11,7 +11,7 @@ use immutape::keyring::OsRandom;
 use immutape::ledger::{Environment, Event, Ledger, Observer, Places, Who};
 use immutape::store::embedded::EmbeddedEngine;
 use immutape::store::files::RealFiles;
-use immutape::store::{Engine, Rows, Stores};
+use immutape::store::{Engine, Journal, Objects, Rows, Spool, Stores, Vault};
 use immutape::time::SystemClock;
 
 use super::quiet::Quiet;
@@ -131,15 +131,31 @@ impl Observer for Counter {
     }
 }
 
-/// The embedded engine, which keeps a handle on the stores it opened last.
+/// The embedded engine, which knows the stores it opened last as long as somebody else holds them.
 pub struct Watched {
     engine: EmbeddedEngine,
-    last: Mutex<Option<Stores>>,
+    last: Mutex<Option<Held>>,
+}
+
+struct Held {
+    journal: Weak<dyn Journal>,
+    objects: Weak<dyn Objects>,
+    vault: Weak<dyn Vault>,
+    rows: Weak<dyn Rows>,
+    spool: Weak<dyn Spool>,
 }
 
 impl Watched {
     pub fn stores(&self) -> Stores {
-        self.last.lock().unwrap().clone().unwrap()
+        let last = self.last.lock().unwrap();
+        let held = last.as_ref().unwrap();
+        Stores {
+            journal: held.journal.upgrade().unwrap(),
+            objects: held.objects.upgrade().unwrap(),
+            vault: held.vault.upgrade().unwrap(),
+            rows: held.rows.upgrade().unwrap(),
+            spool: held.spool.upgrade().unwrap(),
+        }
     }
 }
 
@@ -154,7 +170,13 @@ impl Engine for Watched {
 
     fn open(&self, ledger: &Path, state: &Path, origin: Digest) -> immutape::Result<Stores> {
         let stores = self.engine.open(ledger, state, origin)?;
-        *self.last.lock().unwrap() = Some(stores.clone());
+        *self.last.lock().unwrap() = Some(Held {
+            journal: Arc::downgrade(&stores.journal),
+            objects: Arc::downgrade(&stores.objects),
+            vault: Arc::downgrade(&stores.vault),
+            rows: Arc::downgrade(&stores.rows),
+            spool: Arc::downgrade(&stores.spool),
+        });
         Ok(stores)
     }
 }

@@ -13,7 +13,7 @@ use super::rpc_lines::RpcLines;
 use super::v2::V2Import;
 use crate::codec::limits::{CLASS_BYTES_MAX, LABEL_BYTES_MAX, TAGS_MAX};
 use crate::error::{Code, Error, Result};
-use crate::tape::{Delimiter, Direction, EndState, Frame, Header, Provenance, TapeError};
+use crate::tape::{Delimiter, Direction, EndState, Frame, Header, LEDGER_CLASS, Provenance, TapeError};
 
 /// What the one who imports says about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -130,7 +130,7 @@ impl<R: BufRead> Importer<R> {
     ///
     /// # Errors
     /// `E_EMPTY_INPUT`, `E_NOT_A_TAPE`, `E_TRUNCATED_INPUT` (the source is half a line), `E_LIMIT`, `E_IO`;
-    /// `E_USAGE` for an empty class or namespace.
+    /// `E_USAGE` for an empty class or namespace, or the class `ledger`.
     pub fn open(input: R, mut options: ImportOptions) -> Result<Self> {
         check(&options)?;
         let mut lines = LineReader::new(input);
@@ -302,6 +302,10 @@ fn check(options: &ImportOptions) -> Result<()> {
                 .with_hint(format!("give a {what}, or none at all")));
         }
         limit(what, text.len(), CLASS_BYTES_MAX, "bytes")?;
+    }
+    if options.class == LEDGER_CLASS {
+        return Err(Error::new(Code::Usage, "the class \"ledger\" is that of the ledger's own entries")
+            .with_hint("give the tape another class, or none at all"));
     }
     limit("list of tags", options.tags.len(), TAGS_MAX, "tags")?;
     let labels = [

@@ -11,10 +11,8 @@ use crate::governance::{Action, Decision, decide};
 use crate::keyring::CustodyLabel;
 use crate::log::{Body, ClockStamp, EntryDraft, EntryKind, Outcome, PlacedEntry, PrivateHalf};
 use crate::seal::{PersonStatement, PrivateAad};
+pub(super) use crate::tape::LEDGER_CLASS;
 use crate::time::Timestamp;
-
-/// Class of the custody keys that seal entries about no tape.
-pub(super) const LEDGER_CLASS: &str = "ledger";
 
 /// What an act is about, before it becomes an entry.
 pub(super) struct Act<'a> {
@@ -175,7 +173,7 @@ impl Core {
     }
 }
 
-fn refusal_words(code: Code) -> (&'static str, &'static str) {
+pub(super) fn refusal_words(code: Code) -> (&'static str, &'static str) {
     match code {
         Code::DisposalRequired => (
             "a kept tape is never deleted outright; it ends only through the disposal workflow, and nothing was removed",

@@ -1,6 +1,6 @@
 //! What every act shares: identity, keys, stores, the way to the writer, and how far things have come.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -75,6 +75,8 @@ pub(super) struct Core {
     pub queue: mpsc::WeakSender<Request>,
     pub progress: Arc<Progress>,
     pub next_keys_beside: bool,
+    /// Threads that seal chunks now.
+    pub sealing: Arc<AtomicUsize>,
 }
 
 impl Core {

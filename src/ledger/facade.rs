@@ -68,27 +68,37 @@ impl Ledger {
     /// # Errors
     /// As [`Ledger::open`]; `E_LOG_DAMAGED` when neither copy reaches the signed head (nothing is changed then).
     pub async fn repair(places: Places, env: Environment, what: Repair, who: &Who) -> Result<RepairDone> {
-        let (ledger, mended) = blocking(move || {
-            let mended = repair::repair(&places, &env, what)?;
-            if mended.done == RepairDone::Nothing {
-                return Ok((None, mended));
+        let (actor, at, with) = (who.actor(), places.clone(), env.clone());
+        let mended = blocking(move || repair::repair(&at, &with, what, &actor)).await;
+        let mended = match mended {
+            Err(e) if e.code() == Code::NotPermitted => {
+                return Err(Self::record_denied_repair(places, env, who, e).await);
             }
-            open::open(&places, &env, mended.rebuild_rows).map(|parts| (Some(parts), mended))
-        })
-        .await?;
-        let Mended { done, entry, .. } = mended;
-        if let Some(parts) = ledger {
-            let ledger = Self::from_parts(parts);
-            if let Some(body) = entry {
-                let draft = ledger.core.draft(&acts::Act::about_ledger(who, body), |_| {})?;
-                ledger.core.append(vec![draft]).await?;
-            } else {
-                // What the start itself has to say (rows.rebuilt) is committed with this.
-                ledger.core.append(Vec::new()).await?;
-            }
-            ledger.close().await?;
+            other => other?,
+        };
+        let Mended { done, entries, rebuild_rows } = mended;
+        if done == RepairDone::Nothing {
+            return Ok(done);
         }
+        let ledger = blocking(move || open::open(&places, &env, rebuild_rows)).await.map(Self::from_parts)?;
+        let draft = |body| ledger.core.draft(&acts::Act::about_ledger(who, body), |_| {});
+        let drafts = entries.into_iter().map(draft).collect::<Result<Vec<_>>>()?;
+        // Rows built anew have no entry of their own: the start has told of them.
+        if !drafts.is_empty() {
+            ledger.core.append(drafts).await?;
+        }
+        ledger.close().await?;
         Ok(done)
+    }
+
+    /// The refusal, recorded if the ledger can be opened at all.
+    async fn record_denied_repair(places: Places, env: Environment, who: &Who, refused: Error) -> Error {
+        let opened = blocking(move || open::open(&places, &env, false)).await.map(Self::from_parts);
+        if let Ok(ledger) = opened {
+            let _the_same_refusal = ledger.core.permit(who, Action::Repair, None).await;
+            let _recorded_or_not = ledger.close().await;
+        }
+        refused
     }
 
     /// Begins a tape; frames are added to the saver, which commits it.
@@ -255,11 +265,13 @@ impl Ledger {
         blocking(move || core.settled_queries().map(|_| ())).await
     }
 
-    /// Appends an empty act and waits until it is durable: the cost of one entry, for benchmarks and probes.
+    /// Appends an empty act and waits until it is durable: the cost of one entry, for benchmarks.
     ///
     /// # Errors
     /// As [`Ledger::list`].
+    #[cfg(feature = "conformance")]
     pub async fn note_log_read(&self, who: &Who) -> Result<u64> {
+        self.core.permit(who, Action::ReadLog, None).await?;
         let body = Body::LogRead { first: 0, last: 0 };
         let draft = self.core.draft(&acts::Act::about_ledger(who, body), |_| {})?;
         Ok(self.core.append(vec![draft]).await?.first().map_or(0, |p| p.index))

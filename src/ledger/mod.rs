@@ -24,6 +24,7 @@ mod read;
 mod rebuild;
 mod repair;
 mod save;
+mod sealing;
 mod start;
 mod status;
 mod who;

@@ -3,7 +3,7 @@
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::acts::Act;
 use super::applier::Applier;
@@ -18,7 +18,7 @@ use crate::codec::limits::{LOCK_WAIT_MS, QUEUE_REQUESTS_MAX};
 use crate::error::{Code, Error, Result};
 use crate::governance::{Policy, Schedule};
 use crate::keyring::ConfigFolder;
-use crate::log::{Body, EntryDraft};
+use crate::log::{Body, EntryDraft, EntryKind};
 use crate::store::Stores;
 
 /// How far behind the last entry the clock may be before that is an entry of its own.
@@ -84,6 +84,7 @@ fn serve(found: Found, env: &Environment, stores: Stores, locked: Locked, caught
         term: locked.tail.term,
         queue: queue.downgrade(),
         progress: Arc::new(Progress::default()),
+        sealing: Arc::default(),
     });
     core.progress.set_durable(chain.size(), chain.frontier.root());
     core.progress.set_applied(chain.size());
@@ -92,10 +93,27 @@ fn serve(found: Found, env: &Environment, stores: Stores, locked: Locked, caught
     let rows = core.stores.rows.clone();
     let applier =
         Applier::start(rows, caught_up.projector, core.progress.clone(), env.observer.clone()).map_err(no_thread)?;
+    let told_at_once = start.iter().any(must_be_told);
     let writer = Writer::new(core.clone(), chain, start, applier, epoch_used, requests);
     let thread =
         std::thread::Builder::new().name("immutape-writer".into()).spawn(move || writer.run()).map_err(no_thread)?;
+    if told_at_once {
+        tell(&queue);
+    }
     Ok(Opened { core, alive: queue, thread })
+}
+
+/// What the next start could not find out again must not wait for a first act that may never come.
+fn must_be_told(draft: &EntryDraft) -> bool {
+    matches!(draft.kind, EntryKind::ROWS_REBUILT | EntryKind::CLOCK_ANOMALY)
+}
+
+/// Commits what the start has to say, or leaves it for the first act when it cannot be committed now.
+fn tell(queue: &mpsc::Sender<Request>) {
+    let (answer, told) = oneshot::channel();
+    if queue.try_send(Request::Append { drafts: Vec::new(), is_refusal: true, answer }).is_ok() {
+        let _left_for_the_first_act = told.blocking_recv();
+    }
 }
 
 /// Slots taken in the open epoch. One that is damaged or gone takes no more keys: the next save begins another,

@@ -240,7 +240,7 @@ impl EpochCache {
     }
 }
 
-fn rows_ahead(rows: u64, journal: u64) -> Error {
+pub(super) fn rows_ahead(rows: u64, journal: u64) -> Error {
     Error::new(
         Code::LogDamaged,
         format!("sled holds {rows} entries, the journal only {journal}: the journal lost its end or was replaced by an older copy"),

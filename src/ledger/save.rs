@@ -5,24 +5,20 @@ use std::sync::Arc;
 use super::acts::Act;
 use super::commit::{SaveAnswer, SealedSave};
 use super::core::Core;
+use super::sealing::{Chunks, Gathered, Piece, Sealer, put};
 use super::writer::Request;
 use super::{Event, Who};
 use crate::catalog::Summary;
-use crate::codec::digest::{CustodyId, ObjectDigest, TapeId, sha256};
+use crate::codec::digest::{CustodyId, TapeId};
 use crate::codec::limits::CLASS_BYTES_MAX;
 use crate::codec::random::bytes;
 use crate::error::{Code, Error, Result};
 use crate::governance::{ClassStanding, Schedule};
 use crate::log::{Body, Frontier, PrivateHalf, leaf_hash};
 use crate::seal::{
-    ChunkBuilder, ChunkRange, Manifest, ManifestObject, SealedHeader, Signer as _, Statement, StatementClaims,
-    TapeKeys, TapeSecret,
+    ChunkBuilder, Manifest, ManifestObject, SealedHeader, Signer as _, Statement, StatementClaims, TapeKeys, TapeSecret,
 };
-use crate::store::{ObjectRef, Protection};
-use crate::tape::{ContentDigest, Frame, Header, RecorderInfo, TapeRoot, frame_leaf};
-
-/// Objects of a long tape are synced and read back after this many bytes, so that the end is quick.
-const VERIFY_EVERY_BYTES: u64 = 32 << 20;
+use crate::tape::{Frame, Header, LEDGER_CLASS, RecorderInfo, TapeRoot, frame_leaf};
 
 /// How a tape is kept.
 #[derive(Debug, Clone)]
@@ -67,14 +63,10 @@ pub struct TapeSaver {
     options: SaveOptions,
     custody: CustodyId,
     secret: TapeSecret,
-    keys: TapeKeys,
+    keys: Arc<TapeKeys>,
     chunk: ChunkBuilder,
-    ranges: Vec<ChunkRange>,
-    objects: Vec<ObjectRef>,
-    verified: usize,
-    unverified_bytes: u64,
+    sealer: Sealer,
     tree: Frontier,
-    content: ContentDigest,
 }
 
 impl TapeSaver {
@@ -92,10 +84,15 @@ impl TapeSaver {
                 ));
             }
         }
+        if options.class == LEDGER_CLASS {
+            return Err(Error::new(Code::Usage, "the class \"ledger\" is that of the ledger's own entries")
+                .with_hint("give the tape another class, or none at all"));
+        }
         let random = &*core.env.random;
         let secret = TapeSecret::generate(random)?;
-        let keys = secret.keys();
+        let keys = Arc::new(secret.keys());
         let custody = CustodyId::from_bytes(bytes(random)?);
+        let sealer = Sealer::new(core.clone(), keys.clone(), custody);
         Ok(Self {
             core,
             alive,
@@ -105,18 +102,15 @@ impl TapeSaver {
             secret,
             keys,
             chunk: ChunkBuilder::new(),
-            ranges: Vec::new(),
-            objects: Vec::new(),
-            verified: 0,
-            unverified_bytes: 0,
+            sealer,
             tree: Frontier::new(),
-            content: ContentDigest::new(),
         })
     }
 
     /// Adds the next frame. Its `seq` must be the number of frames added before.
     ///
-    /// Blocks on the disk when a chunk is full: about a millisecond for each MiB.
+    /// Blocks when a chunk is full and the ones before it are not sealed yet: some milliseconds for each MiB.
+    /// A tape of more than one chunk is sealed by a thread of its own, as far as there are cores.
     ///
     /// # Errors
     /// `E_LIMIT`, `E_USAGE` (sequence), `E_STORE_FULL`, `E_BROKEN`, `E_IO`. After an error the saver is of no use.
@@ -128,42 +122,19 @@ impl TapeSaver {
             ));
         }
         let parts = frame.parts()?;
-        let encoded = parts.encode();
-        if self.chunk.is_full_for(encoded.len(), frame.t_ns) {
-            self.seal_chunk()?;
+        if self.chunk.is_full_for(parts.encoded_bytes(), frame.t_ns)
+            && let Some(piece) = self.gathered()?
+        {
+            self.sealer.full(piece)?;
         }
         self.tree.push(&leaf_hash(&frame_leaf(&parts, &self.keys.frame_salt(frame.seq))));
-        self.content.frame(&encoded);
-        self.chunk.push(&encoded, frame.seq, frame.t_ns);
+        self.chunk.push(&parts, frame.t_ns);
         Ok(())
     }
 
-    fn seal_chunk(&mut self) -> Result<()> {
-        let position = (self.ranges.len() as u64).saturating_add(1);
+    fn gathered(&mut self) -> Result<Option<Piece>> {
         let salt = bytes(&*self.core.env.random)?;
-        if let Some((range, stored)) = self.chunk.seal(&self.keys, salt, &self.custody, position)? {
-            let object = put(&self.core, &stored)?;
-            self.unverified_bytes = self.unverified_bytes.saturating_add(object.bytes);
-            self.ranges.push(range);
-            self.objects.push(object);
-            if self.unverified_bytes > VERIFY_EVERY_BYTES {
-                self.verify_objects()?;
-            }
-        }
-        Ok(())
-    }
-
-    fn verify_objects(&mut self) -> Result<()> {
-        self.core.heed(self.core.stores.objects.sync())?;
-        for object in self.objects.get(self.verified..).unwrap_or_default() {
-            self.core.stores.objects.get(object).map_err(|e| {
-                Error::new(Code::ReadbackMismatch, "what was written could not be read back; nothing was saved")
-                    .with_source(e)
-            })?;
-        }
-        self.verified = self.objects.len();
-        self.unverified_bytes = 0;
-        Ok(())
+        Ok(self.chunk.take().map(|(range, raw)| Piece { range, raw, salt }))
     }
 
     /// Frames so far.
@@ -186,13 +157,15 @@ impl TapeSaver {
             version: Some(env!("CARGO_PKG_VERSION").to_owned()),
             config: None,
         });
-        let content = std::mem::take(&mut self.content).finish(&header);
+        let last = self.gathered()?;
+        let mut gathered = self.sealer.last(last)?;
+        let content = gathered.content().finish(&header);
         let term = core.vault_read()?.dedupe.term(&self.options.class, &self.options.namespace, &content);
         let (who, options) = (self.who.clone(), self.options.clone());
         if let Some(kept) = core.kept_already(&term)? {
             return again(&core, &who, &options, kept).await;
         }
-        let (save, receipt) = self.seal(header, term)?;
+        let (save, receipt) = self.seal(gathered, header, term)?;
         match core.ask(|answer| Request::Save { save: Box::new(save), answer }).await? {
             SaveAnswer::Kept(placed) => {
                 core.env.observer.event(Event::Saved { stored_bytes: receipt.stored_bytes });
@@ -203,9 +176,9 @@ impl TapeSaver {
     }
 
     /// Seals header and manifest and signs the statement; everything is put, nothing is durable yet.
-    fn seal(mut self, header: Header, term: [u8; 32]) -> Result<(SealedSave, SaveReceipt)> {
-        self.seal_chunk()?;
-        let Self { core, who, options, custody, secret, keys, ranges, objects: chunks, verified, tree, .. } = self;
+    fn seal(self, gathered: Gathered, header: Header, term: [u8; 32]) -> Result<(SealedSave, SaveReceipt)> {
+        let Self { core, who, options, custody, secret, keys, tree, .. } = self;
+        let Chunks { ranges, objects: chunks, verified, .. } = gathered.seal()?;
         let commitment = header.commit(&keys.header_salts()).commitment;
         let root = TapeRoot { header: commitment, frames: tree.size(), tree: tree.root() };
         let tape = root.id();
@@ -266,11 +239,6 @@ fn describe(p: &mut PrivateHalf, core: &Core, options: &SaveOptions, tape: TapeI
     p.class = Some(options.class.clone());
     p.namespace = Some(options.namespace.clone());
     p.claims = core.schedule.claims(&options.class);
-}
-
-fn put(core: &Core, stored: &[u8]) -> Result<ObjectRef> {
-    let digest = ObjectDigest::from_bytes(sha256(stored));
-    core.heed(core.stores.objects.put(&digest, stored, Protection::WORM))
 }
 
 impl Core {

@@ -216,7 +216,7 @@ impl Body {
             }
             EntryKind::INTEGRITY_REPAIRED => Self::IntegrityRepaired {
                 what: f.up_to(0, 5)?,
-                from: f.up_to(1, 4)?,
+                from: f.within(1, 1..=4)?,
                 old: f.digest(2)?,
                 new: f.digest(3)?,
                 entries: f.uint(4)?,

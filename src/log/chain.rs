@@ -78,6 +78,23 @@ impl ChainState {
     }
 }
 
+/// Checks an entry and its sealed half as far as they stand for themselves; [`ChainState::advance`] is the rest.
+///
+/// # Errors
+/// [`LogError`], naming the index.
+pub fn examine<'a>(public: &'a [u8], sealed: &[u8]) -> Result<(Entry<'a>, Body, LeafHash), LogError> {
+    let entry = Entry::decode(public)?;
+    if Digest::from_bytes(sha256(sealed)) != entry.sealed_digest {
+        return Err(LogError::SealedDigest(entry.index));
+    }
+    let body = Body::decode(entry.kind, entry.body).map_err(|fault| LogError::Body {
+        index: entry.index,
+        kind: entry.kind.number(),
+        fault,
+    })?;
+    Ok((entry, body, leaf_hash(public)))
+}
+
 /// A whole log under check, with the tip of every subject.
 #[derive(Debug, Clone, Default)]
 pub struct Chain {
@@ -97,16 +114,7 @@ impl Chain {
     /// # Errors
     /// [`LogError`], naming the index.
     pub fn check<'a>(&mut self, public: &'a [u8], sealed: &[u8]) -> Result<(Entry<'a>, LeafHash), LogError> {
-        let entry = Entry::decode(public)?;
-        if Digest::from_bytes(sha256(sealed)) != entry.sealed_digest {
-            return Err(LogError::SealedDigest(entry.index));
-        }
-        Body::decode(entry.kind, entry.body).map_err(|fault| LogError::Body {
-            index: entry.index,
-            kind: entry.kind.number(),
-            fault,
-        })?;
-        let leaf = leaf_hash(public);
+        let (entry, _, leaf) = examine(public, sealed)?;
         let tip = self.state.advance(&entry, leaf, self.tips.get(&entry.subject))?;
         self.tips.insert(entry.subject, tip);
         Ok((entry, leaf))

@@ -75,6 +75,24 @@ impl<'a> Entry<'a> {
         r.end()?;
         Ok(entry)
     }
+
+    /// The entry without its body, which may outlive the bytes it was read from.
+    #[must_use]
+    pub const fn without_body(&self) -> Entry<'static> {
+        Entry {
+            index: self.index,
+            previous: self.previous,
+            time: self.time,
+            kind: self.kind,
+            subject: self.subject,
+            subject_seq: self.subject_seq,
+            subject_prev: self.subject_prev,
+            commitment: self.commitment,
+            sealed_digest: self.sealed_digest,
+            key_id: self.key_id,
+            body: &[],
+        }
+    }
 }
 
 /// What an act puts into an entry; index, chain and time are added when it is committed.

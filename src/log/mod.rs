@@ -17,7 +17,7 @@ mod private;
 mod tree;
 
 pub use body::{Body, empty as empty_body};
-pub use chain::{Chain, ChainState, SubjectTip};
+pub use chain::{Chain, ChainState, SubjectTip, examine};
 pub use entry::{Entry, EntryDraft};
 pub use error::LogError;
 pub use genesis::Genesis;

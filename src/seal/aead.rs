@@ -1,7 +1,8 @@
 //! AES-256-GCM (NIST SP 800-38D), always under a key that seals once.
 
 use aes_gcm::aead::{AeadInOut as _, KeyInit as _};
-use aes_gcm::{Aes256Gcm, Key, Nonce, Tag};
+use aes_gcm::{Aes256Gcm, Nonce, Tag};
+use zeroize::Zeroizing;
 
 use super::SealError;
 
@@ -16,7 +17,7 @@ pub(super) fn seal(
     buffer: &mut Vec<u8>,
     from: usize,
 ) -> Result<(), SealError> {
-    let cipher = Aes256Gcm::new(&Key::<Aes256Gcm>::from(*key));
+    let cipher = Aes256Gcm::new(key.into());
     let plain = buffer.get_mut(from..).ok_or(SealError::Truncated)?;
     let tag = cipher
         .encrypt_inout_detached(&Nonce::from(*nonce), aad, plain.into())
@@ -32,10 +33,10 @@ pub(super) fn open(
     nonce: &[u8; 12],
     aad: &[u8],
     sealed: &[u8],
-) -> Result<zeroize::Zeroizing<Vec<u8>>, SealError> {
+) -> Result<Zeroizing<Vec<u8>>, SealError> {
     let (body, tag) = sealed.split_last_chunk::<TAG_BYTES>().ok_or(SealError::Truncated)?;
-    let cipher = Aes256Gcm::new(&Key::<Aes256Gcm>::from(*key));
-    let mut plain = zeroize::Zeroizing::new(body.to_vec());
+    let cipher = Aes256Gcm::new(key.into());
+    let mut plain = Zeroizing::new(body.to_vec());
     cipher
         .decrypt_inout_detached(&Nonce::from(*nonce), aad, plain.as_mut_slice().into(), &Tag::from(*tag))
         .map_err(|_| SealError::Authentication)?;
@@ -43,8 +44,8 @@ pub(super) fn open(
 }
 
 /// Splits 44 derived bytes into key and nonce.
-pub(super) fn key_and_nonce(okm: &[u8]) -> ([u8; 32], [u8; 12]) {
-    let key = okm.first_chunk::<32>().copied().unwrap_or([0; 32]);
+pub(super) fn key_and_nonce(okm: &[u8]) -> (Zeroizing<[u8; 32]>, [u8; 12]) {
+    let key = Zeroizing::new(okm.first_chunk::<32>().copied().unwrap_or([0; 32]));
     let nonce = okm.get(32..44).and_then(|n| n.try_into().ok()).unwrap_or([0; 12]);
     (key, nonce)
 }

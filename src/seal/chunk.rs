@@ -6,7 +6,7 @@ use super::{SealError, TapeKeys, open_object, seal_object};
 use crate::codec::cbor::{Reader, Writer};
 use crate::codec::digest::CustodyId;
 use crate::codec::limits::{CHUNK_FRAMES_MAX, CHUNK_RAW_BYTES_TARGET, CHUNK_SPAN_NS_MAX, MANIFEST_OBJECTS_MAX};
-use crate::tape::{Frame, Header, TapeError};
+use crate::tape::{Frame, FrameParts, Header, TapeError};
 
 const LABEL: &str = "immutape/header/1";
 
@@ -48,9 +48,12 @@ impl ChunkBuilder {
             || spans
     }
 
-    /// Adds an encoded frame.
-    pub fn push(&mut self, encoded: &[u8], seq: u64, t_ns: Option<u64>) {
-        self.raw.extend_from_slice(encoded);
+    /// Adds a frame with its time.
+    pub fn push(&mut self, frame: &FrameParts<'_>, t_ns: Option<u64>) {
+        let mut w = Writer::after(std::mem::take(&mut *self.raw));
+        frame.write(&mut w);
+        *self.raw = w.finish();
+        let seq = frame.seq();
         let range = self.range.get_or_insert(ChunkRange { first_seq: seq, frames: 0, first_t_ns: 0, last_t_ns: 0 });
         range.frames = range.frames.saturating_add(1);
         if let Some(t) = t_ns {
@@ -66,6 +69,15 @@ impl ChunkBuilder {
         self.range.is_none()
     }
 
+    /// What was gathered, unsealed; starts anew. `None` when there is nothing.
+    pub fn take(&mut self) -> Option<(ChunkRange, Zeroizing<Vec<u8>>)> {
+        let range = self.range.take()?;
+        self.timed = false;
+        // As much room again: a buffer that grows copies what it holds, and leaves the copy behind.
+        let room = self.raw.capacity();
+        Some((range, std::mem::replace(&mut self.raw, Zeroizing::new(Vec::with_capacity(room)))))
+    }
+
     /// Seals what was gathered and starts anew. `None` when there is nothing.
     ///
     /// # Errors
@@ -77,12 +89,8 @@ impl ChunkBuilder {
         custody: &CustodyId,
         position: u64,
     ) -> Result<Option<(ChunkRange, Vec<u8>)>, SealError> {
-        let Some(range) = self.range.take() else { return Ok(None) };
-        let stored = seal_object(keys, salt, custody, position, &self.raw)?;
-        // Cleared, not dropped: the next chunk uses the same memory.
-        self.raw.clear();
-        self.timed = false;
-        Ok(Some((range, stored)))
+        let Some((range, raw)) = self.take() else { return Ok(None) };
+        Ok(Some((range, seal_object(keys, salt, custody, position, &raw)?)))
     }
 }
 

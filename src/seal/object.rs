@@ -15,8 +15,12 @@ const PLAIN_HEAD_BYTES: usize = 17;
 const CODEC_STORED: u8 = 0;
 const CODEC_ZSTD: u8 = 1;
 
-/// Compression effort of new objects; readers do not care.
-const ZSTD_LEVEL: i32 = 1;
+/// Compression effort of new objects; readers do not care. A short tape is one object, where a better level takes
+/// little time; a long one is bound by it.
+const ZSTD_LEVEL_SHORT: i32 = 3;
+const ZSTD_LEVEL_LONG: i32 = 1;
+/// Up to this length an object counts as short.
+const SHORT_BYTES_MAX: usize = 256 << 10;
 
 /// Compresses, pads and seals `raw`. `salt` must be fresh for every object.
 ///
@@ -92,14 +96,19 @@ fn unpack(plain: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
 }
 
 thread_local! {
-    // A fresh context costs more than compressing a small tape; each thread keeps one.
-    static COMPRESSOR: std::cell::RefCell<Option<zstd::bulk::Compressor<'static>>> = const { std::cell::RefCell::new(None) };
+    // A fresh context costs more than compressing a small tape; each thread keeps its own.
+    static COMPRESSORS: [std::cell::RefCell<Option<zstd::bulk::Compressor<'static>>>; 2] =
+        const { [std::cell::RefCell::new(None), std::cell::RefCell::new(None)] };
+    static DECOMPRESSOR: std::cell::RefCell<Option<zstd::bulk::Decompressor<'static>>> = const { std::cell::RefCell::new(None) };
 }
 
 fn compress(raw: &[u8]) -> Result<Vec<u8>, SealError> {
-    COMPRESSOR.with_borrow_mut(|slot| {
+    COMPRESSORS.with(|[short, long]| {
+        let is_short = raw.len() <= SHORT_BYTES_MAX;
+        let (slot, level) = if is_short { (short, ZSTD_LEVEL_SHORT) } else { (long, ZSTD_LEVEL_LONG) };
+        let mut slot = slot.borrow_mut();
         if slot.is_none() {
-            *slot = Some(zstd::bulk::Compressor::new(ZSTD_LEVEL).map_err(|_| SealError::Compress)?);
+            *slot = Some(zstd::bulk::Compressor::new(level).map_err(|_| SealError::Compress)?);
         }
         slot.as_mut().ok_or(SealError::Compress)?.compress(raw).map_err(|_| SealError::Compress)
     })
@@ -112,12 +121,17 @@ fn decompress(body: &[u8], raw_len: usize) -> Result<Zeroizing<Vec<u8>>, SealErr
     if !is_one {
         return Err(SealError::Decompress);
     }
-    let raw = zstd::bulk::decompress(body, raw_len).map_err(|_| SealError::Decompress)?;
+    let raw = DECOMPRESSOR.with_borrow_mut(|slot| {
+        if slot.is_none() {
+            *slot = Some(zstd::bulk::Decompressor::new().map_err(|_| SealError::Decompress)?);
+        }
+        slot.as_mut().ok_or(SealError::Decompress)?.decompress(body, raw_len).map_err(|_| SealError::Decompress)
+    })?;
     let raw = Zeroizing::new(raw);
     if raw.len() == raw_len { Ok(raw) } else { Err(SealError::Decompress) }
 }
 
-fn object_key(keys: &TapeKeys, salt: &[u8; 32]) -> ([u8; 32], [u8; 12], [u8; 32]) {
+fn object_key(keys: &TapeKeys, salt: &[u8; 32]) -> (Zeroizing<[u8; 32]>, [u8; 12], [u8; 32]) {
     let okm: Zeroizing<[u8; 76]> = kdf::derive(keys.content.as_ref(), salt, &[b"immutape/object/1"]);
     let (key, nonce) = key_and_nonce(okm.as_ref());
     (key, nonce, okm.last_chunk::<32>().copied().unwrap_or([0; 32]))

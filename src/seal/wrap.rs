@@ -115,7 +115,7 @@ impl KeyEncryptionKey {
         plain.first_chunk::<32>().map(TapeSecret::from_bytes).ok_or(SealError::Truncated)
     }
 
-    fn derive(&self, purpose: Purpose, id: &[u8]) -> ([u8; 32], [u8; 12]) {
+    fn derive(&self, purpose: Purpose, id: &[u8]) -> (Zeroizing<[u8; 32]>, [u8; 12]) {
         let okm: Zeroizing<[u8; 44]> = kdf::derive(&self.0, id, &[b"immutape/wrap/1/", purpose.word().as_bytes()]);
         key_and_nonce(okm.as_ref())
     }

@@ -17,8 +17,8 @@ impl ContentDigest {
         Self::default()
     }
 
-    /// The next encoded frame.
-    pub fn frame(&mut self, encoded: &[u8]) {
+    /// The next encoded frames.
+    pub fn frames(&mut self, encoded: &[u8]) {
         self.frames.update(encoded);
     }
 

@@ -3,6 +3,7 @@
 use super::TapeError;
 use super::kinds::{Delimiter, Direction, FLAGS, FrameKind, flags};
 use super::lists::{not_empty, read_pairs, write_pairs};
+use super::tree::byte_string_head;
 use crate::codec::cbor::{CborError, Key, Reader, Writer};
 use crate::codec::limits::{FRAME_ENVELOPE_BYTES_MAX, FRAME_PAYLOAD_BYTES_MAX};
 
@@ -240,16 +241,34 @@ pub struct FrameParts<'a> {
 }
 
 impl FrameParts<'_> {
+    /// Position in the tape.
+    #[must_use]
+    pub const fn seq(&self) -> u64 {
+        self.seq
+    }
+
     /// The whole frame.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let mut w = Writer::with_capacity(self.envelope_bytes().saturating_add(self.payload.len()).saturating_add(12));
+        let mut w = Writer::with_capacity(self.encoded_bytes());
+        self.write(&mut w);
+        w.finish()
+    }
+
+    /// Writes the whole frame.
+    pub fn write(&self, w: &mut Writer) {
         w.map(self.fields.saturating_add(1));
         w.raw(&self.before);
         w.uint(5);
         w.bytes(self.payload);
         w.raw(&self.after);
-        w.finish()
+    }
+
+    /// Length of the whole frame; at most 14 fields, so its head takes one byte, as key 5 does.
+    #[must_use]
+    pub fn encoded_bytes(&self) -> usize {
+        let head = byte_string_head(self.payload.len()).len();
+        self.envelope_bytes().saturating_add(1).saturating_add(head).saturating_add(self.payload.len())
     }
 
     /// The envelope: the frame without its payload.

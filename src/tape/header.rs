@@ -9,6 +9,9 @@ use crate::codec::cbor::{CborError, Key, Reader, Writer, encode};
 use crate::codec::digest::{Digest, TapeId};
 use crate::codec::limits::{CLASS_BYTES_MAX, HEADER_BYTES_MAX, LABEL_BYTES_MAX, TAGS_MAX};
 
+/// The class of entries about no tape, which no tape may have: its custody keys would be theirs too.
+pub const LEDGER_CLASS: &str = "ledger";
+
 /// A known hole in a tape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Gap {

@@ -19,7 +19,7 @@ pub use content::ContentDigest;
 pub use error::TapeError;
 pub use fields::{FieldCommitment, Salts, commit, field_digest};
 pub use frame::{Frame, FrameParts};
-pub use header::{Gap, Header};
+pub use header::{Gap, Header, LEDGER_CLASS};
 pub use header_parts::{EndState, Labels, Provenance, RecorderInfo};
 pub use kinds::{Delimiter, Direction, FLAGS, FrameKind, GapReason, TapeKind, flags};
 pub use root::TapeRoot;

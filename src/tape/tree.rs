@@ -47,7 +47,7 @@ fn salted(label: &str, seq: u64, salt: &[u8; 32], content: &[u8]) -> [u8; 32] {
 }
 
 /// Head of a byte string of `len` bytes, so that a long payload is hashed without being copied.
-fn byte_string_head(len: usize) -> Vec<u8> {
+pub(super) fn byte_string_head(len: usize) -> Vec<u8> {
     let mut head = Vec::with_capacity(9);
     let value = len as u64;
     match value {

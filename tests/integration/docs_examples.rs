@@ -118,6 +118,22 @@ fn every_digest_in_the_texts_is_a_golden_one() {
     assert!(checked >= 20, "{checked} digests");
 }
 
+/// The numbers of errors in the text are those of the program, each with its code and in order.
+#[test]
+fn the_table_of_errors_is_the_source() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/format/4-commit.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    let rows = text.lines().filter_map(|line| {
+        let mut cells = line.strip_prefix("| ")?.split(" | ");
+        let (number, code) = (cells.next()?.parse().ok()?, cells.next()?);
+        code.starts_with("E_").then(|| (number, code.to_owned()))
+    });
+    let table: Vec<(u16, String)> = rows.collect();
+    let mut source: Vec<_> = immutape::Code::ALL.iter().map(|c| (c.number(), c.as_str().to_owned())).collect();
+    source.sort_unstable();
+    assert_eq!(table, source);
+}
+
 #[test]
 fn print_examples() {
     if std::env::var("IMMUTAPE_GOLDEN").as_deref() != Ok("docs") {

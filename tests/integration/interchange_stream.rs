@@ -28,6 +28,7 @@ fn options_are_checked_before_anything_is_read() {
         (ImportOptions { class: String::new(), ..d() }, Code::Usage),
         (ImportOptions { namespace: String::new(), ..d() }, Code::Usage),
         (ImportOptions { class: "x".repeat(129), ..d() }, Code::Limit),
+        (ImportOptions { class: "ledger".into(), ..d() }, Code::Usage),
         (ImportOptions { namespace: "x".repeat(129), ..d() }, Code::Limit),
         (ImportOptions { name: big.clone(), ..d() }, Code::Limit),
         (ImportOptions { description: big.clone(), ..d() }, Code::Limit),

@@ -58,8 +58,7 @@ async fn a_policy_of_a_later_version_grants_nothing() {
     for refusal in refused {
         assert_eq!(refusal.map_err(|e| e.code()), Err(Code::NotPermitted));
     }
-    // Start of the term, rows built anew, and one entry a refusal.
-    assert_eq!(ledger.size(), size + 2 + entries);
+    assert_eq!(ledger.size(), size + entries, "one entry a refusal");
     ledger.close().await.unwrap();
     let last = Forge::read(folder.path()).records;
     let refusals = last.iter().filter_map(|record| {
@@ -97,6 +96,20 @@ async fn a_critical_entry_of_a_later_version_stops_the_opening_but_no_check() {
     assert_eq!(report.verdict(), Verdict::IntactWithGaps, "{report:#?}");
     let named = report.findings.iter().any(|f| f.severity == Severity::Gap && f.entry == Some(index as u64));
     assert!(named, "{report:#?}");
+}
+
+#[tokio::test]
+async fn the_class_of_the_ledgers_own_entries_is_no_tapes() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = create(folder.path()).await;
+    let size = ledger.size();
+    let of = |class: &str| SaveOptions { class: class.into(), ..SaveOptions::default() };
+    let refused = ledger.begin_save(&ann(), of("ledger")).await.map(|_| ()).unwrap_err();
+    assert_eq!((refused.code(), refused.hint().is_some()), (Code::Usage, true));
+    assert_eq!(ledger.size(), size);
+    for class in ["ledgers", "Ledger"] {
+        ledger.begin_save(&ann(), of(class)).await.unwrap();
+    }
 }
 
 /// A generator that can be turned off.

@@ -78,7 +78,7 @@ struct Model {
     started: bool,
     /// The last group says "closed in order".
     closed: bool,
-    /// The rows were lost before this term. A term in which nothing was appended says nothing of it.
+    /// The rows were lost before this term, which says so at once if there was anything to lose.
     rows_lost: bool,
 }
 
@@ -243,7 +243,11 @@ fn live(steps: Vec<Step>) {
                 model.rows_lost = !keeps_rows;
                 model.started = false;
                 world = World::on(image, rows, 50 + n as u64, NOW_MS + 1_000 * n as u64);
-                runtime.block_on(Ledger::open(world.places(), world.env())).unwrap()
+                let opened = runtime.block_on(Ledger::open(world.places(), world.env())).unwrap();
+                if model.rows_lost && model.log.len() > 1 {
+                    model.start();
+                }
+                opened
             }
         };
         assert_eq!(entries_in(&world), model.log, "after step {n}");

@@ -103,7 +103,7 @@ fn fifteen_power_cuts_of_a_real_process() {
     in_runtime(check_frames(&folder, &told, "at the end")).unwrap();
     let found = check_told(&folder, &told, REAL_ROUNDS, &mut before, "at the end");
     println!("{REAL_ROUNDS} power cuts, {lost_bytes} bytes never synced: 0 lost of {found:?}");
-    assert!(found.acknowledged > 5 * REAL_ROUNDS);
+    assert!(found.acknowledged > REAL_ROUNDS);
     assert!(lost_bytes > 0, "the library took nothing away, so this showed nothing");
 }
 

@@ -32,6 +32,12 @@ impl Writer {
         Self { out: Vec::with_capacity(bytes) }
     }
 
+    /// Goes on after what `out` holds.
+    #[must_use]
+    pub const fn after(out: Vec<u8>) -> Self {
+        Self { out }
+    }
+
     fn head(&mut self, header: Header) {
         // Writing to a Vec cannot fail; the encoder's error type is that of the writer.
         let _infallible = Encoder::from(&mut self.out).push(header);

@@ -2,15 +2,17 @@
 
 use std::collections::HashMap;
 
+use super::ahead::{End, Plan, Stages};
+use super::group::{Examined, ExaminedGroup, examine_group};
 use super::tapes::SavedTapes;
 use super::{CheckOptions, Checker};
 use crate::codec::digest::{CustodyId, RootHash};
-use crate::codec::extent::Group;
+use crate::codec::extent::{Group, GroupHeader};
 use crate::error::Error;
 use crate::evidence::{Report, Severity};
 use crate::ledger::head_file::{self, JournalEnd};
 use crate::ledger::rebuild::BEGINNING;
-use crate::log::{Chain, EntryKind, HeadFile, LogError, SubjectTip};
+use crate::log::{ChainState, HeadFile, LogError, SubjectTip};
 use crate::store::Position;
 
 /// What a walk through a copy of the log came to.
@@ -47,7 +49,7 @@ pub struct SubjectEntries {
 pub(super) struct Walk<'a> {
     checker: &'a Checker,
     head_size: Option<u64>,
-    chain: Chain,
+    chain: ChainState,
     walked: Walked,
     previous: [u8; 32],
     term: u64,
@@ -59,7 +61,7 @@ impl<'a> Walk<'a> {
         Self {
             checker,
             head_size: head.map(|h| h.checkpoint.size),
-            chain: Chain::new(),
+            chain: ChainState::default(),
             walked: Walked::default(),
             previous: [0; 32],
             term: 0,
@@ -67,42 +69,41 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// Checks the groups of the journal from `from` on, up to `size` entries.
+    fn groups(&mut self, from: Position, size: Option<u64>, saved: &mut SavedTapes, report: &mut Report) -> End {
+        let checker = self.checker;
+        // [`crate::store::Journal::read`] compares the hash of what it gives.
+        let examine = |extent: &[u8]| {
+            let group = GroupHeader::parse(extent).and_then(|header| Group::of_sealed(header, extent))?;
+            Ok(examine_group(checker, &group))
+        };
+        let stages = Stages { read: &|at| checker.stores.journal.read(at), examine: &examine };
+        stages.walk(Plan::of_machine(), from, size, &mut |group| self.link(group, saved, report))
+    }
+
     /// Checks the next group.
     pub(super) fn group(&mut self, extent: &[u8], saved: &mut SavedTapes, report: &mut Report) -> Result<(), LogError> {
-        let group = Group::parse(extent)?;
-        let header = group.header();
+        self.link(examine_group(self.checker, &Group::parse(extent)?), saved, report)
+    }
+
+    /// Checks that the next group, which holds by itself, follows what came before.
+    fn link(&mut self, group: ExaminedGroup, saved: &mut SavedTapes, report: &mut Report) -> Result<(), LogError> {
+        let header = group.header;
         if *header.previous_group.as_bytes() != self.previous || header.term < self.term {
             return Err(LogError::Group(header.first_index));
         }
-        if let Some(keys) = self.checker.vault()
-            && !keys.journal.accepts(&header.hash, &header.mac)
-        {
+        if !group.is_own {
             let place = format!("entry {}", header.first_index);
-            report.find(
-                Severity::Altered,
-                self.part,
-                place,
-                "the group was not written by this ledger: its code does not hold",
-            );
+            let what = "the group was not written by this ledger: its code does not hold";
+            report.find(Severity::Altered, self.part, place, what);
         }
-        for record in group.records() {
-            let (public, sealed) = record?;
-            let (entry, leaf) = self.chain.check(public, sealed)?;
-            let tip = SubjectTip { seq: entry.subject_seq, leaf };
-            let known = self.walked.subjects.entry(entry.subject);
-            let known = known.or_insert_with(|| SubjectEntries { tip, indices: Vec::new() });
-            known.tip = tip;
-            known.indices.push(entry.index);
-            if entry.kind.is_critical() && !entry.kind.is_written() {
-                let what = format!("{} is critical and unknown to this program", entry.kind);
-                report.find(Severity::Gap, self.part, format!("entry {}", entry.index), what).entry = Some(entry.index);
-                self.walked.critical.push((entry.index, entry.kind.number()));
-            }
-            if entry.kind == EntryKind::TAPE_SAVED {
-                saved.take(&entry, report);
-            }
+        for examined in group.entries {
+            self.entry(examined, saved, report)?;
         }
-        let state = self.chain.state();
+        if let Some(fault) = group.fault {
+            return Err(fault);
+        }
+        let state = &self.chain;
         if state.frontier.root() != header.root
             || state.last_leaf != header.last_leaf
             || state.size() != header.size_after()
@@ -121,6 +122,30 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
+    fn entry(&mut self, examined: Examined, saved: &mut SavedTapes, report: &mut Report) -> Result<(), LogError> {
+        let Examined { entry, leaf, saved: tape } = examined;
+        let known = self.walked.subjects.get_mut(&entry.subject);
+        let tip = self.chain.advance(&entry, leaf, known.as_ref().map(|known| &known.tip))?;
+        match known {
+            Some(known) => {
+                known.tip = tip;
+                known.indices.push(entry.index);
+            }
+            None => {
+                self.walked.subjects.insert(entry.subject, SubjectEntries { tip, indices: vec![entry.index] });
+            }
+        }
+        if entry.kind.is_critical() && !entry.kind.is_written() {
+            let what = format!("{} is critical and unknown to this program", entry.kind);
+            report.find(Severity::Gap, self.part, format!("entry {}", entry.index), what).entry = Some(entry.index);
+            self.walked.critical.push((entry.index, entry.kind.number()));
+        }
+        if let Some(tape) = tape {
+            saved.take(entry.index, tape, report);
+        }
+        Ok(())
+    }
+
     pub(super) fn finish(self) -> Walked {
         self.walked
     }
@@ -135,20 +160,12 @@ pub(super) fn walk(
     report: &mut Report,
 ) -> Walked {
     let mut walk = Walk::new(checker, head, "journal");
-    let mut at = BEGINNING;
-    let broken: Option<(Position, String)> = loop {
-        if options.size.is_some_and(|size| walk.chain.state().size() >= size) {
-            break None;
-        }
-        let next = match checker.stores.journal.read(at) {
-            Ok(Some((place, extent, next))) => match walk.group(&extent, saved, report) {
-                Ok(()) => next,
-                Err(e) => break Some((place, e.to_string())),
-            },
-            Ok(None) => break tail_fault(checker, options, &walk, report),
-            Err(e) => break Some((at, words(&e))),
-        };
-        at = next;
+    let broken: Option<(Position, String)> = match walk.groups(BEGINNING, options.size, saved, report) {
+        End::Enough => None,
+        // A writer is at work at the end; only it can tell.
+        End::Journal(_) if options.size.is_some() => None,
+        End::Journal(at) => tail_fault(&mut walk, at, saved, report),
+        fault => fault_at(fault),
     };
     let mut walked = walk.finish();
     let broken = match broken {
@@ -174,32 +191,36 @@ pub(super) fn walk(
 
 /// The end of the journal as acquisition would see it: tears are told from damage there.
 fn tail_fault(
-    checker: &Checker,
-    options: &CheckOptions,
-    walk: &Walk<'_>,
+    walk: &mut Walk<'_>,
+    end: Position,
+    saved: &mut SavedTapes,
     report: &mut Report,
 ) -> Option<(Position, String)> {
-    if options.size.is_some() {
-        // A writer is at work at the end; only it can tell.
-        return None;
+    let tail = match walk.checker.stores.journal.survey() {
+        Ok(tail) => tail,
+        Err(e) => return Some((BEGINNING, words(&e))),
+    };
+    for tear in &tail.tears {
+        let place = format!("journal/{:08}.seg offset {}", tear.position.segment, tear.position.offset);
+        let what = format!("{} torn bytes of a crash, out of use", tear.bytes);
+        report.find(Severity::Note, "journal", place, what);
     }
-    match checker.stores.journal.survey() {
-        Ok(tail) => {
-            for tear in &tail.tears {
-                let place = format!("journal/{:08}.seg offset {}", tear.position.segment, tear.position.offset);
-                report.find(
-                    Severity::Note,
-                    "journal",
-                    place,
-                    format!("{} torn bytes of a crash, out of use", tear.bytes),
-                );
-            }
-            let size = tail.last.map_or(0, |l| l.size_after());
-            let at = tail.last.map_or(BEGINNING, |l| Position { segment: l.segment, offset: l.offset });
-            (size != walk.chain.state().size())
-                .then(|| (at, "the end of the journal is not where its groups lead".into()))
-        }
-        Err(e) => Some((BEGINNING, words(&e))),
+    let size = tail.last.map_or(0, |l| l.size_after());
+    // A writer in another process may have gone on since the end was read.
+    if size > walk.chain.size()
+        && let Some(fault) = fault_at(walk.groups(end, Some(size), saved, report))
+    {
+        return Some(fault);
+    }
+    let at = tail.last.map_or(BEGINNING, |l| Position { segment: l.segment, offset: l.offset });
+    (size != walk.chain.size()).then(|| (at, "the end of the journal is not where its groups lead".into()))
+}
+
+fn fault_at(end: End) -> Option<(Position, String)> {
+    match end {
+        End::Journal(_) | End::Enough => None,
+        End::Unreadable(at, e) => Some((at, words(&e))),
+        End::Broken(at, e) => Some((at, e.to_string())),
     }
 }
 

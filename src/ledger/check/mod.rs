@@ -1,7 +1,9 @@
 //! Checks of a whole ledger or one tape, against what is stored. Releases no content, takes no lock,
 //! changes nothing; works beside a running writer and on a ledger that can no longer be opened.
 
+mod ahead;
 mod catalog;
+mod group;
 mod journal;
 mod rows;
 mod rows_of_tape;

@@ -9,7 +9,7 @@ use crate::codec::digest::{CustodyId, ObjectDigest};
 use crate::error::{Code, Error, Result};
 use crate::evidence::{Finding, Report, Severity};
 use crate::ledger::rebuild::by_digest;
-use crate::log::{Body, Entry, Frontier, leaf_hash};
+use crate::log::{Frontier, leaf_hash};
 use crate::seal::{Manifest, SealedHeader, Statement, TapeKeys, open_chunk};
 use crate::store::contracts::Listed;
 use crate::store::{Hint, ObjectRef};
@@ -34,25 +34,13 @@ pub(super) struct SavedTapes {
 }
 
 impl SavedTapes {
-    pub(super) fn take(&mut self, entry: &Entry<'_>, report: &mut Report) {
-        let parsed = Body::decode(entry.kind, entry.body).ok().and_then(|body| match body {
-            Body::TapeSaved { statement, epoch } => Statement::decode(&statement).ok().map(|s| (s, epoch)),
-            _ => None,
-        });
-        match parsed {
-            Some((statement, epoch)) => {
-                self.tapes.push(Saved {
-                    index: entry.index,
-                    custody: entry.subject,
-                    key_id: entry.key_id,
-                    epoch,
-                    statement,
-                });
-            }
+    pub(super) fn take(&mut self, index: u64, tape: Option<Box<Saved>>, report: &mut Report) {
+        match tape {
+            Some(saved) => self.tapes.push(*saved),
             None => {
-                let place = format!("entry {}", entry.index);
+                let place = format!("entry {index}");
                 report.find(Severity::Altered, "statement", place, "the recorder's statement cannot be read").entry =
-                    Some(entry.index);
+                    Some(index);
             }
         }
     }

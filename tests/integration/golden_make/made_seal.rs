@@ -14,7 +14,7 @@ use super::inputs::{
     vault_root,
 };
 use super::kit::{Accept, Chapter, Value, hex, text};
-use super::made_tape::{encode_frame, frames_two, header_two_frames, root_two_frames, two_frames};
+use super::made_tape::{frames_two, header_two_frames, root_two_frames, two_frames};
 use super::{by_hand, made_log, refused_objects, refused_seal};
 
 const ABOUT: &str =
@@ -121,7 +121,7 @@ pub fn chunk_range() -> ChunkRange {
 fn chunk_two_frames() -> Accept {
     let mut builder = ChunkBuilder::new();
     for f in two_frames() {
-        builder.push(&encode_frame(&f), f.seq, f.t_ns);
+        builder.push(&f.parts().unwrap(), f.t_ns);
     }
     let (range, _) = builder.seal(&tape_keys(), object_salt(1), &CUSTODY, 1).unwrap().unwrap();
     assert_eq!(range, chunk_range());

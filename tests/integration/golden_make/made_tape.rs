@@ -214,7 +214,7 @@ pub fn root_two_frames() -> (TapeRoot, Vec<(&'static str, Value)>) {
     let tree = root_of(&[leaf_hash(&leaves[0]), leaf_hash(&leaves[1])]);
     let root = TapeRoot { header: commitment.commitment, frames: 2, tree };
     let mut content = ContentDigest::new();
-    two_frames().iter().for_each(|f| content.frame(&encode_frame(f)));
+    two_frames().iter().for_each(|f| content.frames(&encode_frame(f)));
     let salts = [keys.frame_salt(0), keys.frame_salt(1)];
     // A leaf input ends in 0x5820, the envelope digest, 0x5820, the payload digest.
     let digests = leaves.each_ref().map(|l| (&l[l.len() - 66..l.len() - 34], &l[l.len() - 32..]));

@@ -105,6 +105,7 @@ fn bodies(r: &mut Refuse<'_>) {
         "a30001010102f6",
     );
     let repaired = "entry-22-integrity-repaired.cbor";
+    put(repaired, "body-from-0.cbor", 8, "Range", "from 0", "a500000102", "a500000100");
     put(repaired, "body-from-5.cbor", 8, "Range", "from 5", "a500000102", "a500000105");
     let set = "a3005820";
     let listed = "entry-05-listed.cbor";

@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use immutape::codec::digest::sha256;
 
 use super::by_hand;
 use super::inputs::{CHECKPOINT_SEED, ORIGIN, PERSON_SEED};
@@ -256,6 +257,9 @@ fn verifier_keys(r: &mut Refuse<'_>) {
         format!("{name} +{id}+{key}"),
     );
     put("key-no-name.txt", "Note(\"a key name is empty or has spaces or +\")", "no name", format!("+{id}+{key}"));
-    let weak = STANDARD.encode([&[1, 1][..], &[0; 31]].concat());
-    put("key-weak.txt", "Seal(PublicKey)", "the neutral element", format!("{name}+{id}+{weak}"));
+    let weak = [&[1, 1][..], &[0; 31]].concat();
+    let weak_id = hex::encode(&sha256(&[name.as_bytes(), b"\n", &weak].concat())[..4]);
+    let weak = format!("{name}+{weak_id}+{}", STANDARD.encode(weak)).into_bytes();
+    let what = "the neutral element";
+    r.put_refreshed("key-weak.txt", from, "LogError::Seal(PublicKey)", what, &["key id"], weak);
 }

@@ -156,7 +156,8 @@ impl Readers {
         };
         if let Some(named_by) = &above.header {
             tear::named(shelf, &cursor.segment, at.offset, named_by)?;
-        } else if above.nonzero(shelf, 0, above.bytes)?.is_none() {
+        } else if above.nonzero(shelf, 0, above.bytes.min(tail::FIRST_WRITE_BYTES_MAX))?.is_none() {
+            // Prepared, it seems; whether the rest of it is zero as well, the check of the end says.
             return self.end(shelf, at, reopened, self.ends_in_zero(shelf, cursor, at)?).map(|()| Step::End);
         } else {
             // The header that would have named a tear here was torn itself: its shape has to do.

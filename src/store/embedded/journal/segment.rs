@@ -18,8 +18,8 @@ pub(super) const FIRST_OFFSET: u64 = SEGMENT_HEADER_BYTES as u64;
 const WALK_BYTES: usize = 64 << 10;
 /// Groups in so many bytes before the end are checked whole.
 const CHECKED_BYTES: u64 = 4 << 20;
-/// Piece in which zeros are looked for.
-const SCAN_BYTES: usize = 1 << 20;
+/// Piece in which zeros are looked for: one that stays in a core's cache.
+const SCAN_BYTES: usize = 128 << 10;
 const BLOCK: usize = 4096;
 static ZEROS: [u8; BLOCK] = [0; BLOCK];
 

@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::store::contracts::{Position, Tear};
 
 /// Header and longest group.
-const FIRST_WRITE_BYTES_MAX: u64 = FIRST_OFFSET + GROUP_BYTES_MAX as u64;
+pub(super) const FIRST_WRITE_BYTES_MAX: u64 = FIRST_OFFSET + GROUP_BYTES_MAX as u64;
 
 /// The end of the journal as it lies on the disk.
 #[derive(Debug)]

@@ -1,0 +1,49 @@
+//! A group as far as it stands for itself: the journal's code, every entry with its sealed half, statements.
+
+use super::Checker;
+use super::tapes::Saved;
+use crate::codec::digest::LeafHash;
+use crate::codec::extent::{Group, GroupHeader};
+use crate::log::{Body, Entry, EntryKind, LogError, examine};
+use crate::seal::Statement;
+
+/// An entry that holds by itself.
+pub(super) struct Examined {
+    pub entry: Entry<'static>,
+    pub leaf: LeafHash,
+    /// Of a `tape.saved` entry: the tape, or nothing when its statement cannot be read.
+    pub saved: Option<Option<Box<Saved>>>,
+}
+
+/// What a group says by itself.
+pub(super) struct ExaminedGroup {
+    pub header: GroupHeader,
+    /// The journal's code holds, or there is no key to tell.
+    pub is_own: bool,
+    /// Entries up to the first that does not hold.
+    pub entries: Vec<Examined>,
+    pub fault: Option<LogError>,
+}
+
+/// Examines a group whose hash was compared.
+pub(super) fn examine_group(checker: &Checker, group: &Group<'_>) -> ExaminedGroup {
+    let header = *group.header();
+    let is_own = checker.vault().is_none_or(|keys| keys.journal.accepts(&header.hash, &header.mac));
+    let mut entries = Vec::with_capacity(header.count as usize);
+    for record in group.records() {
+        match record.map_err(LogError::from).and_then(|(public, sealed)| examine(public, sealed)) {
+            Ok((entry, body, leaf)) => {
+                let saved = (entry.kind == EntryKind::TAPE_SAVED).then(|| saved_tape(&entry, body));
+                entries.push(Examined { entry: entry.without_body(), leaf, saved });
+            }
+            Err(fault) => return ExaminedGroup { header, is_own, entries, fault: Some(fault) },
+        }
+    }
+    ExaminedGroup { header, is_own, entries, fault: None }
+}
+
+fn saved_tape(entry: &Entry<'_>, body: Body) -> Option<Box<Saved>> {
+    let Body::TapeSaved { statement, epoch } = body else { return None };
+    let statement = Statement::decode(&statement).ok()?;
+    Some(Box::new(Saved { index: entry.index, custody: entry.subject, key_id: entry.key_id, epoch, statement }))
+}

@@ -1,0 +1,175 @@
+//! What is to be mended, and which copy is the better one.
+
+use super::copies::{self, Held};
+use super::{head, journal};
+use crate::catalog::Queries;
+use crate::error::{Code, Error, Result};
+use crate::evidence::Verdict;
+use crate::governance::{Action, Decision, Policy, decide};
+use crate::ledger::acts::refusal_words;
+use crate::ledger::check::{CheckOptions, Checker};
+use crate::ledger::core::{Folders, Identity};
+use crate::ledger::head_file::{self, JournalEnd};
+use crate::ledger::rebuild::rows_ahead;
+use crate::ledger::{Environment, Places, start};
+use crate::log::{Actor, Body, HeadFile, HeadState};
+use crate::store::Stores;
+
+/// What to mend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Repair {
+    /// Journal from sled, or sled from the journal, whichever is in doubt.
+    Log,
+    /// Make a new signed head file from the journal as it stands, and log that it was done.
+    AcceptHead,
+}
+
+/// What was mended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RepairDone {
+    /// Both copies hold and agree.
+    Nothing,
+    /// The journal was brought back from sled.
+    Journal {
+        /// First segment that was written anew.
+        from_segment: u64,
+        /// Entries brought back.
+        entries: u64,
+        /// Where the old files went.
+        aside: Vec<std::path::PathBuf>,
+    },
+    /// The rows were built anew from the journal.
+    Rows,
+    /// A new head file was signed at this size.
+    Head {
+        /// Entries it names.
+        size: u64,
+    },
+}
+
+/// A repair, with the entries that tell of it: written by who opens the ledger next.
+pub(in crate::ledger) struct Mended {
+    pub done: RepairDone,
+    pub entries: Vec<Body>,
+    pub rebuild_rows: bool,
+}
+
+impl Mended {
+    pub(super) const fn nothing() -> Self {
+        Self { done: RepairDone::Nothing, entries: Vec::new(), rebuild_rows: false }
+    }
+}
+
+/// Mends what is asked for; the ledger is not open.
+pub(in crate::ledger) fn repair(places: &Places, env: &Environment, what: Repair, actor: &Actor) -> Result<Mended> {
+    match what {
+        Repair::AcceptHead => head::accept(places, env, actor),
+        Repair::Log => log(places, env, actor),
+    }
+}
+
+/// Asked before anything is changed. The ledger is not open, so a refusal is recorded by who asked, if it opens.
+pub(super) fn permit(identity: &Identity, actor: &Actor) -> Result<()> {
+    match decide(Policy::from_name(&identity.genesis.policy), actor, Action::Repair) {
+        Decision::Granted => Ok(()),
+        Decision::Refused(code) => {
+            let (words, hint) = refusal_words(code);
+            Err(Error::new(code, words).with_hint(hint))
+        }
+    }
+}
+
+fn log(places: &Places, env: &Environment, actor: &Actor) -> Result<Mended> {
+    let (identity, folders) = match start::find(places, env) {
+        Ok(found) => (found.identity, found.folders),
+        // Not even entry 0 can be read from the journal: sled's copy says who this ledger is.
+        Err(e) if matches!(e.code(), Code::LogDamaged | Code::LedgerMissing | Code::NewerFormat) => {
+            journal::from_rows(places, env).map_err(|_| e)?
+        }
+        Err(e) => return Err(e),
+    };
+    permit(&identity, actor)?;
+    let stores = start::open_stores(&identity, &folders, env)?;
+    let head = read_head(env, &folders, &identity)?;
+    stores.journal.set_reopened(head.state == HeadState::Open);
+    let held = copies::journal(&stores, Some(head.checkpoint.size), None);
+    let broken = match breaks_off(&held, &head, &stores) {
+        Some(why) => Some(why),
+        None => lost_its_end(&held, &identity, &folders, env, &stores)?,
+    };
+    match broken {
+        Some(why) => {
+            let vault = start::read_vault(&identity, &folders, env, &stores)?;
+            let (done, entry) = journal::bring_back(env, &stores, Some(&head), &vault, &held, &why)?;
+            Ok(Mended { done, entries: vec![entry], rebuild_rows: false })
+        }
+        None => {
+            // A head that the journal went past after its orderly close is nothing that either copy could mend.
+            compare_end(&head, &stores)?;
+            rows_or_nothing(places, env, stores)
+        }
+    }
+}
+
+/// Why the journal cannot stand as it is, if it cannot.
+fn breaks_off(held: &Held, head: &HeadFile, stores: &Stores) -> Option<Error> {
+    if let Some(why) = &held.fault {
+        return Some(crate::ledger::core::again(why));
+    }
+    match held.root_at_mark {
+        Some(root) => head_file::same_root(head, &root).err(),
+        None => Some(head_file::rollback(held.entries, head.checkpoint.size)),
+    }
+    .or_else(|| stores.journal.survey().err())
+}
+
+/// Rows that go on after the journal's last entry: if sled's copy proves so much as one entry more, the journal lost
+/// its end, and the rows are the only place where it still stands. Rows that merely claim it are built anew.
+pub(super) fn lost_its_end(
+    held: &Held,
+    identity: &Identity,
+    folders: &Folders,
+    env: &Environment,
+    stores: &Stores,
+) -> Result<Option<Error>> {
+    let position = Queries::new(&*stores.rows).position().ok().flatten();
+    let claimed = position.filter(|p| p.ledger == identity.ledger).map_or(0, |p| p.chain.size());
+    if claimed <= held.entries {
+        return Ok(None);
+    }
+    let vault = start::read_vault(identity, folders, env, stores)?;
+    let proved = copies::sled(stores, None, &vault).entries;
+    Ok((proved > held.entries).then(|| rows_ahead(proved, held.entries)))
+}
+
+fn rows_or_nothing(places: &Places, env: &Environment, stores: Stores) -> Result<Mended> {
+    drop(stores);
+    let checker = Checker::open(places, env)?;
+    let report = checker.run(&CheckOptions { stored_only: true, ..CheckOptions::default() });
+    if report.findings.iter().any(|f| f.part == "rows") {
+        return Ok(Mended { done: RepairDone::Rows, entries: Vec::new(), rebuild_rows: true });
+    }
+    if report.verdict() == Verdict::Altered {
+        return Err(Error::new(
+            Code::TapeDamaged,
+            "the log holds in both copies; what is damaged cannot be made again from it",
+        )
+        .with_hint("`immutape verify --all` names it; put that file back from a copy"));
+    }
+    Ok(Mended::nothing())
+}
+
+fn read_head(env: &Environment, folders: &Folders, identity: &Identity) -> Result<HeadFile> {
+    let text = head_file::read(&*env.files, &folders.state)?.ok_or_else(|| {
+        Error::new(Code::HeadMissing, "the signed head file is missing, so nothing says what a repair must reach")
+            .with_hint("`immutape repair --accept-head` makes a new one from the journal as it stands")
+    })?;
+    head_file::parse(&text, &identity.checkpoint)
+}
+
+/// Compares the head with the journal's end.
+pub(super) fn compare_end(head: &HeadFile, stores: &Stores) -> Result<()> {
+    let last = stores.journal.survey()?.last;
+    let (size, clean_close) = last.map_or((0, false), |l| (l.size_after(), l.clean_close()));
+    head_file::compare(head, JournalEnd { size, clean_close })
+}
