@@ -1664,7 +1664,7 @@ class Journal:
             severity = CANNOT if refusal.code == "STATEMENT_KEY" and self.critical else ALTERED
             self.report.find("statements", severity, refusal.code, refusal.words, segment.label, at, index, tape)
         if entry.subject in self.saved:
-            self.find("statements", GAP, "SAVED_TWICE", "a second tape.saved of one custody id", segment, at, index, tape)
+            self.find("statements", ALTERED, "SAVED_TWICE", "a second tape.saved of one custody id", segment, at, index, tape)
         self.saved.add(entry.subject)
         self.tapes.append(SavedTape(index, entry.subject, statement.payload, statement.manifest, entry.body[1]))
 

@@ -1210,7 +1210,7 @@ refuse("odd: head closed, last group not", "intact with gaps", "HEAD_CLOSED", he
 refuse("odd: length of a sealed half", "intact with gaps", "SEALED_LENGTH", at("sealed", lambda raw: raw[:-1], index=5))
 refuse("odd: length of a sealed object", "intact with gaps", "OBJECT_SHAPE", at("manifest", lambda items: items[:3] + [items[3] + [[H(b"abc"), 3]]], tape="B"),
        after=lambda w: (w.__setattr__("pack", w.files[PACK2]), w.files[PACK2].__delitem__(slice(-4096, None)), w.put(b"abc")))
-refuse("odd: tape saved twice", "intact with gaps", "SAVED_TWICE", lambda name, value, **place: (
+refuse("wrong: tape saved twice", "altered", "SAVED_TWICE", lambda name, value, **place: (
     value + [(16, H(b"custody C"), audit.cbor_decode(STATE["C"])[11])] if name == "last_rows" else keep(name, value, place)))
 refuse("odd: manifest larger than is read", "altered", "MANIFEST_LENGTH", at("manifest_raw", lambda raw: raw + bytes(17 * MIB), tape="B"))
 refuse("unread: segment 1 is a folder", "missing", "SEGMENT_UNREAD", after=lambda w: w.files.update({SEG1 + "/x": w.files.pop(SEG1)}))

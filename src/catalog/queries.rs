@@ -167,15 +167,20 @@ impl<'a> Queries<'a> {
     /// The catalogue in order of saving.
     pub fn catalog(&self, each: &mut dyn FnMut(CatalogRow) -> Result<bool>) -> Result<()> {
         self.rows.scan(&[keys::CATALOG], &[keys::CATALOG.saturating_add(1)], &mut |key, value| {
-            let index = key.get(1..).and_then(|k| k.try_into().ok()).map(u64::from_be_bytes);
-            each(index.and_then(|index| catalog_row(index, value)).ok_or_else(damaged_catalog)?)
+            each(catalog_row(key, value)?)
         })
     }
 
     /// The row of the catalogue of the tape that entry `index` saved.
     pub fn catalog_row(&self, index: u64) -> Result<Option<CatalogRow>> {
-        let row = self.rows.get(&keys::catalog(index))?;
-        row.map(|value| catalog_row(index, &value).ok_or_else(damaged_catalog)).transpose()
+        let key = keys::catalog(index);
+        self.rows.get(&key)?.map(|value| catalog_row(&key, &value)).transpose()
+    }
+
+    /// The tape that was saved last.
+    pub fn last_saved(&self) -> Result<Option<CatalogRow>> {
+        let found = self.rows.floor(&keys::catalog(0), &keys::catalog(u64::MAX))?;
+        found.map(|(key, value)| catalog_row(&key, &value)).transpose()
     }
 
     /// What the rows know of every tape, in no meaningful order.
@@ -262,21 +267,19 @@ impl<'a> Queries<'a> {
     }
 }
 
-fn catalog_row(index: u64, value: &[u8]) -> Option<CatalogRow> {
-    let (custody, rest) = value.split_first_chunk::<32>()?;
-    let (epoch, rest) = rest.split_first_chunk::<16>()?;
-    let (slot, summary) = rest.split_first_chunk::<4>()?;
-    Some(CatalogRow {
+fn catalog_row(key: &[u8], value: &[u8]) -> Result<CatalogRow> {
+    let damaged = || Error::new(Code::RowsUnavailable, "a row of the catalogue in sled is damaged");
+    let index = key.get(1..).and_then(|k| k.try_into().ok()).map(u64::from_be_bytes).ok_or_else(damaged)?;
+    let (custody, rest) = value.split_first_chunk::<32>().ok_or_else(damaged)?;
+    let (epoch, rest) = rest.split_first_chunk::<16>().ok_or_else(damaged)?;
+    let (slot, summary) = rest.split_first_chunk::<4>().ok_or_else(damaged)?;
+    Ok(CatalogRow {
         index,
         custody: CustodyId::from_bytes(*custody),
         epoch: *epoch,
         slot: Some(u32::from_be_bytes(*slot)).filter(|s| *s != u32::MAX),
         summary: summary.to_vec(),
     })
-}
-
-fn damaged_catalog() -> Error {
-    Error::new(Code::RowsUnavailable, "a row of the catalogue in sled is damaged")
 }
 
 /// The first block with the same index as `key`: a long record begins in part 0 or later, never earlier.

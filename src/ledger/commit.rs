@@ -13,6 +13,9 @@ use crate::log::{Body, EntryDraft, FinishedGroup, GroupBuilder, GroupPlace, Plac
 use crate::seal::TapeSecret;
 use crate::store::{ObjectRef, Position, VaultRecord};
 
+/// How long a full disk is believed to be full without another look.
+const BETWEEN_LOOKS_FOR_ROOM_NS: u64 = 1_000_000_000;
+
 /// A tape ready to be kept: its objects are put but not yet durable.
 pub(super) struct SealedSave {
     pub custody: CustodyId,
@@ -70,7 +73,7 @@ impl Writer {
             return;
         }
         let now_ns = self.core.env.clock.read().monotonic_ns;
-        let (mut units, mut saves) = self.admit(batch);
+        let (mut units, mut saves) = self.admit(batch, now_ns);
         loop {
             let (first, same) = first_of_each(saves);
             units.extend(self.keep_all(first).into_iter().map(|s| Unit {
@@ -103,8 +106,8 @@ impl Writer {
     }
 
     /// On a nearly full disk only refusals are let in, so that they can still be recorded.
-    fn admit(&mut self, batch: Vec<Request>) -> (Vec<Unit>, Vec<WaitingSave>) {
-        let is_full = self.core.stores.journal.is_nearly_full();
+    fn admit(&mut self, batch: Vec<Request>, now_ns: u64) -> (Vec<Unit>, Vec<WaitingSave>) {
+        let is_full = self.is_full(now_ns);
         let (mut appends, mut saves) = (Vec::new(), Vec::new());
         for request in batch {
             match request {
@@ -118,6 +121,20 @@ impl Writer {
             }
         }
         (appends, saves)
+    }
+
+    /// Is the disk full, as far as is known now? Nothing that is refused for it would ever ask the journal for a place,
+    /// so the journal is told to look again: at most once a second, for each look may write until the disk is full.
+    fn is_full(&mut self, now_ns: u64) -> bool {
+        let journal = &self.core.stores.journal;
+        if !journal.is_nearly_full() {
+            return false;
+        }
+        if self.room_looked_for_ns.is_none_or(|then| now_ns.saturating_sub(then) >= BETWEEN_LOOKS_FOR_ROOM_NS) {
+            self.room_looked_for_ns = Some(now_ns);
+            journal.look_for_room();
+        }
+        journal.is_nearly_full()
     }
 
     /// Makes keys and objects of all saves durable, two syncs for all; answers the ones that fail or are kept already.

@@ -17,6 +17,7 @@ mod head_file;
 mod list;
 mod log_read;
 mod look_up;
+mod newest_key;
 mod observe;
 mod open;
 mod places;

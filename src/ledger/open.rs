@@ -11,7 +11,7 @@ use super::core::{Core, Progress};
 use super::rebuild::{CaughtUp, Reason, RowsWork};
 use super::start::{self, Found, Locked};
 use super::writer::{Request, Writer};
-use super::{Environment, Places, authentic, head_file};
+use super::{Environment, Places, authentic, head_file, newest_key};
 use crate::catalog::Queries;
 use crate::codec::digest::{Digest, sha256};
 use crate::codec::limits::{LOCK_WAIT_MS, QUEUE_REQUESTS_MAX};
@@ -37,6 +37,7 @@ pub(super) fn open(places: &Places, env: &Environment, rebuild_rows: bool) -> Re
     if locked.last.size_after() > locked.head.checkpoint.size {
         authentic::since_head(&stores, &locked.vault, &locked.head, &locked.last.hash)?;
     }
+    newest_key::is_there(&found.identity.ledger, &stores, &locked.vault, &locked.head, locked.last.size_after())?;
     head_file::keep_reserve(&*env.files, &found.folders.state);
     let work = RowsWork {
         identity: &found.identity,
@@ -58,7 +59,12 @@ fn take_turn(places: &Places, env: &Environment) -> Result<(Found, Stores, Locke
         let found = start::find(places, env)?;
         start::wait_for_turn(&found, env, until)?;
         let stores = start::stores(&found, env)?;
-        match start::lock(&found, env, &stores) {
+        let locked = start::lock(&found, env, &stores).and_then(|locked| match stores.rows.position() {
+            // Somebody has sled open without the ledger's lock. Its rows are healthy, and not to be put aside.
+            Err(e) if e.code() == Code::Locked => Err(e),
+            _ => Ok(locked),
+        });
+        match locked {
             Err(e) if e.code() == Code::Locked && until.is_some_and(|u| Instant::now() < u) => {}
             locked => return locked.map(|locked| (found, stores, locked)),
         }

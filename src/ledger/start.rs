@@ -11,6 +11,7 @@ use crate::error::{Code, Error, Result};
 use crate::keyring::{ConfigFolder, LedgerKeys, VaultKeys};
 use crate::log::{Body, Checkpoint, Entry, EntryKind, Genesis, HeadFile, HeadState, LogError, NoteKey, leaf_hash};
 use crate::seal::PublicKey;
+use crate::store::files::FileLock;
 use crate::store::{Stores, Tail};
 
 /// How often a waiting process looks whether its turn has come.
@@ -190,6 +191,17 @@ pub(super) fn wait_for_turn(found: &Found, env: &Environment, until: Option<Inst
         std::thread::sleep(BETWEEN_LOOKS);
     }
     Ok(())
+}
+
+/// The ledger's lock, for who asks the rows without being the writer: sled has one user at a time, and writes into
+/// its folder from its opening on. To be dropped after the rows, and soon: a writer waits for it.
+///
+/// # Errors
+/// `E_LOCKED` while another process has it; `E_IO`.
+pub(super) fn turn_for_rows(state: &std::path::Path, env: &Environment) -> Result<Box<dyn FileLock>> {
+    let lock = env.files.try_lock(&state.join("lock"));
+    let lock = lock.map_err(|e| Error::new(Code::Io, "the ledger's lock cannot be taken").with_source(e))?;
+    lock.ok_or_else(|| Error::new(Code::Locked, "another process has this ledger open"))
 }
 
 fn head_missing() -> Error {

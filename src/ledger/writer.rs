@@ -49,6 +49,8 @@ pub(super) struct Writer {
     /// When the head file was last written, by the monotonic clock.
     pub(super) head_written_ns: Option<u64>,
     pub(super) epoch_used: u32,
+    /// When a full disk was last looked at again, by the monotonic clock.
+    pub(super) room_looked_for_ns: Option<u64>,
     last_group_entries: usize,
     requests: mpsc::Receiver<Request>,
 }
@@ -71,6 +73,7 @@ impl Writer {
             applier,
             head_written_ns: None,
             epoch_used,
+            room_looked_for_ns: None,
             last_group_entries: 0,
             requests,
         }

@@ -64,6 +64,9 @@ impl ChainState {
         if is_genesis != (index == 0) || (is_genesis && entry.subject != CustodyId::LEDGER) {
             return Err(LogError::Genesis(index));
         }
+        if !entry.kind.can_be_about(entry.subject == CustodyId::LEDGER) {
+            return Err(LogError::About { index, kind: entry.kind.number() });
+        }
         let (seq, prev) = match tip {
             Some(tip) => (tip.seq.checked_add(1), tip.leaf),
             None => (Some(0), LeafHash::from_bytes([0; 32])),

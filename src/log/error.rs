@@ -41,6 +41,14 @@ pub enum LogError {
     /// Wrong number or hash of the previous entry about the same subject.
     #[error("entry {0} does not follow the last entry about its subject")]
     Subject(u64),
+    /// A kind of the ledger's own about a tape, or a tape's kind about the ledger.
+    #[error("entry {index} is of kind {kind}, which is never about such a subject")]
+    About {
+        /// Index of the entry.
+        index: u64,
+        /// Number of its kind.
+        kind: u16,
+    },
     /// Entry 0 is no genesis, or a genesis stands elsewhere.
     #[error("entry {0}: a genesis belongs at 0 and nowhere else")]
     Genesis(u64),

@@ -58,7 +58,7 @@ pub(super) fn read_genesis(mut f: Fields<'_>) -> Result<Genesis, CborError> {
         return Err(CborError::Range);
     }
     let genesis = Genesis {
-        origin: f.text(1)?.to_owned(),
+        origin: Some(f.text(1)?).filter(|text| is_origin(text)).ok_or(CborError::Range)?.to_owned(),
         keys: [*f.digest(2)?.as_bytes(), *f.digest(3)?.as_bytes(), *f.digest(4)?.as_bytes()],
         next: {
             let mut r = Reader::new(f.raw(5)?);
@@ -73,6 +73,15 @@ pub(super) fn read_genesis(mut f: Fields<'_>) -> Result<Genesis, CborError> {
     };
     f.end()?;
     Ok(genesis)
+}
+
+/// Name, slash and 32 hexadecimal digits (`docs/format/1-bytes.md` 1.4); a key name of C2SP signed-note.
+fn is_origin(text: &str) -> bool {
+    let is_digit = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
+    let is_bad = |c: char| c.is_whitespace() || c == '+' || c < ' ';
+    text.rsplit_once('/').is_some_and(|(name, digits)| {
+        !name.is_empty() && !name.contains(is_bad) && digits.len() == 32 && digits.chars().all(is_digit)
+    })
 }
 
 fn read_predecessor(raw: &[u8]) -> Result<(String, Vec<u8>, u64, Option<u64>), CborError> {

@@ -130,6 +130,17 @@ impl EntryKind {
         self.0 >= 32_768
     }
 
+    /// Can an entry of this kind be about the ledger itself, or about a tape, as `is_ledger` says? Kinds that are not
+    /// written yet may be about either.
+    #[must_use]
+    pub const fn can_be_about(self, is_ledger: bool) -> bool {
+        match self.0 {
+            0..=6 | 8 | 10 | 34 | 35 | 37 => is_ledger,
+            16 | 17 | 24 | 25 | 32 | 33 | 36 | 38 | 39 => !is_ledger,
+            _ => true,
+        }
+    }
+
     /// Can this program write and fully read it?
     #[must_use]
     pub const fn is_written(self) -> bool {

@@ -98,9 +98,13 @@ pub trait Journal: Send + Sync {
     /// then can a tear follow a group that says "closed in order". Engines that cannot tear ignore it.
     fn set_reopened(&self, _reopened: bool) {}
 
-    /// Is there room for refusals but perhaps not for work? True from the moment the next segment
-    /// could not be prepared until it could.
+    /// Is there room for refusals but perhaps not for work? True from the moment there was no room to prepare the
+    /// next segment until there was. An attempt that failed for another reason says nothing about room.
     fn is_nearly_full(&self) -> bool;
+
+    /// Looks whether there is room again; [`Journal::is_nearly_full`] says what came of it. Costs as much as preparing
+    /// a segment, so it is for who would refuse work otherwise. Without effect while the journal is not nearly full.
+    fn look_for_room(&self);
 
     /// The group at `position`, or the next one after a segment's end: its position, its bytes and
     /// the position to ask for next. `None` at the end. The hash was checked.
@@ -283,6 +287,14 @@ pub trait Vault: Send + Sync {
     /// `E_NOT_FOUND`, `E_VAULT_DAMAGED` (naming the slot), `E_IO`.
     fn records(&self, epoch: &[u8; 16]) -> Result<Vec<VaultRecord>>;
 
+    /// The slot after the last one that is not free: those from it on were never written.
+    ///
+    /// # Errors
+    /// As [`Vault::records`].
+    fn next_slot(&self, epoch: &[u8; 16]) -> Result<u32> {
+        Ok(u32::try_from(self.records(epoch)?.len()).unwrap_or(u32::MAX))
+    }
+
     /// Writes a new generation, at revision 1, that knows only `survivors` (epoch and records); the old stays whole
     /// until it is destroyed. A survivor has a new epoch id, or that of an epoch with the very same records.
     /// Durable on return. A crash leaves the old generation present, or the new; then it may be repeated.
@@ -323,10 +335,15 @@ pub trait Rows: Send + Sync {
     /// `E_LIMIT` for a longer value or key, `E_ROWS_UNAVAILABLE` for anything else; the rows are then in doubt.
     fn apply(&self, batch: Batch, position: &[u8]) -> Result<()>;
 
+    /// Is there a copy to ask? Told without opening or making one. Whatever cannot be told is "yes".
+    fn is_there(&self) -> bool {
+        true
+    }
+
     /// The position stored last.
     ///
     /// # Errors
-    /// `E_ROWS_UNAVAILABLE`, here and below.
+    /// `E_ROWS_UNAVAILABLE`, here and below; `E_LOCKED` while another process has them open: they are in no doubt then.
     fn position(&self) -> Result<Option<Vec<u8>>>;
 
     /// One row.
@@ -344,7 +361,7 @@ pub trait Rows: Send + Sync {
     /// Puts the present rows aside (renamed, never deleted) and starts empty. Where they went.
     ///
     /// After `E_ROWS_UNAVAILABLE` from any call this is the way back. A failure leaves the rows unavailable; the folder
-    /// then stands in its old place or among those put aside.
+    /// then stands in its old place or among those put aside. With `E_LOCKED` nothing was put aside.
     fn reset(&self) -> Result<Option<std::path::PathBuf>>;
 }
 
@@ -429,9 +446,10 @@ pub trait Engine: Send + Sync {
         Ok(Vec::new())
     }
 
-    /// Opens the stores; `origin` is `H(origin)`. Takes no lock and changes nothing but what opening the rows does.
+    /// Puts the stores together; `origin` is `H(origin)`. Takes no lock and changes nothing: the rows are opened, and
+    /// made where there are none, by the first call to them, which is for who has the ledger's lock.
     ///
     /// # Errors
-    /// `E_IO`.
+    /// `E_IO`; also when a link stands in the place of one of the ledger's folders.
     fn open(&self, ledger: &std::path::Path, state: &std::path::Path, origin: Digest) -> Result<Stores>;
 }

@@ -1,13 +1,17 @@
 //! Older copies, and heads that do not fit: each is told by its own code, and nothing is changed.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use immutape::Code;
-use immutape::ledger::{Ledger, Repair, RepairDone};
+use immutape::interchange::ImportOptions;
+use immutape::ledger::{Ledger, Places, Repair, RepairDone, SaveOptions};
 use immutape::log::Body;
+use immutape::store::files::{Files, RealFiles};
 
 use crate::support::crash::{Lived, Machine, Place, When, copy_folder, every_byte, in_runtime};
+use crate::support::ledgers::{ann, save_bytes};
+use crate::support::tamper::base::{SUMMER_MS, environment};
 
 /// A file or folder of the one state folder, and the same of the earlier copy.
 fn state(place: &Place, name: &str) -> (PathBuf, PathBuf) {
@@ -112,4 +116,82 @@ fn a_missing_vault_is_never_made_anew() {
     fs::remove_dir_all(&vault).unwrap();
     assert_eq!(refusal(&place, None), Code::VaultMissing);
     assert!(!vault.exists());
+}
+
+/// The generation file is the same, byte for byte: only the log can tell that the newest keys are missing.
+#[test]
+fn an_older_vault_of_the_same_revision_is_a_rollback() {
+    // With a hole in it, such as a power cut leaves, the file is no less an older copy.
+    for (closed, index, hole) in
+        [(true, true, false), (true, false, false), (false, true, false), (false, false, false), (true, true, true)]
+    {
+        let folder = tempfile::tempdir().unwrap();
+        let (root, vault, older) =
+            (folder.path(), folder.path().join("state/vault"), folder.path().join("older vault"));
+        let line = |n: u64| format!("{{\"jsonrpc\":\"2.0\",\"id\":{n},\"method\":\"ping\"}}\n").into_bytes();
+        let (places, env) = (|| Places::beneath(root), |seed: u64| environment(seed, SUMMER_MS + seed * 1_000_000));
+        let save = async |ledger: &Ledger, n: u64| {
+            let saved = save_bytes(ledger, &line(n), ImportOptions::default(), SaveOptions::default()).await;
+            saved.unwrap().tape.to_hex()
+        };
+        let tapes = in_runtime(async {
+            let ledger = Ledger::create(places(), env(1), "older", true).await.unwrap();
+            let first = save(&ledger, 1).await;
+            let behind = save(&ledger, 4).await;
+            ledger.close().await.unwrap();
+            copy_folder(&vault, &older);
+            let ledger = Ledger::open(places(), env(2)).await.unwrap();
+            let second = save(&ledger, 2).await;
+            if closed {
+                ledger.close().await.unwrap();
+            } else {
+                // Nothing tells the writer to stop in order.
+                drop(ledger);
+            }
+            [first, behind, second]
+        });
+        let generation = |vault: &Path| fs::read(vault.join("generation")).unwrap();
+        assert!(generation(&vault) == generation(&older), "the vault's revision moved");
+        if hole {
+            zero_first_slot(&vault);
+            zero_first_slot(&older);
+        }
+        let newest = root.join("newest vault");
+        copy_folder(&vault, &newest);
+        replace(&vault, &older);
+        if !index {
+            wait_for_lock(root);
+            fs::remove_dir_all(root.join("ledger/index")).unwrap();
+        }
+        let words = format!("closed {closed}, index {index}, hole {hole}");
+        let refused = in_runtime(Ledger::open(places(), env(3))).err().map(|e| e.code());
+        assert_eq!(refused, Some(Code::VaultRollback), "{words}");
+        let bytes = |folder: &Path| every_byte(folder, "").into_values().collect::<Vec<_>>();
+        assert!(bytes(&vault) == bytes(&older), "{words}");
+        assert!(!root.join("ledger/quarantine").exists(), "{words}");
+        replace(&vault, &newest);
+        in_runtime(async {
+            let ledger = Ledger::open(places(), env(4)).await.unwrap();
+            for tape in tapes.iter().skip(usize::from(hole)) {
+                ledger.open_tape(&ann(), tape, None).await.unwrap().finish().await.unwrap();
+            }
+            save(&ledger, 3).await;
+            ledger.close().await.unwrap();
+        });
+    }
+}
+
+fn zero_first_slot(vault: &Path) {
+    let epoch = fs::read_dir(vault).unwrap().map(|e| e.unwrap().path()).find(|path| !path.ends_with("generation"));
+    let epoch = epoch.unwrap();
+    let mut bytes = fs::read(&epoch).unwrap();
+    bytes[..144].fill(0);
+    fs::write(epoch, bytes).unwrap();
+}
+
+/// Until the thread of a dropped ledger is done.
+fn wait_for_lock(root: &Path) {
+    while RealFiles.try_lock(&root.join("state/lock")).unwrap().is_none() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
 }

@@ -94,7 +94,8 @@ fn taken(base: &Base, dice: &mut Dice, epoch: &Target, out: &mut Vec<Case>) {
         edits.push(epoch.zero_run(dice, &range));
     }
     // As a crash would leave it: a whole slot, and the part of one behind a sector's boundary.
-    edits.push(epoch.zero_all(ZeroRun, &dice.one(slots).bytes));
+    edits.push(epoch.zero_all(ZeroRun, &dice.one(&slots[..slots.len() - 1]).bytes));
+    edits.push(epoch.zero_all(ZeroRun, &slots[slots.len() - 1].bytes));
     edits.push(epoch.zero_all(ZeroRun, &(512..4 * SLOT)));
     edits.push(epoch.zero_all(ZeroBlock, &(0..4096)));
     let (a, b) = dice.two(slots);
@@ -134,7 +135,10 @@ fn whole_epoch(base: &Base, dice: &mut Dice, path: &str, epoch: &Target, out: &m
     out.push(case(base, EPOCH, epoch, epoch.append(dice.bytes(144))));
     out.push(case(base, EPOCH, epoch, epoch.append(vec![0])));
     out.push(Case::whole(EPOCH, delete(path), losing(base.every_tape())));
-    out.push(Case::whole(EPOCH, put(Older, &base.older, path), losing(base.late_tapes())));
+    // The generation file stays: only the log tells that the newest keys are missing.
+    let mut older = Expect::refused(Code::VaultRollback, &["vault"]);
+    older.named = base.late_tapes();
+    out.push(Case::whole(EPOCH, put(Older, &base.older, path), older));
     // Slots are bound to their epoch, so another one's file under this name holds nothing.
     let other = base.other_map.epoch.to_str().unwrap();
     let (kind, words, _) = put(Foreign, &base.other, other);
@@ -156,6 +160,14 @@ fn case(base: &Base, file: &'static str, epoch: &Target, edited: Edited) -> Case
             lost.insert(base.tape_of(&taken.custody).id);
         }
         is_damaged |= !after.is_some_and(|after| is_lawful(n, &after));
+    }
+    // Without the last key, and nothing else to see, the file is what it was one save earlier.
+    let newest = base.map.slots.len() as u64 - 1;
+    let ends_earlier = (newest..256).all(|n| slot(&edited.after, n).is_some_and(|s| s.iter().all(|b| *b == 0)));
+    let has_holes = (0..newest).any(|n| !is_damaged && slot(&edited.after, n) != slot(&epoch.bytes, n));
+    if ends_earlier && !is_damaged && !has_holes {
+        let refused = Expect { named: lost, ..Expect::refused(Code::VaultRollback, &["vault"]) };
+        return Case::of(file, edited, refused);
     }
     let expect = if lost.is_empty() && !is_damaged { Expect::harmless() } else { Expect::altered(&["vault"]) };
     Case::of(file, edited, expect.losing(lost, Code::VaultDamaged))

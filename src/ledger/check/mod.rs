@@ -1,5 +1,7 @@
-//! Checks of a whole ledger or one tape, against what is stored. Releases no content, takes no lock,
-//! changes nothing; works beside a running writer and on a ledger that can no longer be opened.
+//! Checks of a whole ledger or one tape, against what is stored. Releases no content; works beside a running writer and
+//! on a ledger that can no longer be opened. Changes nothing of its own: but sled writes into its folder when it is
+//! opened, so a check that is not the writer's takes the ledger's lock while it compares the rows, and leaves the rows
+//! alone while another has it. A writer that starts then waits no longer than the comparison; all else needs no lock.
 
 mod ahead;
 mod catalog;
@@ -10,6 +12,8 @@ mod rows_of_tape;
 mod tapes;
 mod vault;
 
+use std::sync::Arc;
+
 use super::core::{Core, Folders, Identity};
 use super::{Environment, Places, head_file, repair, start};
 use crate::codec::digest::IdPrefix;
@@ -18,7 +22,8 @@ use crate::evidence::{Report, Severity};
 use crate::keyring::{ConfigFolder, PublicKeys, VaultKeys};
 use crate::log::{Body, Entry, EntryKind, HeadFile, HeadState, LogError};
 use crate::seal::Statement;
-use crate::store::{Stores, Stray};
+use crate::store::files::FileLock;
+use crate::store::{Rows, Stores, Stray};
 
 /// Names that do not belong are told one by one up to so many.
 const STRAYS_MAX: usize = 100;
@@ -35,10 +40,19 @@ pub struct CheckOptions {
     pub size: Option<u64>,
 }
 
+/// Rows that may be asked. They are closed before the lock is given back.
+struct AskedRows {
+    rows: Arc<dyn Rows>,
+    _turn: Option<Box<dyn FileLock>>,
+}
+
 /// Checks one ledger.
 pub struct Checker {
     pub(super) identity: Identity,
-    pub(super) stores: Stores,
+    /// Their rows are asked through [`Checker::rows`] alone.
+    stores: Stores,
+    /// What opens the rows when this is not the check of an open ledger, which shares its own.
+    alone: Option<(Environment, Folders)>,
     vault: Result<VaultKeys>,
     pinned: Result<Option<PublicKeys>>,
     /// Key files that are not the ledger's own, with what is wrong.
@@ -64,7 +78,8 @@ impl Checker {
             Err(e) => return Err(e),
         };
         let stores = start::open_stores(&identity, &folders, env)?;
-        Ok(Self::with(identity, &folders, env, stores))
+        let checker = Self::with(identity, &folders, env, stores);
+        Ok(Self { alone: Some((env.clone(), folders)), ..checker })
     }
 
     pub(super) fn of(core: &Core) -> Result<Self> {
@@ -83,7 +98,20 @@ impl Checker {
         let vault = start::read_vault(&identity, folders, env, &stores);
         let (pinned, wrong_keys) = (config.pinned(files), config.wrong_keys(files, &identity.genesis));
         let elsewhere = folders.places.elsewhere(files, &folders.state);
-        Self { identity, stores, vault, pinned, wrong_keys, head, elsewhere, strays }
+        Self { identity, stores, alone: None, vault, pinned, wrong_keys, head, elsewhere, strays }
+    }
+
+    /// The rows, for as long as what is given back is held.
+    ///
+    /// # Errors
+    /// `E_LOCKED` while another process has the ledger; `E_IO`.
+    fn rows(&self) -> Result<AskedRows> {
+        let Some((env, folders)) = &self.alone else {
+            return Ok(AskedRows { rows: self.stores.rows.clone(), _turn: None });
+        };
+        let turn = start::turn_for_rows(&folders.state, env)?;
+        let rows = start::open_stores(&self.identity, folders, env)?.rows;
+        Ok(AskedRows { rows, _turn: Some(turn) })
     }
 
     /// Size of the log and of its signed head, for a status that records nothing.

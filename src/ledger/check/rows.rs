@@ -20,8 +20,17 @@ pub(super) fn compare(
     saved: &mut SavedTapes,
     report: &mut Report,
 ) -> Option<Walked> {
-    let queries = Queries::new(&*checker.stores.rows);
-    let ahead = match queries.position() {
+    let asked = match checker.rows() {
+        Ok(asked) => asked,
+        Err(e) => {
+            report.find(Severity::Gap, "rows", "index", format!("sled's copy was not looked at: {}", e.message()));
+            report.skip("sled", "in use by another process, or its lock cannot be taken");
+            return None;
+        }
+    };
+    let queries = Queries::new(&*asked.rows);
+    let position = if asked.rows.is_there() { queries.position() } else { Ok(None) };
+    let ahead = match position {
         Ok(Some(position)) if position.ledger != checker.identity.ledger => {
             report.find(Severity::Altered, "rows", "index", "the rows in sled belong to another ledger");
             report.check("sled", 1, 1, "rows of another ledger");
@@ -39,12 +48,8 @@ pub(super) fn compare(
             return None;
         }
         Err(e) => {
-            report.find(
-                Severity::Gap,
-                "rows",
-                "index",
-                format!("{}; the next opening builds them from the journal", e.message()),
-            );
+            let then = if e.code() == Code::Locked { "" } else { "; the next opening builds them from the journal" };
+            report.find(Severity::Gap, "rows", "index", format!("{}{then}", e.message()));
             report.skip("sled", "unreadable, or in use by another process");
             return None;
         }

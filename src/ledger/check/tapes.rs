@@ -31,12 +31,20 @@ pub(super) struct SavedTapes {
     pub tapes: Vec<Saved>,
     /// The rows are there and follow from the log: what they say beyond it is compared tape by tape.
     pub rows_follow: bool,
+    seen: HashSet<CustodyId>,
 }
 
 impl SavedTapes {
     pub(super) fn take(&mut self, index: u64, tape: Option<Box<Saved>>, report: &mut Report) {
         match tape {
-            Some(saved) => self.tapes.push(*saved),
+            Some(saved) => {
+                if !self.seen.insert(saved.custody) {
+                    let what = "a tape was saved before under this custody id";
+                    let finding = report.find(Severity::Altered, "statement", format!("entry {index}"), what);
+                    (finding.entry, finding.tape) = (Some(index), Some(saved.statement.claims().tape));
+                }
+                self.tapes.push(*saved);
+            }
             None => {
                 let place = format!("entry {index}");
                 report.find(Severity::Altered, "statement", place, "the recorder's statement cannot be read").entry =
@@ -284,9 +292,14 @@ impl<'a> Opener<'a> {
             .and_then(|h| h.chunks.get(n.saturating_sub(1)))
             .ok_or("the header does not name this chunk")?;
         let frames = open_chunk(self.keys, &self.saved.custody, n as u64, stored, range).map_err(|e| e.to_string())?;
+        let mut times: Option<(u64, u64)> = None;
         for frame in &frames {
+            times = frame.t_ns.map_or(times, |t| Some(times.map_or((t, t), |(min, max)| (t.min(min), t.max(max)))));
             let parts = frame.parts().map_err(|e| e.to_string())?;
             self.tree.push(&leaf_hash(&frame_leaf(&parts, &self.keys.frame_salt(frame.seq))));
+        }
+        if times.unwrap_or_default() != (range.first_t_ns, range.last_t_ns) {
+            return Err("the header gives the chunk other times than its frames have".into());
         }
         Ok(())
     }

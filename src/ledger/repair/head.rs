@@ -64,7 +64,7 @@ fn complete(found: &Found, env: &Environment, stores: &Stores, vault: &VaultKeys
     match lost_its_end(&held, &found.identity, &found.folders, env, stores)? {
         None => Ok(None),
         Some(why) => {
-            let (_, entry) = journal::bring_back(env, stores, None, vault, &held, &why)?;
+            let (_, entry) = journal::bring_back(env, &found.folders, stores, None, vault, &held, &why)?;
             Ok(Some(entry))
         }
     }

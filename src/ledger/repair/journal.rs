@@ -17,6 +17,7 @@ use crate::store::{Position, Stores};
 /// change: nothing is touched when sled's copy does not reach the signed head, if there is one, and the journal's end.
 pub(super) fn bring_back(
     env: &Environment,
+    folders: &Folders,
     stores: &Stores,
     head: Option<&HeadFile>,
     vault: &VaultKeys,
@@ -24,11 +25,19 @@ pub(super) fn bring_back(
     why: &Error,
 ) -> Result<(RepairDone, Body)> {
     let from = journal.end.segment.max(1);
+    let turn = start::turn_for_rows(&folders.state, env)?;
     let Proof { entries, newer } = prove(stores, head, vault, journal, why)?;
+    // The journal takes the lock itself, before it asks for the first extent. Who comes in between finds sled in use
+    // and waits.
+    drop(turn);
     let queries = Queries::new(&*stores.rows);
     let aside = std::thread::scope(|scope| {
         let (send, receive) = std::sync::mpsc::sync_channel::<Result<Vec<u8>>>(16);
+        let (go, may_go) = std::sync::mpsc::sync_channel::<()>(1);
         scope.spawn(move || {
+            if may_go.recv().is_err() {
+                return;
+            }
             let gone = || Error::new(Code::Internal, "the repair stopped listening");
             let sent = pieces_to_extents(&mut |each| queries.pieces(each), &mut |header, extent| {
                 if header.segment >= from { send.send(Ok(extent)).map_err(|_| gone()) } else { Ok(()) }
@@ -38,7 +47,12 @@ pub(super) fn bring_back(
                 let _receiver_may_be_gone = send.send(Err(e));
             }
         });
-        stores.journal.replace(from, &mut receive.into_iter())
+        let mut go = Some(go);
+        let mut extents = std::iter::from_fn(|| {
+            let _asked_for_the_first = go.take().map(|go| go.send(()));
+            receive.recv().ok()
+        });
+        stores.journal.replace(from, &mut extents)
     })?;
     let entry = Body::IntegrityRepaired {
         what: 0,
@@ -106,7 +120,12 @@ pub(in crate::ledger) fn from_rows(places: &Places, env: &Environment) -> Result
     if !is_there("index") && !is_there("journal") {
         return Err(gone());
     }
+    // Dropped after the stores, and sled with them.
+    let _turn = start::turn_for_rows(&state, env)?;
     let stores = env.engine.open(&places.ledger, &state, Digest::from_bytes([0; 32]))?;
+    if !stores.rows.is_there() {
+        return Err(gone());
+    }
     let queries = Queries::new(&*stores.rows);
     let mut first = None;
     let _stopped_after_the_first = pieces_to_extents(&mut |each| queries.pieces(each), &mut |_, extent| {

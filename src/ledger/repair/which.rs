@@ -100,7 +100,7 @@ fn log(places: &Places, env: &Environment, actor: &Actor) -> Result<Mended> {
     match broken {
         Some(why) => {
             let vault = start::read_vault(&identity, &folders, env, &stores)?;
-            let (done, entry) = journal::bring_back(env, &stores, Some(&head), &vault, &held, &why)?;
+            let (done, entry) = journal::bring_back(env, &folders, &stores, Some(&head), &vault, &held, &why)?;
             Ok(Mended { done, entries: vec![entry], rebuild_rows: false })
         }
         None => {
@@ -132,6 +132,10 @@ pub(super) fn lost_its_end(
     env: &Environment,
     stores: &Stores,
 ) -> Result<Option<Error>> {
+    if !stores.rows.is_there() {
+        return Ok(None);
+    }
+    let _turn = start::turn_for_rows(&folders.state, env)?;
     let position = Queries::new(&*stores.rows).position().ok().flatten();
     let claimed = position.filter(|p| p.ledger == identity.ledger).map_or(0, |p| p.chain.size());
     if claimed <= held.entries {

@@ -11,7 +11,7 @@ use super::strays;
 use super::vault::EmbeddedVault;
 use crate::codec::digest::Digest;
 use crate::error::{Code, Error, Result};
-use crate::store::files::Files;
+use crate::store::files::{Files, refuse_linked_folder};
 use crate::store::{Engine, Rows, Stores, Stray};
 
 /// Plain files in two folders, and sled for the rows.
@@ -33,6 +33,18 @@ impl EmbeddedEngine {
         self.rows = Some(rows);
         self
     }
+
+    /// What is written, renamed or removed beneath a link happens somewhere else. (A link in the place of `index` is
+    /// put aside with the rows, which can be built anew.)
+    fn refuse_links(&self, above: &Path, shown: &str, names: &[&str]) -> Result<()> {
+        names.iter().try_for_each(|name| {
+            refuse_linked_folder(&*self.files, &above.join(name)).map_err(|e| {
+                Error::new(Code::Io, format!("{shown}/{name} is not the folder that it must be, and was not opened"))
+                    .with_hint("put the folder itself in its place; no link in the ledger's folders is followed")
+                    .with_source(e)
+            })
+        })
+    }
 }
 
 impl Engine for EmbeddedEngine {
@@ -50,11 +62,13 @@ impl Engine for EmbeddedEngine {
     }
 
     fn open(&self, ledger: &Path, state: &Path, origin: Digest) -> Result<Stores> {
+        self.refuse_links(ledger, "ledger", &["journal", "packs", "spool", "quarantine"])?;
+        self.refuse_links(state, "state", &["vault"])?;
         let quarantine = ledger.join("quarantine");
         let files = || self.files.clone();
         let rows: Arc<dyn Rows> = match &self.rows {
             Some(rows) => rows.clone(),
-            None => Arc::new(SledRows::open(files(), ledger.join("index"), quarantine.clone())?),
+            None => Arc::new(SledRows::at(files(), ledger.join("index"), quarantine.clone())),
         };
         let journal = EmbeddedJournal::open(files(), ledger.join("journal"), quarantine, state.join("lock"), origin);
         Ok(Stores {

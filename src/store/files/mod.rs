@@ -12,6 +12,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::codec::escape::visible;
+
 /// A file held open.
 ///
 /// Concurrent: reads from any thread; writes are serialised by who owns the file.
@@ -195,6 +197,26 @@ pub fn create_dir_durable(files: &dyn Files, path: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Refuses a folder that is a link, a device or a file: what is done beneath a link is done somewhere else. One that
+/// is not there passes. Who may write to the folder above can still change it between this look and the next step.
+///
+/// # Errors
+/// `NotADirectory` naming it; the system's error.
+pub fn refuse_linked_folder(files: &dyn Files, folder: &Path) -> io::Result<()> {
+    let entries = match files.list(parent(folder)) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        listed => listed?,
+    };
+    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    match entries.iter().find(|entry| entry.name == name) {
+        Some(entry) if !(entry.is_plain && entry.is_dir) => Err(io::Error::new(
+            io::ErrorKind::NotADirectory,
+            format!("{} is a link, or no folder", visible(name.as_bytes())),
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// `path` with `suffix` added to its last part.

@@ -188,6 +188,11 @@ impl Journal for MemoryJournal {
         self.own.lock().unwrap_or_else(PoisonError::into_inner).nearly_full
     }
 
+    fn look_for_room(&self) {
+        let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
+        own.nearly_full = own.nearly_full && self.store().is_half_full();
+    }
+
     fn read(&self, position: Position) -> Result<Option<(Position, Vec<u8>, Position)>> {
         drop(self.own()?);
         let store = self.store();

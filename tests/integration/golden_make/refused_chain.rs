@@ -101,6 +101,12 @@ fn chained(r: &mut Refuse<'_>, log: &GoldenLog) {
     );
     let other = EntryDraft { subject: OTHER_CUSTODY, ..draft.clone() };
     put("records-subject-other.bin", "Subject(7)", "a new subject with a history", &other, place());
+    let own = log.entries.iter().take(7).map(|e| immutape::log::Entry::decode(&e.public).unwrap());
+    let last = own.rev().find(|entry| entry.subject == CustodyId::LEDGER).unwrap();
+    let about = EntryDraft { subject: CustodyId::LEDGER, ..draft.clone() };
+    let prev = immutape::log::leaf_hash(&log.entries[usize::try_from(last.index).unwrap()].public);
+    let follows = Place { seq: last.subject_seq + 1, prev, ..place() };
+    put("records-about.bin", "About { index: 7, kind: 17 }", "a tape's kind about the ledger itself", &about, follows);
     let body = Body::Genesis(Box::new(genesis())).encode();
     let again = EntryDraft { kind: EntryKind::GENESIS, body, ..draft.clone() };
     put("records-genesis-again.bin", "Genesis(7)", "a second genesis", &again, place());

@@ -160,6 +160,10 @@ fn genesis_bodies(r: &mut Refuse<'_>) {
         "key 8 is missing",
         &[(&format!("{key_id}a9"), &format!("{key_id}a8")), ("6f7208f5", "6f72")],
     );
+    let slash = hex::encode("/");
+    let origin = hex::encode(genesis().origin);
+    let spaced = origin.replacen(&slash, &hex::encode(" "), 1);
+    put(first, "genesis-origin-space.cbor", "Range", "an origin with a space for its slash", &[(&origin, &spaced)]);
     put(first, "genesis-test-1.cbor", "Type", "1 instead of true", &[("6f7208f5", "6f720801")]);
     put(
         first,

@@ -129,12 +129,7 @@ fn checkpoints(r: &mut Refuse<'_>) {
         "another origin, signed under this name",
         text.replacen("golden.", "silver.", 1),
     );
-    put(
-        "checkpoint-empty-line.note",
-        "an empty extension line",
-        "an empty line, then one more",
-        format!("{text}\nmore\n"),
-    );
+    put("checkpoint-empty-line.note", "an extension line", "an empty line, then one more", format!("{text}\nmore\n"));
 }
 
 fn heads(r: &mut Refuse<'_>) {

@@ -230,7 +230,7 @@ pub fn claims() -> impl Strategy<Value = StatementClaims> {
 fn genesis() -> impl Strategy<Value = Genesis> {
     let predecessor = option::of((words(), bytes(), number(), option::of(number())));
     let keys = (any::<[[u8; 32]; 3]>(), any::<[[u8; 32]; 3]>());
-    (words(), keys, words(), words(), any::<bool>(), predecessor).prop_map(
+    ("[^\\s+\\pC]{1,12}/[0-9a-f]{32}", keys, words(), words(), any::<bool>(), predecessor).prop_map(
         |(origin, (keys, next), profile, policy, test, predecessor)| Genesis {
             origin,
             keys,
@@ -264,7 +264,7 @@ pub fn body() -> impl Strategy<Value = Body> {
         (0u64..=3, n()).prop_map(|(reason, entries)| Body::RowsRebuilt { reason, entries }),
         (0u64..=1, n()).prop_map(|(reason, size)| Body::HeadFileRebuilt { reason, size }),
         (0u64..=5, n(), option::of(digest())).prop_map(|(what, at, digest)| Body::IntegrityFailed { what, at, digest }),
-        (0u64..=5, 0u64..=4, digest(), digest(), n())
+        (0u64..=5, 1u64..=4, digest(), digest(), n())
             .prop_map(|(what, from, old, new, entries)| Body::IntegrityRepaired { what, from, old, new, entries }),
         (0u64..=1, 0u64..=3, n(), n(), n()).prop_map(|(scope, verdict, entries, objects, findings)| Body::Verified {
             scope,

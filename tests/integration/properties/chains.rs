@@ -22,7 +22,8 @@ fn acts() -> impl Strategy<Value = Vec<(EntryDraft, u64)>> {
         let first = made_log::acts().remove(0);
         let mut out = vec![(made_log::draft(&first, 0), 0)];
         out.extend(acts.into_iter().filter(|(d, _, _)| d.kind != EntryKind::GENESIS).map(|(d, subject, now)| {
-            let subject = CustodyId::from_bytes([subject; 32]);
+            let is_ledger = !d.kind.can_be_about(false) || (subject == 0 && d.kind.can_be_about(true));
+            let subject = if is_ledger { CustodyId::LEDGER } else { CustodyId::from_bytes([subject.max(1); 32]) };
             (EntryDraft { subject, ..d }, now)
         }));
         out

@@ -155,6 +155,17 @@ pub(super) fn room_again(fresh: &Fresh<'_>) -> Verdict {
     same("groups", ok("read", read_all(&*storage.open()))?, begun.groups)
 }
 
+pub(super) fn room_is_found(fresh: &Fresh<'_>) -> Verdict {
+    let storage = fresh();
+    let (begun, _) = fill_up(&*storage)?;
+    begun.journal.look_for_room();
+    same("nearly full while there is no room", begun.journal.is_nearly_full(), true)?;
+    storage.fill(false);
+    begun.journal.look_for_room();
+    same("nearly full after room was found", begun.journal.is_nearly_full(), false)?;
+    same("groups", ok("read", read_all(&*storage.open()))?, begun.groups)
+}
+
 pub(super) fn damage_is_named(fresh: &Fresh<'_>) -> Verdict {
     let storage = fresh();
     let Begun { journal, groups, .. } = begun(&*storage)?;

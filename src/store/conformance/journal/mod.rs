@@ -82,6 +82,7 @@ pub const FAULTS: &[Clause<dyn FaultyStorage>] = &[
     Clause { name: "append: a writer without the lock is fenced", check: faults::appending_is_fenced },
     Clause { name: "place: a full disk is said and loses nothing", check: faults::full_disk },
     Clause { name: "is_nearly_full: said before the last room is used", check: faults::nearly_full },
+    Clause { name: "look_for_room: finds it when it is there", check: faults::room_is_found },
     Clause { name: "place: goes on when there is room again", check: faults::room_again },
     Clause { name: "read: damage is named", check: faults::damage_is_named },
     Clause { name: "replace: makes damage good", check: repairing::makes_damage_good },

@@ -197,6 +197,16 @@ impl Journal for EmbeddedJournal {
         self.nearly_full.load(Ordering::Acquire)
     }
 
+    fn look_for_room(&self) {
+        // A handle that is broken or has no turn finds no room, whatever the disk has.
+        if let Ok(mut guard) = self.turn()
+            && let Some(turn) = guard.as_mut()
+        {
+            turn.look_for_room(&self.shelf);
+            self.nearly_full.store(turn.is_nearly_full(), Ordering::Release);
+        }
+    }
+
     fn read(&self, position: Position) -> Result<Option<(Position, Vec<u8>, Position)>> {
         self.refuse_if_broken()?;
         let bound = *self.end.lock().unwrap_or_else(PoisonError::into_inner);

@@ -201,6 +201,13 @@ impl Turn {
         let _remembered = self.prepare_next(shelf, SECTOR_BYTES as u64, step);
     }
 
+    /// Tries at once what a full disk prevented. In one piece: nothing is let in until it is done, so nobody is held up.
+    pub fn look_for_room(&mut self, shelf: &Shelf) {
+        if self.nearly_full && self.lock.is_current() {
+            let _remembered = self.prepare_next(shelf, SECTOR_BYTES as u64, u64::MAX);
+        }
+    }
+
     /// Prepares `step` bytes more of the next segment; with [`u64::MAX`], all of it.
     fn prepare_next(&mut self, shelf: &Shelf, extent_bytes: u64, step: u64) -> Result<()> {
         match self.try_prepare(shelf, extent_bytes, step) {
@@ -212,7 +219,8 @@ impl Turn {
                 Ok(())
             }
             Err(e) => {
-                self.nearly_full = true;
+                // A disk that fails in another way is no reason to refuse what still finds room.
+                self.nearly_full |= e.code() == Code::StoreFull;
                 self.placements_until_attempt = self.patience;
                 self.patience = self.patience.saturating_mul(2).min(PATIENCE_MAX);
                 Err(if e.code() == Code::StoreFull { full(Some(e)) } else { e })

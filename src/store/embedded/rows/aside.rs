@@ -3,13 +3,13 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::store::files::{Files, parent};
+use crate::store::files::{Files, parent, refuse_linked_folder};
 
 /// More than any disk will see; a bound so that a failing file system cannot keep us here.
 const NAMES_MAX: u32 = 100_000;
 
 /// Renames `folder` into `quarantine` under its name and the first free number. `None` when there is nothing to
-/// put aside. A crash leaves the folder in its old place or in the new one, whole.
+/// put aside. A link in its place is renamed itself; nothing behind it is touched. A crash leaves the folder in its old place or in the new one, whole.
 ///
 /// # Errors
 /// The system's error; the folder is then in one of the two places.
@@ -17,6 +17,7 @@ pub(super) fn put_aside(files: &dyn Files, folder: &Path, quarantine: &Path) -> 
     if !files.exists(folder)? {
         return Ok(None);
     }
+    refuse_linked_folder(files, quarantine)?;
     files.create_dir_all(quarantine)?;
     files.sync_dir(parent(quarantine))?;
     let name = folder.file_name().unwrap_or_default();

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError, RwLock, RwLockWriteGuard, TryLockError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -21,7 +21,8 @@ const POSITION: &[u8] = b"p";
 ///
 /// Any panic, error or silence of sled puts the rows *in doubt*: from then on every call answers
 /// `E_ROWS_UNAVAILABLE` with the cause, until [`Rows::reset`] has put the folder aside and begun an empty one.
-/// A database that cannot be opened is in doubt from the start; [`SledRows::open`] itself is no failure then.
+/// A database that cannot be opened is in doubt from the start; [`SledRows::open`] itself is no failure then. One that
+/// somebody else has open is not in doubt: every call answers `E_LOCKED`, and a reset puts nothing aside.
 ///
 /// Writes and everything that waits inside sled run on a thread of their own with a time limit. Reads run on the
 /// caller's thread. sled's panic message still appears on stderr: only a hook for the whole process could silence it.
@@ -34,11 +35,14 @@ pub struct SledRows {
     live: RwLock<Option<Live>>,
     in_doubt: AtomicBool,
     doubt: Mutex<Doubt>,
+    opened: Once,
 }
 
 #[derive(Default)]
 struct Doubt {
     cause: String,
+    /// Somebody else has the database open.
+    is_busy: bool,
     /// A thread that hangs in sled. While it runs it may write into the folder by name.
     stuck: Option<JoinHandle<()>>,
 }
@@ -78,9 +82,19 @@ impl SledRows {
     /// # Errors
     /// None today: what cannot be opened is in doubt (see the type).
     pub fn open(files: Arc<dyn Files>, folder: PathBuf, quarantine: PathBuf) -> Result<Self> {
-        Ok(Self::open_with(files, folder, quarantine, Arc::new(open_sled), Duration::from_millis(ROWS_OPEN_WAIT_MS)))
+        let rows = Self::at(files, folder, quarantine);
+        rows.begin();
+        Ok(rows)
     }
 
+    /// As [`SledRows::open`], at the first call that asks for rows: until then nothing is touched. sled is to be
+    /// opened only by who has the ledger's lock, and the stores are put together before it is taken.
+    #[must_use]
+    pub fn at(files: Arc<dyn Files>, folder: PathBuf, quarantine: PathBuf) -> Self {
+        Self::unopened(files, folder, quarantine, Arc::new(open_sled), Duration::from_millis(ROWS_OPEN_WAIT_MS))
+    }
+
+    #[cfg(test)]
     pub(super) fn open_with(
         files: Arc<dyn Files>,
         folder: PathBuf,
@@ -88,7 +102,13 @@ impl SledRows {
         opener: Opener,
         limit: Duration,
     ) -> Self {
-        let rows = Self {
+        let rows = Self::unopened(files, folder, quarantine, opener, limit);
+        rows.begin();
+        rows
+    }
+
+    fn unopened(files: Arc<dyn Files>, folder: PathBuf, quarantine: PathBuf, opener: Opener, limit: Duration) -> Self {
+        Self {
             files,
             folder,
             quarantine,
@@ -97,11 +117,13 @@ impl SledRows {
             live: RwLock::new(None),
             in_doubt: AtomicBool::new(true),
             doubt: Mutex::default(),
-        };
-        let mut live = rows.live.write().unwrap_or_else(PoisonError::into_inner);
-        rows.start(&mut live);
-        drop(live);
-        rows
+            opened: Once::new(),
+        }
+    }
+
+    /// Opens the database if nobody has asked for rows before.
+    fn begin(&self) {
+        self.opened.call_once(|| self.start(&mut self.live.write().unwrap_or_else(PoisonError::into_inner)));
     }
 
     /// Opens into `live`, or says in `doubt` why not.
@@ -113,7 +135,7 @@ impl SledRows {
                 self.in_doubt.store(false, Ordering::Release);
             }
             Err(not) => {
-                *self.doubt() = Doubt { cause: not.cause, stuck: not.stuck };
+                *self.doubt() = Doubt { cause: not.cause, is_busy: not.is_busy, stuck: not.stuck };
                 self.in_doubt.store(true, Ordering::Release);
             }
         }
@@ -124,12 +146,18 @@ impl SledRows {
     }
 
     fn unavailable(&self) -> Error {
-        let words = format!("the query rows cannot be used: {}", self.doubt().cause);
+        let doubt = self.doubt();
+        if doubt.is_busy {
+            return Error::new(Code::Locked, "another process has sled's copy of this ledger open")
+                .with_hint("wait until it is done");
+        }
+        let words = format!("the query rows cannot be used: {}", doubt.cause);
         Error::new(Code::RowsUnavailable, words).with_hint("nothing is lost: the rows are rebuilt from the journal")
     }
 
     /// Runs a call on the open database; trouble with sled puts the rows in doubt.
     fn with<T>(&self, job: impl FnOnce(&Live) -> Result<T, Trouble>) -> Result<T> {
+        self.begin();
         if self.in_doubt.load(Ordering::Acquire) {
             return Err(self.unavailable());
         }
@@ -195,6 +223,10 @@ fn check_sizes(batch: &Batch, position: &[u8]) -> Result<()> {
 }
 
 impl Rows for SledRows {
+    fn is_there(&self) -> bool {
+        self.files.exists(&self.folder).unwrap_or(true)
+    }
+
     fn apply(&self, batch: Batch, position: &[u8]) -> Result<()> {
         check_sizes(&batch, position)?;
         let mut together = sled::Batch::default();
@@ -250,6 +282,11 @@ impl Rows for SledRows {
     }
 
     fn reset(&self) -> Result<Option<PathBuf>> {
+        self.begin();
+        if self.doubt().is_busy {
+            // Its user goes on writing into the folder, wherever it is moved.
+            return Err(self.unavailable());
+        }
         self.in_doubt.store(true, Ordering::Release);
         let Some(mut live) = self.alone() else {
             self.doubt().cause = "a reader has not come back from sled".to_owned();

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::guard::{Lost, Worker};
 use crate::codec::escape::visible;
-use crate::store::files::{File, Files, parent};
+use crate::store::files::{Entry, File, Files, parent, refuse_linked_folder};
 
 /// sled's own cache; its default of 1 GiB was measured to be taken in full.
 const CACHE_BYTES: u64 = 16 << 20;
@@ -29,12 +29,14 @@ pub(super) struct Live {
 /// Why there is no database, and the thread that still hangs in it.
 pub(super) struct NotOpened {
     pub(super) cause: String,
+    /// Somebody else has it open: nothing is known against it.
+    pub(super) is_busy: bool,
     pub(super) stuck: Option<std::thread::JoinHandle<()>>,
 }
 
 impl NotOpened {
     fn because(cause: impl Into<String>) -> Self {
-        Self { cause: cause.into(), stuck: None }
+        Self { cause: cause.into(), is_busy: false, stuck: None }
     }
 }
 
@@ -70,9 +72,9 @@ pub(super) fn open(files: &dyn Files, folder: &Path, opener: &Opener, limit: Dur
     let (path, opener) = (folder.to_owned(), Arc::clone(opener));
     let db = match worker.run(limit, move || opener(&path)) {
         Ok(Ok(db)) => db,
-        Ok(Err(e)) => return Err(NotOpened::because(told(&e))),
+        Ok(Err(e)) => return Err(NotOpened { is_busy: is_locked(&e), ..NotOpened::because(told(&e)) }),
         Err(Lost::Stuck) => {
-            return Err(NotOpened { cause: words(&Lost::Stuck), stuck: Some(worker.finish()) });
+            return Err(NotOpened { stuck: Some(worker.finish()), ..NotOpened::because(words(&Lost::Stuck)) });
         }
         Err(lost) => return Err(NotOpened::because(words(&lost))),
     };
@@ -92,7 +94,7 @@ pub(super) fn open(files: &dyn Files, folder: &Path, opener: &Opener, limit: Dur
 }
 
 fn give_up(db: sled::Db, worker: Worker, limit: Duration, cause: String) -> NotOpened {
-    NotOpened { cause, stuck: close(db, worker, limit) }
+    NotOpened { stuck: close(db, worker, limit), ..NotOpened::because(cause) }
 }
 
 /// Drops the database on its thread. The thread, if it did not come back.
@@ -105,14 +107,27 @@ fn close(db: sled::Db, worker: Worker, limit: Duration) -> Option<std::thread::J
 /// Looks at the folder before sled does, for sled changes what it finds.
 fn prepare(files: &dyn Files, folder: &Path) -> Result<(), String> {
     let failed = |e: std::io::Error| format!("the folder cannot be prepared: {e}");
+    refuse_linked_folder(files, folder).map_err(failed)?;
     files.create_dir_all(folder).map_err(failed)?;
     files.sync_dir(parent(folder)).map_err(failed)?;
     let entries = files.list(folder).map_err(failed)?;
+    if let Some(entry) = entries.iter().find(|e| !is_sleds(e)) {
+        return Err(format!(
+            "{} is nothing that sled makes: a link, a device or a folder",
+            visible(entry.name.as_bytes())
+        ));
+    }
     let has_db = entries.iter().any(|e| e.name == "db");
     if !has_db && entries.iter().any(|e| e.name.starts_with("snap.")) {
         return Err("there is a snapshot without its database".to_owned());
     }
     no_blobs(files, &folder.join("blobs"))
+}
+
+/// sled opens its files by name, makes them where they are missing and writes into them before anybody asks it for
+/// anything. It follows links: one planted here would lead it to any file that this user may write.
+fn is_sleds(entry: &Entry) -> bool {
+    entry.is_plain && entry.is_dir == (entry.name == "blobs")
 }
 
 /// sled moves large pages to files that it never syncs. Our values are too small for that; a file

@@ -178,7 +178,7 @@ impl EmbeddedVault {
         })
     }
 
-    fn next_slot(&self, epoch: &EpochId, fills: &HashMap<EpochId, u32>, file: &dyn File) -> Result<u32> {
+    fn slot_to_fill(&self, epoch: &EpochId, fills: &HashMap<EpochId, u32>, file: &dyn File) -> Result<u32> {
         if let Some(next) = fills.get(epoch) {
             return Ok(*next);
         }
@@ -232,7 +232,7 @@ impl Vault for EmbeddedVault {
     fn put(&self, epoch: &EpochId, record: &VaultRecord) -> Result<u32> {
         self.write(|fills| {
             let file = self.handle(epoch, true)?;
-            let slot = self.next_slot(epoch, fills, &*file)?;
+            let slot = self.slot_to_fill(epoch, fills, &*file)?;
             if slot >= EPOCH_TAPES_MAX {
                 let words = format!("vault: epoch {} has no free slot left", fault::epoch_name(epoch));
                 return Err(Error::new(Code::Limit, words).with_hint("begin a new epoch"));
@@ -274,6 +274,13 @@ impl Vault for EmbeddedVault {
         };
         self.records_read.fetch_add(found.records.len() as u64, Ordering::Relaxed);
         Ok(found.records.into_iter().map(|(_, record)| record).collect())
+    }
+
+    fn next_slot(&self, epoch: &EpochId) -> Result<u32> {
+        self.usable()?;
+        let file = self.handle(epoch, false)?;
+        let _alone = lock(&self.turn);
+        self.survey_whole(epoch, &*file).map(|found| found.next)
     }
 
     fn rotate(&self, generation: u64, bytes: &[u8], survivors: &[(EpochId, Vec<VaultRecord>)]) -> Result<()> {
