@@ -171,12 +171,6 @@ impl<'a> Queries<'a> {
         })
     }
 
-    /// The row of the catalogue of the tape that entry `index` saved.
-    pub fn catalog_row(&self, index: u64) -> Result<Option<CatalogRow>> {
-        let key = keys::catalog(index);
-        self.rows.get(&key)?.map(|value| catalog_row(&key, &value)).transpose()
-    }
-
     /// The tape that was saved last.
     pub fn last_saved(&self) -> Result<Option<CatalogRow>> {
         let found = self.rows.floor(&keys::catalog(0), &keys::catalog(u64::MAX))?;

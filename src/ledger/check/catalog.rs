@@ -21,27 +21,34 @@ struct Comparison<'a> {
     /// Entries the journal was walked to; rows may know later ones.
     size: u64,
     by_index: HashMap<u64, &'a Saved>,
-    /// Slots that the catalogue names.
-    slots: HashMap<CustodyId, Option<u32>>,
+    rows: HashMap<CustodyId, TapeRows>,
     found: Vec<Difference>,
 }
 
-/// Compares; every difference is a finding about the rows.
+/// What the rows say of a tape beyond the log. Kept for when the tape is opened: the rows are given back before that.
+pub(super) struct TapeRows {
+    slot: Option<u32>,
+    pub summary: Vec<u8>,
+    pub manifest_bytes: Option<u64>,
+}
+
+/// Compares; every difference is a finding about the rows. What the rows say of the tapes that they know rightly.
 pub(super) fn compare(
     checker: &Checker,
     queries: &Queries<'_>,
     journal: &Walked,
     saved: &SavedTapes,
     report: &mut Report,
-) {
+) -> HashMap<CustodyId, TapeRows> {
     let by_index = saved.tapes.iter().map(|s| (s.index, s)).collect();
-    let mut comparison = Comparison { size: journal.entries, by_index, slots: HashMap::new(), found: Vec::new() };
+    let mut comparison = Comparison { size: journal.entries, by_index, rows: HashMap::new(), found: Vec::new() };
     let compared = comparison
         .catalogue(queries)
         .and_then(|()| comparison.tape_ids(queries))
         .and_then(|()| comparison.subjects(queries, &journal.subjects))
         .and_then(|()| comparison.criticals(queries, &journal.critical))
         .and_then(|()| comparison.terms(queries, &terms(checker, saved)));
+    let rows_of_tapes = std::mem::take(&mut comparison.rows);
     let rows = (saved.tapes.len() as u64).saturating_mul(2).saturating_add(journal.subjects.len() as u64);
     let wrong = (comparison.found.len() as u64).saturating_add(u64::from(compared.is_err()));
     report.check("rows", rows, wrong, "catalogue, ids and subjects follow from the log");
@@ -52,6 +59,7 @@ pub(super) fn compare(
     if let Err(e) = compared {
         report.find(Severity::Altered, "rows", "index", e.message().to_owned());
     }
+    rows_of_tapes
 }
 
 impl Comparison<'_> {
@@ -67,7 +75,8 @@ impl Comparison<'_> {
                     self.by_index.get(&row.index).is_some_and(|s| (s.custody, s.epoch) == (row.custody, row.epoch));
                 if is_right {
                     listed.insert(row.index);
-                    self.slots.insert(row.custody, row.slot);
+                    self.rows
+                        .insert(row.custody, TapeRows { slot: row.slot, summary: row.summary, manifest_bytes: None });
                 } else {
                     self.find(format!("catalogue row {}", row.index), "no such tape was saved by this entry", None);
                 }
@@ -116,10 +125,11 @@ impl Comparison<'_> {
                     let postings = queries.postings_of(&custody, &row)?;
                     if !is_right(&row, &postings, entries, saved, self.size) {
                         self.find(name(), "the entries about it are not those in the log", tape);
-                    } else if let (Some(facts), Some(slot)) = (&row.facts, self.slots.get(&custody))
-                        && facts.slot != *slot
-                    {
-                        self.find(name(), "it and the catalogue name different slots of the vault", tape);
+                    } else if let (Some(facts), Some(known)) = (&row.facts, self.rows.get_mut(&custody)) {
+                        known.manifest_bytes = facts.manifest.map(|m| m.bytes);
+                        if facts.slot != known.slot {
+                            self.find(name(), "it and the catalogue name different slots of the vault", tape);
+                        }
                     }
                 }
                 None if row.first_index < self.size => self.find(name(), "the log has no entry about it", None),

@@ -10,7 +10,7 @@ use crate::evidence::{Report, Severity};
 use crate::ledger::head_file;
 use crate::ledger::rebuild::BEGINNING;
 use crate::log::{LogError, leaf_hash};
-use crate::store::Position;
+use crate::store::{Position, Rows};
 
 /// Compares; gives what sled's copy proves by itself when the journal did not reach its own end.
 pub(super) fn compare(
@@ -76,7 +76,7 @@ pub(super) fn compare(
             Some((_, theirs, next)) if theirs == extent => {
                 at = next;
                 entries = header.size_after();
-                tiles.take(checker, &extent)
+                tiles.take(&*asked.rows, &extent)
             }
             _ => {
                 wrong.get_or_insert(header.first_index);
@@ -102,9 +102,8 @@ pub(super) fn compare(
     let detail = format!("entries 0..{}, equal leaf by leaf", entries.saturating_sub(1));
     report.check("sled", entries, u64::from(wrong.is_some()), detail);
     if wrong.is_none() && entries == until {
-        catalog::compare(checker, &queries, journal, saved, report);
-        tiles.finish(checker, options.size.is_some(), report);
-        saved.rows_follow = true;
+        saved.rows = catalog::compare(checker, &queries, journal, saved, report);
+        tiles.finish(&*asked.rows, options.size.is_some(), report);
     }
     None
 }
@@ -117,18 +116,18 @@ struct Tiles {
 }
 
 impl Tiles {
-    fn take(&mut self, checker: &Checker, extent: &[u8]) -> Result<()> {
+    fn take(&mut self, rows: &dyn Rows, extent: &[u8]) -> Result<()> {
         let group = Group::parse(extent).map_err(LogError::from)?;
         for record in group.records() {
             let (public, _) = record.map_err(LogError::from)?;
             // A wrong one is enough: what follows is not looked at.
-            self.wrong = self.wrong || !self.check.push(&*checker.stores.rows, &leaf_hash(public)).unwrap_or(false);
+            self.wrong = self.wrong || !self.check.push(rows, &leaf_hash(public)).unwrap_or(false);
         }
         Ok(())
     }
 
-    fn finish(self, checker: &Checker, may_go_on: bool, report: &mut Report) {
-        if !self.wrong && self.check.finish(&*checker.stores.rows, may_go_on).unwrap_or(false) {
+    fn finish(self, rows: &dyn Rows, may_go_on: bool, report: &mut Report) {
+        if !self.wrong && self.check.finish(rows, may_go_on).unwrap_or(false) {
             return;
         }
         report.find(Severity::Altered, "rows", "index, tree hashes", "they are not those of the log's entries");

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::catalog::TapeRows;
 use super::{CheckOptions, Checker, rows_of_tape, wanted};
 use crate::codec::digest::{CustodyId, ObjectDigest};
 use crate::error::{Code, Error, Result};
@@ -29,8 +30,8 @@ pub(super) struct Saved {
 #[derive(Default)]
 pub(super) struct SavedTapes {
     pub tapes: Vec<Saved>,
-    /// The rows are there and follow from the log: what they say beyond it is compared tape by tape.
-    pub rows_follow: bool,
+    /// What rows that follow from the log say of the tapes beyond it.
+    pub rows: HashMap<CustodyId, TapeRows>,
     seen: HashSet<CustodyId>,
 }
 
@@ -81,7 +82,7 @@ impl Counts {
 
 /// Checks the tapes asked for; with all of them asked for, also objects that belong to none.
 pub(super) fn check(checker: &Checker, options: &CheckOptions, saved: SavedTapes, report: &mut Report) {
-    let rows_follow = saved.rows_follow;
+    let rows = saved.rows;
     let tapes = match wanted(options) {
         Ok(None) => saved.tapes,
         Ok(Some(prefix)) => {
@@ -102,9 +103,9 @@ pub(super) fn check(checker: &Checker, options: &CheckOptions, saved: SavedTapes
             scope.spawn(|| {
                 while let Some(tape) = tapes.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let opened = one(checker, options, tape, &places, &counts, &used);
-                    if let (true, Some(opened)) = (rows_follow, opened) {
+                    if let (Some(rows), Some(opened)) = (rows.get(&tape.custody), opened) {
                         counts.rows.fetch_add(1, Ordering::Relaxed);
-                        for (place, what) in rows_of_tape::compare(checker, tape, &opened) {
+                        for (place, what) in rows_of_tape::compare(rows, tape, &opened) {
                             counts.find("rows", tape, place, what.to_owned());
                         }
                     }
