@@ -18,4 +18,4 @@ pub use projector::{Enrichment, Projector};
 pub use queries::{CatalogRow, Queries, StoredEntry};
 pub use subjects::{ManifestPlace, SubjectRow, TapeFacts};
 pub use summary::Summary;
-pub use tiles::root_at;
+pub use tiles::{TilesCheck, root_at};

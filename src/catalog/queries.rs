@@ -133,6 +133,25 @@ impl<'a> Queries<'a> {
         Ok(found)
     }
 
+    /// Every row by which a content is known: the beginning of its term, the entry that kept it, the tape.
+    pub fn dedupe_terms(&self, each: &mut dyn FnMut([u8; 16], u64, CustodyId) -> Result<bool>) -> Result<()> {
+        let damaged = || Error::new(Code::RowsUnavailable, "a row of kept contents in sled is damaged");
+        self.rows.scan(&[keys::DEDUPE], &[keys::DEDUPE.saturating_add(1)], &mut |key, value| {
+            let (term, index) = key.get(1..).and_then(<[u8]>::split_first_chunk::<16>).ok_or_else(damaged)?;
+            let index = index.try_into().map(u64::from_be_bytes).map_err(|_| damaged())?;
+            each(*term, index, CustodyId::from_slice(value).ok_or_else(damaged)?)
+        })
+    }
+
+    /// Every entry of a critical kind that the program which made the rows did not know: index and kind.
+    pub fn criticals(&self, each: &mut dyn FnMut(u64, u16) -> Result<bool>) -> Result<()> {
+        let damaged = |_| Error::new(Code::RowsUnavailable, "a row of critical entries in sled is damaged");
+        self.rows.scan(&[keys::CRITICAL], &[keys::CRITICAL.saturating_add(1)], &mut |key, value| {
+            let index = key.get(1..).unwrap_or_default().try_into().map(u64::from_be_bytes).map_err(damaged)?;
+            each(index, value.try_into().map(u16::from_be_bytes).map_err(damaged)?)
+        })
+    }
+
     /// The first entry of a critical kind that this program does not know: index and kind.
     pub fn first_critical(&self) -> Result<Option<(u64, u16)>> {
         let mut found = None;

@@ -145,7 +145,11 @@ fn read(bytes: &[u8]) -> Result<SubjectRow, CborError> {
         r.array_of(2)?;
         Some(ManifestPlace { bytes: r.uint()?, hint: Hint(r.bytes_n()?) })
     };
-    let hints = r.bytes()?.as_chunks::<16>().0.iter().map(|h| Hint(*h)).collect();
+    let (hints, rest) = r.bytes()?.as_chunks::<16>();
+    if !rest.is_empty() {
+        return Err(CborError::Length);
+    }
+    let hints = hints.iter().map(|h| Hint(*h)).collect();
     let older = r.uint_in()?;
     let (mut postings, mut last) = (Vec::new(), 0u64);
     for _ in 0..r.array()? {

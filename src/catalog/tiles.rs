@@ -75,6 +75,39 @@ impl TileWriter {
     }
 }
 
+/// Compares the tree hashes in rows with leaves given in order.
+#[derive(Default)]
+pub struct TilesCheck {
+    writer: TileWriter,
+    batch: Batch,
+}
+
+impl TilesCheck {
+    /// Takes the next leaf; are the rows that it completes right?
+    ///
+    /// # Errors
+    /// `E_ROWS_UNAVAILABLE`, here and below.
+    pub fn push(&mut self, rows: &dyn Rows, leaf: &LeafHash) -> Result<bool> {
+        self.writer.push(&mut self.batch, leaf);
+        self.compare(rows, false)
+    }
+
+    /// Is the right edge right? Rows that are still written to may know later leaves than were given.
+    pub fn finish(mut self, rows: &dyn Rows, may_go_on: bool) -> Result<bool> {
+        self.writer.flush(&mut self.batch);
+        self.compare(rows, may_go_on)
+    }
+
+    fn compare(&mut self, rows: &dyn Rows, may_go_on: bool) -> Result<bool> {
+        for (key, hashes) in self.batch.puts.drain(..) {
+            if !rows.get(&key)?.is_some_and(|row| row == hashes || (may_go_on && row.starts_with(&hashes))) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
 impl Level {
     fn flush(&mut self, batch: &mut Batch, n: usize) {
         if self.dirty && !self.row.is_empty() {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::{json as js, words};
 use crate::codec::digest::CustodyId;
-use crate::codec::escape::visible;
+use crate::codec::escape::{visible, visible_short};
 use crate::error::Code;
 use crate::evidence::CustodyEvent;
 use crate::ledger::LogLine;
@@ -132,7 +132,11 @@ fn facts(view: View<'_>) -> String {
         Body::Listed { count, .. } | Body::Searched { count, .. } => words::count(*count, "tape"),
         Body::LogRead { first, last } => format!("entries {first}..{last}"),
         Body::CustodyRead { size } => format!("at {size} entries"),
-        Body::Refused { act, error } => format!("{}: {}", EntryKind::from_number(*act), error_code(*error)),
+        Body::Refused { act, error } => {
+            let asked = private.and_then(|p| p.query.as_deref());
+            let asked = asked.map_or_else(String::new, |q| format!(", asked for \"{}\"", visible_short(q, 80)));
+            format!("{}: {}{asked}", EntryKind::from_number(*act), error_code(*error))
+        }
         _ => String::new(),
     }
 }
@@ -206,6 +210,7 @@ fn private_fields(map: &mut Map<String, Value>, p: &PrivateHalf) {
     }
     js::put(map, "class", p.class.clone());
     js::put(map, "namespace", p.namespace.clone());
+    js::put(map, "query", js::text_or_null(p.query.as_deref()));
     js::put(map, "tapes_listed", p.set.as_ref().map(|s| s.len() as u64));
     js::put(map, "credential", p.credential.map(|c| hex(c.as_ref())));
     js::put(map, "person_statement", p.person_statement.as_deref().map(js::base64));

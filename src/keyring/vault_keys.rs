@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use crate::codec::CborError;
 use crate::codec::cbor::{Reader, Writer, encode};
-use crate::codec::digest::CustodyId;
+use crate::codec::digest::{CustodyId, Digest, sha256};
 use crate::codec::random::{Random, bytes};
 use crate::error::{Code, Error, Result};
 use crate::seal::{CustodyKey, DedupeKey, JournalKey, KeyEncryptionKey, Purpose, SealError, VaultCodeKey};
@@ -38,6 +38,7 @@ pub struct VaultKeys {
     custody: Vec<Wrapped>,
     custody_keys: BTreeMap<[u8; 16], (CustodyLabel, CustodyKey)>,
     dead: Vec<CustodyId>,
+    read_from: Option<Digest>,
     /// The journal key.
     pub journal: JournalKey,
     /// The dedupe key.
@@ -73,6 +74,7 @@ impl VaultKeys {
             custody: Vec::new(),
             custody_keys: BTreeMap::new(),
             dead: Vec::new(),
+            read_from: None,
             root,
         };
         keys.add_epoch(random)?;
@@ -160,6 +162,7 @@ impl VaultKeys {
     /// Called when the file of `revision` is durable.
     pub fn stored(&mut self, revision: u64) {
         self.revision = revision;
+        self.read_from = None;
     }
 
     /// Reads and unwraps a generation file.
@@ -180,7 +183,14 @@ impl VaultKeys {
         if raw.origin != origin {
             return Err(damaged("belongs to another ledger"));
         }
-        raw.unwrap_all(root).map_err(|e| damaged("holds a key that does not open").with_source(e))
+        let keys = raw.unwrap_all(root).map_err(|e| damaged("holds a key that does not open").with_source(e))?;
+        Ok(Self { read_from: Some(Digest::from_bytes(sha256(file))), ..keys })
+    }
+
+    /// Digest of the very bytes these keys were read from; `None` once they have moved on from them.
+    #[must_use]
+    pub const fn read_from(&self) -> Option<Digest> {
+        self.read_from
     }
 
     /// Number and revision of the stored file.
@@ -301,6 +311,7 @@ impl Raw {
             custody: self.custody,
             custody_keys,
             dead: self.dead,
+            read_from: None,
             journal,
             dedupe,
         })

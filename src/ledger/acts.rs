@@ -120,13 +120,14 @@ impl Core {
         decide(self.policy, &who.actor(), action)
     }
 
-    /// The request that records a refusal, and the error to give when it is durable.
+    /// The request that records a refusal about a tape of a class, and the error to give when it is durable. Who is
+    /// refused before anything was looked up is refused about the ledger, and `asked` says what for.
     pub(super) fn refusal(
         &self,
         who: &Who,
         action: Action,
-        subject: CustodyId,
-        class: &str,
+        (subject, class): (CustodyId, &str),
+        asked: Option<&str>,
         code: Code,
     ) -> Result<(EntryDraft, Error)> {
         let body = Body::Refused { act: action.kind().number(), error: code.number() };
@@ -135,6 +136,7 @@ impl Core {
         let draft = self.draft(&act, |p| {
             p.outcome = Some(Outcome::Refused);
             p.error = Some((u64::from(code.number()), words.0.to_owned()));
+            p.query = asked.map(|id| id.as_bytes().to_vec());
         })?;
         Ok((draft, Error::new(code, words.0).with_hint(words.1)))
     }
@@ -157,12 +159,12 @@ impl Core {
         self.ask(|answer| Request::Append { drafts: vec![draft], is_refusal: true, answer }).await
     }
 
-    /// Asks the policy, and on a refusal records it and gives the error.
-    pub(super) async fn permit(&self, who: &Who, action: Action, subject: CustodyId, class: &str) -> Result<()> {
+    /// Asks the policy, and on a refusal records it and gives the error. `asked` is the id that somebody gave.
+    pub(super) async fn permit(&self, who: &Who, action: Action, asked: Option<&str>) -> Result<()> {
         match self.decide(who, action) {
             Decision::Granted => Ok(()),
             Decision::Refused(code) => {
-                let (draft, error) = self.refusal(who, action, subject, class, code)?;
+                let (draft, error) = self.refusal(who, action, (CustodyId::LEDGER, LEDGER_CLASS), asked, code)?;
                 self.append_refusal(draft).await?;
                 self.env.observer.event(super::Event::Refused);
                 Err(error)

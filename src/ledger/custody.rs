@@ -4,7 +4,7 @@ use super::Who;
 use super::acts::Act;
 use super::core::Core;
 use super::log_read::LogLine;
-use crate::codec::digest::CustodyId;
+use crate::codec::digest::{CustodyId, IdPrefix, TapeId};
 use crate::error::{Code, Error, Result};
 use crate::evidence::{CustodyEvent, CustodyReport};
 use crate::governance::Action;
@@ -16,8 +16,7 @@ pub type CustodyLink = CustodyEvent;
 impl Core {
     /// The custody of a tape; asking is recorded first and is part of the next report.
     pub(super) async fn custody(&self, who: &Who, id: &str) -> Result<(CustodyReport, u64)> {
-        let found = self.find_tape(id)?;
-        self.permit(who, Action::ReadCustody, found.custody, &found.class).await?;
+        let found = self.look_up(who, Action::ReadCustody, id).await?;
         let (_, size) = self.settled_queries()?;
         let act = Act::about_tape(who, found.custody, &found.class, Body::CustodyRead { size });
         let tape = found.facts.tape;
@@ -25,8 +24,8 @@ impl Core {
         let placed = self.append(vec![draft]).await?;
         let mut events = self.links(&found.custody, size)?;
         let saved_at = events.first().map_or(0, |e| e.index);
-        events
-            .extend(self.links(&CustodyId::LEDGER, size)?.into_iter().filter(|e| touches(e, &found.custody, saved_at)));
+        let of_ledger = self.links(&CustodyId::LEDGER, size)?.into_iter();
+        events.extend(of_ledger.filter(|e| touches(e, (&found.custody, &tape), saved_at)));
         events.sort_by_key(|e| e.index);
         let report = CustodyReport { tape, custody: found.custody, size, events };
         if !report.is_unbroken() {
@@ -60,12 +59,22 @@ fn event(line: LogLine, about_ledger: bool) -> CustodyEvent {
     }
 }
 
-/// Did this entry of the ledger's own chain give out anything about the tape?
-fn touches(e: &CustodyEvent, custody: &CustodyId, saved_at: u64) -> bool {
-    let (Body::Listed { size, .. } | Body::Searched { size, .. }) = &e.body else { return false };
-    match e.private.as_ref().and_then(|p: &PrivateHalf| p.set.as_ref()) {
-        Some(set) => set.binary_search(custody).is_ok(),
+/// Did this entry of the ledger's own chain give out anything about the tape, or refuse to?
+fn touches(e: &CustodyEvent, (custody, tape): (&CustodyId, &TapeId), saved_at: u64) -> bool {
+    let set = e.private.as_ref().and_then(|p: &PrivateHalf| p.set.as_ref());
+    match (&e.body, set) {
+        (Body::Listed { .. } | Body::Searched { .. } | Body::Refused { .. }, Some(set)) => {
+            set.binary_search(custody).is_ok()
+        }
         // A list too long to be written out names the log size it was asked at: all tapes saved before it.
-        None => saved_at < *size,
+        (Body::Listed { size, .. } | Body::Searched { size, .. }, None) => saved_at < *size,
+        // Nothing was looked up for who was refused: the digits that were asked for tell whose they were.
+        (Body::Refused { .. }, None) => saved_at < e.index && asked(e).is_some_and(|p| p.matches(tape.as_bytes())),
+        _ => false,
     }
+}
+
+fn asked(e: &CustodyEvent) -> Option<IdPrefix> {
+    let query = e.private.as_ref()?.query.as_ref()?;
+    IdPrefix::parse(std::str::from_utf8(query).ok()?).ok()
 }

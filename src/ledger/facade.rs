@@ -95,8 +95,7 @@ impl Ledger {
     async fn record_denied_repair(places: Places, env: Environment, who: &Who, refused: Error) -> Error {
         let opened = blocking(move || open::open(&places, &env, false)).await.map(Self::from_parts);
         if let Ok(ledger) = opened {
-            let _the_same_refusal =
-                ledger.core.permit(who, Action::Repair, CustodyId::LEDGER, acts::LEDGER_CLASS).await;
+            let _the_same_refusal = ledger.core.permit(who, Action::Repair, None).await;
             let _recorded_or_not = ledger.close().await;
         }
         refused
@@ -108,15 +107,15 @@ impl Ledger {
     /// `E_NOT_PERMITTED` (recorded), `E_USAGE` for an impossible class or namespace, `E_NO_RANDOM`.
     pub async fn begin_save(&self, who: &Who, options: SaveOptions) -> Result<TapeSaver> {
         self.core.refuse_if_broken()?;
-        self.core.permit(who, Action::Save, CustodyId::LEDGER, acts::LEDGER_CLASS).await?;
+        self.core.permit(who, Action::Save, None).await?;
         TapeSaver::new(self.core.clone(), self.alive.clone(), who.clone(), options)
     }
 
-    /// Opens a tape for reading by its id or a prefix of at least four digits. `range` is what will be
-    /// read, for the record. The access entry is durable before this returns.
+    /// Opens a tape for reading by its id or a prefix of at least four digits. `range` is the first and the last frame
+    /// that will be read, for the record; the reader gives no others. The access entry is durable before this returns.
     ///
     /// # Errors
-    /// `E_BAD_ID`, `E_NOT_FOUND`, `E_AMBIGUOUS_ID`, `E_NOT_PERMITTED` (recorded), `E_STORE_FULL`, `E_BROKEN`,
+    /// `E_BAD_ID`, `E_NOT_FOUND`, `E_AMBIGUOUS_ID`, `E_NOT_PERMITTED` (these three recorded), `E_USAGE`, `E_STORE_FULL`, `E_BROKEN`,
     /// `E_TAPE_DAMAGED`, `E_VAULT_DAMAGED`, `E_ROWS_UNAVAILABLE`.
     pub async fn open_tape(&self, who: &Who, id: &str, range: Option<(u64, u64)>) -> Result<TapeReader> {
         self.core.refuse_if_broken()?;
@@ -154,24 +153,36 @@ impl Ledger {
     /// second part is the index of the entry, or the error that kept the check from being recorded.
     ///
     /// # Errors
-    /// `E_NOT_PERMITTED` (recorded), `E_BAD_ID`, `E_NOT_FOUND`, `E_AMBIGUOUS_ID`.
+    /// `E_BAD_ID`; `E_NOT_PERMITTED`, `E_NOT_FOUND`, `E_AMBIGUOUS_ID` (recorded), or what kept them from being recorded.
     pub async fn verify(&self, who: &Who, mut options: CheckOptions) -> Result<(Report, Result<u64>)> {
         let subject = match &options.tape {
-            Some(id) => Some(self.core.find_tape(id)?),
-            None => None,
+            Some(id) => Some(self.core.look_up(who, Action::Verify, id).await?),
+            None => {
+                self.core.permit(who, Action::Verify, None).await?;
+                None
+            }
         };
         let (custody, class) = match &subject {
             Some(found) => (found.custody, found.class.clone()),
             None => (CustodyId::LEDGER, acts::LEDGER_CLASS.to_owned()),
         };
-        self.core.permit(who, Action::Verify, custody, &class).await?;
-        let size = self.core.settled_queries().map(|(_, size)| size).unwrap_or_else(|_| self.core.progress.durable().0);
-        options.size = Some(size);
         if let Some(found) = &subject {
             options.tape = Some(found.facts.tape.to_hex());
         }
         let core = self.core.clone();
-        let report = blocking(move || Ok(Checker::of(&core)?.run(&options))).await?;
+        let report = blocking(move || {
+            let (asked_at, _) = core.progress.durable();
+            let checker = Checker::of(&core)?;
+            // The head may be newer than the question: what it names is durable, and the walk must come as far. A head
+            // that names more than is durable even now is a rollback, and none to wait for.
+            let signed = checker.head_size().unwrap_or(0).min(core.progress.durable().0);
+            let size = asked_at.max(signed);
+            // Rows that stay behind are a finding.
+            let _told_by_the_check = core.progress.wait_for_rows(size);
+            options.size = Some(size);
+            Ok(checker.run(&options))
+        })
+        .await?;
         let recorded = self.record_verified(who, custody, &class, subject.is_some(), &report).await;
         Ok((report, recorded))
     }
@@ -200,13 +211,15 @@ impl Ledger {
     /// Asks to remove a live tape. Never succeeds: it records the refusal and names the way.
     ///
     /// # Errors
-    /// Always: `E_DISPOSAL_REQUIRED`, or what kept the refusal from being recorded.
+    /// Always: `E_DISPOSAL_REQUIRED`, `E_NOT_FOUND`, `E_AMBIGUOUS_ID`, `E_NOT_PERMITTED`, or what kept these from being
+    /// recorded; `E_BAD_ID`.
     pub async fn delete(&self, who: &Who, id: &str) -> Result<std::convert::Infallible> {
         self.core.refuse_if_broken()?;
-        let found = self.core.find_tape(id)?;
+        let found = self.core.look_up(who, Action::Delete, id).await?;
         match self.core.decide(who, Action::Delete) {
             Decision::Refused(code) => {
-                let (draft, error) = self.core.refusal(who, Action::Delete, found.custody, &found.class, code)?;
+                let (draft, error) =
+                    self.core.refusal(who, Action::Delete, (found.custody, &found.class), None, code)?;
                 self.core.append_refusal(draft).await?;
                 self.core.env.observer.event(super::Event::Refused);
                 Err(error)
@@ -258,7 +271,7 @@ impl Ledger {
     /// As [`Ledger::list`].
     #[cfg(feature = "conformance")]
     pub async fn note_log_read(&self, who: &Who) -> Result<u64> {
-        self.core.permit(who, Action::ReadLog, CustodyId::LEDGER, acts::LEDGER_CLASS).await?;
+        self.core.permit(who, Action::ReadLog, None).await?;
         let body = Body::LogRead { first: 0, last: 0 };
         let draft = self.core.draft(&acts::Act::about_ledger(who, body), |_| {})?;
         Ok(self.core.append(vec![draft]).await?.first().map_or(0, |p| p.index))

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::Who;
-use super::acts::{Act, LEDGER_CLASS};
+use super::acts::Act;
 use super::core::Core;
 use crate::catalog::StoredEntry;
 use crate::codec::digest::{CustodyId, LeafHash};
@@ -37,7 +37,7 @@ pub struct LogLine {
 impl Core {
     /// Entries of a range, in order; the reading is recorded first.
     pub(super) async fn read_log(&self, who: &Who, range: Range<u64>) -> Result<(Vec<LogLine>, u64)> {
-        self.permit(who, Action::ReadLog, CustodyId::LEDGER, LEDGER_CLASS).await?;
+        self.permit(who, Action::ReadLog, None).await?;
         let (_, size) = self.settled_queries()?;
         let range = range.start.min(size)..range.end.min(size);
         let body = Body::LogRead { first: range.start, last: range.end.saturating_sub(1).max(range.start) };

@@ -16,6 +16,7 @@ mod facade;
 mod head_file;
 mod list;
 mod log_read;
+mod look_up;
 mod newest_key;
 mod observe;
 mod open;

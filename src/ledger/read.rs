@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::acts::Act;
 use super::core::Core;
+use super::look_up::FoundTape;
 use super::{Event, Who};
 use crate::catalog::TapeFacts;
-use crate::codec::digest::{CustodyId, IdPrefix, TapeId};
+use crate::codec::digest::{CustodyId, TapeId};
 use crate::error::{Code, Error, Result};
 use crate::governance::Action;
 use crate::log::{Body, EntryDraft};
@@ -27,77 +28,23 @@ use super::rebuild::by_digest;
 pub struct DurableGrant {
     index: u64,
     custody: CustodyId,
+    /// Frames that the entry names; `None` = all.
+    range: Option<(u64, u64)>,
 }
 
-/// Which frames.
+/// Which frames, among those that the grant names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FrameSelection {
-    /// All of them.
+    /// All of them, that is all that were granted.
     All,
     /// By number, both ends included.
     Seq(u64, u64),
-    /// By time since the start of the session in nanoseconds, both ends included; frames without a time are left out.
+    /// By time since the start of the session in nanoseconds, both ends included; frames without a time are left out,
+    /// and so are those that were not granted.
     Time(u64, u64),
 }
 
-/// A tape found by its id.
-pub(super) struct FoundTape {
-    pub custody: CustodyId,
-    pub facts: TapeFacts,
-    /// Class of the keys that seal entries about it.
-    pub class: String,
-}
-
 impl Core {
-    /// Finds a tape by its id or a prefix of it. Of several tapes with one id the newest counts.
-    pub(super) fn find_tape(&self, text: &str) -> Result<FoundTape> {
-        let prefix = IdPrefix::parse(text).map_err(|e| {
-            Error::new(
-                Code::BadId,
-                format!("\"{}\" is not a tape id", crate::codec::escape::visible_short(text.as_bytes(), 80)),
-            )
-            .with_hint(e.to_string())
-        })?;
-        let mut found = self.queries().by_prefix(&prefix, 16)?;
-        if found.is_empty() {
-            found = self.settled_queries()?.0.by_prefix(&prefix, 16)?;
-        }
-        let newest = found.last().copied();
-        let others: Vec<TapeId> = found.iter().map(|f| f.0).filter(|id| newest.is_some_and(|n| n.0 != *id)).collect();
-        let Some((_, custody)) = newest else {
-            return Err(Error::new(Code::NotFound, format!("no tape has an id that begins with {}", prefix.digits()))
-                .with_hint("`immutape list` shows the ids"));
-        };
-        if !others.is_empty() {
-            let ids: Vec<String> = found.iter().map(|f| f.0.to_hex().chars().take(16).collect()).collect();
-            return Err(Error::new(
-                Code::AmbiguousId,
-                format!("several tapes have ids that begin with {}", prefix.digits()),
-            )
-            .with_hint(format!("give more digits: {}", ids.join(", "))));
-        }
-        let found = self.tape_of(custody)?;
-        // Rows only say where to look: what is read must be what was asked for.
-        if !prefix.matches(found.facts.tape.as_bytes()) {
-            return Err(Error::new(Code::RowsUnavailable, "the rows lead from this id to another tape")
-                .with_hint("`immutape repair` builds the rows again from the journal"));
-        }
-        Ok(found)
-    }
-
-    pub(super) fn tape_of(&self, custody: CustodyId) -> Result<FoundTape> {
-        let missing = || Error::new(Code::RowsUnavailable, "the row of a tape is missing in sled");
-        let facts = self.subject(&custody)?.and_then(|s| s.facts).ok_or_else(missing)?;
-        let class = self.class_of(&facts.class_key)?;
-        Ok(FoundTape { custody, facts, class })
-    }
-
-    /// The class a custody key was made for.
-    pub(super) fn class_of(&self, key: &[u8; 16]) -> Result<String> {
-        let missing = || Error::new(Code::VaultDamaged, "the custody key of a tape is missing in the vault");
-        self.vault_read()?.custody_label(key).map(|l| l.class.clone()).ok_or_else(missing)
-    }
-
     /// Opens the keys of a tape: content for reading, or its rows for listing. Counted by the caller.
     pub(super) fn unwrap_tape(&self, custody: &CustodyId, epoch: &[u8; 16], slot: Option<u32>) -> Result<TapeKeys> {
         let record = self.stores.vault.get(epoch, custody, slot).map_err(missing_key)?;
@@ -134,15 +81,17 @@ pub struct TapeReader {
 impl TapeReader {
     /// Asks, records, waits for the entry to be durable, and only then touches keys and content.
     pub(super) async fn open(core: Arc<Core>, who: Who, id: &str, range: Option<(u64, u64)>) -> Result<Self> {
-        let found = core.find_tape(id)?;
-        core.permit(&who, Action::ReadContent, found.custody, &found.class).await?;
+        if range.is_some_and(|(first, last)| first > last) {
+            return Err(Error::new(Code::Usage, "the range of frames ends before it begins"));
+        }
+        let found = core.look_up(&who, Action::ReadContent, id).await?;
         let act = Act { range, ..Act::about_tape(&who, found.custody, &found.class, Body::AccessGranted) };
         let tape = found.facts.tape;
         let draft = core.draft(&act, |p| p.tape_id = Some(tape))?;
         let placed = core.append(vec![draft]).await?;
         let index = placed.first().ok_or_else(super::core::died)?.index;
         core.env.observer.event(Event::Granted);
-        let grant = DurableGrant { index, custody: found.custody };
+        let grant = DurableGrant { index, custody: found.custody, range };
         Self::with_grant(core, who, found, grant)
     }
 
@@ -203,36 +152,52 @@ impl TapeReader {
     }
 
     /// Gives the selected frames in order, one chunk in memory at a time. Every chunk is re-hashed,
-    /// decrypted and checked before a byte of it is given. Blocks on the disk.
+    /// decrypted and checked before a byte of it is given. Blocks on the disk. Only what the entry of the grant names
+    /// leaves: the record is no less than what was read.
     ///
     /// # Errors
-    /// `E_TAPE_DAMAGED`, `E_NO_FRAME` for numbers past the end, `E_BROKEN`, errors of `each`.
+    /// `E_TAPE_DAMAGED`, `E_NO_FRAME` for numbers past the end, `E_NOT_PERMITTED` for numbers outside the range that the
+    /// tape was opened for (nothing leaves, so there is no entry), `E_BROKEN`, errors of `each`.
     pub fn frames(&self, selection: FrameSelection, each: &mut dyn FnMut(Frame) -> Result<()>) -> Result<()> {
-        if let FrameSelection::Seq(first, last) = selection
-            && (first > last || last >= self.frames_total())
-        {
-            return Err(Error::new(
-                Code::NoFrame,
-                format!("this tape has frames 0..{}", self.frames_total().saturating_sub(1)),
-            )
-            .with_hint("give a range within it, first..last"));
-        }
+        let granted = self.granted(selection)?;
         for (n, range) in self.header.chunks.iter().enumerate() {
             let seqs = range.first_seq..=range.first_seq.saturating_add(range.frames).saturating_sub(1);
-            if !selection.touches(&seqs, range.first_t_ns..=range.last_t_ns) {
+            let is_granted = granted.start() <= seqs.end() && granted.end() >= seqs.start();
+            if !is_granted || !selection.touches(&seqs, range.first_t_ns..=range.last_t_ns) {
                 continue;
             }
             // A handle that broke meanwhile gives out nothing more.
             self.core.refuse_if_broken()?;
             let position = n.saturating_add(1);
             for frame in self.chunk(position, range)? {
-                if selection.takes(&frame) {
+                if granted.contains(&frame.seq) && selection.takes(&frame) {
                     self.given.fetch_add(frame.payload.len() as u64, Ordering::Relaxed);
                     each(frame)?;
                 }
             }
         }
         Ok(())
+    }
+
+    /// The frames that may leave, if the selection stays within them.
+    fn granted(&self, selection: FrameSelection) -> Result<RangeInclusive<u64>> {
+        let (first, last) = self.grant.range.unwrap_or((0, u64::MAX));
+        let FrameSelection::Seq(from, to) = selection else { return Ok(first..=last) };
+        if from > to || to >= self.frames_total() {
+            return Err(Error::new(
+                Code::NoFrame,
+                format!("this tape has frames 0..{}", self.frames_total().saturating_sub(1)),
+            )
+            .with_hint("give a range within it, first..last"));
+        }
+        if from < first || to > last {
+            return Err(Error::new(
+                Code::NotPermitted,
+                format!("frames {from}..{to} are not those that the record of this read names"),
+            )
+            .with_hint("open the tape for the frames you want: every read is an entry with its range"));
+        }
+        Ok(first..=last)
     }
 
     fn chunk(&self, position: usize, range: &crate::seal::ChunkRange) -> Result<Vec<Frame>> {

@@ -142,7 +142,7 @@ impl RowsWork<'_> {
             }
             let mut enrich = |entry: &Entry<'_>, statement: &Statement, epoch: &[u8; 16]| {
                 // What cannot be read now is left open: the tape stays listed by its entry, and checks name the fault.
-                self.enrich(&mut epochs, &entry.subject, statement, epoch, entry.time).unwrap_or_default()
+                self.enrich(&mut epochs, &entry.subject, statement, epoch, entry.time)
             };
             projector.group(rows, place, &group, next, &mut enrich)?;
             if projector.pending_bytes() > BATCH_BYTES {
@@ -161,7 +161,7 @@ impl RowsWork<'_> {
         Ok(CaughtUp { projector, rebuilt })
     }
 
-    /// What the journal does not say about a tape, found again through the vault.
+    /// What the journal does not say about a tape, found again through the vault as far as that and the packs are whole.
     fn enrich(
         &self,
         epochs: &mut EpochCache,
@@ -169,9 +169,23 @@ impl RowsWork<'_> {
         statement: &Statement,
         epoch: &[u8; 16],
         saved: Timestamp,
-    ) -> Result<Enrichment> {
-        let (slot, record) = epochs.find(self.stores, epoch, custody)?;
-        let mut found = Enrichment { slot: Some(slot), dedupe: Some(record.dedupe), ..Enrichment::default() };
+    ) -> Enrichment {
+        let Ok((slot, record)) = epochs.find(self.stores, epoch, custody) else { return Enrichment::default() };
+        let mut found = Enrichment { slot, dedupe: Some(record.dedupe), ..Enrichment::default() };
+        let _named_by_checks = self.summarize(&mut found, &record, statement, epoch, saved);
+        found
+    }
+
+    /// Opens the header for what lists show.
+    fn summarize(
+        &self,
+        found: &mut Enrichment,
+        record: &VaultRecord,
+        statement: &Statement,
+        epoch: &[u8; 16],
+        saved: Timestamp,
+    ) -> Result<()> {
+        let custody = &record.custody_id;
         let digest = statement.claims().manifest;
         let bytes_of = self.stores.objects.get(&by_digest(digest, 0))?;
         found.manifest = Some(ManifestPlace { bytes: bytes_of.len() as u64, hint: Hint::default() });
@@ -185,7 +199,7 @@ impl RowsWork<'_> {
         let stored_bytes = manifest.objects.iter().map(|o| o.bytes).sum::<u64>().saturating_add(bytes_of.len() as u64);
         let summary = Summary::of(statement.claims().tape, &sealed.header, saved, stored_bytes);
         found.summary = keys.row_key().seal(bytes(self.random)?, custody.as_ref(), &summary.encode())?;
-        Ok(found)
+        Ok(())
     }
 }
 
@@ -207,19 +221,22 @@ pub(super) const fn by_digest(digest: ObjectDigest, bytes: u64) -> ObjectRef {
     ObjectRef { digest, bytes, hint: Hint([0; 16]) }
 }
 
-/// Records of the epochs met while rebuilding.
+/// Records of the epochs met while rebuilding; `None` for an epoch that cannot be read as a whole.
 #[derive(Default)]
-struct EpochCache(HashMap<[u8; 16], HashMap<CustodyId, (u32, VaultRecord)>>);
+struct EpochCache(HashMap<[u8; 16], Option<HashMap<CustodyId, (u32, VaultRecord)>>>);
 
 impl EpochCache {
-    fn find(&mut self, stores: &Stores, epoch: &[u8; 16], custody: &CustodyId) -> Result<(u32, VaultRecord)> {
-        if !self.0.contains_key(epoch) {
-            let records = stores.vault.records(epoch)?;
-            let by_id = (0u32..).zip(records).map(|(slot, r)| (r.custody_id, (slot, r))).collect();
-            self.0.insert(*epoch, by_id);
-        }
+    fn find(&mut self, stores: &Stores, epoch: &[u8; 16], custody: &CustodyId) -> Result<(Option<u32>, VaultRecord)> {
+        let all = self.0.entry(*epoch).or_insert_with(|| {
+            let records = stores.vault.records(epoch).ok()?;
+            Some((0u32..).zip(records).map(|(slot, r)| (r.custody_id, (slot, r))).collect())
+        });
         let missing = || Error::new(Code::VaultDamaged, "the key of a tape is missing in the vault");
-        self.0.get(epoch).and_then(|m| m.get(custody)).copied().ok_or_else(missing)
+        match all {
+            Some(all) => all.get(custody).map(|(slot, record)| (Some(*slot), *record)).ok_or_else(missing),
+            // The keys in its whole slots are as good as ever.
+            None => stores.vault.get(epoch, custody, None).map(|record| (None, record)),
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use crate::keyring::{ConfigFolder, LedgerKeys, VaultKeys};
 use crate::log::{Body, Checkpoint, Entry, EntryKind, Genesis, HeadFile, HeadState, LogError, NoteKey, leaf_hash};
 use crate::seal::PublicKey;
 use crate::store::files::FileLock;
-use crate::store::{Stores, Tail, Vault};
+use crate::store::{Stores, Tail};
 
 /// How often a waiting process looks whether its turn has come.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
@@ -171,7 +171,7 @@ pub(super) fn lock(found: &Found, env: &Environment, stores: &Stores) -> Result<
     if head.checkpoint.size == last.size_after() {
         head_file::same_root(&head, &last.root)?;
     }
-    compare_vault(&head, &vault, &*stores.vault)?;
+    compare_vault(&head, &vault)?;
     Ok(Locked { keys, vault, head, tail, last })
 }
 
@@ -209,8 +209,9 @@ fn head_missing() -> Error {
         .with_hint(head_file::HEAD_HINT)
 }
 
-/// Compares the vault with what the signed head says of it. A newer one is lawful: its head may not have been written.
-pub(super) fn compare_vault(head: &HeadFile, vault: &VaultKeys, store: &dyn Vault) -> Result<()> {
+/// Compares the vault, as it was read, with what the signed head says of it. A newer one is lawful: its head may not
+/// have been written. The file itself is not looked at again: a writer may have made it newer meanwhile.
+pub(super) fn compare_vault(head: &HeadFile, vault: &VaultKeys) -> Result<()> {
     let (generation, revision, digest) = head.vault;
     let (now_generation, now_revision) = vault.version();
     if (now_generation, now_revision) < (generation, revision) {
@@ -220,7 +221,7 @@ pub(super) fn compare_vault(head: &HeadFile, vault: &VaultKeys, store: &dyn Vaul
         )
         .with_hint("put the newest copy of the state folder's vault back; keys of newer tapes are missing in this one"));
     }
-    if (now_generation, now_revision) == (generation, revision) && head_file::vault_version(store)?.2 != digest {
+    if (now_generation, now_revision) == (generation, revision) && vault.read_from() != Some(digest) {
         return Err(Error::new(
             Code::VaultDamaged,
             "the vault's generation file is not the one the signed head file names",

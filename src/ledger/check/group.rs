@@ -45,5 +45,5 @@ pub(super) fn examine_group(checker: &Checker, group: &Group<'_>) -> ExaminedGro
 fn saved_tape(entry: &Entry<'_>, body: Body) -> Option<Box<Saved>> {
     let Body::TapeSaved { statement, epoch } = body else { return None };
     let statement = Statement::decode(&statement).ok()?;
-    Some(Box::new(Saved { index: entry.index, custody: entry.subject, epoch, statement }))
+    Some(Box::new(Saved { index: entry.index, custody: entry.subject, key_id: entry.key_id, epoch, statement }))
 }

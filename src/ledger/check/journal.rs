@@ -30,6 +30,8 @@ pub struct Walked {
     pub clean_close: bool,
     /// Where the first group that does not hold starts.
     pub broken_at: Option<Position>,
+    /// Index and kind of entries that are critical and unknown to this program.
+    pub critical: Vec<(u64, u16)>,
     /// Every subject with its entries.
     pub subjects: HashMap<CustodyId, SubjectEntries>,
 }
@@ -136,6 +138,7 @@ impl<'a> Walk<'a> {
         if entry.kind.is_critical() && !entry.kind.is_written() {
             let what = format!("{} is critical and unknown to this program", entry.kind);
             report.find(Severity::Gap, self.part, format!("entry {}", entry.index), what).entry = Some(entry.index);
+            self.walked.critical.push((entry.index, entry.kind.number()));
         }
         if let Some(tape) = tape {
             saved.take(entry.index, tape, report);

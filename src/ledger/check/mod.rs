@@ -8,6 +8,7 @@ mod catalog;
 mod group;
 mod journal;
 mod rows;
+mod rows_of_tape;
 mod tapes;
 mod vault;
 
@@ -32,7 +33,8 @@ const STRAYS_MAX: usize = 100;
 pub struct CheckOptions {
     /// One tape by id or prefix; `None` = all.
     pub tape: Option<String>,
-    /// Leave out what needs the vault: opening tapes and recomputing their roots.
+    /// Leave out what needs the vault: opening tapes and recomputing their roots. Rows made from headers are compared
+    /// all the same where the vault opens.
     pub stored_only: bool,
     /// Entries durable when the check was asked for; what a running writer adds later is left out.
     pub size: Option<u64>,
@@ -120,6 +122,12 @@ impl Checker {
         let size = self.stores.journal.survey()?.last.map_or(0, |l| l.size_after());
         let text = self.head.as_ref().ok().and_then(Option::as_ref);
         Ok((size, text.and_then(|t| head_file::parse(t, &self.identity.checkpoint).ok())))
+    }
+
+    /// Entries that the signed head names, when it holds.
+    pub(super) fn head_size(&self) -> Option<u64> {
+        let text = self.head.as_ref().ok().and_then(Option::as_ref)?;
+        head_file::parse(text, &self.identity.checkpoint).ok().map(|head| head.checkpoint.size)
     }
 
     /// Entry 0 of the ledger.

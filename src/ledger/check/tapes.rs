@@ -4,21 +4,24 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::{CheckOptions, Checker, wanted};
+use super::catalog::TapeRows;
+use super::{CheckOptions, Checker, rows_of_tape, wanted};
 use crate::codec::digest::{CustodyId, ObjectDigest};
 use crate::error::{Code, Error, Result};
 use crate::evidence::{Finding, Report, Severity};
 use crate::ledger::rebuild::by_digest;
 use crate::log::{Frontier, leaf_hash};
-use crate::seal::{Manifest, SealedHeader, Statement, open_chunk};
+use crate::seal::{Manifest, SealedHeader, Statement, TapeKeys, open_chunk};
 use crate::store::contracts::Listed;
 use crate::store::{Hint, ObjectRef};
-use crate::tape::frame_leaf;
+use crate::tape::{Header, frame_leaf};
 
 /// One `tape.saved` entry.
 pub(super) struct Saved {
     pub index: u64,
     pub custody: CustodyId,
+    /// Custody key that seals its private half.
+    pub key_id: [u8; 16],
     pub epoch: [u8; 16],
     pub statement: Statement,
 }
@@ -27,6 +30,8 @@ pub(super) struct Saved {
 #[derive(Default)]
 pub(super) struct SavedTapes {
     pub tapes: Vec<Saved>,
+    /// What rows that follow from the log say of the tapes beyond it.
+    pub rows: HashMap<CustodyId, TapeRows>,
     seen: HashSet<CustodyId>,
 }
 
@@ -57,6 +62,7 @@ struct Counts {
     objects: AtomicUsize,
     bytes: Mutex<u64>,
     roots: AtomicUsize,
+    rows: AtomicUsize,
     findings: Mutex<Vec<Finding>>,
 }
 
@@ -76,6 +82,7 @@ impl Counts {
 
 /// Checks the tapes asked for; with all of them asked for, also objects that belong to none.
 pub(super) fn check(checker: &Checker, options: &CheckOptions, saved: SavedTapes, report: &mut Report) {
+    let rows = saved.rows;
     let tapes = match wanted(options) {
         Ok(None) => saved.tapes,
         Ok(Some(prefix)) => {
@@ -95,7 +102,13 @@ pub(super) fn check(checker: &Checker, options: &CheckOptions, saved: SavedTapes
         for _ in 0..threads {
             scope.spawn(|| {
                 while let Some(tape) = tapes.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    one(checker, options, tape, &places, &counts, &used);
+                    let opened = one(checker, options, tape, &places, &counts, &used);
+                    if let (Some(rows), Some(opened)) = (rows.get(&tape.custody), opened) {
+                        counts.rows.fetch_add(1, Ordering::Relaxed);
+                        for (place, what) in rows_of_tape::compare(rows, tape, &opened) {
+                            counts.find("rows", tape, place, what.to_owned());
+                        }
+                    }
                 }
             });
         }
@@ -128,6 +141,14 @@ fn list(checker: &Checker, options: &CheckOptions, report: &mut Report) -> HashM
     places
 }
 
+/// What is known of a tape whose manifest holds.
+pub(super) struct Opened {
+    pub manifest_bytes: u64,
+    pub manifest: Manifest,
+    /// Its keys and header, where both can be opened.
+    pub header: Option<(TapeKeys, Header)>,
+}
+
 fn one(
     checker: &Checker,
     options: &CheckOptions,
@@ -135,7 +156,7 @@ fn one(
     places: &HashMap<ObjectDigest, (Hint, u64)>,
     counts: &Counts,
     used: &Mutex<HashSet<ObjectDigest>>,
-) {
+) -> Option<Opened> {
     counts.statements.fetch_add(1, Ordering::Relaxed);
     if let Err(what) = statement(checker, saved) {
         counts.find("statement", saved, format!("entry {}", saved.index), what);
@@ -158,11 +179,17 @@ fn one(
         }
     };
     let claims = saved.statement.claims();
-    let Some(encoded) = fetch(claims.manifest, 0, "manifest") else { return };
+    let encoded = fetch(claims.manifest, 0, "manifest")?;
     let manifest = match Manifest::decode(&encoded) {
         Ok(m) if m.custody == saved.custody && m.root.id() == claims.tape => m,
-        Ok(_) => return counts.find("object", saved, "manifest".into(), "the manifest is that of another tape".into()),
-        Err(e) => return counts.find("object", saved, "manifest".into(), e.to_string()),
+        Ok(_) => {
+            counts.find("object", saved, "manifest".into(), "the manifest is that of another tape".into());
+            return None;
+        }
+        Err(e) => {
+            counts.find("object", saved, "manifest".into(), e.to_string());
+            return None;
+        }
     };
     let mut stored = Vec::with_capacity(manifest.objects.len().min(1_024));
     let keys = match (options.stored_only, checker.vault()) {
@@ -175,6 +202,7 @@ fn one(
         },
         _ => None,
     };
+    let mut header = None;
     let mut opener = keys.as_ref().map(|keys| Opener::new(keys, saved, &manifest));
     for (n, object) in manifest.objects.iter().enumerate() {
         let name = if n == 0 { "header".to_owned() } else { format!("chunk {n}") };
@@ -182,6 +210,9 @@ fn one(
         let whole = bytes.as_ref().is_some_and(|b| b.len() as u64 == object.bytes);
         if bytes.is_some() && !whole {
             counts.find("object", saved, name.clone(), "the stored length is not the one in the manifest".into());
+        }
+        if n == 0 {
+            header.clone_from(&bytes);
         }
         if n == 0 && bytes.is_none() {
             // Named already; without the header no chunk can be placed.
@@ -203,6 +234,13 @@ fn one(
             Err(what) => counts.find("tape", saved, "tape root".into(), what),
         }
     }
+    // Without content being asked for, the header alone is opened, and only for the rows made from it.
+    let keys = keys.or_else(|| options.stored_only.then(|| unwrap(checker, saved).ok()).flatten());
+    let header = keys.zip(header).and_then(|(keys, stored)| {
+        let header = SealedHeader::open(&keys, &saved.custody, &stored).ok()?.header;
+        Some((keys, header))
+    });
+    Some(Opened { manifest_bytes: encoded.len() as u64, manifest, header })
 }
 
 fn statement(checker: &Checker, saved: &Saved) -> Result<(), String> {
@@ -216,7 +254,7 @@ fn statement(checker: &Checker, saved: &Saved) -> Result<(), String> {
     saved.statement.verify(&checker.identity.recorder).map_err(|e| e.to_string())
 }
 
-fn unwrap(checker: &Checker, saved: &Saved) -> Result<crate::seal::TapeKeys> {
+fn unwrap(checker: &Checker, saved: &Saved) -> Result<TapeKeys> {
     let record = checker.stores.vault.get(&saved.epoch, &saved.custody, None)?;
     let missing = || Error::new(Code::VaultDamaged, "the epoch of this tape has no key in the vault");
     let key = checker.vault().and_then(|v| v.epoch(&saved.epoch)).ok_or_else(missing)?;
@@ -228,7 +266,7 @@ fn unwrap(checker: &Checker, saved: &Saved) -> Result<crate::seal::TapeKeys> {
 
 /// Opens a tape object by object and recomputes its root; one chunk in memory at a time.
 struct Opener<'a> {
-    keys: &'a crate::seal::TapeKeys,
+    keys: &'a TapeKeys,
     saved: &'a Saved,
     manifest: &'a Manifest,
     header: Option<SealedHeader>,
@@ -236,7 +274,7 @@ struct Opener<'a> {
 }
 
 impl<'a> Opener<'a> {
-    fn new(keys: &'a crate::seal::TapeKeys, saved: &'a Saved, manifest: &'a Manifest) -> Self {
+    fn new(keys: &'a TapeKeys, saved: &'a Saved, manifest: &'a Manifest) -> Self {
         Self { keys, saved, manifest, header: None, tree: Frontier::new() }
     }
 
@@ -287,6 +325,11 @@ fn sum_up(checker: &Checker, options: &CheckOptions, tapes: u64, counts: Counts,
     let (statements, objects) = (counts.statements.into_inner() as u64, counts.objects.into_inner() as u64);
     let bytes = counts.bytes.into_inner().unwrap_or_default();
     let roots = counts.roots.into_inner() as u64;
+    // What rows say of each tape belongs to the check that compared them with the log.
+    if let Some(rows) = report.checks.iter_mut().find(|c| c.name == "rows") {
+        rows.checked = rows.checked.saturating_add(counts.rows.into_inner() as u64);
+        rows.wrong = rows.wrong.saturating_add(wrong("rows"));
+    }
     if tapes == 0 && options.tape.is_none() {
         report.skip("statements", "no tape is kept yet");
     } else {

@@ -27,7 +27,7 @@ pub(super) fn check(checker: &Checker, options: &CheckOptions, head: Option<&Hea
         }
     };
     let mut wrong = 0u64;
-    if let Some(Err(e)) = head.map(|head| start::compare_vault(head, keys, &*checker.stores.vault)) {
+    if let Some(Err(e)) = head.map(|head| start::compare_vault(head, keys)) {
         report.find(Severity::Altered, "vault", e.code().as_str(), e.message().to_owned());
         wrong = wrong.saturating_add(1);
     }

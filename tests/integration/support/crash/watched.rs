@@ -1,5 +1,5 @@
-//! Files whose syncs wait, or fail, while the test says so, whose packs read back wrong while it says so, and which
-//! count what is read from the packs.
+//! Files whose syncs wait, or fail, while the test says so, whose packs read back wrong while it says so, which
+//! count what is read from the packs, and before whose next reading of a file something can happen.
 
 use std::io;
 use std::path::Path;
@@ -21,8 +21,18 @@ pub enum Syncs {
     FailPacks,
 }
 
+/// Happens once, before the next file of this name is read.
+struct Before(&'static str, Box<dyn FnOnce() + Send>);
+
+impl std::fmt::Debug for Before {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "before {}", self.0)
+    }
+}
+
 #[derive(Debug)]
 struct State {
+    before: Mutex<Option<Before>>,
     syncs: Mutex<(Syncs, u64)>,
     moved: Condvar,
     pack_reads: AtomicU64,
@@ -39,6 +49,7 @@ pub struct Watched {
 impl Watched {
     pub fn over(files: &SimFiles) -> Self {
         let state = State {
+            before: Mutex::new(None),
             syncs: Mutex::new((Syncs::Pass, 0)),
             moved: Condvar::new(),
             pack_reads: AtomicU64::new(0),
@@ -56,6 +67,16 @@ impl Watched {
     pub fn waiting(&self) -> u64 {
         let guard = self.state.syncs.lock().unwrap();
         self.state.moved.wait_timeout_while(guard, Duration::from_secs(60), |(_, n)| *n == 0).unwrap().0.1
+    }
+
+    /// Something that happens just before the next file of this name is read.
+    pub fn before_reading(&self, name: &'static str, happens: impl FnOnce() + Send + 'static) {
+        *self.state.before.lock().unwrap() = Some(Before(name, Box::new(happens)));
+    }
+
+    /// Did it happen?
+    pub fn has_happened(&self) -> bool {
+        self.state.before.lock().unwrap().is_none()
     }
 
     /// From now on, does a byte of everything read from a pack come out otherwise?
@@ -124,6 +145,11 @@ impl Files for Watched {
         self.files.create_new(path).map(|file| self.wrap(file, path))
     }
     fn read(&self, path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
+        let is_named = |before: &mut Before| path.ends_with(before.0);
+        let before = self.state.before.lock().unwrap().take_if(is_named);
+        if let Some(Before(_, happens)) = before {
+            happens();
+        }
         self.files.read(path, bytes_max)
     }
     fn create_dir_all(&self, path: &Path) -> io::Result<()> {

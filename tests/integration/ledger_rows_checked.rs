@@ -1,0 +1,279 @@
+//! Every row that something is answered from is compared by a check: one that is changed, taken out or put in is
+//! named, and a repair builds the rows again.
+
+use std::collections::BTreeMap;
+
+use immutape::catalog::SubjectRow;
+use immutape::codec::digest::CustodyId;
+use immutape::evidence::{Report, Severity, Verdict};
+use immutape::ledger::{CheckOptions, Checker, Ledger, Places, Repair, RepairDone};
+use immutape::log::{EntryDraft, EntryKind};
+use immutape::store::files::Files as _;
+use immutape::store::{Batch, Rows as _};
+
+use crate::support::crash::{Content, Diary, Kept, Machine, World, copy_rows, in_runtime};
+use crate::support::ledgers::{ann, create, open, real, save_tape};
+use crate::support::sim_files::Survive;
+use crate::support::tamper::forge::{self, Forge};
+use crate::support::tamper::sled_rows::SledRows;
+
+/// A closed ledger with some tapes, one of many chunks, and more entries than one row of tree hashes.
+fn lived() -> (World, Vec<Kept>) {
+    let (world, diary) = (World::new(21), Diary::default());
+    in_runtime(async {
+        let ledger = Ledger::create(world.places(), world.env(), "rows", true).await.unwrap();
+        let work = diary.with(&ledger);
+        for n in 0..3 {
+            work.save(&Content::small(&format!("tape {n}"), "draft", 2, 60)).await.unwrap();
+        }
+        work.save(&Content::small("another class", "mifid", 2, 60)).await.unwrap();
+        work.save(&Content::small("long", "draft", 12_000, 20)).await.unwrap();
+        for _ in 0..140 {
+            ledger.note_log_read(&ann()).await.unwrap();
+        }
+        ledger.close().await.unwrap();
+    });
+    (world, diary.kept())
+}
+
+type Map = BTreeMap<Vec<u8>, Vec<u8>>;
+
+fn map_of(world: &World) -> Map {
+    let mut map = Map::new();
+    let mut take = |key: &[u8], value: &[u8]| {
+        map.insert(key.to_vec(), value.to_vec());
+        Ok(true)
+    };
+    world.rows.scan(&[], &[0xff; 64], &mut take).unwrap();
+    map
+}
+
+/// The same machine with its rows changed.
+fn with_rows(world: &World, change: impl FnOnce(&mut Map)) -> World {
+    let mut map = map_of(world);
+    let before = map.clone();
+    change(&mut map);
+    assert_ne!(map, before, "the edit changed nothing");
+    let rows = copy_rows(&*world.rows);
+    let removes = before.keys().filter(|key| !map.contains_key(*key)).cloned().collect();
+    let position = map.remove(&b"p"[..]).unwrap();
+    rows.apply(Batch { puts: map.into_iter().collect(), removes }, &position).unwrap();
+    World::on(world.sim.crash_image(Survive::Everything), rows, 22, crate::support::crash::NOW_MS + 60_000)
+}
+
+fn check(world: &World) -> Report {
+    Checker::open(&world.places(), &world.env()).unwrap().run(&CheckOptions::default())
+}
+
+/// The check names rows and nothing else, the repair builds them anew, and then nothing is wrong.
+fn is_named_and_mended(words: &str, world: &World) {
+    let report = check(world);
+    let altered: Vec<_> = report.findings.iter().filter(|f| f.severity == Severity::Altered).collect();
+    assert!(!altered.is_empty(), "{words}: nothing was found: {report:#?}");
+    assert!(altered.iter().all(|f| f.part == "rows"), "{words}: {altered:#?}");
+    assert!(report.checks.iter().any(|c| c.name == "rows" && c.wrong > 0), "{words}: {report:#?}");
+    let done = in_runtime(Ledger::repair(world.places(), world.env(), Repair::Log, &ann())).unwrap();
+    assert_eq!(done, RepairDone::Rows, "{words}");
+    let report = check(world);
+    assert_eq!(report.verdict(), Verdict::Intact, "{words}: {report:#?}");
+}
+
+fn first(map: &Map, kind: u8) -> Vec<u8> {
+    map.keys().find(|key| key[0] == kind).expect("a row of this kind").clone()
+}
+
+#[test]
+fn every_kind_of_row_is_compared() {
+    let (world, kept) = lived();
+    assert_eq!(check(&world).verdict(), Verdict::Intact, "{:#?}", check(&world));
+    let subject = |n: usize| [&b"t"[..], kept[n].custody.as_ref()].concat();
+    let listed = |map: &Map, n: usize| {
+        let is_its =
+            |(key, value): &(&Vec<u8>, &Vec<u8>)| key[0] == b'c' && value.starts_with(kept[n].custody.as_ref());
+        map.iter().find(is_its).unwrap().0.clone()
+    };
+    let facts = |map: &mut Map, n: usize, change: &dyn Fn(&mut immutape::catalog::TapeFacts)| {
+        let mut row = SubjectRow::decode(&map[&subject(n)]).unwrap();
+        change(row.facts.as_mut().unwrap());
+        map.insert(subject(n), row.encode());
+    };
+    type Edit<'a> = (&'static str, Box<dyn Fn(&mut Map) + 'a>);
+    let edits: Vec<Edit<'_>> = vec![
+        (
+            "the class of another tape",
+            Box::new(|map| {
+                let key = SubjectRow::decode(&map[&subject(3)]).unwrap().facts.unwrap().class_key;
+                facts(map, 0, &|f| f.class_key = key);
+            }),
+        ),
+        ("another slot in the tape's row", Box::new(|map| facts(map, 1, &|f| f.slot = Some(200)))),
+        ("no slot in the tape's row", Box::new(|map| facts(map, 1, &|f| f.slot = None))),
+        ("another length of the manifest", Box::new(|map| facts(map, 1, &|f| f.manifest.as_mut().unwrap().bytes += 1))),
+        (
+            "another slot in the catalogue",
+            Box::new(|map| {
+                let key = listed(map, 0);
+                map.get_mut(&key).unwrap()[51] ^= 1;
+            }),
+        ),
+        (
+            "a summary with a byte changed",
+            Box::new(|map| {
+                let key = listed(map, 0);
+                *map.get_mut(&key).unwrap().last_mut().unwrap() ^= 1;
+            }),
+        ),
+        (
+            "no summary",
+            Box::new(|map| {
+                let key = listed(map, 2);
+                map.get_mut(&key).unwrap().truncate(52);
+            }),
+        ),
+        (
+            "the summary of another tape",
+            Box::new(|map| {
+                let theirs = map[&listed(map, 1)][52..].to_vec();
+                let key = listed(map, 0);
+                map.get_mut(&key).unwrap().splice(52.., theirs);
+            }),
+        ),
+        (
+            "a content no longer known as kept",
+            Box::new(|map| {
+                map.remove(&first(map, b'd'));
+            }),
+        ),
+        (
+            "a content known by another term",
+            Box::new(|map| {
+                let mut key = first(map, b'd');
+                let value = map.remove(&key).unwrap();
+                key[5] ^= 1;
+                map.insert(key, value);
+            }),
+        ),
+        (
+            "a content said to be another tape",
+            Box::new(|map| {
+                let key = first(map, b'd');
+                let other = kept.iter().find(|k| k.custody.as_ref() != map[&key].as_slice()).unwrap();
+                map.insert(key, other.custody.as_ref().to_vec());
+            }),
+        ),
+        (
+            "a content known twice",
+            Box::new(|map| {
+                let mut key = first(map, b'd');
+                let value = map[&key].clone();
+                key[7] ^= 1;
+                map.insert(key, value);
+            }),
+        ),
+        (
+            "a tree hash changed",
+            Box::new(|map| {
+                map.get_mut(&first(map, b'h')).unwrap()[40] ^= 1;
+            }),
+        ),
+        (
+            "the newest tree hashes cut off",
+            Box::new(|map| {
+                let key = map.keys().rfind(|key| key.starts_with(b"h\0")).unwrap().clone();
+                let row = map.get_mut(&key).unwrap();
+                row.truncate(row.len() - 32);
+            }),
+        ),
+        (
+            "tree hashes gone",
+            Box::new(|map| {
+                map.remove(&first(map, b'h'));
+            }),
+        ),
+        (
+            "a critical entry that is none",
+            Box::new(|map| {
+                map.insert([&b"x"[..], &7_u64.to_be_bytes()].concat(), 32_768_u16.to_be_bytes().to_vec());
+            }),
+        ),
+    ];
+    for (words, edit) in &edits {
+        is_named_and_mended(words, &with_rows(&world, |map| edit(map)));
+    }
+}
+
+/// Rows built while part of the vault or of a pack is unreadable know less of its tapes. When it is back, that is told.
+#[test]
+fn rows_built_over_damage_are_told_when_the_damage_is_gone() {
+    let (world, kept) = lived();
+    let packs = world.sim.list("l/packs".as_ref()).unwrap();
+    let pack = std::path::Path::new("l/packs").join(&packs.iter().find(|e| e.name.ends_with(".pack")).unwrap().name);
+    let epochs = world.state_path("vault").unwrap();
+    let is_epoch = |e: &&immutape::store::files::Entry| !e.is_dir && e.name.len() == 32;
+    let epoch = epochs.join(&world.sim.list(&epochs).unwrap().iter().find(is_epoch).unwrap().name);
+    for (path, offset) in [(epoch, 10), (pack, 400)] {
+        let bad = World::on(
+            world.sim.crash_image(Survive::Everything),
+            Default::default(),
+            23,
+            crate::support::crash::NOW_MS + 60_000,
+        );
+        let file = bad.sim.open(&path, true).unwrap();
+        let mut whole = [0; 300];
+        file.read_at(offset, &mut whole).unwrap();
+        file.write_at(offset, &whole.map(|b| !b)).unwrap();
+        in_runtime(async {
+            let ledger = Ledger::open(bad.places(), bad.env()).await.unwrap();
+            let (lines, _) = ledger.list(&ann()).await.unwrap();
+            assert!(lines.len() == kept.len() && lines.iter().any(|line| line.summary.is_none()));
+            ledger.close().await.unwrap();
+        });
+        // Rows that know what can be known are not to blame, and building them once more would mend nothing.
+        let report = check(&bad);
+        assert_eq!(report.verdict(), Verdict::Altered);
+        assert!(report.findings.iter().all(|f| f.part != "rows"), "{report:#?}");
+        file.write_at(offset, &whole).unwrap();
+        is_named_and_mended(&format!("{}", path.display()), &bad);
+        in_runtime(async {
+            let ledger = Ledger::open(bad.places(), bad.env()).await.unwrap();
+            let (lines, _) = ledger.list(&ann()).await.unwrap();
+            assert!(lines.iter().all(|line| line.summary.is_some()));
+            let again = Diary::default();
+            let again = again.with(&ledger).save(&kept[0].content).await.unwrap();
+            assert!(again.already_kept, "an equal content is kept once");
+            ledger.close().await.unwrap();
+        });
+    }
+}
+
+/// Without the row that tells of it, a program that does not know a critical entry would write on.
+#[tokio::test]
+async fn a_critical_entry_hidden_from_the_rows_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    let ledger = create(root).await;
+    save_tape(&ledger, "sqlite-crash").await.unwrap();
+    ledger.close().await.unwrap();
+    let mut forged = Forge::read(root);
+    let index = forged.records.len() - 1;
+    let record = forged.records[index].clone();
+    forged.insert(index, record);
+    forged.rewrite(index, |draft, _| {
+        let kind = EntryKind::from_number(32_768);
+        *draft = EntryDraft { kind, subject: CustodyId::LEDGER, body: immutape::log::empty_body(), ..draft.clone() };
+    });
+    forged.relink();
+    let tip = forged.write(root, Some(&forge::journal_key(root)));
+    forge::sign_head(root, &forge::signer(root, "checkpoint.pem"), &tip, "closed");
+    std::fs::remove_dir_all(root.join("ledger/index")).unwrap();
+    assert!(open(root).await.is_err());
+    let check = || Checker::open(&Places::beneath(root), &real()).unwrap().run(&CheckOptions::default());
+    assert_eq!(check().verdict(), Verdict::IntactWithGaps);
+
+    let db = SledRows::open(root);
+    db.remove(&[&b"x"[..], &(index as u64).to_be_bytes()].concat());
+    db.close();
+    let report = check();
+    let named = report.findings.iter().find(|f| f.severity == Severity::Altered);
+    assert!(named.is_some_and(|f| f.part == "rows" && f.entry == Some(index as u64)), "{report:#?}");
+}
