@@ -13,6 +13,7 @@ mod core;
 mod create;
 mod custody;
 mod facade;
+mod gather;
 mod head_file;
 mod list;
 mod log_read;

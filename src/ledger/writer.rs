@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::applier::Applier;
 use super::core::{Core, again, broken};
+use super::gather::{BETWEEN_LOOKS, Gather};
 use crate::codec::digest::CustodyId;
 use crate::codec::limits::{GROUP_ENTRIES_MAX, HEAD_FILE_INTERVAL_MS};
 use crate::error::{Error, Result};
@@ -29,12 +30,6 @@ pub(super) enum Request {
     Close { drafts: Vec<EntryDraft>, answer: Answer<()> },
 }
 
-/// After a group of more than this many entries, the writer waits a moment for the next to fill:
-/// with callers that seal on every core it would otherwise wake to groups of a few.
-const GATHER_AFTER_ENTRIES: usize = 8;
-/// The moment.
-const GATHER_WAIT: Duration = Duration::from_micros(300);
-
 /// State that only the writer's thread touches.
 pub(super) struct Writer {
     pub(super) core: Arc<Core>,
@@ -51,7 +46,7 @@ pub(super) struct Writer {
     pub(super) epoch_used: u32,
     /// When a full disk was last looked at again, by the monotonic clock.
     pub(super) room_looked_for_ns: Option<u64>,
-    last_group_entries: usize,
+    gather: Gather,
     requests: mpsc::Receiver<Request>,
 }
 
@@ -74,7 +69,7 @@ impl Writer {
             head_written_ns: None,
             epoch_used,
             room_looked_for_ns: None,
-            last_group_entries: 0,
+            gather: Gather::default(),
             requests,
         }
     }
@@ -86,7 +81,9 @@ impl Writer {
             let batch = self.gather(first);
             let (batch, close) = split_close(batch);
             if !batch.is_empty() {
+                let begun = Instant::now();
                 self.commit(batch);
+                self.gather.committed(begun.elapsed());
             }
             if let Some((drafts, answer)) = close {
                 let result = self.close(drafts);
@@ -114,15 +111,14 @@ impl Writer {
             }
         };
         take_waiting(&mut batch, &mut entries, &mut self.requests);
-        // Never with one caller: it would only wait for itself.
-        if self.last_group_entries > GATHER_AFTER_ENTRIES && entries < self.last_group_entries {
-            let until = Instant::now().checked_add(GATHER_WAIT);
-            while entries < self.last_group_entries && until.is_some_and(|u| Instant::now() < u) {
-                std::thread::sleep(Duration::from_micros(50));
+        if let Some(goal) = self.gather.goal(entries) {
+            let until = Instant::now().checked_add(self.gather.patience());
+            while entries < goal && until.is_some_and(|u| Instant::now() < u) {
+                std::thread::sleep(BETWEEN_LOOKS);
                 take_waiting(&mut batch, &mut entries, &mut self.requests);
             }
         }
-        self.last_group_entries = entries;
+        self.gather.gathered(entries);
         batch
     }
 

@@ -1,0 +1,113 @@
+//! How long the writer waits for a group to fill. With callers at work on every core it would otherwise wake to groups
+//! of a few, and spend the machine on syncs.
+
+use std::time::Duration;
+
+/// Between two looks at the queue.
+pub(super) const BETWEEN_LOOKS: Duration = Duration::from_micros(50);
+/// Fewer entries than this are a caller or two, who would only wait for themselves.
+const CALLERS_MIN: usize = 3;
+/// No more is waited for.
+const GOAL_MAX: usize = 64;
+/// Once in so many groups more is asked for than came last time.
+const GROUPS_A_PROBE: u32 = 16;
+/// Bounds of one wait. Between them, as long as the last commit took: who waits at most doubles its time.
+const PATIENCE_MIN: Duration = Duration::from_micros(200);
+const PATIENCE_MAX: Duration = Duration::from_micros(1_500);
+
+/// What the writer has learned of its callers: a group is waited for until it is as large as the last one, and now and
+/// then for twice as much, to see whether more would come.
+#[derive(Debug)]
+pub(super) struct Gather {
+    goal: usize,
+    patience: Duration,
+    groups_since_probe: u32,
+}
+
+impl Default for Gather {
+    fn default() -> Self {
+        Self { goal: 1, patience: PATIENCE_MIN, groups_since_probe: 0 }
+    }
+}
+
+impl Gather {
+    /// How many entries are worth waiting for, when so many are there at once; `None` to go on with those.
+    pub(super) const fn goal(&self, entries: usize) -> Option<usize> {
+        if entries >= CALLERS_MIN && entries < self.goal { Some(self.goal) } else { None }
+    }
+
+    /// How long.
+    pub(super) const fn patience(&self) -> Duration {
+        self.patience
+    }
+
+    /// So many came in the end.
+    pub(super) fn gathered(&mut self, entries: usize) {
+        self.groups_since_probe = self.groups_since_probe.saturating_add(1);
+        // A goal that was reached may be too low; one that was not is.
+        let may_climb = entries >= self.goal && entries >= CALLERS_MIN;
+        let was_probe = self.goal > CALLERS_MIN && may_climb && self.groups_since_probe == 1;
+        if may_climb && (was_probe || self.groups_since_probe >= GROUPS_A_PROBE) {
+            self.goal = entries.saturating_mul(2).min(GOAL_MAX);
+            self.groups_since_probe = 0;
+        } else {
+            self.goal = entries;
+        }
+    }
+
+    /// The group took so long to become durable.
+    pub(super) fn committed(&mut self, took: Duration) {
+        self.patience = took.clamp(PATIENCE_MIN, PATIENCE_MAX);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Groups of a closed circle of callers, of whom `at_once` are there when the writer looks and all come in time.
+    fn groups(callers: usize, at_once: usize) -> Vec<usize> {
+        let mut gather = Gather::default();
+        let group = |_| {
+            let entries = gather.goal(at_once).map_or(at_once, |goal| goal.min(callers));
+            gather.gathered(entries);
+            entries
+        };
+        (0..200).map(group).collect()
+    }
+
+    #[test]
+    fn a_few_callers_never_wait() {
+        for callers in [1, 2] {
+            assert!(groups(callers, callers).iter().all(|n| *n == callers));
+            let mut gather = Gather::default();
+            (0..100).for_each(|_| gather.gathered(callers));
+            assert_eq!(gather.goal(callers), None);
+        }
+    }
+
+    #[test]
+    fn many_callers_are_gathered_and_the_goal_follows_them() {
+        let seen = groups(64, 5);
+        assert!(seen[..16].iter().all(|n| *n == 5), "not before it is known that they are many");
+        assert!(seen[40..].iter().all(|n| *n == 64), "{seen:?}");
+        // They leave: the goal falls at once.
+        let mut gather = Gather::default();
+        (0..60).for_each(|_| gather.gathered(gather.goal(5).unwrap_or(5)));
+        assert_eq!(gather.goal(5), Some(GOAL_MAX));
+        gather.gathered(6);
+        assert_eq!(gather.goal(5), Some(6));
+    }
+
+    #[test]
+    fn probing_in_vain_is_rare() {
+        // Eight callers, all there at once: twice as many never come.
+        let mut gather = Gather::default();
+        let waits = (0..160).filter(|_| {
+            let waited = gather.goal(8).is_some();
+            gather.gathered(8);
+            waited
+        });
+        assert_eq!(waits.count(), 10 - 1);
+    }
+}
