@@ -4,12 +4,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::core::Progress;
 use super::observe::{Event, Observer};
+use super::rows_queue::RowsQueue;
 use crate::catalog::{Enrichment, Projector};
 use crate::codec::digest::CustodyId;
 use crate::codec::extent::{Group, GroupHeader};
@@ -17,11 +17,6 @@ use crate::codec::limits::ROWS_TAIL_BYTES_MAX;
 use crate::error::Result;
 use crate::log::{Entry, LogError};
 use crate::store::{Position, Rows};
-
-/// How long groups gather before they become one batch.
-const BATCH_WAIT: Duration = Duration::from_millis(25);
-/// A batch is applied at once past this many bytes of groups.
-const BATCH_BYTES: usize = 4 << 20;
 
 /// A durable group on its way into rows.
 pub(super) struct GroupForRows {
@@ -32,17 +27,9 @@ pub(super) struct GroupForRows {
     pub enrichments: Vec<(CustodyId, Enrichment)>,
 }
 
-enum Work {
-    Group(Box<GroupForRows>),
-    /// Somebody waits: look at [`Progress::wanted`].
-    Look,
-    /// Nothing comes after this.
-    Finish,
-}
-
 /// The writer's end.
 pub(super) struct Applier {
-    queue: Sender<Work>,
+    queue: Arc<RowsQueue>,
     thread: Option<JoinHandle<()>>,
     progress: Arc<Progress>,
 }
@@ -58,13 +45,11 @@ impl Applier {
         progress: Arc<Progress>,
         observer: Arc<dyn Observer>,
     ) -> std::io::Result<Self> {
-        let (queue, work) = channel();
-        let to_wake = queue.clone();
-        let _set_once_by_the_only_applier = progress.rows_wake.set(Box::new(move || {
-            let _a_thread_that_ended_waits_for_nothing = to_wake.send(Work::Look);
-        }));
-        let mut worker =
-            Worker { rows, projector, progress: progress.clone(), observer, applied_entries: 0, is_last: false };
+        let queue = Arc::new(RowsQueue::default());
+        let hurried = queue.clone();
+        let _set_once_by_the_only_applier = progress.rows_wake.set(Box::new(move || hurried.hurry()));
+        let mut worker = Worker { rows, projector, progress: progress.clone(), observer, applied_entries: 0 };
+        let work = queue.clone();
         let thread = std::thread::Builder::new().name("immutape-rows".into()).spawn(move || worker.run(&work))?;
         Ok(Self { queue, thread: Some(thread), progress })
     }
@@ -72,19 +57,21 @@ impl Applier {
     /// Hands a group over; waits when too much is on its way.
     pub(super) fn group(&self, group: GroupForRows) {
         let bytes = group.extent.len() as u64;
-        // Rows that failed take nothing any more: the journal has it, queries say E_ROWS_UNAVAILABLE.
-        while self.progress.waiting_bytes.load(Ordering::Acquire) > ROWS_TAIL_BYTES_MAX as u64
-            && !self.progress.rows_failed()
-        {
+        let is_much = || self.progress.waiting_bytes.load(Ordering::Acquire) > ROWS_TAIL_BYTES_MAX as u64;
+        while is_much() && !self.progress.rows_failed() {
             std::thread::sleep(Duration::from_millis(1));
         }
+        // Rows that failed take nothing any more: the journal has it, queries say E_ROWS_UNAVAILABLE.
+        if self.progress.rows_failed() {
+            return;
+        }
         self.progress.waiting_bytes.fetch_add(bytes, Ordering::AcqRel);
-        let _failed_rows_have_no_receiver = self.queue.send(Work::Group(Box::new(group)));
+        self.queue.push(group);
     }
 
     /// Lets the thread apply what is left and waits for it.
     pub(super) fn finish(&mut self) {
-        let _a_thread_that_ended_is_finished = self.queue.send(Work::Finish);
+        self.queue.finish();
         if let Some(thread) = self.thread.take() {
             let _a_panic_there_was_reported_as_failed = thread.join();
         }
@@ -114,20 +101,16 @@ struct Worker {
     progress: Arc<Progress>,
     observer: Arc<dyn Observer>,
     applied_entries: u64,
-    /// The writer said that nothing comes any more.
-    is_last: bool,
 }
 
 impl Worker {
-    fn run(&mut self, work: &Receiver<Work>) {
+    fn run(&mut self, queue: &RowsQueue) {
         let _guard = RowsFailOnPanic(self.progress.clone());
         self.applied_entries = self.projector.size();
-        if self.work(work).is_err() {
+        if self.work(queue).is_err() {
             self.fail();
             // The journal has what still comes.
-            while !self.is_last {
-                self.is_last = matches!(work.recv(), Ok(Work::Finish) | Err(_));
-            }
+            while !queue.take(|| true).is_last {}
         }
         // A damaged page shows itself only to who reads it, so the next start would find nothing wrong: rows in doubt
         // go aside now, and it builds them anew.
@@ -137,33 +120,18 @@ impl Worker {
     }
 
     /// Applies what comes until nothing more can come.
-    fn work(&mut self, work: &Receiver<Work>) -> Result<()> {
-        let mut since: Option<Instant> = None;
-        let mut taken = 0u64;
+    fn work(&mut self, queue: &RowsQueue) -> Result<()> {
         loop {
-            let wait = since.map_or(Duration::from_secs(3_600), |s| BATCH_WAIT.saturating_sub(s.elapsed()));
-            let next = work.recv_timeout(wait);
-            self.is_last = matches!(next, Ok(Work::Finish) | Err(RecvTimeoutError::Disconnected));
-            if let Ok(Work::Group(group)) = next {
-                taken = taken.saturating_add(group.extent.len() as u64);
-                self.project(*group)?;
-                since.get_or_insert_with(Instant::now);
+            let taken = queue.take(|| self.progress.wanted() > self.applied_entries);
+            for group in taken.groups {
+                self.project(group)?;
             }
-            if self.is_last || since.is_some_and(|s| self.is_due(s)) {
-                self.apply()?;
-                self.progress.waiting_bytes.fetch_sub(std::mem::take(&mut taken), Ordering::AcqRel);
-                since = None;
-            }
-            if self.is_last {
+            self.apply()?;
+            self.progress.waiting_bytes.fetch_sub(taken.bytes, Ordering::AcqRel);
+            if taken.is_last {
                 return Ok(());
             }
         }
-    }
-
-    fn is_due(&self, since: Instant) -> bool {
-        self.progress.wanted() > self.applied_entries
-            || since.elapsed() >= BATCH_WAIT
-            || self.projector.pending_bytes() >= BATCH_BYTES
     }
 
     fn project(&mut self, group: GroupForRows) -> Result<()> {

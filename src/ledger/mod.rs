@@ -25,6 +25,7 @@ mod places;
 mod read;
 mod rebuild;
 mod repair;
+mod rows_queue;
 mod save;
 mod sealing;
 mod start;
