@@ -15,12 +15,12 @@ const PLAIN_HEAD_BYTES: usize = 17;
 const CODEC_STORED: u8 = 0;
 const CODEC_ZSTD: u8 = 1;
 
-/// Compression effort of new objects; readers do not care. A short tape is one object, where a better level takes
-/// little time; a long one is bound by it.
-const ZSTD_LEVEL_SHORT: i32 = 3;
-const ZSTD_LEVEL_LONG: i32 = 1;
-/// Up to this length an object counts as short.
-const SHORT_BYTES_MAX: usize = 256 << 10;
+/// Compression effort of new objects; readers do not care. Small objects are many, and long ones are bound by it; of
+/// those between, one is a whole tape, and a better level takes little time of it.
+const ZSTD_LEVEL: i32 = 1;
+const ZSTD_LEVEL_BETWEEN: i32 = 3;
+/// Lengths between small and long, in bytes before compression.
+const BETWEEN_BYTES: std::ops::RangeInclusive<usize> = 32 << 10..=256 << 10;
 
 /// Compresses, pads and seals `raw`. `salt` must be fresh for every object.
 ///
@@ -103,9 +103,9 @@ thread_local! {
 }
 
 fn compress(raw: &[u8]) -> Result<Vec<u8>, SealError> {
-    COMPRESSORS.with(|[short, long]| {
-        let is_short = raw.len() <= SHORT_BYTES_MAX;
-        let (slot, level) = if is_short { (short, ZSTD_LEVEL_SHORT) } else { (long, ZSTD_LEVEL_LONG) };
+    COMPRESSORS.with(|[usual, between]| {
+        let is_between = BETWEEN_BYTES.contains(&raw.len());
+        let (slot, level) = if is_between { (between, ZSTD_LEVEL_BETWEEN) } else { (usual, ZSTD_LEVEL) };
         let mut slot = slot.borrow_mut();
         if slot.is_none() {
             *slot = Some(zstd::bulk::Compressor::new(level).map_err(|_| SealError::Compress)?);
