@@ -183,6 +183,14 @@ impl FileLock for RealLock {
     }
 }
 
+impl Drop for RealLock {
+    /// Said outright: a process that this one is just starting holds a copy of the descriptor until it runs its own
+    /// program, and closing ours alone would leave the lock with it.
+    fn drop(&mut self) {
+        let _closing_does_the_rest = self.file.unlock();
+    }
+}
+
 /// Opens a plain file and nothing else. `O_NONBLOCK` keeps a planted pipe from holding us up; on
 /// plain files it means nothing.
 fn open_plain(path: &Path, flags: OFlags) -> io::Result<fs::File> {
@@ -344,6 +352,20 @@ mod tests {
         assert!(other.is_current() && !held.is_current());
         drop(other);
         assert!(RealFiles.try_lock(&path).unwrap().is_some());
+    }
+
+    #[test]
+    fn a_lock_ends_although_a_copy_of_its_descriptor_lives_on() {
+        let t = folder();
+        let path = t.path().join("lock");
+        let file = fs::File::create(&path).unwrap();
+        file.try_lock().unwrap();
+        let copy = file.try_clone().unwrap();
+        let lock = RealLock { file, path: path.clone() };
+        assert!(RealFiles.try_lock(&path).unwrap().is_none());
+        drop(lock);
+        assert!(RealFiles.try_lock(&path).unwrap().is_some());
+        drop(copy);
     }
 
     #[test]
