@@ -77,21 +77,6 @@ impl ChunkBuilder {
         let room = self.raw.capacity();
         Some((range, std::mem::replace(&mut self.raw, Zeroizing::new(Vec::with_capacity(room)))))
     }
-
-    /// Seals what was gathered and starts anew. `None` when there is nothing.
-    ///
-    /// # Errors
-    /// [`SealError`].
-    pub fn seal(
-        &mut self,
-        keys: &TapeKeys,
-        salt: [u8; 32],
-        custody: &CustodyId,
-        position: u64,
-    ) -> Result<Option<(ChunkRange, Vec<u8>)>, SealError> {
-        let Some((range, raw)) = self.take() else { return Ok(None) };
-        Ok(Some((range, seal_object(keys, salt, custody, position, &raw)?)))
-    }
 }
 
 /// Opens a chunk; its frames in order, checked against `range`.
