@@ -9,27 +9,17 @@ use std::time::Duration;
 
 use super::core::Progress;
 use super::observe::{Event, Observer};
-use super::rows_queue::RowsQueue;
+use super::rows_queue::GroupForRows;
 use crate::catalog::{Enrichment, Projector};
 use crate::codec::digest::CustodyId;
-use crate::codec::extent::{Group, GroupHeader};
+use crate::codec::extent::Group;
 use crate::codec::limits::ROWS_TAIL_BYTES_MAX;
 use crate::error::Result;
 use crate::log::{Entry, LogError};
-use crate::store::{Position, Rows};
-
-/// A durable group on its way into rows.
-pub(super) struct GroupForRows {
-    pub place: Position,
-    pub next: Position,
-    pub header: GroupHeader,
-    pub extent: Vec<u8>,
-    pub enrichments: Vec<(CustodyId, Enrichment)>,
-}
+use crate::store::Rows;
 
 /// The writer's end.
 pub(super) struct Applier {
-    queue: Arc<RowsQueue>,
     thread: Option<JoinHandle<()>>,
     progress: Arc<Progress>,
 }
@@ -45,13 +35,9 @@ impl Applier {
         progress: Arc<Progress>,
         observer: Arc<dyn Observer>,
     ) -> std::io::Result<Self> {
-        let queue = Arc::new(RowsQueue::default());
-        let hurried = queue.clone();
-        let _set_once_by_the_only_applier = progress.rows_wake.set(Box::new(move || hurried.hurry()));
         let mut worker = Worker { rows, projector, progress: progress.clone(), observer, applied_entries: 0 };
-        let work = queue.clone();
-        let thread = std::thread::Builder::new().name("immutape-rows".into()).spawn(move || worker.run(&work))?;
-        Ok(Self { queue, thread: Some(thread), progress })
+        let thread = std::thread::Builder::new().name("immutape-rows".into()).spawn(move || worker.run())?;
+        Ok(Self { thread: Some(thread), progress })
     }
 
     /// Hands a group over; waits when too much is on its way.
@@ -66,12 +52,12 @@ impl Applier {
             return;
         }
         self.progress.waiting_bytes.fetch_add(bytes, Ordering::AcqRel);
-        self.queue.push(group);
+        self.progress.to_rows.push(group);
     }
 
     /// Lets the thread apply what is left and waits for it.
     pub(super) fn finish(&mut self) {
-        self.queue.finish();
+        self.progress.to_rows.finish();
         if let Some(thread) = self.thread.take() {
             let _a_panic_there_was_reported_as_failed = thread.join();
         }
@@ -104,13 +90,13 @@ struct Worker {
 }
 
 impl Worker {
-    fn run(&mut self, queue: &RowsQueue) {
+    fn run(&mut self) {
         let _guard = RowsFailOnPanic(self.progress.clone());
         self.applied_entries = self.projector.size();
-        if self.work(queue).is_err() {
+        if self.work().is_err() {
             self.fail();
             // The journal has what still comes.
-            while !queue.take(|| true).is_last {}
+            while !self.progress.to_rows.take(|| true).is_last {}
         }
         // A damaged page shows itself only to who reads it, so the next start would find nothing wrong: rows in doubt
         // go aside now, and it builds them anew.
@@ -120,9 +106,9 @@ impl Worker {
     }
 
     /// Applies what comes until nothing more can come.
-    fn work(&mut self, queue: &RowsQueue) -> Result<()> {
+    fn work(&mut self) -> Result<()> {
         loop {
-            let taken = queue.take(|| self.progress.wanted() > self.applied_entries);
+            let taken = self.progress.to_rows.take(|| self.progress.wanted() > self.applied_entries);
             for group in taken.groups {
                 self.project(group)?;
             }

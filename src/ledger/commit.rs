@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::applier::GroupForRows;
 use super::core::again;
+use super::rows_queue::GroupForRows;
 use super::writer::{Answer, Request, Writer};
 use crate::catalog::{Enrichment, ManifestPlace};
 use crate::codec::digest::CustodyId;

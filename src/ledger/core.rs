@@ -1,11 +1,12 @@
 //! What every act shares: identity, keys, stores, the way to the writer, and how far things have come.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+use super::rows_queue::RowsQueue;
 use super::writer::Request;
 use super::{Environment, Places};
 use crate::catalog::{Queries, SubjectRow};
@@ -44,8 +45,8 @@ pub(super) struct Progress {
     moved: Condvar,
     /// Somebody waits for rows up to this size: groups are not gathered any longer than that takes.
     wanted: AtomicU64,
-    /// Wakes the rows' thread to look at `wanted`.
-    pub rows_wake: OnceLock<Box<dyn Fn() + Send + Sync>>,
+    /// Groups on their way into rows.
+    pub to_rows: RowsQueue,
     pub broken: AtomicBool,
     /// Bytes handed to the applier and not yet in rows.
     pub waiting_bytes: AtomicU64,
@@ -169,9 +170,7 @@ impl Progress {
     pub(super) fn wait_for_rows(&self, size: u64) -> Result<()> {
         if self.applied() < size {
             self.wanted.fetch_max(size, Ordering::AcqRel);
-            if let Some(wake) = self.rows_wake.get() {
-                wake();
-            }
+            self.to_rows.hurry();
         }
         let applied = self.applied.lock().unwrap_or_else(PoisonError::into_inner);
         let wait = self.moved.wait_timeout_while(applied, ROWS_WAIT, |a| a.size < size && !a.failed);

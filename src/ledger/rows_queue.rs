@@ -4,12 +4,24 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::applier::GroupForRows;
+use crate::catalog::Enrichment;
+use crate::codec::digest::CustodyId;
+use crate::codec::extent::GroupHeader;
+use crate::store::Position;
 
 /// How long groups gather before they become one batch.
 const BATCH_WAIT: Duration = Duration::from_millis(25);
 /// A batch is taken at once past this many bytes of groups.
 const BATCH_BYTES: u64 = 4 << 20;
+
+/// A durable group on its way into rows.
+pub(super) struct GroupForRows {
+    pub place: Position,
+    pub next: Position,
+    pub header: GroupHeader,
+    pub extent: Vec<u8>,
+    pub enrichments: Vec<(CustodyId, Enrichment)>,
+}
 
 /// The queue. One thread fills it, one takes from it, anybody may hurry that one.
 #[derive(Default)]
