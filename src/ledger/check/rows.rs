@@ -29,35 +29,11 @@ pub(super) fn compare(
         }
     };
     let queries = Queries::new(&*asked.rows);
-    let position = if asked.rows.is_there() { queries.position() } else { Ok(None) };
-    let ahead = match position {
-        Ok(Some(position)) if position.ledger != checker.identity.ledger => {
-            report.find(Severity::Altered, "rows", "index", "the rows in sled belong to another ledger");
-            report.check("sled", 1, 1, "rows of another ledger");
-            return None;
-        }
-        Ok(Some(position)) => options.size.is_none() && position.chain.size() > journal.entries,
-        Ok(None) => {
-            report.find(
-                Severity::Gap,
-                "rows",
-                "index",
-                "sled holds no copy of the log; the next opening builds it from the journal",
-            );
-            report.skip("sled", "empty");
-            return None;
-        }
-        Err(e) => {
-            let then = if e.code() == Code::Locked { "" } else { "; the next opening builds them from the journal" };
-            report.find(Severity::Gap, "rows", "index", format!("{}{then}", e.message()));
-            report.skip("sled", "unreadable, or in use by another process");
-            return None;
-        }
-    };
+    let size = size(checker, &*asked.rows, &queries, report)?;
     if journal.broken_at.is_some() {
         return Some(alone(checker, &queries, saved, report));
     }
-    if ahead {
+    if options.size.is_none() && size > journal.entries {
         let what = format!(
             "sled's copy goes on after the journal's last entry, {}: the journal lost its end",
             journal.entries
@@ -65,9 +41,42 @@ pub(super) fn compare(
         report.find(Severity::Altered, "rows", "index", what);
         return Some(alone(checker, &queries, saved, report));
     }
-    let (mut at, mut entries, mut wrong) = (BEGINNING, 0u64, None);
-    let until = options.size.unwrap_or(journal.entries);
     let mut tiles = Tiles::default();
+    if leaf_by_leaf(checker, options.size.unwrap_or(journal.entries), &*asked.rows, &mut tiles, report) {
+        saved.rows = catalog::compare(checker, &queries, journal, saved, report);
+        tiles.finish(&*asked.rows, options.size.is_some(), report);
+    }
+    None
+}
+
+/// How many entries the rows say they have; `None`, and why is told, when there is nothing to compare.
+fn size(checker: &Checker, rows: &dyn Rows, queries: &Queries<'_>, report: &mut Report) -> Option<u64> {
+    match if rows.is_there() { queries.position() } else { Ok(None) } {
+        Ok(Some(position)) if position.ledger != checker.identity.ledger => {
+            report.find(Severity::Altered, "rows", "index", "the rows in sled belong to another ledger");
+            report.check("sled", 1, 1, "rows of another ledger");
+            None
+        }
+        Ok(Some(position)) => Some(position.chain.size()),
+        Ok(None) => {
+            let what = "sled holds no copy of the log; the next opening builds it from the journal";
+            report.find(Severity::Gap, "rows", "index", what);
+            report.skip("sled", "empty");
+            None
+        }
+        Err(e) => {
+            let then = if e.code() == Code::Locked { "" } else { "; the next opening builds them from the journal" };
+            report.find(Severity::Gap, "rows", "index", format!("{}{then}", e.message()));
+            report.skip("sled", "unreadable, or in use by another process");
+            None
+        }
+    }
+}
+
+/// Compares the two copies of the first `until` entries. Are they all there, and equal?
+fn leaf_by_leaf(checker: &Checker, until: u64, rows: &dyn Rows, tiles: &mut Tiles, report: &mut Report) -> bool {
+    let queries = Queries::new(rows);
+    let (mut at, mut entries, mut wrong) = (BEGINNING, 0u64, None);
     let scanned = pieces_to_extents(&mut |each| queries.pieces(each), &mut |header, extent| {
         if entries >= until {
             return Ok(());
@@ -76,7 +85,7 @@ pub(super) fn compare(
             Some((_, theirs, next)) if theirs == extent => {
                 at = next;
                 entries = header.size_after();
-                tiles.take(&*asked.rows, &extent)
+                tiles.take(rows, &extent)
             }
             _ => {
                 wrong.get_or_insert(header.first_index);
@@ -88,24 +97,15 @@ pub(super) fn compare(
         wrong = Some(entries);
         report.find(Severity::Altered, "rows", format!("index, entry {entries}"), e.message().to_owned());
     } else if let Some(index) = wrong {
-        report
-            .find(Severity::Altered, "rows", format!("index, entry {index}"), "sled's copy differs from the journal")
-            .entry = Some(index);
+        let what = "sled's copy differs from the journal";
+        report.find(Severity::Altered, "rows", format!("index, entry {index}"), what).entry = Some(index);
     } else if entries < until {
-        report.find(
-            Severity::Gap,
-            "rows",
-            "index",
-            format!("sled ends at entry {entries}, the journal at {until}; the next opening catches up"),
-        );
+        let what = format!("sled ends at entry {entries}, the journal at {until}; the next opening catches up");
+        report.find(Severity::Gap, "rows", "index", what);
     }
     let detail = format!("entries 0..{}, equal leaf by leaf", entries.saturating_sub(1));
     report.check("sled", entries, u64::from(wrong.is_some()), detail);
-    if wrong.is_none() && entries == until {
-        saved.rows = catalog::compare(checker, &queries, journal, saved, report);
-        tiles.finish(&*asked.rows, options.size.is_some(), report);
-    }
-    None
+    wrong.is_none() && entries == until
 }
 
 /// The tree hashes in rows, which heads and proofs are made from.
