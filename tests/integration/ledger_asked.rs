@@ -183,16 +183,7 @@ async fn who_is_denied_learns_nothing_of_what_is_there() {
     let ledger = create(folder.path()).await;
     let tape = save_tape(&ledger, "sqlite-crash").await.unwrap().tape.to_hex();
     ledger.close().await.unwrap();
-    let mut forged = Forge::read(folder.path());
-    forged.rewrite(0, |draft, _| {
-        let Body::Genesis(mut genesis) = Body::decode(draft.kind, &draft.body).unwrap() else { panic!() };
-        genesis.policy = "two-persons".into();
-        draft.body = Body::Genesis(genesis).encode();
-    });
-    forged.relink();
-    let tip = forged.write(folder.path(), Some(&forge::journal_key(folder.path())));
-    forge::sign_head(folder.path(), &forge::signer(folder.path(), "checkpoint.pem"), &tip, "closed");
-    std::fs::remove_dir_all(folder.path().join("ledger/index")).unwrap();
+    forge::policy_of_a_later_version(folder.path());
 
     let ledger = open(folder.path()).await.unwrap();
     let absent = if tape.starts_with("0000") { "1111" } else { "0000" };

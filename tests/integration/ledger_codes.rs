@@ -1,7 +1,6 @@
 //! What no ordinary ledger meets: a policy and a critical entry of a later version, a generator that gives nothing, a
 //! disk that does not give back what was written, a clock that went back.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -20,29 +19,13 @@ use crate::support::ledgers::{ann, create, open, real, save_bytes, save_tape};
 use crate::support::sim_files::Survive;
 use crate::support::tamper::forge::{self, Forge};
 
-/// Changes a closed ledger as somebody with all its keys can, and lets the rows be built from what is left.
-fn forged(root: &Path, change: impl FnOnce(&mut Forge)) {
-    let mut forged = Forge::read(root);
-    change(&mut forged);
-    forged.relink();
-    let tip = forged.write(root, Some(&forge::journal_key(root)));
-    forge::sign_head(root, &forge::signer(root, "checkpoint.pem"), &tip, "closed");
-    std::fs::remove_dir_all(root.join("ledger/index")).unwrap();
-}
-
 #[tokio::test]
 async fn a_policy_of_a_later_version_grants_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let ledger = create(folder.path()).await;
     let tape = save_tape(&ledger, "sqlite-crash").await.unwrap().tape.to_hex();
     ledger.close().await.unwrap();
-    forged(folder.path(), |forged| {
-        forged.rewrite(0, |draft, _| {
-            let Body::Genesis(mut genesis) = Body::decode(draft.kind, &draft.body).unwrap() else { panic!() };
-            genesis.policy = "two-persons".into();
-            draft.body = Body::Genesis(genesis).encode();
-        });
-    });
+    forge::policy_of_a_later_version(folder.path());
 
     let ledger = open(folder.path()).await.unwrap();
     let size = ledger.size();
@@ -76,7 +59,7 @@ async fn a_critical_entry_of_a_later_version_stops_the_opening_but_no_check() {
     save_tape(&ledger, "sqlite-crash").await.unwrap();
     ledger.close().await.unwrap();
     let mut index = 0;
-    forged(folder.path(), |forged| {
+    forge::with_all_keys(folder.path(), |forged| {
         index = forged.records.len() - 1;
         let record = forged.records[index].clone();
         forged.insert(index, record);

@@ -7,7 +7,7 @@ use std::path::Path;
 use immutape::Code;
 use immutape::codec::extent::{GROUP_MAGIC, GroupHeader};
 use immutape::ledger::{Ledger, Places, Repair, RepairDone};
-use immutape::log::{Body, EntryKind};
+use immutape::log::EntryKind;
 
 use crate::support::crash::{Line, Machine, Place, in_runtime};
 use crate::support::ledgers::{ann, create, open, real, save_tape};
@@ -132,16 +132,7 @@ async fn who_may_not_repair_changes_nothing_and_is_on_record() {
     let ledger = create(folder.path()).await;
     ledger.list(&ann()).await.unwrap();
     ledger.close().await.unwrap();
-    let mut forged = Forge::read(folder.path());
-    forged.rewrite(0, |draft, _| {
-        let Body::Genesis(mut genesis) = Body::decode(draft.kind, &draft.body).unwrap() else { panic!() };
-        genesis.policy = "two-persons".into();
-        draft.body = Body::Genesis(genesis).encode();
-    });
-    forged.relink();
-    let tip = forged.write(folder.path(), Some(&forge::journal_key(folder.path())));
-    forge::sign_head(folder.path(), &forge::signer(folder.path(), "checkpoint.pem"), &tip, "closed");
-    fs::remove_dir_all(folder.path().join("ledger/index")).unwrap();
+    forge::policy_of_a_later_version(folder.path());
     for what in [Repair::Log, Repair::AcceptHead] {
         let refused = Ledger::repair(Places::beneath(folder.path()), real(), what, &ann()).await;
         assert_eq!(refused.map_err(|e| e.code()), Err(Code::NotPermitted), "{what:?}");

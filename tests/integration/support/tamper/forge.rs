@@ -7,7 +7,7 @@ use std::path::Path;
 use immutape::codec::digest::{CustodyId, GroupHash, LeafHash, RootHash, sha256};
 use immutape::codec::extent::{FLAG_CLEAN_CLOSE, GroupHeader, push_record};
 use immutape::keyring::{LocalSigner, VaultKeys, read_root, read_signer};
-use immutape::log::{Entry, EntryDraft, Frontier, SignedNote};
+use immutape::log::{Body, Entry, EntryDraft, Frontier, SignedNote};
 use immutape::seal::{JournalKey, Signer as _};
 use immutape::store::files::RealFiles;
 use immutape::time::Timestamp;
@@ -214,6 +214,27 @@ pub fn sign_head(root: &Path, key: &LocalSigner, tip: &Tip, state: &str) {
     let second = format!("immutape/head/1\n{origin}\n{size} {encoded}\n{vault}\nstate {state}\nterm {term}\n");
     let head = [first, second].map(|text| SignedNote::sign(&text, &origin, key).unwrap()).concat();
     fs::write(root.join("state/head"), head).unwrap();
+}
+
+/// Changes a closed ledger as somebody with all its keys can, and lets the rows be built from what is left.
+pub fn with_all_keys(root: &Path, change: impl FnOnce(&mut Forge)) {
+    let mut forged = Forge::read(root);
+    change(&mut forged);
+    forged.relink();
+    let tip = forged.write(root, Some(&journal_key(root)));
+    sign_head(root, &signer(root, "checkpoint.pem"), &tip, "closed");
+    fs::remove_dir_all(root.join("ledger/index")).unwrap();
+}
+
+/// Has entry 0 of a closed ledger name a policy that this program does not know.
+pub fn policy_of_a_later_version(root: &Path) {
+    with_all_keys(root, |forged| {
+        forged.rewrite(0, |draft, _| {
+            let Body::Genesis(mut genesis) = Body::decode(draft.kind, &draft.body).unwrap() else { panic!() };
+            genesis.policy = "two-persons".into();
+            draft.body = Body::Genesis(genesis).encode();
+        });
+    });
 }
 
 /// A key that nobody knows.
