@@ -63,7 +63,8 @@ impl Ledger {
         Self { core, alive, thread: Arc::new(Mutex::new(Some(thread))) }
     }
 
-    /// Mends the log or its head file; see [`Repair`]. The ledger must not be open anywhere.
+    /// Mends the log or its head file; see [`Repair`]. The ledger must not be open anywhere; waits up to five seconds for
+    /// another process to be done.
     ///
     /// # Errors
     /// As [`Ledger::open`]; `E_LOG_DAMAGED` when neither copy reaches the signed head (nothing is changed then).

@@ -1,7 +1,7 @@
 //! From a locked ledger to one that serves: rows caught up, threads started.
 
 use std::sync::{Arc, RwLock};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -14,7 +14,7 @@ use super::writer::{Request, Writer};
 use super::{Environment, Places, authentic, head_file, newest_key};
 use crate::catalog::Queries;
 use crate::codec::digest::{Digest, sha256};
-use crate::codec::limits::{LOCK_WAIT_MS, QUEUE_REQUESTS_MAX};
+use crate::codec::limits::QUEUE_REQUESTS_MAX;
 use crate::error::{Code, Error, Result};
 use crate::governance::{Policy, Schedule};
 use crate::keyring::ConfigFolder;
@@ -54,10 +54,10 @@ pub(super) fn open(places: &Places, env: &Environment, rebuild_rows: bool) -> Re
 
 /// Waits a few seconds for another process to be done, and looks at everything afresh when it was.
 fn take_turn(places: &Places, env: &Environment) -> Result<(Found, Stores, Locked)> {
-    let until = Instant::now().checked_add(Duration::from_millis(LOCK_WAIT_MS));
+    let until = start::end_of_patience();
     loop {
         let found = start::find(places, env)?;
-        start::wait_for_turn(&found, env, until)?;
+        start::wait_for_turn(&found.folders.state, env, until)?;
         let stores = start::stores(&found, env)?;
         let locked = start::lock(&found, env, &stores).and_then(|locked| match stores.rows.position() {
             // Somebody has sled open without the ledger's lock. Its rows are healthy, and not to be put aside.

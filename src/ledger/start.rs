@@ -7,6 +7,7 @@ use super::head_file::{self, JournalEnd};
 use super::{Environment, Places, create};
 use crate::codec::digest::{Digest, LedgerId, sha256};
 use crate::codec::extent::{Group, GroupHeader};
+use crate::codec::limits::LOCK_WAIT_MS;
 use crate::error::{Code, Error, Result};
 use crate::keyring::{ConfigFolder, LedgerKeys, VaultKeys};
 use crate::log::{Body, Checkpoint, Entry, EntryKind, Genesis, HeadFile, HeadState, LogError, NoteKey, leaf_hash};
@@ -175,13 +176,18 @@ pub(super) fn lock(found: &Found, env: &Environment, stores: &Stores) -> Result<
     Ok(Locked { keys, vault, head, tail, last })
 }
 
+/// When who waits for another process gives up.
+pub(super) fn end_of_patience() -> Option<Instant> {
+    Instant::now().checked_add(Duration::from_millis(LOCK_WAIT_MS))
+}
+
 /// Waits until nobody has the turn. The stores are opened only after that: what they read before would be
 /// out of date, and sled cannot be opened twice. Who can take the lock for a moment may still lose the race.
 ///
 /// # Errors
 /// `E_LOCKED` when `until` has come.
-pub(super) fn wait_for_turn(found: &Found, env: &Environment, until: Option<Instant>) -> Result<()> {
-    let lock = found.folders.state.join("lock");
+pub(super) fn wait_for_turn(state: &std::path::Path, env: &Environment, until: Option<Instant>) -> Result<()> {
+    let lock = state.join("lock");
     // Any error of the lock is the acquisition's to tell.
     while env.files.exists(&lock).unwrap_or(false) && matches!(env.files.try_lock(&lock), Ok(None)) {
         if until.is_none_or(|until| Instant::now() >= until) {

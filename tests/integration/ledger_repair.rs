@@ -140,3 +140,20 @@ async fn who_may_not_repair_changes_nothing_and_is_on_record() {
     let refusals = Forge::read(folder.path()).records.iter().filter(|r| kind_of(r) == EntryKind::REFUSED).count();
     assert_eq!(refusals, 2);
 }
+
+#[tokio::test]
+async fn a_repair_waits_for_its_turn_and_looks_only_then() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = create(folder.path()).await;
+    ledger.list(&ann()).await.unwrap();
+    let head = folder.path().join("state/head");
+    fs::remove_file(&head).unwrap();
+    let held = tokio::spawn(async move {
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        // It writes the head that was missing.
+        ledger.close().await.unwrap();
+    });
+    let done = Ledger::repair(Places::beneath(folder.path()), real(), Repair::AcceptHead, &ann()).await;
+    assert_eq!(done.unwrap(), RepairDone::Nothing);
+    assert!(held.is_finished() && head.exists());
+}

@@ -16,6 +16,7 @@ use crate::store::Stores;
 pub(super) fn accept(places: &Places, env: &Environment, actor: &Actor) -> Result<Mended> {
     let found = start::find(places, env)?;
     permit(&found.identity, actor)?;
+    start::wait_for_turn(&found.folders.state, env, start::end_of_patience())?;
     let stores = start::stores(&found, env)?;
     let keys = ConfigFolder::new(found.folders.config.clone()).read(&*env.files, &found.identity.genesis)?;
     let text = head_file::read(&*env.files, &found.folders.state);

@@ -120,6 +120,7 @@ pub(in crate::ledger) fn from_rows(places: &Places, env: &Environment) -> Result
     if !is_there("index") && !is_there("journal") {
         return Err(gone());
     }
+    start::wait_for_turn(&state, env, start::end_of_patience())?;
     // Dropped after the stores, and sled with them.
     let _turn = start::turn_for_rows(&state, env)?;
     let stores = env.engine.open(&places.ledger, &state, Digest::from_bytes([0; 32]))?;

@@ -89,6 +89,8 @@ fn log(places: &Places, env: &Environment, actor: &Actor) -> Result<Mended> {
         Err(e) => return Err(e),
     };
     permit(&identity, actor)?;
+    // Whoever has the ledger may be about to be done, and what is read before that is out of date.
+    start::wait_for_turn(&folders.state, env, start::end_of_patience())?;
     let stores = start::open_stores(&identity, &folders, env)?;
     let head = read_head(env, &folders, &identity)?;
     stores.journal.set_reopened(head.state == HeadState::Open);
