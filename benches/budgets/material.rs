@@ -74,8 +74,8 @@ impl Material {
         let mut out = Vec::with_capacity(bytes + (16 << 10));
         while out.len() < bytes {
             let message = &self.messages[at % self.messages.len()];
-            // A window of 10 KB must not be one message of 9.
-            if message.len() < bytes / 4 {
+            // Whatever fits is taken, so that long messages weigh in a window as they do in a session.
+            if out.len() + message.len() <= bytes + bytes / 16 {
                 self.varied(message, &mut dice, percent, &mut out);
                 out.push(b'\n');
             }

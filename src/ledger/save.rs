@@ -179,7 +179,7 @@ impl TapeSaver {
     fn seal(self, gathered: Gathered, header: Header, term: [u8; 32]) -> Result<(SealedSave, SaveReceipt)> {
         let Self { core, who, options, custody, secret, keys, tree, .. } = self;
         let Chunks { ranges, objects: chunks, verified, .. } = gathered.seal()?;
-        let commitment = header.commit(&keys.header_salts()).commitment;
+        let commitment = header.commit(keys.header_salts()).commitment;
         let root = TapeRoot { header: commitment, frames: tree.size(), tree: tree.root() };
         let tape = root.id();
         let sealed = SealedHeader { header, chunks: ranges };

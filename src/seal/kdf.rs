@@ -10,11 +10,6 @@ pub(super) fn derive<const N: usize>(ikm: &[u8], salt: &[u8], info: &[&[u8]]) ->
     expand_from(&Hkdf::<Sha256>::new(Some(salt), ikm), info)
 }
 
-/// Expand alone, from 32 uniformly random or extracted bytes.
-pub(super) fn expand<const N: usize>(prk: &[u8; 32], info: &[&[u8]]) -> Zeroizing<[u8; N]> {
-    Expander::new(prk).expand(info)
-}
-
 fn expand_from<const N: usize>(h: &Hkdf<Sha256>, info: &[&[u8]]) -> Zeroizing<[u8; N]> {
     const { assert!(N <= 255 * 32, "RFC 5869 2.3: at most 255 blocks") };
     let mut out = Zeroizing::new([0u8; N]);
@@ -22,7 +17,7 @@ fn expand_from<const N: usize>(h: &Hkdf<Sha256>, info: &[&[u8]]) -> Zeroizing<[u
     out
 }
 
-/// Expands one key many times: what HMAC makes of the key alone is computed once.
+/// Expand alone, as often as wanted from one key: what HMAC makes of the key itself is computed once.
 pub(super) struct Expander(Option<Hkdf<Sha256>>);
 
 impl Expander {
@@ -32,7 +27,7 @@ impl Expander {
         Self(Hkdf::<Sha256>::from_prk(prk).ok())
     }
 
-    /// The same bytes as [`expand`].
+    /// `N` bytes for `info`, given in parts.
     pub(super) fn expand<const N: usize>(&self, info: &[&[u8]]) -> Zeroizing<[u8; N]> {
         self.0.as_ref().map_or_else(|| Zeroizing::new([0; N]), |h| expand_from(h, info))
     }

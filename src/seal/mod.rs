@@ -13,6 +13,7 @@ mod object;
 mod padme;
 mod person;
 mod private;
+mod salts;
 mod secret;
 mod signature;
 mod statement;

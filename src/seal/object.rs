@@ -5,7 +5,7 @@ use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 use super::aead::{self, TAG_BYTES, key_and_nonce};
-use super::{SealError, TapeKeys, kdf, padme};
+use super::{SealError, TapeKeys, padme};
 use crate::codec::cbor::encode;
 use crate::codec::digest::CustodyId;
 use crate::codec::limits::OBJECT_RAW_BYTES_MAX;
@@ -132,7 +132,7 @@ fn decompress(body: &[u8], raw_len: usize) -> Result<Zeroizing<Vec<u8>>, SealErr
 }
 
 fn object_key(keys: &TapeKeys, salt: &[u8; 32]) -> (Zeroizing<[u8; 32]>, [u8; 12], [u8; 32]) {
-    let okm: Zeroizing<[u8; 76]> = kdf::derive(keys.content.as_ref(), salt, &[b"immutape/object/1"]);
+    let okm: Zeroizing<[u8; 76]> = keys.content.expand(&[b"immutape/object/1", salt]);
     let (key, nonce) = key_and_nonce(okm.as_ref());
     (key, nonce, okm.last_chunk::<32>().copied().unwrap_or([0; 32]))
 }

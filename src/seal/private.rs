@@ -4,6 +4,7 @@
 use zeroize::Zeroizing;
 
 use super::aead::{self, key_and_nonce};
+use super::salts::SaltStream;
 use super::{SealError, kdf, padme};
 use crate::codec::cbor::Writer;
 use crate::codec::digest::{CustodyId, Digest, sha256};
@@ -22,6 +23,8 @@ const PLAIN_BYTES_MIN: u64 = 128;
 pub struct CustodyKey {
     id: [u8; 16],
     key: Zeroizing<[u8; 32]>,
+    /// The key as HMAC uses it, computed once: every entry of a month begins with it.
+    expander: kdf::Expander,
 }
 
 /// What a private half is bound to besides its content.
@@ -58,7 +61,7 @@ impl CustodyKey {
     /// From the vault.
     #[must_use]
     pub fn from_bytes(id: [u8; 16], key: &[u8; 32]) -> Self {
-        Self { id, key: Zeroizing::new(*key) }
+        Self { id, key: Zeroizing::new(*key), expander: kdf::Expander::new(key) }
     }
 
     /// Its public name.
@@ -128,7 +131,7 @@ impl CustodyKey {
     }
 
     fn derive(&self, salt: &[u8; 32]) -> Zeroizing<[u8; 76]> {
-        kdf::derive(self.key.as_ref(), salt, &[LABEL.as_bytes()])
+        self.expander.expand(&[LABEL.as_bytes(), salt])
     }
 }
 
@@ -151,9 +154,7 @@ fn check_length(sealed: &[u8]) -> Result<(), SealError> {
 
 fn commit_fields(okm: &[u8; 76], fields: &[(u64, Vec<u8>)]) -> FieldCommitment {
     let salt_key = Zeroizing::new(okm.last_chunk::<32>().copied().unwrap_or([0; 32]));
-    let salt_key = kdf::Expander::new(&salt_key);
-    let salts = |n: u64| *salt_key.expand::<32>(&[b"immutape/private/1/salt", &n.to_be_bytes()]);
-    commit(LABEL, &salts, fields.iter().map(|(n, v)| (*n, v.as_slice())))
+    commit(LABEL, &SaltStream::new(&salt_key), fields.iter().map(|(n, v)| (*n, v.as_slice())))
 }
 
 fn split_fields(map: &[u8]) -> Result<Vec<(u64, Vec<u8>)>, SealError> {

@@ -2,7 +2,8 @@
 
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use super::kdf::{derive, expand};
+use super::kdf::{Expander, derive};
+use super::salts::SaltStream;
 use crate::codec::random::{Random, RandomUnavailable, bytes};
 use crate::tape::{FrameSalt, Salts};
 
@@ -48,20 +49,21 @@ impl TapeSecret {
             salt.iter_mut().zip(label).for_each(|(s, l)| *s = *l);
             Zeroizing::new(super::kdf::hmac(&salt, &[&self.0]))
         };
+        let prk = Expander::new(&prk);
         TapeKeys {
-            content: expand(&prk, &[b"immutape/content-key/1"]),
-            frame_salt: expand(&prk, &[b"immutape/frame-salt-key/1"]),
-            header_salt: expand(&prk, &[b"immutape/header-salt-key/1"]),
-            row: expand(&prk, &[b"immutape/row-key/1"]),
+            content: Expander::new(&prk.expand(&[b"immutape/content-key/1"])),
+            frame_salts: SaltStream::new(&prk.expand(&[b"immutape/frame-salt-key/1"])),
+            header_salts: SaltStream::new(&prk.expand(&[b"immutape/header-salt-key/1"])),
+            row: prk.expand(&[b"immutape/row-key/1"]),
         }
     }
 }
 
 /// The keys of one tape.
 pub struct TapeKeys {
-    pub(super) content: Zeroizing<[u8; 32]>,
-    frame_salt: Zeroizing<[u8; 32]>,
-    header_salt: Zeroizing<[u8; 32]>,
+    pub(super) content: Expander,
+    frame_salts: SaltStream,
+    header_salts: SaltStream,
     row: Zeroizing<[u8; 32]>,
 }
 
@@ -69,15 +71,13 @@ impl TapeKeys {
     /// Salts of frame `seq`.
     #[must_use]
     pub fn frame_salt(&self, seq: u64) -> FrameSalt {
-        let okm: Zeroizing<[u8; 64]> = expand(&self.frame_salt, &[b"immutape/frame-salt/1", &seq.to_be_bytes()]);
-        let (envelope, payload) = okm.split_at(32);
-        FrameSalt { envelope: envelope.try_into().unwrap_or([0; 32]), payload: payload.try_into().unwrap_or([0; 32]) }
+        self.frame_salts.frame(seq)
     }
 
     /// Salts of the header's fields.
     #[must_use]
-    pub fn header_salts(&self) -> impl Salts + '_ {
-        move |n: u64| *expand::<32>(&self.header_salt, &[b"immutape/header/1/salt", &n.to_be_bytes()])
+    pub const fn header_salts(&self) -> &impl Salts {
+        &self.header_salts
     }
 
     /// The key that seals this tape's rows.

@@ -3,7 +3,6 @@
 use super::TapeError;
 use super::kinds::{Delimiter, Direction, FLAGS, FrameKind, flags};
 use super::lists::{not_empty, read_pairs, write_pairs};
-use super::tree::byte_string_head;
 use crate::codec::cbor::{CborError, Key, Reader, Writer};
 use crate::codec::limits::{FRAME_ENVELOPE_BYTES_MAX, FRAME_PAYLOAD_BYTES_MAX};
 
@@ -84,7 +83,7 @@ impl Frame {
         if self.flags & !flags::ALL != 0 {
             return Err(TapeError::Value { field: "flags", value: self.flags });
         }
-        let (mut before, mut fields) = (Writer::with_capacity(48), 0usize);
+        let (mut w, mut fields) = (Writer::with_capacity(64), 0usize);
         let mut uint = |w: &mut Writer, key: u64, value: Option<u64>| {
             if let Some(v) = value {
                 w.uint(key);
@@ -92,43 +91,37 @@ impl Frame {
                 fields = fields.saturating_add(1);
             }
         };
-        uint(&mut before, 0, Some(self.seq));
-        uint(&mut before, 1, self.t_ns);
-        uint(&mut before, 2, self.wall_ns);
-        uint(&mut before, 3, Some(self.kind.number()));
-        uint(&mut before, 4, Some(self.direction.number()));
-        let mut after = Writer::with_capacity(256);
-        uint(&mut after, 6, Some(self.delimiter.number()));
+        uint(&mut w, 0, Some(self.seq));
+        uint(&mut w, 1, self.t_ns);
+        uint(&mut w, 2, self.wall_ns);
+        uint(&mut w, 3, Some(self.kind.number()));
+        uint(&mut w, 4, Some(self.direction.number()));
+        let before_bytes = w.len();
+        uint(&mut w, 6, Some(self.delimiter.number()));
         let texts = [(7, &self.media_type), (8, &self.action), (9, &self.transport), (10, &self.correlation_id)];
         for (key, value) in texts {
             if let Some(v) = value {
-                after.uint(key);
-                after.bytes(v);
+                w.uint(key);
+                w.bytes(v);
                 fields = fields.saturating_add(1);
             }
         }
         if self.flags != 0 {
-            after.uint(11);
-            after.uint(self.flags);
+            w.uint(11);
+            w.uint(self.flags);
             fields = fields.saturating_add(1);
         }
         if let Some(encoded) = &self.redactions {
-            after.uint(12);
-            after.raw(encoded);
+            w.uint(12);
+            w.raw(encoded);
             fields = fields.saturating_add(1);
         }
         if !self.extra.is_empty() {
-            after.uint(13);
-            write_pairs(&mut after, &self.extra);
+            w.uint(13);
+            write_pairs(&mut w, &self.extra);
             fields = fields.saturating_add(1);
         }
-        let parts = FrameParts {
-            fields,
-            before: before.finish(),
-            after: after.finish(),
-            seq: self.seq,
-            payload: &self.payload,
-        };
+        let parts = FrameParts { fields, encoded: w.finish(), before_bytes, seq: self.seq, payload: &self.payload };
         limit("the envelope of a frame in bytes", parts.envelope_bytes(), FRAME_ENVELOPE_BYTES_MAX)?;
         Ok(parts)
     }
@@ -234,8 +227,9 @@ impl Frame {
 #[derive(Debug)]
 pub struct FrameParts<'a> {
     fields: usize,
-    before: Vec<u8>,
-    after: Vec<u8>,
+    encoded: Vec<u8>,
+    /// So many bytes of them stand before the payload.
+    before_bytes: usize,
     pub(super) seq: u64,
     pub(super) payload: &'a [u8],
 }
@@ -257,17 +251,24 @@ impl FrameParts<'_> {
 
     /// Writes the whole frame.
     pub fn write(&self, w: &mut Writer) {
+        let (before, after) = self.encoded.split_at_checked(self.before_bytes).unwrap_or((&self.encoded, &[]));
         w.map(self.fields.saturating_add(1));
-        w.raw(&self.before);
+        w.raw(before);
         w.uint(5);
         w.bytes(self.payload);
-        w.raw(&self.after);
+        w.raw(after);
     }
 
     /// Length of the whole frame; at most 14 fields, so its head takes one byte, as key 5 does.
     #[must_use]
     pub fn encoded_bytes(&self) -> usize {
-        let head = byte_string_head(self.payload.len()).len();
+        let head = match self.payload.len() {
+            0..=23 => 1,
+            24..=0xff => 2,
+            0x100..=0xffff => 3,
+            // A payload has at most 16 MiB.
+            _ => 5usize,
+        };
         self.envelope_bytes().saturating_add(1).saturating_add(head).saturating_add(self.payload.len())
     }
 
@@ -275,16 +276,20 @@ impl FrameParts<'_> {
     #[must_use]
     pub fn envelope(&self) -> Vec<u8> {
         let mut w = Writer::with_capacity(self.envelope_bytes());
-        w.map(self.fields);
-        w.raw(&self.before);
-        w.raw(&self.after);
+        self.write_envelope(&mut w);
         w.finish()
+    }
+
+    /// Writes the envelope.
+    pub(super) fn write_envelope(&self, w: &mut Writer) {
+        w.map(self.fields);
+        w.raw(&self.encoded);
     }
 
     /// Length of the envelope; at most 13 fields, so its head takes one byte.
     #[must_use]
-    pub fn envelope_bytes(&self) -> usize {
-        self.before.len().saturating_add(self.after.len()).saturating_add(1)
+    pub const fn envelope_bytes(&self) -> usize {
+        self.encoded.len().saturating_add(1)
     }
 }
 

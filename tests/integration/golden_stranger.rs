@@ -3,7 +3,7 @@
 
 use ciborium::Value;
 
-use crate::golden_make::by_hand::{self, b, cbor, expand, h, hmac, ld, list, mth, n, t};
+use crate::golden_make::by_hand::{self, b, cbor, h, hmac, ld, list, mth, n, t};
 use crate::golden_make::folder;
 use crate::golden_make::index::{self, Accepted, Index, Values};
 
@@ -57,7 +57,7 @@ fn the_tape_of_two_frames() {
         let envelope = cbor(&map_without(&frame, &[5]));
         let payload = pairs(&frame).into_iter().find(|(k, _)| *k == 5).unwrap().1.into_bytes().unwrap();
         let (leaf, envelope_digest, payload_digest) = by_hand::frame_leaf(&frame_salt_key, seq, &envelope, &payload);
-        let salts = expand(&frame_salt_key, &[&b"immutape/frame-salt/1"[..], &seq.to_be_bytes()].concat(), 64);
+        let salts = by_hand::stream(&frame_salt_key, 64 * seq, 64);
         same(&salts[..32], v, &format!("envelope_salt_{seq}"));
         same(&salts[32..], v, &format!("payload_salt_{seq}"));
         same(envelope_digest, v, &format!("envelope_digest_{seq}"));

@@ -59,8 +59,13 @@ impl Writer {
 
     /// A byte string.
     pub fn bytes(&mut self, value: &[u8]) {
-        self.head(Header::Bytes(Some(value.len())));
+        self.bytes_head(value.len());
         self.out.extend_from_slice(value);
+    }
+
+    /// The head of a byte string of `len` bytes, which follow, here or elsewhere.
+    pub fn bytes_head(&mut self, len: usize) {
+        self.head(Header::Bytes(Some(len)));
     }
 
     /// A text string.
@@ -127,6 +132,11 @@ impl Writer {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.out.is_empty()
+    }
+
+    /// Begins anew in the same buffer.
+    pub fn clear(&mut self) {
+        self.out.clear();
     }
 
     /// What was written so far.

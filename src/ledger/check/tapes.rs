@@ -307,7 +307,7 @@ impl<'a> Opener<'a> {
 
     fn finish(self) -> Result<(), String> {
         let header = self.header.ok_or("the header is missing")?;
-        let commitment = header.header.commit(&self.keys.header_salts()).commitment;
+        let commitment = header.header.commit(self.keys.header_salts()).commitment;
         let root = self.manifest.root;
         if commitment != root.header {
             return Err("the header is not the one the tape id commits to".into());

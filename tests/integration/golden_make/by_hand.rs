@@ -50,6 +50,17 @@ pub fn expand(prk: &[u8], info: &[u8], len: usize) -> Vec<u8> {
     out
 }
 
+/// 1.3: bytes of the keystream of AES-256 in counter mode, by a crate of its own.
+pub fn stream(key: &[u8], at: u64, len: usize) -> Vec<u8> {
+    use ctr::cipher::{KeyIvInit as _, StreamCipher as _, StreamCipherSeek as _};
+    let key: [u8; 32] = key.try_into().unwrap();
+    let mut cipher = ctr::Ctr128BE::<aes::Aes256>::new(&key.into(), &[0; 16].into());
+    let mut out = vec![0; len];
+    cipher.seek(at);
+    cipher.apply_keystream(&mut out);
+    out
+}
+
 pub fn hmac(key: &[u8], message: &[u8]) -> [u8; 32] {
     let mut mac = hmac::Hmac::<Sha256>::new_from_slice(key).unwrap();
     mac.update(message);
@@ -74,7 +85,7 @@ pub fn mth(leaves: &[Vec<u8>]) -> [u8; 32] {
 /// 1.5: commitment to numbered fields whose values are encoded items.
 pub fn commitment(label: &str, salt_key: &[u8], fields: &[(u64, Vec<u8>)]) -> [u8; 32] {
     let pairs = fields.iter().map(|(number, value)| {
-        let salt = expand(salt_key, &[label.as_bytes(), b"/salt", &number.to_be_bytes()].concat(), 32);
+        let salt = stream(salt_key, 32 * number, 32);
         let front = [vec![0x84], cbor(&t(label)), cbor(&n(*number)), cbor(&b(salt))].concat();
         list([n(*number), b(h([front, value.clone()].concat()))])
     });
@@ -90,7 +101,7 @@ pub fn tape_keys(secret: &[u8]) -> [Vec<u8>; 4] {
 
 /// 2.1: leaf input of a frame, with its envelope and payload digests.
 pub fn frame_leaf(frame_salt_key: &[u8], seq: u64, envelope: &[u8], payload: &[u8]) -> (Vec<u8>, [u8; 32], [u8; 32]) {
-    let salts = expand(frame_salt_key, &[&b"immutape/frame-salt/1"[..], &seq.to_be_bytes()].concat(), 64);
+    let salts = stream(frame_salt_key, 64 * seq, 64);
     let envelope = ld("immutape/frame/1/envelope", [n(seq), b(&salts[..32]), b(envelope)]);
     let payload = ld("immutape/frame/1/payload", [n(seq), b(&salts[32..]), b(payload)]);
     (cbor(&list([t("immutape/frame/1"), n(seq), b(envelope), b(payload)])), envelope, payload)
@@ -128,7 +139,7 @@ pub fn object_plain(codec: u8, raw_len: u64, body: &[u8]) -> Vec<u8> {
 /// 3.1: an object whose plaintext is `plain`.
 pub fn seal_object(tape_secret: &[u8], salt: &[u8; 32], custody: &[u8], position: u64, plain: &[u8]) -> Vec<u8> {
     let [content_key, ..] = tape_keys(tape_secret);
-    let okm = hkdf(&content_key, salt, b"immutape/object/1", 76);
+    let okm = expand(&content_key, &[&b"immutape/object/1"[..], salt].concat(), 76);
     let aad = cbor(&list([t("immutape/object/1"), b(custody), n(position)]));
     [&salt[..], &okm[44..76], &gcm(&okm[..32], &okm[32..44], &aad, plain)].concat()
 }
@@ -150,14 +161,14 @@ pub fn seal_private(
     subject: impl AsRef<[u8]>,
     plain: &[u8],
 ) -> Vec<u8> {
-    let okm = hkdf(key, salt, b"immutape/private/1", 76);
+    let okm = expand(key, &[&b"immutape/private/1"[..], salt].concat(), 76);
     let aad = cbor(&list([t("immutape/private/1"), t(origin), n(kind), b(subject)]));
     [&salt[..], &gcm(&okm[..32], &okm[32..44], &aad, plain)].concat()
 }
 
 /// 3.5: commitment of a private half, given as its encoded map.
 pub fn private_commitment(key: &[u8], salt: &[u8; 32], map: &[u8]) -> [u8; 32] {
-    let okm = hkdf(key, salt, b"immutape/private/1", 76);
+    let okm = expand(key, &[&b"immutape/private/1"[..], salt].concat(), 76);
     let Value::Map(pairs) = ciborium::from_reader(map).unwrap() else { panic!("a private half is a map") };
     let number = |k: &Value| u64::try_from(k.as_integer().unwrap()).unwrap();
     let fields: Vec<_> = pairs.iter().map(|(k, v)| (number(k), cbor(v))).collect();

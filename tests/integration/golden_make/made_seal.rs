@@ -78,7 +78,7 @@ pub fn incompressible() -> Vec<u8> {
 fn object_values(position: u64, raw: &[u8]) -> Vec<(&'static str, Value)> {
     let salt = object_salt(u8::try_from(position).unwrap());
     let [content_key, ..] = by_hand::tape_keys(&TAPE_SECRET);
-    let okm = by_hand::hkdf(&content_key, &salt, b"immutape/object/1", 76);
+    let okm = by_hand::expand(&content_key, &[&b"immutape/object/1"[..], &salt].concat(), 76);
     vec![
         ("position", Value::Int(position)),
         ("salt", hex(salt)),

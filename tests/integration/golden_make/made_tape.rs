@@ -209,7 +209,7 @@ fn header_full() -> Header {
 pub fn root_two_frames() -> (TapeRoot, Vec<(&'static str, Value)>) {
     let keys = tape_keys();
     let header = header_two_frames();
-    let commitment = header.commit(&keys.header_salts());
+    let commitment = header.commit(keys.header_salts());
     let leaves = two_frames().map(|f| leaf(&f));
     let tree = root_of(&[leaf_hash(&leaves[0]), leaf_hash(&leaves[1])]);
     let root = TapeRoot { header: commitment.commitment, frames: 2, tree };
@@ -247,5 +247,5 @@ pub fn root_two_frames() -> (TapeRoot, Vec<(&'static str, Value)>) {
 
 fn root_no_frames() -> TapeRoot {
     let header = Header::new(TapeKind::Mcp);
-    TapeRoot { header: header.commit(&tape_keys().header_salts()).commitment, frames: 0, tree: root_of(&[]) }
+    TapeRoot { header: header.commit(tape_keys().header_salts()).commitment, frames: 0, tree: root_of(&[]) }
 }
