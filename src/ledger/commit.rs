@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::core::again;
 use super::rows_queue::GroupForRows;
+use super::sealing::{Stored, read_back};
 use super::writer::{Answer, Request, Writer};
 use crate::catalog::{Enrichment, ManifestPlace};
 use crate::codec::digest::CustodyId;
@@ -11,7 +12,7 @@ use crate::codec::limits::EPOCH_TAPES_MAX;
 use crate::error::{Code, Error, Result};
 use crate::log::{Body, EntryDraft, FinishedGroup, GroupBuilder, GroupPlace, PlacedEntry};
 use crate::seal::TapeSecret;
-use crate::store::{ObjectRef, Position, VaultRecord};
+use crate::store::{Position, VaultRecord};
 
 /// How long a full disk is believed to be full without another look.
 const BETWEEN_LOOKS_FOR_ROOM_NS: u64 = 1_000_000_000;
@@ -21,14 +22,12 @@ pub(super) struct SealedSave {
     pub custody: CustodyId,
     pub secret: TapeSecret,
     pub term: [u8; 32],
+    /// Rows that had taken in so many entries did not know the term.
+    pub unknown_at: u64,
     pub statement: Vec<u8>,
     /// The entry but for its body.
     pub draft: EntryDraft,
-    pub manifest: ObjectRef,
-    /// Header and chunks in order.
-    pub objects: Vec<ObjectRef>,
-    /// Those that nobody has read back yet, the manifest among them.
-    pub unread: Vec<ObjectRef>,
+    pub stored: Stored,
     pub summary: Vec<u8>,
 }
 
@@ -63,6 +62,22 @@ struct Unit {
     waiting: Waiting,
     term: Option<[u8; 32]>,
     enrichment: Option<Enrichment>,
+}
+
+impl ReadySave {
+    /// The entry's body names the epoch that the key went to.
+    fn new(save: SealedSave, answer: Answer<SaveAnswer>, (epoch, slot): ([u8; 16], u32)) -> Self {
+        let SealedSave { term, statement, draft, stored, summary, .. } = save;
+        let enrichment = Enrichment {
+            slot: Some(slot),
+            manifest: Some(ManifestPlace { bytes: stored.manifest.bytes, hint: stored.manifest.hint }),
+            hints: stored.objects.iter().map(|o| o.hint).collect(),
+            dedupe: Some(term),
+            summary,
+        };
+        let body = Body::TapeSaved { statement, epoch }.encode();
+        Self { draft: EntryDraft { body, ..draft }, term, enrichment, answer }
+    }
 }
 
 impl Writer {
@@ -145,7 +160,7 @@ impl Writer {
                 drop(answer.send(Err(super::core::broken())));
                 continue;
             }
-            match self.known(&save.term) {
+            match self.known(&save) {
                 Ok(Some(custody)) => drop(answer.send(Ok(SaveAnswer::AlreadyKept(custody)))),
                 Ok(None) => match self.put_key(&save, true) {
                     Ok((epoch, slot)) => ready.push((save, answer, epoch, slot)),
@@ -165,20 +180,27 @@ impl Writer {
             ready.into_iter().for_each(|(_, answer, ..)| drop(answer.send(Err(again(&e)))));
             return Vec::new();
         }
+        // Neighbours are read together. If something is wrong with one of them, each save learns whether it is its own.
+        let unread: Vec<_> = ready.iter().flat_map(|(save, ..)| &save.stored.unread).copied().collect();
+        let all_stand = read_back(&self.core, &unread).is_ok();
         let mut kept = Vec::with_capacity(ready.len());
         for (save, answer, epoch, slot) in ready {
-            match self.read_back(save, epoch, slot) {
-                Ok((draft, term, enrichment)) => kept.push(ReadySave { draft, term, enrichment, answer }),
+            let stands = if all_stand { Ok(()) } else { read_back(&self.core, &save.stored.unread) };
+            match stands {
+                Ok(()) => kept.push(ReadySave::new(save, answer, (epoch, slot))),
                 Err(e) => drop(answer.send(Err(e))),
             }
         }
         kept
     }
 
-    fn known(&self, term: &[u8; 32]) -> Result<Option<CustodyId>> {
-        match self.terms.get(term) {
+    /// The tape that holds this content by now. Rows are asked again only if a term may have come and been forgotten
+    /// since the caller asked them.
+    fn known(&self, save: &SealedSave) -> Result<Option<CustodyId>> {
+        match self.terms.get(&save.term) {
             Some((custody, _)) => Ok(Some(*custody)),
-            None => self.core.kept_already(term),
+            None if save.unknown_at >= self.forgotten => Ok(None),
+            None => self.core.kept_already(&save.term),
         }
     }
 
@@ -225,26 +247,6 @@ impl Writer {
         Ok(epoch)
     }
 
-    /// Reads every object back and hashes it before an entry may speak of it.
-    fn read_back(&self, save: SealedSave, epoch: [u8; 16], slot: u32) -> Result<(EntryDraft, [u8; 32], Enrichment)> {
-        for object in &save.unread {
-            self.core.stores.objects.get(object).map_err(|e| {
-                Error::new(Code::ReadbackMismatch, "what was written could not be read back; nothing was saved")
-                    .with_hint("check the disk, then save again")
-                    .with_source(e)
-            })?;
-        }
-        let body = Body::TapeSaved { statement: save.statement, epoch }.encode();
-        let enrichment = Enrichment {
-            slot: Some(slot),
-            manifest: Some(ManifestPlace { bytes: save.manifest.bytes, hint: save.manifest.hint }),
-            hints: save.objects.iter().map(|o| o.hint).collect(),
-            dedupe: Some(save.term),
-            summary: save.summary,
-        };
-        Ok((EntryDraft { body, ..save.draft }, save.term, enrichment))
-    }
-
     /// Commits as many units as one group holds; the rest is given back.
     fn commit_some(&mut self, units: Vec<Unit>) -> Vec<Unit> {
         let first_in_term = !self.start.is_empty();
@@ -267,8 +269,10 @@ impl Writer {
                 rest.push(unit);
                 continue;
             }
+            let is_new = matches!(unit.waiting, Waiting::Save(_));
+            let tip = |custody: &CustodyId| if is_new { self.no_tip(custody) } else { self.tip(custody) };
             let pushed: Result<Vec<PlacedEntry>> =
-                unit.drafts.iter().map(|draft| group.push(draft, now, |c| self.tip(c))).collect();
+                unit.drafts.iter().map(|draft| group.push(draft, now, tip)).collect();
             match pushed {
                 Ok(placed) => taken.push((unit, placed)),
                 // Part of the unit may be in the builder: the whole group is given up, nothing was written.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::acts::Act;
 use super::commit::{SaveAnswer, SealedSave};
 use super::core::Core;
-use super::sealing::{Chunks, Gathered, Piece, Sealer, put};
+use super::sealing::{Gathered, Piece, Sealer};
 use super::writer::Request;
 use super::{Event, Who};
 use crate::catalog::Summary;
@@ -15,9 +15,7 @@ use crate::codec::random::bytes;
 use crate::error::{Code, Error, Result};
 use crate::governance::{ClassStanding, Schedule};
 use crate::log::{Body, Frontier, PrivateHalf, leaf_hash};
-use crate::seal::{
-    ChunkBuilder, Manifest, ManifestObject, SealedHeader, Signer as _, Statement, StatementClaims, TapeKeys, TapeSecret,
-};
+use crate::seal::{ChunkBuilder, SealedHeader, Signer as _, Statement, StatementClaims, TapeKeys, TapeSecret};
 use crate::tape::{Frame, Header, LEDGER_CLASS, RecorderInfo, TapeRoot, frame_leaf};
 
 /// How a tape is kept.
@@ -88,10 +86,9 @@ impl TapeSaver {
             return Err(Error::new(Code::Usage, "the class \"ledger\" is that of the ledger's own entries")
                 .with_hint("give the tape another class, or none at all"));
         }
-        let random = &*core.env.random;
-        let secret = TapeSecret::generate(random)?;
+        let secret = TapeSecret::generate(&*core.env.random)?;
         let keys = Arc::new(secret.keys());
-        let custody = CustodyId::from_bytes(bytes(random)?);
+        let custody = CustodyId::from_bytes(bytes(&*core.env.random)?);
         let sealer = Sealer::new(core.clone(), keys.clone(), custody);
         Ok(Self {
             core,
@@ -162,10 +159,12 @@ impl TapeSaver {
         let content = gathered.content().finish(&header);
         let term = core.vault_read()?.dedupe.term(&self.options.class, &self.options.namespace, &content);
         let (who, options) = (self.who.clone(), self.options.clone());
+        // Before the look-up: what rows take in meanwhile, it may have missed.
+        let unknown_at = core.progress.applied();
         if let Some(kept) = core.kept_already(&term)? {
             return again(&core, &who, &options, kept).await;
         }
-        let (save, receipt) = self.seal(gathered, header, term)?;
+        let (save, receipt) = self.seal(gathered, header, (term, unknown_at))?;
         match core.ask(|answer| Request::Save { save: Box::new(save), answer }).await? {
             SaveAnswer::Kept(placed) => {
                 core.env.observer.event(Event::Saved { stored_bytes: receipt.stored_bytes });
@@ -176,23 +175,25 @@ impl TapeSaver {
     }
 
     /// Seals header and manifest and signs the statement; everything is put, nothing is durable yet.
-    fn seal(self, gathered: Gathered, header: Header, term: [u8; 32]) -> Result<(SealedSave, SaveReceipt)> {
+    fn seal(
+        self,
+        gathered: Gathered,
+        header: Header,
+        (term, unknown_at): ([u8; 32], u64),
+    ) -> Result<(SealedSave, SaveReceipt)> {
         let Self { core, who, options, custody, secret, keys, tree, .. } = self;
-        let Chunks { ranges, objects: chunks, verified, .. } = gathered.seal()?;
+        let (mut chunks, last) = gathered.seal()?;
         let commitment = header.commit(keys.header_salts()).commitment;
         let root = TapeRoot { header: commitment, frames: tree.size(), tree: tree.root() };
         let tape = root.id();
-        let sealed = SealedHeader { header, chunks: ranges };
-        let stored = sealed.seal(&keys, bytes(&*core.env.random)?, &custody)?;
-        let mut objects = vec![put(&core, &stored)?];
-        objects.extend_from_slice(&chunks);
-        let listed = objects.iter().map(|o| ManifestObject { digest: o.digest, bytes: o.bytes }).collect();
-        let manifest = put(&core, &Manifest { custody, root, objects: listed }.encode()?)?;
+        let sealed = SealedHeader { header, chunks: std::mem::take(&mut chunks.ranges) };
+        let header = sealed.seal(&keys, bytes(&*core.env.random)?, &custody)?;
+        let stored = chunks.put_with(last.as_deref(), &header, root)?;
         let claims = StatementClaims {
             origin: core.origin().to_owned(),
             ledger: core.identity.ledger,
             custody,
-            manifest: manifest.digest,
+            manifest: stored.manifest.digest,
             tape,
         };
         let statement = Statement::sign(&claims, &core.keys.recorder);
@@ -200,17 +201,13 @@ impl TapeSaver {
         let body = Body::TapeSaved { statement: Vec::new(), epoch: [0; 16] };
         let draft =
             core.draft(&Act::about_tape(&who, custody, &options.class, body), |p| describe(p, &core, &options, tape))?;
-        let stored_bytes = objects.iter().map(|o| o.bytes).sum::<u64>().saturating_add(manifest.bytes);
+        let stored_bytes = stored.bytes();
         let summary = Summary::of(tape, &sealed.header, core.env.clock.read().wall, stored_bytes);
         let summary = keys.row_key().seal(bytes(&*core.env.random)?, custody.as_ref(), &summary.encode())?;
         let standing = core.schedule.standing(&options.class);
         let frames = tree.size();
         let receipt = SaveReceipt { tape, custody, entry: 0, already_kept: false, frames, stored_bytes, standing };
-        let mut unread = vec![manifest];
-        unread.extend(objects.first());
-        unread.extend_from_slice(chunks.get(verified..).unwrap_or_default());
-        let save = SealedSave { custody, secret, term, statement, draft, manifest, objects, unread, summary };
-        Ok((save, receipt))
+        Ok((SealedSave { custody, secret, term, unknown_at, statement, draft, stored, summary }, receipt))
     }
 }
 

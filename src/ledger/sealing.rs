@@ -9,11 +9,11 @@ use std::thread::JoinHandle;
 use zeroize::Zeroizing;
 
 use super::core::{Core, died};
-use crate::codec::digest::{CustodyId, ObjectDigest, sha256};
+use crate::codec::digest::CustodyId;
 use crate::error::{Code, Error, Result};
-use crate::seal::{ChunkRange, TapeKeys, seal_object};
-use crate::store::{ObjectRef, Protection};
-use crate::tape::ContentDigest;
+use crate::seal::{ChunkRange, Manifest, ManifestObject, TapeKeys, seal_object};
+use crate::store::{NewObject, ObjectRef, Protection};
+use crate::tape::{ContentDigest, TapeRoot};
 
 /// Objects of a long tape are synced and read back after this many bytes, so that the end is quick.
 const VERIFY_EVERY_BYTES: u64 = 32 << 20;
@@ -41,12 +41,17 @@ pub(super) struct Chunks {
 }
 
 impl Chunks {
-    fn seal(&mut self, piece: &Piece) -> Result<()> {
+    /// Seals the next chunk; it is not put yet.
+    fn sealed(&mut self, piece: &Piece) -> Result<Vec<u8>> {
         let position = (self.ranges.len() as u64).saturating_add(1);
-        let stored = seal_object(&self.keys, piece.salt, &self.custody, position, &piece.raw)?;
-        let object = put(&self.core, &stored)?;
-        self.unverified_bytes = self.unverified_bytes.saturating_add(object.bytes);
         self.ranges.push(piece.range);
+        Ok(seal_object(&self.keys, piece.salt, &self.custody, position, &piece.raw)?)
+    }
+
+    fn seal(&mut self, piece: &Piece) -> Result<()> {
+        let stored = self.sealed(piece)?;
+        let object = self.core.heed(self.core.stores.objects.put(NewObject::of(&stored), Protection::WORM))?;
+        self.unverified_bytes = self.unverified_bytes.saturating_add(object.bytes);
         self.objects.push(object);
         if self.unverified_bytes > VERIFY_EVERY_BYTES {
             self.verify()?;
@@ -56,12 +61,7 @@ impl Chunks {
 
     fn verify(&mut self) -> Result<()> {
         self.core.heed(self.core.stores.objects.sync())?;
-        for object in self.objects.get(self.verified..).unwrap_or_default() {
-            self.core.stores.objects.get(object).map_err(|e| {
-                Error::new(Code::ReadbackMismatch, "what was written could not be read back; nothing was saved")
-                    .with_source(e)
-            })?;
-        }
+        read_back(&self.core, self.objects.get(self.verified..).unwrap_or_default())?;
         self.verified = self.objects.len();
         self.unverified_bytes = 0;
         Ok(())
@@ -93,22 +93,61 @@ impl Gathered {
         std::mem::take(&mut self.chunks.content)
     }
 
-    /// Seals what is not sealed yet.
+    /// Seals what is not sealed yet: the last chunk of a short tape, which is put with what is made of all chunks.
     ///
     /// # Errors
     /// As [`Sealer::full`].
-    pub(super) fn seal(mut self) -> Result<Chunks> {
-        if let Some(piece) = &self.unsealed {
-            self.chunks.seal(piece)?;
-        }
-        Ok(self.chunks)
+    pub(super) fn seal(mut self) -> Result<(Chunks, Option<Vec<u8>>)> {
+        let last = self.unsealed.map(|piece| self.chunks.sealed(&piece)).transpose()?;
+        Ok((self.chunks, last))
     }
 }
 
-/// Stores the bytes of one object, visible but not yet durable.
-pub(super) fn put(core: &Core, stored: &[u8]) -> Result<ObjectRef> {
-    let digest = ObjectDigest::from_bytes(sha256(stored));
-    core.heed(core.stores.objects.put(&digest, stored, Protection::WORM))
+/// Everything of one tape in the store, visible but not yet durable.
+pub(super) struct Stored {
+    pub manifest: ObjectRef,
+    /// Header and chunks in order.
+    pub objects: Vec<ObjectRef>,
+    /// Those that nobody has read back yet, the manifest among them.
+    pub unread: Vec<ObjectRef>,
+}
+
+impl Stored {
+    /// Length of all of it.
+    pub(super) fn bytes(&self) -> u64 {
+        self.objects.iter().fold(self.manifest.bytes, |sum, o| sum.saturating_add(o.bytes))
+    }
+}
+
+impl Chunks {
+    /// Puts the header, the last chunk if it was not put yet, and the manifest of all objects: next to each other, so that
+    /// they are written and read back at once.
+    pub(super) fn put_with(self, last: Option<&[u8]>, header: &[u8], root: TapeRoot) -> Result<Stored> {
+        let Self { core, custody, objects: chunks, verified, .. } = self;
+        let ends: Vec<_> = [header].into_iter().chain(last).map(NewObject::of).collect();
+        let (header, last) = ends.split_first().ok_or_else(died)?;
+        let kept = |o: &ObjectRef| ManifestObject { digest: o.digest, bytes: o.bytes };
+        let new = |o: &NewObject<'_>| ManifestObject { digest: *o.digest(), bytes: o.bytes().len() as u64 };
+        let listed = [new(header)].into_iter().chain(chunks.iter().map(kept)).chain(last.iter().map(new)).collect();
+        let manifest = Manifest { custody, root, objects: listed }.encode()?;
+        let all: Vec<_> = ends.iter().copied().chain([NewObject::of(&manifest)]).collect();
+        let mut put = core.heed(core.stores.objects.put_all(&all, Protection::WORM))?;
+        let unverified = chunks.get(verified..).unwrap_or_default();
+        let unread = put.iter().chain(unverified).copied().collect();
+        let manifest = put.pop().ok_or_else(died)?;
+        let (header, last) = put.split_first().ok_or_else(died)?;
+        let objects = [header].into_iter().chain(&chunks).chain(last).copied().collect();
+        Ok(Stored { manifest, objects, unread })
+    }
+}
+
+/// Reads objects back and hashes them, before an entry may speak of them.
+pub(super) fn read_back(core: &Core, objects: &[ObjectRef]) -> Result<()> {
+    core.stores.objects.read_back(objects).map_err(|e| {
+        Error::new(Code::ReadbackMismatch, "what was written could not be read back; nothing was saved")
+            .with_hint("check the disk, then save again")
+            .with_source(e)
+    })
 }
 
 /// Takes the chunks of one tape as they fill. Dropped early, what is sealed already lies in the packs without a key.

@@ -12,7 +12,7 @@ use super::core::{Core, again, broken};
 use super::gather::{BETWEEN_LOOKS, Gather};
 use crate::codec::digest::CustodyId;
 use crate::codec::limits::{GROUP_ENTRIES_MAX, HEAD_FILE_INTERVAL_MS};
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::log::{ChainState, EntryDraft, PlacedEntry, SubjectTip};
 
 use super::commit::{SaveAnswer, SealedSave};
@@ -38,6 +38,8 @@ pub(super) struct Writer {
     pub(super) tips: HashMap<CustodyId, (SubjectTip, u64)>,
     /// Terms of contents whose rows may not be there yet.
     pub(super) terms: HashMap<[u8; 32], (CustodyId, u64)>,
+    /// Tips and terms of entries before this one may have been forgotten: rows know them.
+    pub(super) forgotten: u64,
     /// Entries of the start, waiting to ride in the first group.
     pub(super) start: Vec<EntryDraft>,
     pub(super) applier: Applier,
@@ -61,6 +63,7 @@ impl Writer {
     ) -> Self {
         Self {
             core,
+            forgotten: chain.size(),
             chain,
             tips: HashMap::new(),
             terms: HashMap::new(),
@@ -134,6 +137,15 @@ impl Writer {
         Ok(self.core.queries().subject(custody)?.map(|row| row.tip))
     }
 
+    /// A tape that is only now kept has no entry: its custody id was drawn for it. Rows need not be asked; that the
+    /// generator did not repeat itself is seen as far as it costs nothing.
+    pub(super) fn no_tip(&self, custody: &CustodyId) -> Result<Option<SubjectTip>> {
+        if self.tips.contains_key(custody) {
+            return Err(Error::new(Code::Internal, "a new custody id is in use already"));
+        }
+        Ok(None)
+    }
+
     /// Forgets tips and terms that rows know by now.
     pub(super) fn forget_applied(&mut self) {
         const KEPT_MAX: usize = 4_096;
@@ -141,6 +153,7 @@ impl Writer {
             let applied = self.core.progress.applied();
             self.tips.retain(|_, (_, index)| *index >= applied);
             self.terms.retain(|_, (_, index)| *index >= applied);
+            self.forgotten = self.forgotten.max(applied);
         }
     }
 

@@ -2,8 +2,9 @@
 
 use crate::codec::digest::{CustodyId, Digest, GroupHash, ObjectDigest};
 use crate::codec::extent::GroupHeader;
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use crate::governance::DisposalClearance;
+use crate::store::NewObject;
 
 /// Where the next group must stand and what it must name; given by [`Journal::place`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -171,12 +172,22 @@ pub struct ObjectRef {
 ///
 /// Concurrent: any number of callers of every method.
 pub trait Objects: Send + Sync {
-    /// Stores `bytes` under `digest` unless it is there already. Visible to `get` on return;
-    /// durable only after the next [`Objects::sync`]. A put again is a success and changes nothing.
+    /// Stores each object under its digest unless it is there already; their references in order. Visible to `get` on
+    /// return; durable only after the next [`Objects::sync`]. A put again is a success and changes nothing. After an error
+    /// none of them counts as stored, though some may be there. Objects put at once are found and read back together.
     ///
     /// # Errors
-    /// `E_READBACK_MISMATCH` when `bytes` do not have this digest; `E_STORE_FULL`, `E_BROKEN`, `E_IO`.
-    fn put(&self, digest: &ObjectDigest, bytes: &[u8], protection: Protection) -> Result<ObjectRef>;
+    /// `E_STORE_FULL`, `E_BROKEN`, `E_IO`.
+    fn put_all(&self, objects: &[NewObject<'_>], protection: Protection) -> Result<Vec<ObjectRef>>;
+
+    /// [`Objects::put_all`] of one.
+    ///
+    /// # Errors
+    /// As there.
+    fn put(&self, object: NewObject<'_>, protection: Protection) -> Result<ObjectRef> {
+        let none = || Error::new(Code::Internal, "a store took an object and named none");
+        self.put_all(&[object], protection)?.pop().ok_or_else(none)
+    }
 
     /// Makes every earlier `put`, `protect` and `discard` durable. A failure poisons the handle.
     ///
@@ -189,6 +200,14 @@ pub trait Objects: Send + Sync {
     /// # Errors
     /// `E_NOT_FOUND`; `E_TAPE_DAMAGED` when the bytes differ from the digest; `E_IO`.
     fn get(&self, object: &ObjectRef) -> Result<Vec<u8>>;
+
+    /// Reads each object from storage and re-hashes it, as [`Objects::get`] does, and gives none of them out.
+    ///
+    /// # Errors
+    /// Those of [`Objects::get`] for one that it would not give.
+    fn read_back(&self, objects: &[ObjectRef]) -> Result<()> {
+        objects.iter().try_for_each(|object| self.get(object).map(drop))
+    }
 
     /// Every object with its protection, in no set order; damaged places are reported and passed over.
     ///

@@ -12,7 +12,10 @@ pub mod memory;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 
+mod new_object;
+
 pub use contracts::{
     Batch, Engine, Hint, Journal, ObjectRef, Objects, Place, Position, Protection, ProtectionMode, Rows, Spool, Stores,
     Stray, Tail, Tear, Vault, VaultRecord,
 };
+pub use new_object::NewObject;

@@ -16,10 +16,10 @@ use std::thread;
 
 use immutape::codec::digest::Digest;
 use immutape::error::{Code, Result};
-use immutape::store::conformance::objects::{digest_of, noise};
+use immutape::store::conformance::objects::noise;
 use immutape::store::contracts::Listed;
 use immutape::store::embedded::packs::Packs;
-use immutape::store::{Hint, ObjectRef, Objects, Protection, ProtectionMode};
+use immutape::store::{Hint, NewObject, ObjectRef, Objects, Protection, ProtectionMode};
 
 use crate::support::sim_files::{Effect, Kind, SimFiles, Survive};
 
@@ -55,7 +55,7 @@ fn history(files: &SimFiles, done: &mut Acknowledged) -> Result<()> {
             let mut saved = Vec::new();
             for (n, length) in lengths.iter().enumerate() {
                 let body = noise((run * 100 + group * 10 + n) as u64, *length);
-                saved.push((store.put(&digest_of(&body), &body, Protection::WORM)?, body));
+                saved.push((store.put(NewObject::of(&body), Protection::WORM)?, body));
             }
             let raised = done.objects.first().map(|(object, _)| *object);
             if let Some(object) = raised {
@@ -67,7 +67,7 @@ fn history(files: &SimFiles, done: &mut Acknowledged) -> Result<()> {
         }
         // Stored, never synced: nobody was told.
         let orphan = noise(9_000 + run as u64, 600);
-        store.put(&digest_of(&orphan), &orphan, Protection::WORM)?;
+        store.put(NewObject::of(&orphan), Protection::WORM)?;
     }
     Ok(())
 }
@@ -107,7 +107,7 @@ fn check_goes_on(files: &SimFiles, done: &Acknowledged, when: &str) {
     for n in 0..2 {
         let store = open(files).unwrap();
         let body = noise(50_000 + n, 900);
-        let object = store.put(&digest_of(&body), &body, Protection::WORM).unwrap();
+        let object = store.put(NewObject::of(&body), Protection::WORM).unwrap();
         store.sync().unwrap();
         done.objects.push((object, body));
     }
@@ -189,13 +189,13 @@ fn kill_without_power_cut_and_a_power_cut_in_the_next_run() {
         let files = machine();
         let killed = open(&files).unwrap();
         for n in 0..unsynced {
-            killed.put(&digest_of(&noise(n, 600)), &noise(n, 600), Protection::WORM).unwrap();
+            killed.put(NewObject::of(&noise(n, 600)), Protection::WORM).unwrap();
         }
         drop(killed);
         // The name of the pack and everything in it is only in memory; this run builds on it.
         let store = open(&files).unwrap();
         let body = noise(99, 700);
-        let object = store.put(&digest_of(&body), &body, Protection::WORM).unwrap();
+        let object = store.put(NewObject::of(&body), Protection::WORM).unwrap();
         store.sync().unwrap();
         let done = Acknowledged { objects: vec![(object, body)], raised: Vec::new() };
         check(&files.crash_image(Survive::Nothing), &done, &format!("{unsynced} before"));
@@ -231,13 +231,13 @@ fn failed_sync_leaves_clean_looking_pages_that_the_next_run_survives() {
 fn header_that_a_failed_sync_gave_up_is_written_again() {
     let files = machine();
     let store = open(&files).unwrap();
-    store.put(&digest_of(&noise(1, 9_000)), &noise(1, 9_000), Protection::WORM).unwrap();
+    store.put(NewObject::of(&noise(1, 9_000)), Protection::WORM).unwrap();
     let sync = files.next_operation();
     files.fail_at(sync, ErrorKind::Other, Effect::Without);
     assert_eq!(store.sync().unwrap_err().code(), Code::Broken);
     assert_eq!(files.faults_made(), 1);
     let store = open(&files).unwrap();
-    let object = store.put(&digest_of(b"next"), b"next", Protection::WORM).unwrap();
+    let object = store.put(NewObject::of(b"next"), Protection::WORM).unwrap();
     store.sync().unwrap();
     let image = files.crash_image(Survive::Nothing);
     let bytes = image.contents("ledger/packs/00000001.pack");
@@ -277,7 +277,7 @@ fn handle_that_met_a_full_disk_goes_on_when_there_is_room() {
         // Small ones that need a step of zeros, and large ones that are met by the end of the disk halfway.
         files.set_room((n % 3 == 1).then(|| files.used_bytes() + 1_000 * n));
         let body = noise(n, if n % 2 == 0 { 300_000 } else { 200_000 + usize::try_from(n).unwrap() });
-        match store.put(&digest_of(&body), &body, Protection::WORM) {
+        match store.put(NewObject::of(&body), Protection::WORM) {
             Ok(object) => done.objects.push((object, body)),
             Err(e) => {
                 assert_eq!(e.code(), Code::StoreFull);
@@ -303,7 +303,7 @@ fn sync_of_one_caller_covers_what_others_put_before() {
             scope.spawn(move || {
                 for n in 0..40 {
                     let body = noise(caller * 1_000 + n, 800);
-                    let object = store.put(&digest_of(&body), &body, Protection::WORM).unwrap();
+                    let object = store.put(NewObject::of(&body), Protection::WORM).unwrap();
                     store.sync().unwrap();
                     done.lock().unwrap().objects.push((object, body));
                 }

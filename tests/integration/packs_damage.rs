@@ -22,7 +22,7 @@ use immutape::store::contracts::Listed;
 use immutape::store::embedded::packs::Packs;
 use immutape::store::embedded::packs::records::{PackHeader, RecordHeader, RecordType};
 use immutape::store::files::RealFiles;
-use immutape::store::{Hint, ObjectRef, Objects, Protection, ProtectionMode};
+use immutape::store::{Hint, NewObject, ObjectRef, Objects, Protection, ProtectionMode};
 
 const ORIGIN: Digest = Digest::from_bytes([7; 32]);
 const RAISED: Protection = Protection { mode: ProtectionMode::Retained, until_ms: 5 };
@@ -53,7 +53,7 @@ impl Small {
         for run in [&bodies[..2], &bodies[2..]] {
             let store = packs(folder.path());
             for body in run {
-                objects.push((store.put(&digest_of(body), body, Protection::WORM).unwrap(), body.clone()));
+                objects.push((store.put(NewObject::of(body), Protection::WORM).unwrap(), body.clone()));
             }
             if objects.len() == 2 {
                 store.protect(&objects[0].0, RAISED).unwrap();
@@ -113,7 +113,7 @@ impl Small {
     /// Whatever the damage, the next run can store and find what it stored.
     fn assert_goes_on(&self) {
         let store = packs(self.folder.path());
-        let new = store.put(&digest_of(b"new"), b"new", Protection::WORM).unwrap();
+        let new = store.put(NewObject::of(b"new"), Protection::WORM).unwrap();
         store.sync().unwrap();
         assert_eq!(packs(self.folder.path()).get(&new).unwrap(), b"new");
         for entry in fs::read_dir(self.folder.path()).unwrap() {
@@ -198,7 +198,7 @@ fn flip_in_prepared_space_is_reported_as_unused_bytes() {
     }
     // The next run leaves them where they are and begins a new pack.
     let store = packs(small.folder.path());
-    store.put(&digest_of(b"new"), b"new", Protection::WORM).unwrap();
+    store.put(NewObject::of(b"new"), Protection::WORM).unwrap();
     assert!(pack_path(small.folder.path(), 2).exists());
 }
 
@@ -363,7 +363,7 @@ fn packs_that_are_not_ours_are_named() {
     for folder in [foreign.path(), renamed.path()] {
         let before = findings(folder).0.len();
         let store = packs(folder);
-        let new = store.put(&digest_of(b"new"), b"new", Protection::WORM).unwrap();
+        let new = store.put(NewObject::of(b"new"), Protection::WORM).unwrap();
         assert!(new.hint.0[7] > 1, "a new pack");
         assert_eq!(findings(folder).0.len(), before + 1);
     }
@@ -376,7 +376,7 @@ fn packs_that_are_not_ours_are_named() {
     assert_eq!((objects.len(), damages.len()), (0, 2));
     assert!(damages.iter().all(|(_, reason)| reason.starts_with("cannot be read: ")), "{damages:?}");
     let store = packs(linked.path());
-    store.put(&digest_of(b"new"), b"new", Protection::WORM).unwrap();
+    store.put(NewObject::of(b"new"), Protection::WORM).unwrap();
     assert!(pack_path(linked.path(), 3).exists(), "a new pack");
 }
 
@@ -442,7 +442,7 @@ fn pack_whose_last_object_is_torn_is_not_continued() {
         let mut torn = whole.clone();
         torn[from..].fill(0);
         write_pack(folder.path(), 1, ORIGIN, &[torn, vec![0; 1_000]]);
-        let new = packs(folder.path()).put(&digest_of(b"new"), b"new", Protection::WORM).unwrap();
+        let new = packs(folder.path()).put(NewObject::of(b"new"), Protection::WORM).unwrap();
         assert_eq!(new.hint.0[7], expected, "zeros from byte {from} of the record on");
         let _not_there_the_first_time = fs::remove_file(pack_path(folder.path(), 2));
     }
@@ -454,7 +454,7 @@ fn second_copy_can_only_strengthen_the_protection() {
         let folder = tempfile::tempdir().unwrap();
         for protection in [first, second] {
             let store = packs(folder.path());
-            store.put(&digest_of(b"twice"), b"twice", protection).unwrap();
+            store.put(NewObject::of(b"twice"), protection).unwrap();
             store.sync().unwrap();
         }
         let (objects, damages) = findings(folder.path());

@@ -17,7 +17,7 @@ use immutape::error::{Code, Result};
 use immutape::store::conformance::objects::{digest_of, noise};
 use immutape::store::contracts::Listed;
 use immutape::store::embedded::packs::Packs;
-use immutape::store::{Hint, ObjectRef, Objects, Protection, ProtectionMode};
+use immutape::store::{Hint, NewObject, ObjectRef, Objects, Protection, ProtectionMode};
 
 use crate::support::failing::{Failing, Op};
 
@@ -26,7 +26,7 @@ fn packs(files: &Failing, folder: &Path) -> Packs {
 }
 
 fn put(store: &Packs, bytes: &[u8]) -> Result<ObjectRef> {
-    store.put(&digest_of(bytes), bytes, Protection::WORM)
+    store.put(NewObject::of(bytes), Protection::WORM)
 }
 
 fn listed(store: &Packs) -> Vec<Listed> {

@@ -9,6 +9,7 @@ use std::thread;
 use super::clause::{Clause, Open, ok, refused, same};
 use crate::codec::digest::{ObjectDigest, sha256, sha256_parts};
 use crate::error::{Code, Error, Result as Outcome};
+use crate::store::NewObject;
 use crate::store::contracts::{Hint, Listed, ObjectRef, Objects, Protection, ProtectionMode};
 
 type Fresh<'a> = Open<'a, dyn Objects>;
@@ -19,11 +20,12 @@ pub const CLAUSES: &[Clause<dyn Objects>] = &[
     Clause { name: "put: any bytes come back", check: bytes_come_back },
     Clause { name: "put: the reference names digest and length", check: reference_is_right },
     Clause { name: "put: visible on return", check: visible_on_return },
-    Clause { name: "put: bytes of another digest are refused", check: digest_is_checked },
+    Clause { name: "put: many at once are as each alone", check: put_many },
     Clause { name: "put: again is a success and changes nothing", check: put_again },
     Clause { name: "sync: repeatable, changes nothing", check: sync_changes_nothing },
     Clause { name: "get: the hint is only a hint", check: hint_is_a_hint },
     Clause { name: "get: not found", check: get_not_found },
+    Clause { name: "read back: whoever would not be given fails all", check: read_back_fails },
     Clause { name: "list: every object once with its protection", check: list_is_whole },
     Clause { name: "list: ends with the error of its caller", check: list_passes_errors },
     Clause { name: "protect: raises mode and date", check: protect_raises },
@@ -67,7 +69,7 @@ fn objects() -> Vec<Vec<u8>> {
 }
 
 fn put(store: &dyn Objects, bytes: &[u8], protection: Protection) -> Result<ObjectRef, String> {
-    ok("put", store.put(&digest_of(bytes), bytes, protection))
+    ok("put", store.put(NewObject::of(bytes), protection))
 }
 
 fn listed(store: &dyn Objects) -> Result<BTreeMap<ObjectDigest, Vec<(u64, Protection)>>, String> {
@@ -118,13 +120,48 @@ fn visible_on_return(fresh: &Fresh<'_>) -> Verdict {
     same("get before sync", ok("get before sync", store.get(&object))?, b"not synced yet".to_vec())
 }
 
-fn digest_is_checked(fresh: &Fresh<'_>) -> Verdict {
+/// Some of them there already, some of them equal.
+fn put_many(fresh: &Fresh<'_>) -> Verdict {
     let store = fresh();
-    let digest = digest_of(b"these bytes");
-    refused("put", store.put(&digest, b"other bytes", Protection::WORM), Code::ReadbackMismatch)?;
-    let object = ObjectRef { digest, bytes: 11, hint: Hint::default() };
-    refused("get after a refused put", store.get(&object).map(|_| ()), Code::NotFound)?;
-    same("listed after a refused put", listed(&*store)?.len(), 0)
+    let known = put(&*store, b"known", Protection::WORM)?;
+    let bodies = [objects(), vec![b"known".to_vec(), noise(1, 0), noise(5, 64)]].concat();
+    let new: Vec<_> = bodies.iter().map(|bytes| NewObject::of(bytes)).collect();
+    let all = ok("put", store.put_all(&new, Protection::WORM))?;
+    let named: Vec<_> = all.iter().map(|o| (o.digest, o.bytes)).collect();
+    let wanted: Vec<_> = bodies.iter().map(|bytes| (digest_of(bytes), bytes.len() as u64)).collect();
+    same("references", named, wanted)?;
+    for (object, bytes) in all.iter().zip(&bodies) {
+        same("get", ok("get", store.get(object))? == *bytes, true)?;
+    }
+    ok("read back", store.read_back(&all))?;
+    ok("read back of nothing", store.read_back(&[]))?;
+    ok(
+        "read back in another order",
+        store.read_back(&[all.as_slice(), &[known]].concat().into_iter().rev().collect::<Vec<_>>()),
+    )?;
+    let places = listed(&*store)?;
+    same("objects", places.len(), objects().len().saturating_add(1))?;
+    same("objects listed once", places.values().all(|places| places.len() == 1), true)
+}
+
+fn read_back_fails(fresh: &Fresh<'_>) -> Verdict {
+    let store = fresh();
+    let bodies: Vec<_> = (0..5).map(|n| noise(n, 700)).collect();
+    let new: Vec<_> = bodies.iter().map(|bytes| NewObject::of(bytes)).collect();
+    let all = ok("put", store.put_all(&new, Protection::WORM))?;
+    let never = ObjectRef { digest: digest_of(b"never put"), bytes: 700, hint: Hint::default() };
+    for at in [0, 2, 5] {
+        let mut some = all.clone();
+        some.insert(at, never);
+        refused("read back", store.read_back(&some), Code::NotFound)?;
+        // The reference of one with the place of another.
+        if let (Some(one), Some(hint)) = (some.get_mut(at), all.get(1).map(|o| o.hint)) {
+            one.hint = hint;
+        }
+        refused("read back", store.read_back(&some), Code::NotFound)?;
+    }
+    let lost: Vec<_> = all.iter().map(|o| ObjectRef { hint: Hint::default(), ..*o }).collect();
+    ok("read back without hints", store.read_back(&lost))
 }
 
 fn put_again(fresh: &Fresh<'_>) -> Verdict {
@@ -290,7 +327,7 @@ fn puts_last(place: &Fresh<'_>) -> Verdict {
         let store = place();
         let all: Outcome<Vec<_>> = objects()
             .into_iter()
-            .map(|bytes| Ok((store.put(&digest_of(&bytes), &bytes, Protection::WORM)?, bytes)))
+            .map(|bytes| Ok((store.put(NewObject::of(&bytes), Protection::WORM)?, bytes)))
             .collect();
         ok("sync", store.sync())?;
         ok("put", all)?

@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard};
 use crate::codec::digest::{ObjectDigest, sha256};
 use crate::error::{Code, Error, Result};
 use crate::governance::DisposalClearance;
+use crate::store::NewObject;
 use crate::store::contracts::{Hint, Listed, ObjectRef, Objects, Protection};
 
 /// Objects that live as long as this value.
@@ -35,15 +36,14 @@ impl MemoryObjects {
 }
 
 impl Objects for MemoryObjects {
-    fn put(&self, digest: &ObjectDigest, bytes: &[u8], protection: Protection) -> Result<ObjectRef> {
-        if sha256(bytes) != *digest.as_bytes() {
-            return Err(Error::new(
-                Code::ReadbackMismatch,
-                format!("the bytes handed over for object {} have another digest; nothing was stored", digest.to_hex()),
-            ));
-        }
-        self.lock()?.entry(*digest).or_insert_with(|| Stored { bytes: bytes.to_vec(), protection });
-        Ok(ObjectRef { digest: *digest, bytes: bytes.len() as u64, hint: Hint::default() })
+    fn put_all(&self, objects: &[NewObject<'_>], protection: Protection) -> Result<Vec<ObjectRef>> {
+        let mut stored = self.lock()?;
+        let put = |object: &NewObject<'_>| {
+            let (digest, bytes) = (*object.digest(), object.bytes());
+            stored.entry(digest).or_insert_with(|| Stored { bytes: bytes.to_vec(), protection });
+            ObjectRef { digest, bytes: bytes.len() as u64, hint: Hint::default() }
+        };
+        Ok(objects.iter().map(put).collect())
     }
 
     fn sync(&self) -> Result<()> {

@@ -10,11 +10,12 @@ use super::folder::{Folder, Place, io_error, lock};
 use super::index::{Index, stronger};
 use super::records::{RECORD_HEADER_BYTES, RecordError, RecordHeader, RecordType};
 use super::used;
-use super::writer::Writer;
-use super::{near, strays};
+use super::writer::{NewRecords, Writer};
+use super::{back, near, strays};
 use crate::codec::digest::{Digest, ObjectDigest, sha256};
 use crate::error::{Code, Error, Result};
 use crate::governance::DisposalClearance;
+use crate::store::NewObject;
 use crate::store::contracts::{Listed, ObjectRef, Objects, Protection};
 use crate::store::files::{File, Files};
 use crate::time::Timestamp;
@@ -206,7 +207,7 @@ impl Packs {
             let digest = object.digest;
             let kind = RecordType::Discarded;
             let record = RecordHeader { kind, protection: known.protection, bytes: known.bytes, digest };
-            self.writer.append(&self.folder, None, &record.encode())?;
+            self.writer.append(&self.folder, &record.encode())?;
             self.writer.forget(&digest)?;
             self.writer.sync(&self.folder)?;
         }
@@ -241,18 +242,22 @@ enum Read {
 }
 
 impl Objects for Packs {
-    fn put(&self, digest: &ObjectDigest, bytes: &[u8], protection: Protection) -> Result<ObjectRef> {
+    fn put_all(&self, objects: &[NewObject<'_>], protection: Protection) -> Result<Vec<ObjectRef>> {
         self.writer.check()?;
-        if sha256(bytes) != *digest.as_bytes() {
-            return Err(Error::new(
-                Code::ReadbackMismatch,
-                format!("the bytes handed over for object {} have another digest; nothing was stored", digest.to_hex()),
-            ));
-        }
-        let length = bytes.len() as u64;
-        let header = RecordHeader { kind: RecordType::Object, protection, bytes: length, digest: *digest };
-        let place = self.writer.append(&self.folder, Some(digest), &header.encode_with(bytes))?;
-        Ok(ObjectRef { digest: *digest, bytes: length, hint: place.hint() })
+        let places = self.writer.append_objects(&self.folder, &NewRecords::of(objects, protection))?;
+        let name = |(object, place): (&NewObject<'_>, Place)| {
+            let (digest, bytes) = (*object.digest(), object.bytes().len() as u64);
+            ObjectRef { digest, bytes, hint: place.hint() }
+        };
+        Ok(objects.iter().zip(places).map(name).collect())
+    }
+
+    fn read_back(&self, objects: &[ObjectRef]) -> Result<()> {
+        self.writer.check()?;
+        let stands = back::all_stand(&self.folder, objects);
+        // What does not stand where it was put is looked for as by any reader, who also knows what to say of it.
+        let missing = objects.iter().zip(stands).filter(|(_, stands)| !stands);
+        missing.into_iter().try_for_each(|(object, _)| self.get(object).map(drop))
     }
 
     fn sync(&self) -> Result<()> {
@@ -306,7 +311,7 @@ impl Objects for Packs {
             }
             let kind = RecordType::Raised;
             let record = RecordHeader { kind, protection, bytes: known.bytes, digest: object.digest };
-            self.writer.append(&self.folder, None, &record.encode()).map(|_| ())
+            self.writer.append(&self.folder, &record.encode()).map(|_| ())
         })
     }
 

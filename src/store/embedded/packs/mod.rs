@@ -4,6 +4,7 @@
 //! record headers of every pack. Nothing that was synced is ever written again, except the bytes of
 //! an object that was discarded.
 
+mod back;
 mod engine;
 mod folder;
 mod index;

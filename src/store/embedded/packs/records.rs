@@ -158,9 +158,14 @@ impl RecordHeader {
     #[must_use]
     pub fn encode_with(&self, object: &[u8]) -> Vec<u8> {
         let mut out = Vec::with_capacity(RECORD_HEADER_BYTES.saturating_add(object.len()));
-        self.push(&mut out);
-        out.extend_from_slice(object);
+        self.write_with(object, &mut out);
         out
+    }
+
+    /// The same, behind what `out` holds.
+    pub fn write_with(&self, object: &[u8], out: &mut Vec<u8>) {
+        self.push(out);
+        out.extend_from_slice(object);
     }
 
     /// How many bytes of the pack follow the header.

@@ -4,15 +4,50 @@
 //! writes to one file anyway, and so no unwritten hole ever lies before a whole record while the
 //! process lives. Syncs run outside it; one sync covers every append that returned before it began.
 
+use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::folder::{Folder, Place, broken, lock};
 use super::index::Extent;
+use super::records::{RECORD_HEADER_BYTES, RecordHeader, RecordType};
 use super::room::State;
 use crate::codec::digest::ObjectDigest;
 use crate::error::{Code, Error, Result};
 use crate::store::files::parent;
+use crate::store::{NewObject, Protection};
+
+/// Records of new objects, encoded one after another.
+pub(super) struct NewRecords {
+    bytes: Vec<u8>,
+    records: Vec<(ObjectDigest, Range<usize>)>,
+}
+
+impl NewRecords {
+    pub fn of(objects: &[NewObject<'_>], protection: Protection) -> Self {
+        let length = |object: &NewObject<'_>| object.bytes().len().saturating_add(RECORD_HEADER_BYTES);
+        let mut bytes = Vec::with_capacity(objects.iter().map(length).fold(0, usize::saturating_add));
+        let mut records = Vec::with_capacity(objects.len());
+        for object in objects {
+            let (start, digest) = (bytes.len(), *object.digest());
+            let length = object.bytes().len() as u64;
+            let header = RecordHeader { kind: RecordType::Object, protection, bytes: length, digest };
+            header.write_with(object.bytes(), &mut bytes);
+            records.push((digest, start..bytes.len()));
+        }
+        Self { bytes, records }
+    }
+
+    fn each(&self) -> impl Iterator<Item = (ObjectDigest, &[u8])> {
+        self.records.iter().map(|(digest, range)| (*digest, self.bytes.get(range.clone()).unwrap_or_default()))
+    }
+
+    /// Is one object among them twice? They are few.
+    fn has_equals(&self) -> bool {
+        let later = |n: usize| self.records.iter().skip(n.saturating_add(1));
+        self.records.iter().enumerate().any(|(n, (digest, _))| later(n).any(|(other, _)| other == digest))
+    }
+}
 
 #[derive(Debug)]
 pub(super) struct Writer {
@@ -39,20 +74,42 @@ impl Writer {
         Ok(())
     }
 
-    /// Appends one record; where it stands. A record with a `digest` that this run stored already is not
-    /// written again.
+    /// Appends one record that is no object; where it stands.
     ///
     /// A crash before the next sync leaves all, some sectors or none of it, after everything synced.
-    pub fn append(&self, folder: &Folder, digest: Option<&ObjectDigest>, record: &[u8]) -> Result<Place> {
+    pub fn append(&self, folder: &Folder, record: &[u8]) -> Result<Place> {
         let mut state = lock(&self.state)?;
         self.check()?;
-        if let Some(place) = digest.and_then(|digest| state.recent.get(digest)) {
+        state.append(folder, record).map_err(|e| self.poison(e))
+    }
+
+    /// Appends objects next to each other, in one write; where each stands. One that this run stored already is not
+    /// written again.
+    ///
+    /// A crash before the next sync leaves all, some sectors or none of them, after everything synced.
+    pub fn append_objects(&self, folder: &Folder, new: &NewRecords) -> Result<Vec<Place>> {
+        let mut state = lock(&self.state)?;
+        self.check()?;
+        let State { recent, .. } = &*state;
+        if new.records.iter().any(|(digest, _)| recent.get(digest).is_some()) || new.has_equals() {
+            return new.each().map(|(digest, record)| self.append_object(&mut state, folder, digest, record)).collect();
+        }
+        let start = state.append(folder, &new.bytes).map_err(|e| self.poison(e))?;
+        let mut places = Vec::with_capacity(new.records.len());
+        for (digest, range) in &new.records {
+            let place = Place { offset: start.offset.saturating_add(range.start as u64), ..start };
+            state.recent.remember(*digest, place);
+            places.push(place);
+        }
+        Ok(places)
+    }
+
+    fn append_object(&self, state: &mut State, folder: &Folder, digest: ObjectDigest, record: &[u8]) -> Result<Place> {
+        if let Some(place) = state.recent.get(&digest) {
             return Ok(place);
         }
         let place = state.append(folder, record).map_err(|e| self.poison(e))?;
-        if let Some(digest) = digest {
-            state.recent.remember(*digest, place);
-        }
+        state.recent.remember(digest, place);
         Ok(place)
     }
 

@@ -9,6 +9,7 @@ use super::super::records::{RecordHeader, RecordType};
 use super::Packs;
 use crate::codec::digest::{Digest, ObjectDigest, sha256, sha256_parts};
 use crate::error::{Code, Result};
+use crate::store::NewObject;
 use crate::store::contracts::{Hint, Listed, ObjectRef, Objects, Protection, ProtectionMode};
 use crate::store::files::{Entry, File, FileLock, Files, RealFiles};
 
@@ -29,7 +30,7 @@ fn packs(folder: &Path) -> Packs {
 
 fn put(store: &Packs, bytes: &[u8], until_ms: u64) -> ObjectRef {
     let mode = if until_ms == 0 { ProtectionMode::Worm } else { ProtectionMode::Retained };
-    store.put(&digest_of(bytes), bytes, Protection { mode, until_ms }).unwrap()
+    store.put(NewObject::of(bytes), Protection { mode, until_ms }).unwrap()
 }
 
 fn listed(store: &Packs) -> Vec<Listed> {
@@ -125,7 +126,7 @@ fn discarding_cut_short_by_a_crash_is_finished_by_the_next_call() {
     // The record alone, as a crash before the bytes were cleared leaves it.
     let kind = RecordType::Discarded;
     let record = RecordHeader { kind, protection: Protection::WORM, bytes: 700, digest: object.digest };
-    store.writer.append(&store.folder, None, &record.encode()).unwrap();
+    store.writer.append(&store.folder, &record.encode()).unwrap();
     store.sync().unwrap();
     let store = packs(folder.path());
     assert_eq!(listed(&store), []);
