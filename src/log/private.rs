@@ -1,10 +1,10 @@
 //! The private half of an entry: who, how, why, from where, how much (`docs/format/4-commit.md` 4.4).
 
 use crate::codec::CborError;
-use crate::codec::cbor::{Key, Reader, Writer, encode};
+use crate::codec::cbor::{Key, Reader, Writer};
 use crate::codec::digest::{CustodyId, Digest, TapeId, Thumbprint};
 use crate::codec::limits::PRIVATE_SET_BYTES_MAX;
-use crate::seal::PrivateSealer;
+use crate::seal::{EncodedFields, PrivateSealer};
 use crate::tape::Labels;
 use crate::time::Timestamp;
 
@@ -138,8 +138,8 @@ pub struct PrivateHalf {
 }
 
 impl PrivateSealer for PrivateHalf {
-    fn fields(&self) -> Vec<(u64, Vec<u8>)> {
-        let mut out = Fields(Vec::with_capacity(12));
+    fn fields(&self) -> EncodedFields {
+        let mut out = Fields(EncodedFields::new());
         out.with(0, self.actor.as_ref(), |w, a| {
             w.array(3);
             w.uint(a.kind as u64);
@@ -209,12 +209,12 @@ impl PrivateSealer for PrivateHalf {
     }
 }
 
-struct Fields(Vec<(u64, Vec<u8>)>);
+struct Fields(EncodedFields);
 
 impl Fields {
     fn with<T>(&mut self, n: u64, value: Option<T>, write: impl FnOnce(&mut Writer, T)) {
         if let Some(v) = value {
-            self.0.push((n, encode(|w| write(w, v))));
+            self.0.push(n, |w| write(w, v));
         }
     }
 

@@ -26,7 +26,7 @@ pub use manifest::{Manifest, ManifestObject};
 pub use object::{open_object, seal_object};
 pub use padme::padme;
 pub use person::{PersonStatement, PersonVerdict};
-pub use private::{CustodyKey, PrivateAad, PrivateSealer, SealedPrivate};
+pub use private::{CustodyKey, EncodedFields, PrivateAad, PrivateSealer, SealedPrivate};
 pub use secret::{RowKey, TapeKeys, TapeSecret};
 pub use signature::{PublicKey, Signature, Signer, thumbprint};
 pub use statement::{Statement, StatementClaims};

@@ -1,6 +1,8 @@
 //! The private half of an entry: committed field by field, sealed under a custody key
 //! (`docs/format/3-seal.md` 3.5).
 
+use std::ops::Range;
+
 use zeroize::Zeroizing;
 
 use super::aead::{self, key_and_nonce};
@@ -51,10 +53,61 @@ pub struct SealedPrivate {
     pub key_id: [u8; 16],
 }
 
-/// Fields of a private half, encoded, ascending by number.
+/// What a private half can be made of.
 pub trait PrivateSealer {
-    /// Number and encoded value of each field that is there.
-    fn fields(&self) -> Vec<(u64, Vec<u8>)>;
+    /// The fields that are there, encoded, ascending by number.
+    fn fields(&self) -> EncodedFields;
+}
+
+/// Encoded fields in one buffer, as they stand in the map.
+#[derive(Debug, Default)]
+pub struct EncodedFields {
+    pairs: Writer,
+    values: Vec<(u64, Range<usize>)>,
+}
+
+impl EncodedFields {
+    /// Room for the usual entry.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { pairs: Writer::with_capacity(320), values: Vec::with_capacity(12) }
+    }
+
+    /// Adds a field; `number` must be greater than those before it.
+    pub fn push(&mut self, number: u64, write: impl FnOnce(&mut Writer)) {
+        self.pairs.uint(number);
+        let start = self.pairs.len();
+        write(&mut self.pairs);
+        self.values.push((number, start..self.pairs.len()));
+    }
+
+    /// Number and encoded value of each.
+    fn iter(&self) -> impl Iterator<Item = (u64, &[u8])> {
+        let value = |range: &Range<usize>| self.pairs.as_slice().get(range.clone()).unwrap_or_default();
+        self.values.iter().map(move |(number, range)| (*number, value(range)))
+    }
+
+    /// How many.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    /// None?
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    /// The map that is sealed.
+    #[must_use]
+    pub fn map(&self) -> Vec<u8> {
+        // There are fewer than 256 fields: the head takes two bytes at most.
+        let mut w = Writer::with_capacity(self.pairs.len().saturating_add(2));
+        w.map(self.len());
+        w.raw(self.pairs.as_slice());
+        w.finish()
+    }
 }
 
 impl CustodyKey {
@@ -88,8 +141,8 @@ impl CustodyKey {
     ) -> Result<SealedPrivate, SealError> {
         let fields = fields.fields();
         let okm = self.derive(&salt);
-        let commitment = commit_fields(&okm, &fields).commitment;
-        let map = encode_map(&fields);
+        let commitment = commit_fields(&okm, fields.iter()).commitment;
+        let map = fields.map();
         let plain_len = padded(map.len() as u64);
         let mut sealed = Vec::with_capacity(plain_len.saturating_add(48));
         sealed.extend_from_slice(&salt);
@@ -124,7 +177,7 @@ impl CustodyKey {
         if padded(u64::from(len)) != plain.len() || padding.iter().any(|b| *b != 0) {
             return Err(SealError::Padding);
         }
-        if commit_fields(&okm, &split_fields(map)?).commitment != *commitment {
+        if commit_fields(&okm, split_fields(map)?).commitment != *commitment {
             return Err(SealError::Commitment);
         }
         Ok(Zeroizing::new(map.to_vec()))
@@ -135,35 +188,23 @@ impl CustodyKey {
     }
 }
 
-fn encode_map(fields: &[(u64, Vec<u8>)]) -> Vec<u8> {
-    // Three bytes hold any key of ours and the head of the map.
-    let bytes = fields.iter().fold(3usize, |sum, (_, v)| sum.saturating_add(v.len()).saturating_add(3));
-    let mut w = Writer::with_capacity(bytes);
-    w.map(fields.len());
-    for (n, v) in fields {
-        w.uint(*n);
-        w.raw(v);
-    }
-    w.finish()
-}
-
 fn check_length(sealed: &[u8]) -> Result<(), SealError> {
     let (found, max) = (sealed.len() as u64, SEALED_BYTES_MAX as u64);
     if found > max { Err(SealError::Limit { what: "the private half of an entry", found, max }) } else { Ok(()) }
 }
 
-fn commit_fields(okm: &[u8; 76], fields: &[(u64, Vec<u8>)]) -> FieldCommitment {
+fn commit_fields<'a>(okm: &[u8; 76], fields: impl IntoIterator<Item = (u64, &'a [u8])>) -> FieldCommitment {
     let salt_key = Zeroizing::new(okm.last_chunk::<32>().copied().unwrap_or([0; 32]));
-    commit(LABEL, &SaltStream::new(&salt_key), fields.iter().map(|(n, v)| (*n, v.as_slice())))
+    commit(LABEL, &SaltStream::new(&salt_key), fields)
 }
 
-fn split_fields(map: &[u8]) -> Result<Vec<(u64, Vec<u8>)>, SealError> {
+fn split_fields(map: &[u8]) -> Result<Vec<(u64, &[u8])>, SealError> {
     use crate::codec::{CborError, Reader, cbor::Key};
     let mut out = Vec::new();
     let mut r = Reader::new(map);
     r.map(|key, v| {
         let Key::Int(n) = key else { return Err(CborError::UnknownKey) };
-        out.push((u64::try_from(n).map_err(|_| CborError::UnknownKey)?, v.any_within(1)?.to_vec()));
+        out.push((u64::try_from(n).map_err(|_| CborError::UnknownKey)?, v.any_within(1)?));
         Ok(())
     })?;
     r.end()?;

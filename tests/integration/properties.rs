@@ -25,14 +25,7 @@ fn encode_frame(f: &Frame) -> Vec<u8> {
 }
 
 fn encode_half(half: &PrivateHalf) -> Vec<u8> {
-    let fields = half.fields();
-    encode(|w| {
-        w.map(fields.len());
-        for (number, value) in &fields {
-            w.uint(*number);
-            w.raw(value);
-        }
-    })
+    half.fields().map()
 }
 
 fn place(d: &EntryDraft, e: &Entry<'_>) -> Vec<u8> {

@@ -14,7 +14,7 @@ use ciborium_ll::{Encoder, Header, simple};
 /// w.uint(500);
 /// assert_eq!(hex::encode(w.finish()), "8272696d6d75746170652f6578616d706c652f311901f4");
 /// ```
-#[derive(Default, Clone)]
+#[derive(Debug, Default, Clone)]
 pub struct Writer {
     out: Vec<u8>,
 }
@@ -124,7 +124,7 @@ impl Writer {
 
     /// Bytes written so far.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub const fn len(&self) -> usize {
         self.out.len()
     }
 

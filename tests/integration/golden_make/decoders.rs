@@ -68,14 +68,7 @@ fn item(bytes: &[u8]) -> Result<Read, cbor::CborError> {
 }
 
 fn private_half(bytes: &[u8]) -> Result<Read, cbor::CborError> {
-    let fields = PrivateHalf::decode(bytes)?.fields();
-    Ok(Again(cbor::encode(|w| {
-        w.map(fields.len());
-        for (number, value) in &fields {
-            w.uint(*number);
-            w.raw(value);
-        }
-    })))
+    Ok(Again(PrivateHalf::decode(bytes)?.fields().map()))
 }
 
 fn frame(bytes: &[u8]) -> Result<Read, TapeError> {

@@ -233,14 +233,7 @@ fn person(name: &str, what: &str, range: Option<(u64, u64)>) -> Accept {
 fn private_file(name: &str, what: &str, kind: u16, salt: [u8; 32], half: &PrivateHalf) -> Accept {
     let aad = PrivateAad { origin: ORIGIN, kind, subject: &CUSTODY };
     let sealed = custody_key().seal(salt, aad, half).unwrap();
-    let map = immutape::codec::cbor::encode(|w| {
-        let fields = half.fields();
-        w.map(fields.len());
-        fields.iter().for_each(|(number, value)| {
-            w.uint(*number);
-            w.raw(value);
-        });
-    });
+    let map = half.fields().map();
     let values = vec![
         ("kind", Value::Int(kind.into())),
         ("subject", hex(CUSTODY)),
