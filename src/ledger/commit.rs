@@ -228,7 +228,7 @@ impl Writer {
     /// Reads every object back and hashes it before an entry may speak of it.
     fn read_back(&self, save: SealedSave, epoch: [u8; 16], slot: u32) -> Result<(EntryDraft, [u8; 32], Enrichment)> {
         for object in &save.unread {
-            self.core.stores.objects.get(object).map_err(|e| {
+            self.core.stores.objects.rehash(object).map_err(|e| {
                 Error::new(Code::ReadbackMismatch, "what was written could not be read back; nothing was saved")
                     .with_hint("check the disk, then save again")
                     .with_source(e)

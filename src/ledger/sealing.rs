@@ -57,7 +57,7 @@ impl Chunks {
     fn verify(&mut self) -> Result<()> {
         self.core.heed(self.core.stores.objects.sync())?;
         for object in self.objects.get(self.verified..).unwrap_or_default() {
-            self.core.stores.objects.get(object).map_err(|e| {
+            self.core.stores.objects.rehash(object).map_err(|e| {
                 Error::new(Code::ReadbackMismatch, "what was written could not be read back; nothing was saved")
                     .with_source(e)
             })?;

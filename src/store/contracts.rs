@@ -190,6 +190,14 @@ pub trait Objects: Send + Sync {
     /// `E_NOT_FOUND`; `E_TAPE_DAMAGED` when the bytes differ from the digest; `E_IO`.
     fn get(&self, object: &ObjectRef) -> Result<Vec<u8>>;
 
+    /// Reads and re-hashes the whole object as [`Objects::get`] does, without giving it out; its length.
+    ///
+    /// # Errors
+    /// As [`Objects::get`].
+    fn rehash(&self, object: &ObjectRef) -> Result<u64> {
+        self.get(object).map(|bytes| bytes.len() as u64)
+    }
+
     /// Every object with its protection, in no set order; damaged places are reported and passed over.
     ///
     /// # Errors

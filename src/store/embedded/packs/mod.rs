@@ -8,6 +8,7 @@ mod engine;
 mod folder;
 mod index;
 mod near;
+mod pieces;
 pub mod records;
 mod room;
 mod scan;
