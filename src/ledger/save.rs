@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::acts::Act;
 use super::commit::{SaveAnswer, SealedSave};
 use super::core::Core;
-use super::sealing::{Gathered, Piece, Sealer};
+use super::sealing::{Gathered, PART_BYTES, Piece, Sealer};
 use super::writer::Request;
 use super::{Event, Who};
 use crate::catalog::Summary;
@@ -106,8 +106,8 @@ impl TapeSaver {
 
     /// Adds the next frame. Its `seq` must be the number of frames added before.
     ///
-    /// Blocks when a chunk is full and the ones before it are not sealed yet: some milliseconds for each MiB.
-    /// A tape of more than one chunk is sealed by a thread of its own, as far as there are cores.
+    /// Blocks when too much of what came before is not sealed yet: some milliseconds for each MiB.
+    /// A tape of more than 256 KiB is sealed by a thread of its own, as far as there are cores.
     ///
     /// # Errors
     /// `E_LIMIT`, `E_USAGE` (sequence), `E_STORE_FULL`, `E_BROKEN`, `E_IO`. After an error the saver is of no use.
@@ -119,19 +119,19 @@ impl TapeSaver {
             ));
         }
         let parts = frame.parts()?;
-        if self.chunk.is_full_for(parts.encoded_bytes(), frame.t_ns)
-            && let Some(piece) = self.gathered()?
-        {
-            self.sealer.full(piece)?;
+        if self.chunk.is_full_for(parts.encoded_bytes(), frame.t_ns) {
+            let salt = bytes(&*self.core.env.random)?;
+            if let Some((range, raw)) = self.chunk.take_full(self.sealer.buffer()) {
+                self.sealer.full(Piece { range, raw, salt })?;
+            }
         }
         self.tree.push(&leaf_hash(&frame_leaf(&parts, &self.keys.frame_salt(frame.seq))));
         self.chunk.push(&parts, frame.t_ns);
+        if self.chunk.bytes() >= PART_BYTES {
+            let part = self.chunk.take_part(self.sealer.buffer());
+            self.sealer.part(part)?;
+        }
         Ok(())
-    }
-
-    fn gathered(&mut self) -> Result<Option<Piece>> {
-        let salt = bytes(&*self.core.env.random)?;
-        Ok(self.chunk.take().map(|(range, raw)| Piece { range, raw, salt }))
     }
 
     /// Frames so far.
@@ -154,7 +154,8 @@ impl TapeSaver {
             version: Some(env!("CARGO_PKG_VERSION").to_owned()),
             config: None,
         });
-        let last = self.gathered()?;
+        let salt = bytes(&*core.env.random)?;
+        let last = self.chunk.take().map(|(range, raw)| Piece { range, raw, salt });
         let mut gathered = self.sealer.last(last)?;
         let content = gathered.content().finish(&header);
         let term = core.vault_read()?.dedupe.term(&self.options.class, &self.options.namespace, &content);

@@ -1,9 +1,9 @@
-//! Sealing the chunks of one tape: on the caller's thread while the tape is short, beside it from the first full
-//! chunk on, so that one chunk is hashed and compressed while the leaves of the next are made.
+//! Sealing the chunks of one tape: on the caller's thread while the tape is short, beside it from the first part of a
+//! long chunk on, so that one part is hashed and compressed while the leaves of the next are made.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use zeroize::Zeroizing;
@@ -11,20 +11,34 @@ use zeroize::Zeroizing;
 use super::core::{Core, died};
 use crate::codec::digest::CustodyId;
 use crate::error::{Code, Error, Result};
-use crate::seal::{ChunkRange, Manifest, ManifestObject, TapeKeys, seal_object};
+use crate::seal::{ChunkRange, Manifest, ManifestObject, Packer, TapeKeys, seal_object, seal_packed};
 use crate::store::{NewObject, ObjectRef, Protection};
 use crate::tape::{ContentDigest, TapeRoot};
 
 /// Objects of a long tape are synced and read back after this many bytes, so that the end is quick.
 const VERIFY_EVERY_BYTES: u64 = 32 << 20;
-/// Chunks that wait for the thread: with the one it seals and the one being gathered, a tape takes about 3 MiB.
-const PIECES_WAITING: usize = 1;
+/// A chunk is handed on in parts of this length, so that neither thread waits for a whole one at the begin and the end.
+/// Up to here a chunk stays in one piece, and has the level of its length.
+pub(super) const PART_BYTES: usize = 256 << 10;
+/// Parts that wait for the thread: with the one it works on and the one being gathered, a tape takes about 1 MiB.
+const PARTS_WAITING: usize = 2;
+/// Room that is kept for the next part; what a long frame took is given back.
+const BUFFER_BYTES_MAX: usize = 4 * PART_BYTES;
 
-/// Frames gathered into one chunk.
+/// Room for parts, used again: each anew would be mapped by the system, and erased byte by byte.
+type Buffers = Arc<Mutex<Vec<Zeroizing<Vec<u8>>>>>;
+
+/// The end of one chunk: all of it, or what follows its parts.
 pub(super) struct Piece {
     pub range: ChunkRange,
     pub raw: Zeroizing<Vec<u8>>,
     pub salt: [u8; 32],
+}
+
+enum Given {
+    Part(Zeroizing<Vec<u8>>),
+    Full(Piece),
+    Last(Piece),
 }
 
 /// The sealed chunks of a tape, in order.
@@ -33,6 +47,9 @@ pub(super) struct Chunks {
     keys: Arc<TapeKeys>,
     custody: CustodyId,
     content: ContentDigest,
+    buffers: Buffers,
+    /// Has the parts of the chunk that is being gathered.
+    packer: Option<Packer>,
     pub ranges: Vec<ChunkRange>,
     pub objects: Vec<ObjectRef>,
     /// How many of the objects were read back from the disk.
@@ -42,13 +59,18 @@ pub(super) struct Chunks {
 
 impl Chunks {
     /// Seals the next chunk; it is not put yet.
-    fn sealed(&mut self, piece: &Piece) -> Result<Vec<u8>> {
+    fn sealed(&mut self, mut piece: Piece) -> Result<Vec<u8>> {
+        self.pack_rest(&mut piece)?;
         let position = (self.ranges.len() as u64).saturating_add(1);
+        let stored = match &mut self.packer {
+            Some(packer) if !packer.is_empty() => seal_packed(&self.keys, piece.salt, &self.custody, position, packer)?,
+            _ => seal_object(&self.keys, piece.salt, &self.custody, position, &piece.raw)?,
+        };
         self.ranges.push(piece.range);
-        Ok(seal_object(&self.keys, piece.salt, &self.custody, position, &piece.raw)?)
+        Ok(stored)
     }
 
-    fn seal(&mut self, piece: &Piece) -> Result<()> {
+    fn seal(&mut self, piece: Piece) -> Result<()> {
         let stored = self.sealed(piece)?;
         let object = self.core.heed(self.core.stores.objects.put(NewObject::of(&stored), Protection::WORM))?;
         self.unverified_bytes = self.unverified_bytes.saturating_add(object.bytes);
@@ -67,17 +89,59 @@ impl Chunks {
         Ok(())
     }
 
-    /// Adds to the content and seals.
-    fn keep(&mut self, piece: &Piece) -> Result<()> {
-        self.content.frames(&piece.raw);
-        self.seal(piece)
+    fn pack(&mut self, part: Zeroizing<Vec<u8>>) -> Result<()> {
+        let packer = match &mut self.packer {
+            Some(packer) => packer,
+            none => none.insert(Packer::new()?),
+        };
+        packer.add(&part)?;
+        self.give_back(part);
+        Ok(())
     }
 
-    fn keep_all(mut self, pieces: &Receiver<Piece>) -> Result<Self> {
-        while let Ok(piece) = pieces.recv() {
-            self.keep(&piece)?;
+    fn give_back(&self, mut part: Zeroizing<Vec<u8>>) {
+        part.clear();
+        let mut buffers = self.buffers.lock().unwrap_or_else(PoisonError::into_inner);
+        if part.capacity() <= BUFFER_BYTES_MAX && buffers.len() <= PARTS_WAITING {
+            buffers.push(part);
         }
-        Ok(self)
+    }
+
+    /// Where parts came before, the end of the chunk is one more.
+    fn pack_rest(&mut self, piece: &mut Piece) -> Result<()> {
+        if self.packer.as_ref().is_none_or(Packer::is_empty) || piece.raw.is_empty() {
+            return Ok(());
+        }
+        self.pack(std::mem::take(&mut piece.raw))
+    }
+
+    /// Adds to the content, and seals the chunk when it is full. The last one is given back: whether it is stored is
+    /// not known yet.
+    fn keep(&mut self, given: Given) -> Result<Option<Piece>> {
+        match given {
+            Given::Part(part) => {
+                self.content.frames(&part);
+                self.pack(part)?;
+            }
+            Given::Full(piece) => {
+                self.content.frames(&piece.raw);
+                self.seal(piece)?;
+            }
+            Given::Last(mut piece) => {
+                self.content.frames(&piece.raw);
+                self.pack_rest(&mut piece)?;
+                return Ok(Some(piece));
+            }
+        }
+        Ok(None)
+    }
+
+    fn keep_all(mut self, given: &Receiver<Given>) -> Result<Gathered> {
+        let mut unsealed = None;
+        while let Ok(given) = given.recv() {
+            unsealed = self.keep(given)?;
+        }
+        Ok(Gathered { chunks: self, unsealed })
     }
 }
 
@@ -98,7 +162,7 @@ impl Gathered {
     /// # Errors
     /// As [`Sealer::full`].
     pub(super) fn seal(mut self) -> Result<(Chunks, Option<Vec<u8>>)> {
-        let last = self.unsealed.map(|piece| self.chunks.sealed(&piece)).transpose()?;
+        let last = self.unsealed.map(|piece| self.chunks.sealed(piece)).transpose()?;
         Ok((self.chunks, last))
     }
 }
@@ -153,14 +217,15 @@ pub(super) fn read_back(core: &Core, objects: &[ObjectRef]) -> Result<()> {
 /// Takes the chunks of one tape as they fill. Dropped early, what is sealed already lies in the packs without a key.
 pub(super) struct Sealer {
     core: Arc<Core>,
+    buffers: Buffers,
     work: Work,
 }
 
 enum Work {
     Here(Box<Chunks>),
     There {
-        pieces: SyncSender<Piece>,
-        thread: JoinHandle<Result<Chunks>>,
+        given: SyncSender<Given>,
+        thread: JoinHandle<Result<Gathered>>,
     },
     /// After an error, which was given to the caller.
     Over,
@@ -168,60 +233,78 @@ enum Work {
 
 impl Sealer {
     pub(super) fn new(core: Arc<Core>, keys: Arc<TapeKeys>, custody: CustodyId) -> Self {
+        let buffers = Buffers::default();
         let chunks = Chunks {
             core: core.clone(),
             keys,
             custody,
             content: ContentDigest::new(),
+            buffers: buffers.clone(),
+            packer: None,
             ranges: Vec::new(),
             objects: Vec::new(),
             verified: 0,
             unverified_bytes: 0,
         };
-        Self { core, work: Work::Here(Box::new(chunks)) }
+        Self { core, buffers, work: Work::Here(Box::new(chunks)) }
     }
 
-    /// Seals a full chunk that is not the tape's last. The error may be that of an earlier chunk.
+    /// Room for the next part.
+    pub(super) fn buffer(&self) -> Zeroizing<Vec<u8>> {
+        self.buffers.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+    }
+
+    /// Takes a part of a chunk. The error may be that of an earlier one.
     ///
     /// # Errors
     /// `E_LIMIT`, `E_STORE_FULL`, `E_BROKEN`, `E_IO`, `E_READBACK_MISMATCH`.
+    pub(super) fn part(&mut self, part: Zeroizing<Vec<u8>>) -> Result<()> {
+        self.give(Given::Part(part))
+    }
+
+    /// Takes the end of a full chunk that is not the tape's last. The error may be that of an earlier chunk.
+    ///
+    /// # Errors
+    /// As [`Sealer::part`].
     pub(super) fn full(&mut self, piece: Piece) -> Result<()> {
+        self.give(Given::Full(piece))
+    }
+
+    fn give(&mut self, what: Given) -> Result<()> {
         self.work = match std::mem::replace(&mut self.work, Work::Over) {
             Work::Here(chunks) => self.go_beside(*chunks)?,
             other => other,
         };
         match &mut self.work {
-            Work::Here(chunks) => chunks.keep(&piece),
-            Work::There { pieces, .. } if pieces.send(piece).is_ok() => Ok(()),
+            Work::Here(chunks) => chunks.keep(what).map(drop),
+            Work::There { given, .. } if given.send(what).is_ok() => Ok(()),
             // The thread takes nothing more: it ended with an error.
             Work::There { .. } | Work::Over => self.end().and_then(|_| Err(died())),
         }
     }
 
-    /// Takes the last chunk and gives all of them.
+    /// Takes the last chunk, or its end, and gives all of them.
     ///
     /// # Errors
-    /// As [`Sealer::full`].
+    /// As [`Sealer::part`].
     pub(super) fn last(&mut self, piece: Option<Piece>) -> Result<Gathered> {
         let unsealed = match (&mut self.work, piece) {
-            (Work::Here(chunks), Some(piece)) => {
-                chunks.content.frames(&piece.raw);
-                Some(piece)
-            }
-            (Work::There { pieces, .. }, Some(piece)) => {
-                let _its_error_is_given_below = pieces.send(piece);
+            (Work::Here(chunks), Some(piece)) => chunks.keep(Given::Last(piece))?,
+            (Work::There { given, .. }, Some(piece)) => {
+                let _its_error_is_given_below = given.send(Given::Last(piece));
                 None
             }
             _ => None,
         };
-        Ok(Gathered { chunks: self.end()?, unsealed })
+        let gathered = self.end()?;
+        Ok(Gathered { unsealed: unsealed.or(gathered.unsealed), ..gathered })
     }
 
-    fn end(&mut self) -> Result<Chunks> {
+    fn end(&mut self) -> Result<Gathered> {
         match std::mem::replace(&mut self.work, Work::Over) {
-            Work::Here(chunks) => Ok(*chunks),
-            Work::There { pieces, thread } => {
-                drop(pieces);
+            Work::Here(chunks) => Ok(Gathered { chunks: *chunks, unsealed: None }),
+            Work::There { given, thread } => {
+                drop(given);
                 thread.join().map_err(|_| died())?
             }
             Work::Over => Err(died()),
@@ -231,14 +314,14 @@ impl Sealer {
     /// A thread for the chunks, unless as many are at work as there are cores: more would only wait for each other.
     fn go_beside(&self, chunks: Chunks) -> Result<Work> {
         let Some(seat) = Seat::take(&self.core) else { return Ok(Work::Here(Box::new(chunks))) };
-        let (pieces, queue) = sync_channel(PIECES_WAITING);
+        let (given, queue) = sync_channel(PARTS_WAITING);
         let seal = move || {
             let _until_the_end = seat;
             chunks.keep_all(&queue)
         };
         let thread = std::thread::Builder::new().name("immutape-seal".into()).spawn(seal);
         let thread = thread.map_err(|e| Error::new(Code::Io, "a thread cannot be started").with_source(e))?;
-        Ok(Work::There { pieces, thread })
+        Ok(Work::There { given, thread })
     }
 }
 

@@ -27,6 +27,8 @@ pub struct ChunkRange {
 #[derive(Default)]
 pub struct ChunkBuilder {
     raw: Zeroizing<Vec<u8>>,
+    /// Bytes of this chunk that were taken as parts.
+    taken: usize,
     range: Option<ChunkRange>,
     timed: bool,
 }
@@ -44,7 +46,7 @@ impl ChunkBuilder {
         let Some(range) = &self.range else { return false };
         let spans = t_ns.is_some_and(|t| self.timed && t.saturating_sub(range.first_t_ns) > CHUNK_SPAN_NS_MAX);
         range.frames >= CHUNK_FRAMES_MAX as u64
-            || self.raw.len().saturating_add(encoded_bytes) > CHUNK_RAW_BYTES_TARGET
+            || self.taken.saturating_add(self.raw.len()).saturating_add(encoded_bytes) > CHUNK_RAW_BYTES_TARGET
             || spans
     }
 
@@ -69,13 +71,39 @@ impl ChunkBuilder {
         self.range.is_none()
     }
 
-    /// What was gathered, unsealed; starts anew. `None` when there is nothing.
+    /// Bytes gathered and not taken.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.raw.len()
+    }
+
+    /// What was gathered since the last part; the chunk goes on in `next`, an empty buffer.
+    pub fn take_part(&mut self, mut next: Zeroizing<Vec<u8>>) -> Zeroizing<Vec<u8>> {
+        self.taken = self.taken.saturating_add(self.raw.len());
+        if next.capacity() == 0 {
+            // As much room again: a buffer that grows copies what it holds, and leaves the copy behind.
+            next.reserve_exact(self.raw.capacity().min(CHUNK_RAW_BYTES_TARGET));
+        }
+        std::mem::replace(&mut self.raw, next)
+    }
+
+    /// What was gathered and not taken, unsealed, with the range of the whole chunk; the next one is gathered in `next`.
+    /// `None` when there is nothing.
+    pub fn take_full(&mut self, next: Zeroizing<Vec<u8>>) -> Option<(ChunkRange, Zeroizing<Vec<u8>>)> {
+        self.range?;
+        let rest = self.take_part(next);
+        self.close(rest)
+    }
+
+    /// As [`ChunkBuilder::take_full`], when no chunk follows.
     pub fn take(&mut self) -> Option<(ChunkRange, Zeroizing<Vec<u8>>)> {
-        let range = self.range.take()?;
-        self.timed = false;
-        // As much room again: a buffer that grows copies what it holds, and leaves the copy behind.
-        let room = self.raw.capacity();
-        Some((range, std::mem::replace(&mut self.raw, Zeroizing::new(Vec::with_capacity(room)))))
+        let rest = std::mem::take(&mut self.raw);
+        self.close(rest)
+    }
+
+    fn close(&mut self, rest: Zeroizing<Vec<u8>>) -> Option<(ChunkRange, Zeroizing<Vec<u8>>)> {
+        (self.timed, self.taken) = (false, 0);
+        self.range.take().map(|range| (range, rest))
     }
 }
 

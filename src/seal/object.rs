@@ -5,7 +5,7 @@ use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 use super::aead::{self, TAG_BYTES, key_and_nonce};
-use super::{SealError, TapeKeys, padme};
+use super::{Packer, SealError, TapeKeys, padme};
 use crate::codec::cbor::encode;
 use crate::codec::digest::CustodyId;
 use crate::codec::limits::OBJECT_RAW_BYTES_MAX;
@@ -17,7 +17,7 @@ const CODEC_ZSTD: u8 = 1;
 
 /// Compression effort of new objects; readers do not care. Small objects are many, and long ones are bound by it; of
 /// those between, one is a whole tape, and a better level takes little time of it.
-const ZSTD_LEVEL: i32 = 1;
+pub(super) const ZSTD_LEVEL: i32 = 1;
 const ZSTD_LEVEL_BETWEEN: i32 = 3;
 /// Lengths between small and long, in bytes before compression.
 const BETWEEN_BYTES: std::ops::RangeInclusive<usize> = 32 << 10..=256 << 10;
@@ -38,17 +38,49 @@ pub fn seal_object(
     }
     let packed = compress(raw)?;
     let (codec, body) = if packed.len() < raw.len() { (CODEC_ZSTD, packed.as_slice()) } else { (CODEC_STORED, raw) };
+    encrypt(keys, salt, &aad(custody, position), raw.len(), codec, body)
+}
+
+/// Pads and seals what `packer` was given; it is empty then.
+///
+/// # Errors
+/// As [`seal_object`].
+pub fn seal_packed(
+    keys: &TapeKeys,
+    salt: [u8; 32],
+    custody: &CustodyId,
+    position: u64,
+    packer: &mut Packer,
+) -> Result<Vec<u8>, SealError> {
+    let (packed, raw_len) = packer.finish()?;
+    let aad = aad(custody, position);
+    if packed.len() < raw_len {
+        return encrypt(keys, salt, &aad, raw_len, CODEC_ZSTD, &packed);
+    }
+    // Rare: nobody keeps the parts for it.
+    let raw = decompress(&packed, raw_len)?;
+    encrypt(keys, salt, &aad, raw_len, CODEC_STORED, &raw)
+}
+
+fn encrypt(
+    keys: &TapeKeys,
+    salt: [u8; 32],
+    aad: &[u8],
+    raw_len: usize,
+    codec: u8,
+    body: &[u8],
+) -> Result<Vec<u8>, SealError> {
     let (key, nonce, commitment) = object_key(keys, &salt);
     let plain_len = usize::try_from(padme(PLAIN_HEAD_BYTES.saturating_add(body.len()) as u64)).unwrap_or(usize::MAX);
     let mut out = Vec::with_capacity(FRONT_BYTES.saturating_add(plain_len).saturating_add(TAG_BYTES));
     out.extend_from_slice(&salt);
     out.extend_from_slice(&commitment);
     out.push(codec);
-    out.extend_from_slice(&(raw.len() as u64).to_be_bytes());
+    out.extend_from_slice(&(raw_len as u64).to_be_bytes());
     out.extend_from_slice(&(body.len() as u64).to_be_bytes());
     out.extend_from_slice(body);
     out.resize(FRONT_BYTES.saturating_add(plain_len), 0);
-    aead::seal(&key, &nonce, &aad(custody, position), &mut out, FRONT_BYTES)?;
+    aead::seal(&key, &nonce, aad, &mut out, FRONT_BYTES)?;
     Ok(out)
 }
 
@@ -146,6 +178,6 @@ fn aad(custody: &CustodyId, position: u64) -> Vec<u8> {
     })
 }
 
-const fn too_long(found: u64) -> SealError {
+pub(super) const fn too_long(found: u64) -> SealError {
     SealError::Limit { what: "the content of an object", found, max: OBJECT_RAW_BYTES_MAX as u64 }
 }

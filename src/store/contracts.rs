@@ -201,12 +201,20 @@ pub trait Objects: Send + Sync {
     /// `E_NOT_FOUND`; `E_TAPE_DAMAGED` when the bytes differ from the digest; `E_IO`.
     fn get(&self, object: &ObjectRef) -> Result<Vec<u8>>;
 
-    /// Reads each object from storage and re-hashes it, as [`Objects::get`] does, and gives none of them out.
+    /// Reads and re-hashes the whole object as [`Objects::get`] does, without giving it out; its length.
     ///
     /// # Errors
-    /// Those of [`Objects::get`] for one that it would not give.
+    /// As [`Objects::get`].
+    fn rehash(&self, object: &ObjectRef) -> Result<u64> {
+        self.get(object).map(|bytes| bytes.len() as u64)
+    }
+
+    /// [`Objects::rehash`] of each, for objects that were put just now: an engine may read neighbours at once.
+    ///
+    /// # Errors
+    /// As there, for the first that fails.
     fn read_back(&self, objects: &[ObjectRef]) -> Result<()> {
-        objects.iter().try_for_each(|object| self.get(object).map(drop))
+        objects.iter().try_for_each(|object| self.rehash(object).map(drop))
     }
 
     /// Every object with its protection, in no set order; damaged places are reported and passed over.

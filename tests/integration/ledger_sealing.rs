@@ -1,5 +1,6 @@
 //! Long tapes sealed on a thread of their own and on the caller's: the same tapes either way.
 
+use immutape::codec::digest::sha256;
 use immutape::evidence::Verdict;
 use immutape::interchange::{ImportOptions, Importer};
 use immutape::ledger::{CheckOptions, FrameSelection, Ledger, SaveOptions, SaveReceipt, TapeSaver};
@@ -12,8 +13,16 @@ const FRAMES: u64 = 3_100;
 
 /// A tape of its own for each number.
 fn tape(number: usize) -> (Vec<Frame>, Header) {
+    tape_with(number, |_| String::new())
+}
+
+/// A tape with more words in each frame.
+fn tape_with(number: usize, words: impl Fn(u64) -> String) -> (Vec<Frame>, Header) {
     let lines: String = (0..FRAMES)
-        .map(|n| format!("{{\"jsonrpc\":\"2.0\",\"method\":\"turn\",\"params\":{{\"tape\":{number},\"n\":{n}}}}}\n"))
+        .map(|n| {
+            let words = words(n);
+            format!("{{\"jsonrpc\":\"2.0\",\"method\":\"turn\",\"params\":{{\"tape\":{number},\"n\":{n},\"words\":\"{words}\"}}}}\n")
+        })
         .collect();
     let mut importer = Importer::open(lines.as_bytes(), ImportOptions::default()).unwrap();
     let mut frames = Vec::new();
@@ -67,6 +76,42 @@ async fn with_a_thread_and_without() {
     assert_eq!(report.verdict(), Verdict::Intact, "{report:#?}");
     let roots = report.checks.iter().find(|check| check.name == "tape roots").unwrap();
     assert_eq!((roots.checked, roots.wrong), (cores as u64 + 1, 0));
+    ledger.close().await.unwrap();
+}
+
+/// Chunks so long that they are handed on in parts: with a thread and without, of words that repeat and of some that do
+/// not. What is kept already is not stored again, but for chunks that were full before that was known.
+#[tokio::test]
+async fn chunks_of_several_parts() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = create(folder.path()).await;
+    let cores = std::thread::available_parallelism().unwrap().get();
+    let noise = |n: u64| (0..9u64).map(|k| hex::encode(sha256(&[n, k].map(u64::to_be_bytes).concat()))).collect();
+    let tapes = [tape_with(0, |n| "once more ".repeat(n as usize % 130)), tape_with(1, noise)];
+    let mut kept = Vec::new();
+    for others in [0, cores] {
+        let mut seats = Vec::new();
+        for number in 0..others {
+            let mut saver = begin(&ledger).await;
+            tape(number + 7).0[..1_500].iter().for_each(|frame| saver.frame(frame).unwrap());
+            seats.push(saver);
+        }
+        for (number, (frames, header)) in tapes.iter().enumerate() {
+            // A frame more makes it another content.
+            let frames = &frames[..frames.len() - others];
+            let receipt = save(&ledger, &(frames.to_vec(), header.clone())).await;
+            assert!(!receipt.already_kept && receipt.stored_bytes > [20_000, 900_000][number]);
+            let reader = ledger.open_tape(&ann(), &receipt.tape.to_hex(), None).await.unwrap();
+            assert_eq!(reader.collect(FrameSelection::All).unwrap(), frames);
+            kept.push(receipt.tape);
+        }
+    }
+    for (receipt, tape) in kept.iter().zip(&tapes) {
+        let again = save(&ledger, tape).await;
+        assert!(again.already_kept && again.tape == *receipt);
+    }
+    let (report, _) = ledger.verify(&ann(), CheckOptions::default()).await.unwrap();
+    assert_eq!(report.verdict(), Verdict::Intact, "{report:#?}");
     ledger.close().await.unwrap();
 }
 

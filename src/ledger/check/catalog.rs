@@ -27,7 +27,7 @@ struct Comparison<'a> {
 
 /// What the rows say of a tape beyond the log. Kept for when the tape is opened: the rows are given back before that.
 pub(super) struct TapeRows {
-    slot: Option<u32>,
+    pub slot: Option<u32>,
     pub summary: Vec<u8>,
     pub manifest_bytes: Option<u64>,
 }

@@ -9,6 +9,7 @@ mod group;
 mod journal;
 mod rows;
 mod rows_of_tape;
+mod stored;
 mod tapes;
 mod vault;
 
@@ -145,6 +146,10 @@ impl Checker {
     /// Makes every check asked for. Never fails: what cannot be checked is a finding.
     #[must_use]
     pub fn run(&self, options: &CheckOptions) -> Report {
+        std::thread::scope(|scope| self.run_with(stored::begin(scope, self, options), options))
+    }
+
+    fn run_with(&self, stored: stored::Ahead<'_>, options: &CheckOptions) -> Report {
         let mut report = Report::default();
         self.keys(&mut report);
         if let Some(words) = self.elsewhere {
@@ -158,7 +163,7 @@ impl Checker {
         let rows = rows::compare(self, options, &journal, &mut saved, &mut report);
         journal::compare_head(head.as_ref(), &journal, rows, &mut report);
         vault::check(self, options, head.as_ref(), &mut report);
-        tapes::check(self, options, saved, &mut report);
+        tapes::check(self, options, saved, stored, &mut report);
         report
     }
 

@@ -2,18 +2,17 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use super::catalog::TapeRows;
+use super::stored::{Ahead, Stored};
 use super::{CheckOptions, Checker, rows_of_tape, wanted};
 use crate::codec::digest::{CustodyId, ObjectDigest};
 use crate::error::{Code, Error, Result};
 use crate::evidence::{Finding, Report, Severity};
-use crate::ledger::rebuild::by_digest;
 use crate::log::{Frontier, leaf_hash};
 use crate::seal::{Manifest, SealedHeader, Statement, TapeKeys, open_chunk};
-use crate::store::contracts::Listed;
-use crate::store::{Hint, ObjectRef};
+use crate::store::ObjectRef;
 use crate::tape::{Header, frame_leaf};
 
 /// One `tape.saved` entry.
@@ -60,7 +59,7 @@ impl SavedTapes {
 struct Counts {
     statements: AtomicUsize,
     objects: AtomicUsize,
-    bytes: Mutex<u64>,
+    bytes: AtomicU64,
     roots: AtomicUsize,
     rows: AtomicUsize,
     findings: Mutex<Vec<Finding>>,
@@ -81,7 +80,13 @@ impl Counts {
 }
 
 /// Checks the tapes asked for; with all of them asked for, also objects that belong to none.
-pub(super) fn check(checker: &Checker, options: &CheckOptions, saved: SavedTapes, report: &mut Report) {
+pub(super) fn check(
+    checker: &Checker,
+    options: &CheckOptions,
+    saved: SavedTapes,
+    stored: Ahead<'_>,
+    report: &mut Report,
+) {
     let rows = saved.rows;
     let tapes = match wanted(options) {
         Ok(None) => saved.tapes,
@@ -93,52 +98,29 @@ pub(super) fn check(checker: &Checker, options: &CheckOptions, saved: SavedTapes
             Vec::new()
         }
     };
-    let places = list(checker, options, report);
-    let counts = Counts::default();
-    let used = Mutex::new(HashSet::new());
+    let stored = stored.finish(report);
+    let run = Run { checker, options, stored: &stored, rows, counts: Counts::default(), used: Mutex::default() };
     let next = AtomicUsize::new(0);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
                 while let Some(tape) = tapes.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let opened = one(checker, options, tape, &places, &counts, &used);
-                    if let (Some(rows), Some(opened)) = (rows.get(&tape.custody), opened) {
-                        counts.rows.fetch_add(1, Ordering::Relaxed);
+                    let opened = run.one(tape);
+                    if let (Some(rows), Some(opened)) = (run.rows.get(&tape.custody), opened) {
+                        run.counts.rows.fetch_add(1, Ordering::Relaxed);
                         for (place, what) in rows_of_tape::compare(rows, tape, &opened) {
-                            counts.find("rows", tape, place, what.to_owned());
+                            run.find("rows", tape, place, what.to_owned());
                         }
                     }
                 }
             });
         }
     });
-    sum_up(checker, options, tapes.len() as u64, counts, report);
+    sum_up(checker, options, tapes.len() as u64, run.counts, report);
     if options.tape.is_none() {
-        orphans(checker, &places, &used.into_inner().unwrap_or_default(), report);
+        stored.orphans(checker, &run.used.into_inner().unwrap_or_default(), report);
     }
-}
-
-/// Where every stored object is; damaged places become findings.
-fn list(checker: &Checker, options: &CheckOptions, report: &mut Report) -> HashMap<ObjectDigest, (Hint, u64)> {
-    let mut places = HashMap::new();
-    let listed = checker.stores.objects.list(&mut |found| {
-        match found {
-            Listed::Object(object, _) => {
-                places.insert(object.digest, (object.hint, object.bytes));
-            }
-            Listed::Damaged { place, reason } if options.tape.is_none() => {
-                let severity = if reason.starts_with("unused bytes") { Severity::Note } else { Severity::Altered };
-                report.find(severity, "object", place, reason);
-            }
-            Listed::Damaged { .. } => {}
-        }
-        Ok(())
-    });
-    if let Err(e) = listed {
-        report.find(Severity::Altered, "object", "packs", e.message().to_owned());
-    }
-    places
 }
 
 /// What is known of a tape whose manifest holds.
@@ -149,98 +131,148 @@ pub(super) struct Opened {
     pub header: Option<(TapeKeys, Header)>,
 }
 
-fn one(
-    checker: &Checker,
-    options: &CheckOptions,
-    saved: &Saved,
-    places: &HashMap<ObjectDigest, (Hint, u64)>,
-    counts: &Counts,
-    used: &Mutex<HashSet<ObjectDigest>>,
-) -> Option<Opened> {
-    counts.statements.fetch_add(1, Ordering::Relaxed);
-    if let Err(what) = statement(checker, saved) {
-        counts.find("statement", saved, format!("entry {}", saved.index), what);
+/// What all threads share.
+struct Run<'a> {
+    checker: &'a Checker,
+    options: &'a CheckOptions,
+    stored: &'a Stored,
+    rows: HashMap<CustodyId, TapeRows>,
+    counts: Counts,
+    used: Mutex<HashSet<ObjectDigest>>,
+}
+
+impl Run<'_> {
+    fn find(&self, part: &'static str, saved: &Saved, place: String, what: String) {
+        self.counts.find(part, saved, place, what);
     }
-    let fetch = |digest: ObjectDigest, bytes: u64, name: &str| -> Option<Vec<u8>> {
-        let hint = places.get(&digest).map(|p| p.0).unwrap_or_default();
-        used.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(digest);
-        let got = checker.stores.objects.get(&ObjectRef { hint, ..by_digest(digest, bytes) });
+
+    fn object(&self, digest: ObjectDigest, bytes: u64) -> ObjectRef {
+        self.used.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(digest);
+        self.stored.object(digest, bytes)
+    }
+
+    fn fetch(&self, saved: &Saved, digest: ObjectDigest, bytes: u64, name: &str) -> Option<Vec<u8>> {
+        let got = self.checker.stores.objects.get(&self.object(digest, bytes));
+        self.count(saved, name, got.as_ref().map(|stored| stored.len() as u64));
+        got.ok()
+    }
+
+    /// The length of an object of which no more is needed.
+    fn rehash(&self, saved: &Saved, digest: ObjectDigest, bytes: u64, name: &str) -> Option<u64> {
+        let object = self.object(digest, bytes);
+        let got = self.stored.whole_bytes(&digest).map_or_else(|| self.checker.stores.objects.rehash(&object), Ok);
+        self.count(saved, name, got.as_ref().copied());
+        got.ok()
+    }
+
+    fn count(&self, saved: &Saved, name: &str, got: std::result::Result<u64, &Error>) {
         match got {
-            Ok(stored) => {
-                counts.objects.fetch_add(1, Ordering::Relaxed);
-                let mut total = counts.bytes.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                *total = total.saturating_add(stored.len() as u64);
-                Some(stored)
+            Ok(bytes) => {
+                self.counts.objects.fetch_add(1, Ordering::Relaxed);
+                self.counts.bytes.fetch_add(bytes, Ordering::Relaxed);
             }
-            Err(e) => {
-                counts.find("object", saved, name.to_owned(), e.message().to_owned());
-                None
-            }
-        }
-    };
-    let claims = saved.statement.claims();
-    let encoded = fetch(claims.manifest, 0, "manifest")?;
-    let manifest = match Manifest::decode(&encoded) {
-        Ok(m) if m.custody == saved.custody && m.root.id() == claims.tape => m,
-        Ok(_) => {
-            counts.find("object", saved, "manifest".into(), "the manifest is that of another tape".into());
-            return None;
-        }
-        Err(e) => {
-            counts.find("object", saved, "manifest".into(), e.to_string());
-            return None;
-        }
-    };
-    let mut stored = Vec::with_capacity(manifest.objects.len().min(1_024));
-    let keys = match (options.stored_only, checker.vault()) {
-        (false, Some(_)) => match unwrap(checker, saved) {
-            Ok(keys) => Some(keys),
-            Err(e) => {
-                counts.find("vault", saved, format!("epoch {}", hex::encode(saved.epoch)), e.message().to_owned());
-                None
-            }
-        },
-        _ => None,
-    };
-    let mut header = None;
-    let mut opener = keys.as_ref().map(|keys| Opener::new(keys, saved, &manifest));
-    for (n, object) in manifest.objects.iter().enumerate() {
-        let name = if n == 0 { "header".to_owned() } else { format!("chunk {n}") };
-        let bytes = fetch(object.digest, object.bytes, &name);
-        let whole = bytes.as_ref().is_some_and(|b| b.len() as u64 == object.bytes);
-        if bytes.is_some() && !whole {
-            counts.find("object", saved, name.clone(), "the stored length is not the one in the manifest".into());
-        }
-        if n == 0 {
-            header.clone_from(&bytes);
-        }
-        if n == 0 && bytes.is_none() {
-            // Named already; without the header no chunk can be placed.
-            opener = None;
-        }
-        if let (Some(bytes), Some(open)) = (&bytes, opener.as_mut())
-            && let Err(what) = open.object(n, bytes)
-        {
-            counts.find("tape", saved, name, what);
-            opener = None;
-        }
-        stored.push(whole);
-    }
-    if let Some(open) = opener.filter(|_| stored.iter().all(|w| *w)) {
-        match open.finish() {
-            Ok(()) => {
-                counts.roots.fetch_add(1, Ordering::Relaxed);
-            }
-            Err(what) => counts.find("tape", saved, "tape root".into(), what),
+            Err(e) => self.find("object", saved, name.to_owned(), e.message().to_owned()),
         }
     }
-    // Without content being asked for, the header alone is opened, and only for the rows made from it.
-    let keys = keys.or_else(|| options.stored_only.then(|| unwrap(checker, saved).ok()).flatten());
-    let header = keys.zip(header).and_then(|(keys, stored)| {
-        let header = SealedHeader::open(&keys, &saved.custody, &stored).ok()?.header;
-        Some((keys, header))
-    });
-    Some(Opened { manifest_bytes: encoded.len() as u64, manifest, header })
+
+    fn manifest(&self, saved: &Saved) -> Option<(u64, Manifest)> {
+        let claims = saved.statement.claims();
+        let encoded = self.fetch(saved, claims.manifest, 0, "manifest")?;
+        let what = match Manifest::decode(&encoded) {
+            Ok(m) if m.custody == saved.custody && m.root.id() == claims.tape => {
+                return Some((encoded.len() as u64, m));
+            }
+            Ok(_) => "the manifest is that of another tape".to_owned(),
+            Err(e) => e.to_string(),
+        };
+        self.find("object", saved, "manifest".into(), what);
+        None
+    }
+
+    /// The keys that open the tape, unless only what is stored is asked for.
+    fn keys(&self, saved: &Saved) -> Option<TapeKeys> {
+        if self.options.stored_only || self.checker.vault().is_none() {
+            return None;
+        }
+        self.unwrap(saved)
+            .map_err(|e| {
+                self.find("vault", saved, format!("epoch {}", hex::encode(saved.epoch)), e.message().to_owned());
+            })
+            .ok()
+    }
+
+    fn unwrap(&self, saved: &Saved) -> Result<TapeKeys> {
+        let checker = self.checker;
+        // Without a slot the whole epoch would be looked through for each tape.
+        let slot = self.rows.get(&saved.custody).and_then(|rows| rows.slot);
+        let record = checker.stores.vault.get(&saved.epoch, &saved.custody, slot)?;
+        let missing = || Error::new(Code::VaultDamaged, "the epoch of this tape has no key in the vault");
+        let key = checker.vault().and_then(|v| v.epoch(&saved.epoch)).ok_or_else(missing)?;
+        let secret = key.unwrap_tape(&checker.identity.genesis.origin, &saved.custody, &record.wrapped);
+        secret
+            .map(|s| s.keys())
+            .map_err(|e| Error::new(Code::VaultDamaged, format!("the key of this tape does not open: {e}")))
+    }
+
+    fn one(&self, saved: &Saved) -> Option<Opened> {
+        self.counts.statements.fetch_add(1, Ordering::Relaxed);
+        if let Err(what) = statement(self.checker, saved) {
+            self.find("statement", saved, format!("entry {}", saved.index), what);
+        }
+        let (manifest_bytes, manifest) = self.manifest(saved)?;
+        let keys = self.keys(saved);
+        let header = self.objects(saved, &manifest, keys.as_ref());
+        // Without content being asked for, the header alone is opened, and only for the rows made from it.
+        let keys = keys.or_else(|| self.options.stored_only.then(|| self.unwrap(saved).ok()).flatten());
+        let header = keys.zip(header).and_then(|(keys, stored)| {
+            let header = SealedHeader::open(&keys, &saved.custody, &stored).ok()?.header;
+            Some((keys, header))
+        });
+        Some(Opened { manifest_bytes, manifest, header })
+    }
+
+    /// Hashes every object of a tape, and with its keys opens each and recomputes the root; the sealed header.
+    fn objects(&self, saved: &Saved, manifest: &Manifest, keys: Option<&TapeKeys>) -> Option<Vec<u8>> {
+        let mut opener = keys.map(|keys| Opener::new(keys, saved, manifest));
+        let (mut header, mut are_whole) = (None, true);
+        for (n, object) in manifest.objects.iter().enumerate() {
+            let name = if n == 0 { "header".to_owned() } else { format!("chunk {n}") };
+            let needs_bytes = n == 0 || opener.is_some();
+            let (length, bytes) = if needs_bytes {
+                let bytes = self.fetch(saved, object.digest, object.bytes, &name);
+                (bytes.as_ref().map(|b| b.len() as u64), bytes)
+            } else {
+                (self.rehash(saved, object.digest, object.bytes, &name), None)
+            };
+            are_whole &= length == Some(object.bytes);
+            if length.is_some_and(|length| length != object.bytes) {
+                let what = "the stored length is not the one in the manifest";
+                self.find("object", saved, name.clone(), what.into());
+            }
+            if n == 0 && bytes.is_none() {
+                // Named already; without the header no chunk can be placed.
+                opener = None;
+            }
+            if let (Some(bytes), Some(open)) = (&bytes, opener.as_mut())
+                && let Err(what) = open.object(n, bytes)
+            {
+                self.find("tape", saved, name, what);
+                opener = None;
+            }
+            if n == 0 {
+                header = bytes;
+            }
+        }
+        if let Some(open) = opener.filter(|_| are_whole) {
+            match open.finish() {
+                Ok(()) => {
+                    self.counts.roots.fetch_add(1, Ordering::Relaxed);
+                }
+                Err(what) => self.find("tape", saved, "tape root".into(), what),
+            }
+        }
+        header
+    }
 }
 
 fn statement(checker: &Checker, saved: &Saved) -> Result<(), String> {
@@ -252,16 +284,6 @@ fn statement(checker: &Checker, saved: &Saved) -> Result<(), String> {
         return Err("the statement is about another tape".into());
     }
     saved.statement.verify(&checker.identity.recorder).map_err(|e| e.to_string())
-}
-
-fn unwrap(checker: &Checker, saved: &Saved) -> Result<TapeKeys> {
-    let record = checker.stores.vault.get(&saved.epoch, &saved.custody, None)?;
-    let missing = || Error::new(Code::VaultDamaged, "the epoch of this tape has no key in the vault");
-    let key = checker.vault().and_then(|v| v.epoch(&saved.epoch)).ok_or_else(missing)?;
-    let secret = key.unwrap_tape(&checker.identity.genesis.origin, &saved.custody, &record.wrapped);
-    secret
-        .map(|s| s.keys())
-        .map_err(|e| Error::new(Code::VaultDamaged, format!("the key of this tape does not open: {e}")))
 }
 
 /// Opens a tape object by object and recomputes its root; one chunk in memory at a time.
@@ -323,7 +345,7 @@ fn sum_up(checker: &Checker, options: &CheckOptions, tapes: u64, counts: Counts,
     let findings = counts.findings.into_inner().unwrap_or_default();
     let wrong = |part: &str| findings.iter().filter(|f| f.part == part).count() as u64;
     let (statements, objects) = (counts.statements.into_inner() as u64, counts.objects.into_inner() as u64);
-    let bytes = counts.bytes.into_inner().unwrap_or_default();
+    let bytes = counts.bytes.into_inner();
     let roots = counts.roots.into_inner() as u64;
     // What rows say of each tape belongs to the check that compared them with the log.
     if let Some(rows) = report.checks.iter_mut().find(|c| c.name == "rows") {
@@ -351,33 +373,4 @@ fn sum_up(checker: &Checker, options: &CheckOptions, tapes: u64, counts: Counts,
         }
     }
     report.findings.extend(findings);
-}
-
-/// Objects that no manifest in the log names: left by a crash or a save that was given up.
-fn orphans(
-    checker: &Checker,
-    places: &HashMap<ObjectDigest, (Hint, u64)>,
-    used: &HashSet<ObjectDigest>,
-    report: &mut Report,
-) {
-    let mut count = 0u64;
-    for (digest, (hint, bytes)) in places.iter().filter(|(d, _)| !used.contains(*d)) {
-        count = count.saturating_add(1);
-        if let Err(e) = checker.stores.objects.get(&ObjectRef { digest: *digest, bytes: *bytes, hint: *hint }) {
-            report.find(
-                Severity::Note,
-                "object",
-                digest.to_hex(),
-                format!("an object of no tape is damaged: {}", e.message()),
-            );
-        }
-    }
-    if count > 0 {
-        report.find(
-            Severity::Note,
-            "object",
-            "packs",
-            format!("{count} stored objects belong to no tape: saves that were never acknowledged"),
-        );
-    }
 }

@@ -101,6 +101,7 @@ fn bytes_come_back(fresh: &Fresh<'_>) -> Verdict {
         if ok("get", store.get(&object))? != bytes {
             return Err(format!("an object of {} bytes came back different", bytes.len()));
         }
+        same("rehash", ok("rehash", store.rehash(&object))?, bytes.len() as u64)?;
     }
     Ok(())
 }
@@ -208,6 +209,7 @@ fn get_not_found(fresh: &Fresh<'_>) -> Verdict {
     let there = put(&*store, b"there", Protection::WORM)?;
     for hint in [Hint::default(), there.hint, Hint([0xff; 16])] {
         refused("get", store.get(&ObjectRef { hint, ..absent }).map(|_| ()), Code::NotFound)?;
+        refused("rehash", store.rehash(&ObjectRef { hint, ..absent }).map(|_| ()), Code::NotFound)?;
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use super::index::{Index, stronger};
 use super::records::{RECORD_HEADER_BYTES, RecordError, RecordHeader, RecordType};
 use super::used;
 use super::writer::{NewRecords, Writer};
-use super::{back, near, strays};
+use super::{back, near, pieces, strays};
 use crate::codec::digest::{Digest, ObjectDigest, sha256};
 use crate::error::{Code, Error, Result};
 use crate::governance::DisposalClearance;
@@ -257,7 +257,7 @@ impl Objects for Packs {
         let stands = back::all_stand(&self.folder, objects);
         // What does not stand where it was put is looked for as by any reader, who also knows what to say of it.
         let missing = objects.iter().zip(stands).filter(|(_, stands)| !stands);
-        missing.into_iter().try_for_each(|(object, _)| self.get(object).map(drop))
+        missing.into_iter().try_for_each(|(object, _)| self.rehash(object).map(drop))
     }
 
     fn sync(&self) -> Result<()> {
@@ -277,6 +277,19 @@ impl Objects for Packs {
         }
         // Discarded, damaged or elsewhere: only the records of all packs can tell.
         self.find(object)
+    }
+
+    fn rehash(&self, object: &ObjectRef) -> Result<u64> {
+        self.writer.check()?;
+        let place = Place::from_hint(object.hint);
+        if let Some(file) = self.reader(place)? {
+            let read_error = |e| io_error("read", &self.folder.file_path(place.pack), e);
+            if let Some(bytes) = pieces::rehash(file.as_ref(), place.offset, object).map_err(read_error)? {
+                return Ok(bytes);
+            }
+        }
+        // Another place, or words for what is wrong.
+        self.get(object).map(|bytes| bytes.len() as u64)
     }
 
     fn list(&self, each: &mut dyn FnMut(Listed) -> Result<()>) -> Result<()> {

@@ -9,6 +9,7 @@ mod engine;
 mod folder;
 mod index;
 mod near;
+mod pieces;
 pub mod records;
 mod room;
 mod scan;

@@ -8,6 +8,8 @@ use crate::codec::limits::SECTOR_BYTES;
 use crate::store::files::File;
 
 const WINDOW_BYTES: usize = 64 << 10;
+/// Read after a jump: behind a long object stands one header, and then perhaps the next long object.
+const JUMP_BYTES: usize = 1 << 10;
 static ZEROS: [u8; WINDOW_BYTES] = [0; WINDOW_BYTES];
 const HEADER: u64 = RECORD_HEADER_BYTES as u64;
 
@@ -170,17 +172,19 @@ impl<'a> Scan<'a> {
     }
 }
 
-/// A buffer that moves over a file, so that small records cost no system call each.
+/// A buffer that moves over a file, so that small records cost no system call each and long ones are not read at all.
 struct Window<'a> {
     file: &'a dyn File,
     limit: u64,
     start: u64,
     bytes: Vec<u8>,
+    /// How much is read next.
+    step: usize,
 }
 
 impl<'a> Window<'a> {
     fn new(file: &'a dyn File, limit: u64) -> Self {
-        Self { file, limit, start: 0, bytes: Vec::new() }
+        Self { file, limit, start: 0, bytes: Vec::new(), step: JUMP_BYTES }
     }
 
     /// `bytes` bytes from `at`, fewer only before the limit or the end of the file.
@@ -188,7 +192,7 @@ impl<'a> Window<'a> {
         let wanted = at.saturating_add(bytes as u64).min(self.limit);
         let held = self.start.saturating_add(self.bytes.len() as u64);
         if at < self.start || wanted > held {
-            self.fill(at)?;
+            self.fill(at, bytes)?;
         }
         let from = usize::try_from(at.saturating_sub(self.start)).unwrap_or(usize::MAX).min(self.bytes.len());
         let rest = self.bytes.get(from..).unwrap_or_default();
@@ -203,8 +207,11 @@ impl<'a> Window<'a> {
         Ok(self.bytes.get(from..).unwrap_or_default())
     }
 
-    fn fill(&mut self, at: u64) -> io::Result<()> {
-        let bytes = usize::try_from(self.limit.saturating_sub(at)).unwrap_or(WINDOW_BYTES).min(WINDOW_BYTES);
+    fn fill(&mut self, at: u64, wanted: usize) -> io::Result<()> {
+        let goes_on = (self.start..=self.start.saturating_add(self.bytes.len() as u64)).contains(&at);
+        self.step = if goes_on { self.step.saturating_mul(2).min(WINDOW_BYTES) } else { JUMP_BYTES };
+        let most = self.step.max(wanted);
+        let bytes = usize::try_from(self.limit.saturating_sub(at)).unwrap_or(most).min(most);
         self.bytes.resize(bytes, 0);
         self.start = at;
         let read = self.file.read_at(at, &mut self.bytes)?;

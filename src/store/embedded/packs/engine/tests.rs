@@ -1,4 +1,5 @@
-//! Discarding, which only code in this room can reach: its clearance is made by the disposal workflow.
+//! Discarding, which only code in this room can reach: its clearance is made by the disposal workflow. And hashing
+//! in pieces against reading whole.
 
 use std::fs;
 use std::io;
@@ -134,6 +135,43 @@ fn discarding_cut_short_by_a_crash_is_finished_by_the_next_call() {
     store.discard_cleared(&object, 0).unwrap();
     assert_eq!(code(packs(folder.path()).get(&object)), Some(Code::NotFound));
     assert!(fs::read(first_pack(folder.path())).unwrap()[128..828].iter().all(|b| *b == 0));
+}
+
+#[test]
+fn hashing_in_pieces_sees_what_reading_whole_sees() {
+    let (piece, header) = (128 << 10, 64);
+    for bytes in [0, 1, piece - header, piece - header + 1, piece, 2 * piece - header, 2 * piece, 300_000] {
+        let folder = tempfile::tempdir().unwrap();
+        let object = put(&packs(folder.path()), &noise(1, bytes), 0);
+        let is_kept = |object: ObjectRef| {
+            let store = packs(folder.path());
+            let (got, hashed) = (store.get(&object), store.rehash(&object));
+            assert_eq!(code(store.rehash(&object)), code(store.get(&object)), "{bytes} bytes");
+            assert_eq!(hashed.ok(), got.as_ref().ok().map(|got| got.len() as u64), "{bytes} bytes");
+            got.is_ok()
+        };
+        // A reference may be wrong in all but the digest.
+        for claimed in [0, 1, bytes as u64 / 2, bytes as u64 + 1, u64::MAX] {
+            assert!(
+                is_kept(ObjectRef { bytes: claimed, ..object })
+                    && is_kept(ObjectRef { bytes: claimed, ..lost(object) })
+            );
+        }
+        let path = first_pack(folder.path());
+        let whole = fs::read(&path).unwrap();
+        let end = 128 + bytes;
+        // The header of the record, every piece of the object, and its last byte.
+        for at in
+            [64, 90].into_iter().chain((128..end).step_by(65_536)).chain(end.checked_sub(1)).filter(|at| *at < end)
+        {
+            let mut changed = whole.clone();
+            changed[at] ^= 1;
+            fs::write(&path, &changed).unwrap();
+            assert!(!is_kept(object), "{bytes} bytes, changed at {at}");
+        }
+        fs::write(&path, &whole[..end.max(1) - 1]).unwrap();
+        assert!(!is_kept(object), "{bytes} bytes, cut");
+    }
 }
 
 /// The machine's files, with a diary, on a file system that cannot punch or fails to sync.
