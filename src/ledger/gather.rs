@@ -1,7 +1,7 @@
 //! How long the writer waits for a group to fill. With callers at work on every core it would otherwise wake to groups
 //! of a few, and spend the machine on syncs.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Between two looks at the queue.
 pub(super) const BETWEEN_LOOKS: Duration = Duration::from_micros(50);
@@ -11,22 +11,41 @@ const CALLERS_MIN: usize = 3;
 const GOAL_MAX: usize = 64;
 /// Once in so many groups more is asked for than came last time.
 const GROUPS_A_PROBE: u32 = 16;
-/// Bounds of one wait. Between them, as long as the last commit took: who waits at most doubles its time.
-const PATIENCE_MIN: Duration = Duration::from_micros(200);
-const PATIENCE_MAX: Duration = Duration::from_micros(1_500);
+/// As many looks in a row that find nobody end the wait: all who would come are waiting already.
+const LOOKS_IN_VAIN: u32 = 3;
+/// The longest wait, however many come.
+const PATIENCE: Duration = Duration::from_micros(2_000);
 
 /// What the writer has learned of its callers: a group is waited for until it is as large as the last one, and now and
 /// then for twice as much, to see whether more would come.
 #[derive(Debug)]
 pub(super) struct Gather {
     goal: usize,
-    patience: Duration,
     groups_since_probe: u32,
 }
 
 impl Default for Gather {
     fn default() -> Self {
-        Self { goal: 1, patience: PATIENCE_MIN, groups_since_probe: 0 }
+        Self { goal: 1, groups_since_probe: 0 }
+    }
+}
+
+/// One wait: over when nobody comes any more, or after [`PATIENCE`].
+#[derive(Debug)]
+pub(super) struct Wait {
+    until: Option<Instant>,
+    in_vain: u32,
+}
+
+impl Wait {
+    pub(super) fn begin() -> Self {
+        Self { until: Instant::now().checked_add(PATIENCE), in_vain: 0 }
+    }
+
+    /// After a look that found so many: is another worth it?
+    pub(super) fn goes_on(&mut self, found: usize) -> bool {
+        self.in_vain = if found == 0 { self.in_vain.saturating_add(1) } else { 0 };
+        self.in_vain < LOOKS_IN_VAIN && self.until.is_some_and(|until| Instant::now() < until)
     }
 }
 
@@ -34,11 +53,6 @@ impl Gather {
     /// How many entries are worth waiting for, when so many are there at once; `None` to go on with those.
     pub(super) const fn goal(&self, entries: usize) -> Option<usize> {
         if entries >= CALLERS_MIN && entries < self.goal { Some(self.goal) } else { None }
-    }
-
-    /// How long.
-    pub(super) const fn patience(&self) -> Duration {
-        self.patience
     }
 
     /// So many came in the end.
@@ -53,11 +67,6 @@ impl Gather {
         } else {
             self.goal = entries;
         }
-    }
-
-    /// The group took so long to become durable.
-    pub(super) fn committed(&mut self, took: Duration) {
-        self.patience = took.clamp(PATIENCE_MIN, PATIENCE_MAX);
     }
 }
 
@@ -97,6 +106,16 @@ mod tests {
         assert_eq!(gather.goal(5), Some(GOAL_MAX));
         gather.gathered(6);
         assert_eq!(gather.goal(5), Some(6));
+    }
+
+    #[test]
+    fn a_wait_ends_when_nobody_comes() {
+        let mut wait = Wait::begin();
+        assert!([1, 0, 3, 0, 2].into_iter().all(|found| wait.goes_on(found)), "now and then somebody came");
+        assert!(wait.goes_on(0) && wait.goes_on(0));
+        assert!(!wait.goes_on(0));
+        let mut over = Wait { until: Instant::now().checked_sub(Duration::from_secs(1)), in_vain: 0 };
+        assert!(!over.goes_on(5), "however many come");
     }
 
     #[test]

@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
 use super::applier::Applier;
 use super::core::{Core, again, broken};
-use super::gather::{BETWEEN_LOOKS, Gather};
+use super::gather::{BETWEEN_LOOKS, Gather, Wait};
 use crate::codec::digest::CustodyId;
 use crate::codec::limits::{GROUP_ENTRIES_MAX, HEAD_FILE_INTERVAL_MS};
 use crate::error::{Code, Error, Result};
@@ -84,9 +84,7 @@ impl Writer {
             let batch = self.gather(first);
             let (batch, close) = split_close(batch);
             if !batch.is_empty() {
-                let begun = Instant::now();
                 self.commit(batch);
-                self.gather.committed(begun.elapsed());
             }
             if let Some((drafts, answer)) = close {
                 let result = self.close(drafts);
@@ -115,10 +113,12 @@ impl Writer {
         };
         take_waiting(&mut batch, &mut entries, &mut self.requests);
         if let Some(goal) = self.gather.goal(entries) {
-            let until = Instant::now().checked_add(self.gather.patience());
-            while entries < goal && until.is_some_and(|u| Instant::now() < u) {
+            let (mut wait, mut found) = (Wait::begin(), 1);
+            while entries < goal && wait.goes_on(found) {
                 std::thread::sleep(BETWEEN_LOOKS);
+                let before = entries;
                 take_waiting(&mut batch, &mut entries, &mut self.requests);
+                found = entries.saturating_sub(before);
             }
         }
         self.gather.gathered(entries);

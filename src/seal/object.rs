@@ -15,12 +15,14 @@ const PLAIN_HEAD_BYTES: usize = 17;
 const CODEC_STORED: u8 = 0;
 const CODEC_ZSTD: u8 = 1;
 
-/// Compression effort of new objects; readers do not care. Small objects are many, and long ones are bound by it; of
-/// those between, one is a whole tape, and a better level takes little time of it.
+/// Compression effort of long objects; readers do not care.
 pub(super) const ZSTD_LEVEL: i32 = 1;
-const ZSTD_LEVEL_BETWEEN: i32 = 3;
-/// Lengths between small and long, in bytes before compression.
-const BETWEEN_BYTES: std::ops::RangeInclusive<usize> = 32 << 10..=256 << 10;
+/// Effort by length in bytes. Small objects are many, and beside what a tape takes in log, vault and rows a tenth of them is
+/// little; long ones are bound by it; of those between, one is a whole tape, and a better level takes little time of it.
+const ZSTD_LEVELS: [(std::ops::Range<usize>, i32); 3] =
+    [(SHORT_BYTES..32 << 10, -1), (32 << 10..256 << 10, 3), (256 << 10..usize::MAX, ZSTD_LEVEL)];
+/// Shorter objects, headers most of all, are kept as they are: padding would eat what compression gains.
+const SHORT_BYTES: usize = 512;
 
 /// Compresses, pads and seals `raw`. `salt` must be fresh for every object.
 ///
@@ -37,7 +39,7 @@ pub fn seal_object(
         return Err(too_long(raw.len() as u64));
     }
     let packed = compress(raw)?;
-    let (codec, body) = if packed.len() < raw.len() { (CODEC_ZSTD, packed.as_slice()) } else { (CODEC_STORED, raw) };
+    let (codec, body) = packed.as_deref().map_or((CODEC_STORED, raw), |packed| (CODEC_ZSTD, packed));
     encrypt(keys, salt, &aad(custody, position), raw.len(), codec, body)
 }
 
@@ -129,20 +131,21 @@ fn unpack(plain: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
 
 thread_local! {
     // A fresh context costs more than compressing a small tape; each thread keeps its own.
-    static COMPRESSORS: [std::cell::RefCell<Option<zstd::bulk::Compressor<'static>>>; 2] =
-        const { [std::cell::RefCell::new(None), std::cell::RefCell::new(None)] };
+    static COMPRESSORS: std::cell::RefCell<[Option<zstd::bulk::Compressor<'static>>; ZSTD_LEVELS.len()]> =
+        const { std::cell::RefCell::new([const { None }; ZSTD_LEVELS.len()]) };
     static DECOMPRESSOR: std::cell::RefCell<Option<zstd::bulk::Decompressor<'static>>> = const { std::cell::RefCell::new(None) };
 }
 
-fn compress(raw: &[u8]) -> Result<Vec<u8>, SealError> {
-    COMPRESSORS.with(|[usual, between]| {
-        let is_between = BETWEEN_BYTES.contains(&raw.len());
-        let (slot, level) = if is_between { (between, ZSTD_LEVEL_BETWEEN) } else { (usual, ZSTD_LEVEL) };
-        let mut slot = slot.borrow_mut();
+/// `None` when it would be no shorter.
+fn compress(raw: &[u8]) -> Result<Option<Vec<u8>>, SealError> {
+    COMPRESSORS.with_borrow_mut(|compressors| {
+        let fit = ZSTD_LEVELS.iter().zip(compressors).find(|((lengths, _), _)| lengths.contains(&raw.len()));
+        let Some(((_, level), slot)) = fit else { return Ok(None) };
         if slot.is_none() {
-            *slot = Some(zstd::bulk::Compressor::new(level).map_err(|_| SealError::Compress)?);
+            *slot = Some(zstd::bulk::Compressor::new(*level).map_err(|_| SealError::Compress)?);
         }
-        slot.as_mut().ok_or(SealError::Compress)?.compress(raw).map_err(|_| SealError::Compress)
+        let packed = slot.as_mut().ok_or(SealError::Compress)?.compress(raw).map_err(|_| SealError::Compress)?;
+        Ok((packed.len() < raw.len()).then_some(packed))
     })
 }
 
