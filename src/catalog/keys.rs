@@ -1,6 +1,6 @@
 //! Row keys: one byte of kind, then what it names, so that one tree holds all and a batch is atomic.
 
-use crate::codec::digest::{CustodyId, TapeId};
+use crate::codec::digest::CustodyId;
 
 pub(super) const BLOCK: u8 = b'e';
 pub(super) const TILE: u8 = b'h';
@@ -11,6 +11,7 @@ pub(super) const CATALOG: u8 = b'c';
 pub(super) const DEDUPE: u8 = b'd';
 pub(super) const HINTS: u8 = b'o';
 pub(super) const CRITICAL: u8 = b'x';
+pub(super) const CUSTODY: u8 = b'u';
 
 fn key(kind: u8, parts: &[&[u8]]) -> Vec<u8> {
     let mut k = vec![kind];
@@ -18,8 +19,8 @@ fn key(kind: u8, parts: &[&[u8]]) -> Vec<u8> {
     k
 }
 
-pub(super) fn block(first_index: u64, part: u16) -> Vec<u8> {
-    key(BLOCK, &[&first_index.to_be_bytes(), &part.to_be_bytes()])
+pub(super) fn block(row: u8, first_index: u64, part: u16) -> Vec<u8> {
+    key(row, &[&first_index.to_be_bytes(), &part.to_be_bytes()])
 }
 
 pub(super) fn tile(level: u8, n: u64) -> Vec<u8> {
@@ -34,10 +35,6 @@ pub(super) fn postings(custody: &CustodyId, n: u32) -> Vec<u8> {
     key(POSTINGS, &[custody.as_ref(), &n.to_be_bytes()])
 }
 
-pub(super) fn tape_id(id: &TapeId, index: u64) -> Vec<u8> {
-    key(TAPE_ID, &[id.as_ref(), &index.to_be_bytes()])
-}
-
 pub(super) fn hints(custody: &CustodyId, n: u32) -> Vec<u8> {
     key(HINTS, &[custody.as_ref(), &n.to_be_bytes()])
 }
@@ -46,12 +43,9 @@ pub(super) fn critical(index: u64) -> Vec<u8> {
     key(CRITICAL, &[&index.to_be_bytes()])
 }
 
-pub(super) fn catalog(index: u64) -> Vec<u8> {
-    key(CATALOG, &[&index.to_be_bytes()])
-}
-
-pub(super) fn dedupe(term: &[u8; 32], index: u64) -> Vec<u8> {
-    key(DEDUPE, &[term.get(..16).unwrap_or_default(), &index.to_be_bytes()])
+/// A node of an index of terms: one byte for each digit that leads to it.
+pub(super) fn node(row: u8, path: &[u8]) -> Vec<u8> {
+    key(row, &[path])
 }
 
 /// First key that is past every key beginning with `prefix`.

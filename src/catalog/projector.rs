@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::blocks::BlockWriter;
+use super::saved::CatalogRow;
 use super::subjects::{ManifestPlace, SubjectRow, TapeFacts};
+use super::terms::{self, Item};
 use super::tiles::TileWriter;
-use super::{RowsPosition, keys};
-use crate::codec::digest::{CustodyId, LedgerId, TapeId};
-use crate::codec::extent::{Group, push_record};
+use super::{Queries, RowsPosition, keys};
+use crate::codec::digest::{CustodyId, LeafHash, LedgerId};
+use crate::codec::extent::{Group, record_head};
 use crate::error::{Code, Error, Result};
 use crate::log::{Body, ChainState, Entry, EntryKind, LogError, SubjectTip, leaf_hash};
 use crate::seal::Statement;
@@ -42,6 +44,10 @@ pub struct Projector {
     chain: ChainState,
     last: Option<RowsPosition>,
     blocks: BlockWriter,
+    catalog: BlockWriter,
+    tape_ids: Vec<Item>,
+    contents: Vec<Item>,
+    custody_ids: Vec<Item>,
     tiles: TileWriter,
     subjects: BTreeMap<CustodyId, SubjectRow>,
     batch: Batch,
@@ -56,7 +62,11 @@ impl Projector {
             ledger,
             chain: ChainState::default(),
             last: None,
-            blocks: BlockWriter::default(),
+            blocks: BlockWriter::new(keys::BLOCK),
+            catalog: BlockWriter::new(keys::CATALOG),
+            tape_ids: Vec::new(),
+            contents: Vec::new(),
+            custody_ids: Vec::new(),
             tiles: TileWriter::default(),
             subjects: BTreeMap::new(),
             batch: Batch::default(),
@@ -75,18 +85,13 @@ impl Projector {
         if super::tiles::root_at(rows, size)? != position.chain.frontier.root() {
             return Err(unavailable());
         }
-        let newest = rows.floor(&keys::block(0, 0), &keys::block(u64::MAX, u16::MAX))?;
-        let (index, part) = newest.and_then(|(k, _)| block_key(&k)).ok_or_else(unavailable)?;
-        Ok(Self {
-            ledger: position.ledger,
-            chain: position.chain.clone(),
-            last: Some(position),
-            blocks: BlockWriter::after(index, part),
-            tiles,
-            subjects: BTreeMap::new(),
-            batch: Batch::default(),
-            bytes: 0,
-        })
+        let blocks = BlockWriter::resume(keys::BLOCK, rows)?;
+        if blocks.is_empty() {
+            return Err(unavailable());
+        }
+        let catalog = BlockWriter::resume(keys::CATALOG, rows)?;
+        let (ledger, chain) = (position.ledger, position.chain.clone());
+        Ok(Self { chain, last: Some(position), blocks, catalog, tiles, ..Self::fresh(ledger) })
     }
 
     /// Entries projected so far.
@@ -107,7 +112,8 @@ impl Projector {
         self.bytes
     }
 
-    /// Takes one group in, checking that it follows.
+    /// Takes one group in, checking that it follows. `leaves` are the hashes of its entries, from who has made the group
+    /// just now; what is not given is computed.
     ///
     /// # Errors
     /// `E_LOG_DAMAGED` when the group does not follow; `E_ROWS_UNAVAILABLE`. The projector is then spent.
@@ -117,6 +123,7 @@ impl Projector {
         place: Position,
         group: &Group<'_>,
         next: Position,
+        leaves: &[LeafHash],
         enrich: Enrich<'_>,
     ) -> Result<()> {
         let header = group.header();
@@ -124,9 +131,11 @@ impl Projector {
             return Err(LogError::Group(header.first_index).into());
         }
         self.blocks.header(&mut self.batch, header.first_index, group.header_bytes());
+        let mut leaves = leaves.iter();
         for record in group.records() {
             let (public, sealed) = record.map_err(LogError::from)?;
-            self.entry(rows, public, sealed, enrich)?;
+            let leaf = leaves.next().copied().unwrap_or_else(|| leaf_hash(public));
+            self.entry(rows, public, sealed, leaf, enrich)?;
         }
         if self.chain.frontier.root() != header.root {
             return Err(LogError::Root(header.size_after()).into());
@@ -142,31 +151,37 @@ impl Projector {
         Ok(())
     }
 
-    fn entry(&mut self, rows: &dyn Rows, public: &[u8], sealed: &[u8], enrich: Enrich<'_>) -> Result<()> {
+    fn entry(
+        &mut self,
+        rows: &dyn Rows,
+        public: &[u8],
+        sealed: &[u8],
+        leaf: LeafHash,
+        enrich: Enrich<'_>,
+    ) -> Result<()> {
         let entry = Entry::decode(public)?;
-        let leaf = leaf_hash(public);
         self.load_subject(rows, &entry.subject)?;
         let old = self.subjects.get(&entry.subject).map(|s| s.tip);
-        let tip = self.chain.advance(&entry, leaf, old.as_ref())?;
-        let mut record = Vec::with_capacity(public.len().saturating_add(sealed.len()).saturating_add(8));
-        push_record(&mut record, public, sealed);
-        self.blocks.record(&mut self.batch, entry.index, &record);
-        self.tiles.push(&mut self.batch, &leaf);
+        let (tiles, batch) = (&mut self.tiles, &mut self.batch);
+        let completed = |height, hash: &[u8; 32]| tiles.completed(batch, height, hash);
+        let tip = self.chain.advance_and_tell(&entry, leaf, old.as_ref(), completed)?;
+        let [public_bytes, sealed_bytes] = record_head(public, sealed);
+        self.blocks.record(&mut self.batch, entry.index, &[&public_bytes, &sealed_bytes, public, sealed]);
         self.subject(&entry, tip);
         if entry.kind.is_critical() && !entry.kind.is_written() {
             self.batch.puts.push((keys::critical(entry.index), entry.kind.number().to_be_bytes().to_vec()));
         }
         if entry.kind == EntryKind::TAPE_SAVED {
-            self.saved(&entry, enrich)?;
+            self.saved(&entry, leaf, enrich)?;
         }
         Ok(())
     }
 
     fn load_subject(&mut self, rows: &dyn Rows, custody: &CustodyId) -> Result<()> {
         if !self.subjects.contains_key(custody)
-            && let Some(row) = rows.get(&keys::tape(custody))?
+            && let Some(row) = Queries::new(rows).subject(custody)?
         {
-            self.subjects.insert(*custody, SubjectRow::decode(&row)?);
+            self.subjects.insert(*custody, row);
         }
         Ok(())
     }
@@ -180,56 +195,65 @@ impl Projector {
         }
     }
 
-    fn saved(&mut self, entry: &Entry<'_>, enrich: Enrich<'_>) -> Result<()> {
+    fn saved(&mut self, entry: &Entry<'_>, leaf: LeafHash, enrich: Enrich<'_>) -> Result<()> {
         let fault = |fault| LogError::Body { index: entry.index, kind: entry.kind.number(), fault };
         let Body::TapeSaved { statement, epoch } = Body::decode(entry.kind, entry.body).map_err(fault)? else {
             return Ok(());
         };
         let statement = Statement::decode(&statement)?;
-        let tape: TapeId = statement.claims().tape;
         let more = enrich(entry, &statement, &epoch);
+        let facts = TapeFacts {
+            tape: statement.claims().tape,
+            class_key: entry.key_id,
+            epoch,
+            slot: more.slot,
+            manifest: more.manifest,
+            hints: self.hints(&entry.subject, more.hints),
+        };
+        self.tape_ids.push(Item::new(facts.tape.as_ref(), entry.index));
+        self.custody_ids.push(Item::new(entry.subject.as_ref(), entry.index));
+        self.contents.extend(more.dedupe.map(|term| Item::new(&term, entry.index)));
         if let Some(row) = self.subjects.get_mut(&entry.subject) {
-            let class_key = entry.key_id;
-            let (slot, manifest) = (more.slot, more.manifest);
-            // Few places stand in the tape's own row; many get rows of their own.
-            let hints = if more.hints.len() <= HINTS_IN_ROW_MAX { more.hints.clone() } else { Vec::new() };
-            row.facts = Some(TapeFacts { tape, class_key, epoch, slot, manifest, hints });
+            row.facts = Some(facts.clone());
         }
-        if more.hints.len() > HINTS_IN_ROW_MAX {
-            for (n, part) in (0u32..).zip(more.hints.chunks(HINTS_A_ROW)) {
-                let bytes: Vec<u8> = part.iter().flat_map(|h| h.0).collect();
-                self.batch.puts.push((keys::hints(&entry.subject, n), bytes));
-            }
-        }
-        self.batch.puts.push((keys::tape_id(&tape, entry.index), entry.subject.as_ref().to_vec()));
-        if let Some(term) = more.dedupe {
-            self.batch.puts.push((keys::dedupe(&term, entry.index), entry.subject.as_ref().to_vec()));
-        }
-        let mut row = entry.subject.as_ref().to_vec();
-        row.extend_from_slice(&epoch);
-        row.extend_from_slice(&more.slot.unwrap_or(u32::MAX).to_be_bytes());
-        row.extend_from_slice(&more.summary);
-        self.batch.puts.push((keys::catalog(entry.index), row));
+        let row = CatalogRow { index: entry.index, custody: entry.subject, leaf, facts, summary: more.summary };
+        self.catalog.record(&mut self.batch, entry.index, &[&row.encode()]);
         Ok(())
     }
 
-    /// The rows gathered since the last call, with the position they lead to. `None` when nothing changed.
-    pub fn take(&mut self) -> Option<(Batch, Vec<u8>)> {
-        let position = self.last.as_ref()?.encode();
-        if self.bytes == 0 {
-            return None;
+    /// Few places stand beside what else is known of the tape; many get rows of their own.
+    fn hints(&mut self, custody: &CustodyId, hints: Vec<Hint>) -> Vec<Hint> {
+        if hints.len() <= HINTS_IN_ROW_MAX {
+            return hints;
         }
-        self.bytes = 0;
-        self.blocks.flush(&mut self.batch);
-        self.tiles.flush(&mut self.batch);
-        for (custody, row) in std::mem::take(&mut self.subjects) {
-            self.batch.puts.push((keys::tape(&custody), row.encode()));
+        for (n, part) in (0u32..).zip(hints.chunks(HINTS_A_ROW)) {
+            let bytes: Vec<u8> = part.iter().flat_map(|h| h.0).collect();
+            self.batch.puts.push((keys::hints(custody, n), bytes));
         }
-        Some((std::mem::take(&mut self.batch), position))
+        Vec::new()
     }
-}
 
-fn block_key(key: &[u8]) -> Option<(u64, u16)> {
-    let (index, part) = key.get(1..)?.split_first_chunk::<8>()?;
-    Some((u64::from_be_bytes(*index), u16::from_be_bytes(part.try_into().ok()?)))
+    /// The rows gathered since the last call, with the position they lead to. `None` when nothing changed.
+    ///
+    /// # Errors
+    /// `E_ROWS_UNAVAILABLE`. The projector is then spent.
+    pub fn take(&mut self, rows: &dyn Rows) -> Result<Option<(Batch, Vec<u8>)>> {
+        let Some(position) = self.last.as_ref().filter(|_| self.bytes > 0).map(RowsPosition::encode) else {
+            return Ok(None);
+        };
+        self.bytes = 0;
+        let batch = &mut self.batch;
+        self.blocks.flush(batch);
+        self.catalog.flush(batch);
+        self.tiles.flush(batch);
+        terms::insert(rows, batch, keys::TAPE_ID, std::mem::take(&mut self.tape_ids))?;
+        terms::insert(rows, batch, keys::DEDUPE, std::mem::take(&mut self.contents))?;
+        terms::insert(rows, batch, keys::CUSTODY, std::mem::take(&mut self.custody_ids))?;
+        for (custody, row) in std::mem::take(&mut self.subjects) {
+            if !row.is_in_catalog() {
+                batch.puts.push((keys::tape(&custody), row.encode()));
+            }
+        }
+        Ok(Some((std::mem::take(batch), position)))
+    }
 }

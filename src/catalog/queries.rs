@@ -2,9 +2,11 @@
 
 use std::ops::Range;
 
-use super::blocks::{BlockReader, LogPiece};
+use super::blocks::{LogPiece, pieces_from};
 use super::projector::HINTS_A_ROW;
+use super::saved::{self, CatalogRow};
 use super::subjects::{SubjectRow, TapeFacts};
+use super::terms::{self, Item, digits_of};
 use super::{RowsPosition, keys};
 use crate::codec::digest::{CustodyId, IdPrefix, TapeId};
 use crate::codec::extent::{GroupHeader, split_record};
@@ -19,21 +21,6 @@ pub struct StoredEntry {
     pub public: Vec<u8>,
     /// Sealed private half.
     pub sealed: Vec<u8>,
-}
-
-/// One row of the catalogue; the summary is still sealed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CatalogRow {
-    /// Index of the entry that saved it.
-    pub index: u64,
-    /// The tape's custody id.
-    pub custody: CustodyId,
-    /// Epoch of its key.
-    pub epoch: [u8; 16],
-    /// Slot in the epoch.
-    pub slot: Option<u32>,
-    /// Sealed summary.
-    pub summary: Vec<u8>,
 }
 
 /// Reads rows.
@@ -61,7 +48,34 @@ impl<'a> Queries<'a> {
 
     /// The row of a subject.
     pub fn subject(&self, custody: &CustodyId) -> Result<Option<SubjectRow>> {
-        self.rows.get(&keys::tape(custody))?.map(|row| SubjectRow::decode(&row)).transpose()
+        if let Some(row) = self.rows.get(&keys::tape(custody))? {
+            return SubjectRow::decode(&row).map(Some);
+        }
+        let found = self.saved(keys::CUSTODY, &digits_of(custody.as_ref()), 1, |row| row.custody == *custody)?;
+        Ok(found.first().map(CatalogRow::subject))
+    }
+
+    /// The first tapes that an index leads to from these digits, by term and index. An index knows the beginning of each
+    /// term; `is_meant` looks at the tape itself.
+    fn saved(
+        &self,
+        row: u8,
+        digits: &[u8],
+        limit: usize,
+        is_meant: impl Fn(&CatalogRow) -> bool,
+    ) -> Result<Vec<CatalogRow>> {
+        let mut found = Vec::new();
+        for item in terms::find(self.rows, row, digits)? {
+            let missing = || Error::new(Code::RowsUnavailable, "a tape is missing in the catalogue in sled");
+            let row = saved::by(self.rows, item.index)?.ok_or_else(missing)?;
+            if is_meant(&row) {
+                found.push(row);
+            }
+            if found.len() >= limit {
+                break;
+            }
+        }
+        Ok(found)
     }
 
     /// Indices of every entry about a subject, ascending.
@@ -82,32 +96,27 @@ impl<'a> Queries<'a> {
 
     /// Tapes whose id begins with `prefix`, at most `limit`: tape id and custody id.
     pub fn by_prefix(&self, prefix: &IdPrefix, limit: usize) -> Result<Vec<(TapeId, CustodyId)>> {
-        let mut from = vec![keys::TAPE_ID];
-        from.extend_from_slice(&prefix.whole_bytes());
-        let mut found = Vec::new();
-        self.rows.scan(&from, &keys::past(&from), &mut |key, value| {
-            let id = key.get(1..33).and_then(TapeId::from_slice);
-            if let (Some(id), Some(custody)) = (id, CustodyId::from_slice(value))
-                && prefix.matches(id.as_bytes())
-            {
-                found.push((id, custody));
-            }
-            Ok(found.len() < limit)
-        })?;
-        Ok(found)
+        let digits: Vec<u8> = prefix.digits().chars().filter_map(|c| c.to_digit(16)?.try_into().ok()).collect();
+        let found = self.saved(keys::TAPE_ID, &digits, limit, |row| prefix.matches(row.facts.tape.as_bytes()))?;
+        Ok(found.into_iter().map(|row| (row.facts.tape, row.custody)).collect())
     }
 
-    /// Every tape id with the index of the entry that saved it and the custody id it leads to.
-    pub fn tape_ids(&self, each: &mut dyn FnMut(TapeId, u64, CustodyId) -> Result<bool>) -> Result<()> {
-        let damaged = || Error::new(Code::RowsUnavailable, "a row of tape ids in sled is damaged");
-        self.rows.scan(&[keys::TAPE_ID], &[keys::TAPE_ID.saturating_add(1)], &mut |key, value| {
-            let id = key.get(1..33).and_then(TapeId::from_slice).ok_or_else(damaged)?;
-            let index = key.get(33..).and_then(|k| k.try_into().ok()).map(u64::from_be_bytes).ok_or_else(damaged)?;
-            each(id, index, CustodyId::from_slice(value).ok_or_else(damaged)?)
-        })
+    /// Every tape id that leads to a tape.
+    pub fn tape_ids(&self, each: &mut dyn FnMut(Item) -> Result<bool>) -> Result<()> {
+        terms::all(self.rows, keys::TAPE_ID, each)
     }
 
-    /// The row of every subject.
+    /// Every custody id that leads to a tape.
+    pub fn custody_ids(&self, each: &mut dyn FnMut(Item) -> Result<bool>) -> Result<()> {
+        terms::all(self.rows, keys::CUSTODY, each)
+    }
+
+    /// Every term by which a content is known to be kept.
+    pub fn dedupe_terms(&self, each: &mut dyn FnMut(Item) -> Result<bool>) -> Result<()> {
+        terms::all(self.rows, keys::DEDUPE, each)
+    }
+
+    /// The row of every subject that has one of its own.
     pub fn subjects(&self, each: &mut dyn FnMut(CustodyId, SubjectRow) -> Result<bool>) -> Result<()> {
         let damaged = || Error::new(Code::RowsUnavailable, "a tape's row in sled is damaged");
         self.rows.scan(&[keys::TAPE], &[keys::TAPE.saturating_add(1)], &mut |key, value| {
@@ -121,26 +130,9 @@ impl<'a> Queries<'a> {
         row.all_postings(custody, self.rows)
     }
 
-    /// Tapes that hold a content known by this term.
-    pub fn by_dedupe(&self, term: &[u8; 32]) -> Result<Vec<CustodyId>> {
-        let mut from = vec![keys::DEDUPE];
-        from.extend_from_slice(term.get(..16).unwrap_or_default());
-        let mut found = Vec::new();
-        self.rows.scan(&from, &keys::past(&from), &mut |_, value| {
-            found.extend(CustodyId::from_slice(value));
-            Ok(true)
-        })?;
-        Ok(found)
-    }
-
-    /// Every row by which a content is known: the beginning of its term, the entry that kept it, the tape.
-    pub fn dedupe_terms(&self, each: &mut dyn FnMut([u8; 16], u64, CustodyId) -> Result<bool>) -> Result<()> {
-        let damaged = || Error::new(Code::RowsUnavailable, "a row of kept contents in sled is damaged");
-        self.rows.scan(&[keys::DEDUPE], &[keys::DEDUPE.saturating_add(1)], &mut |key, value| {
-            let (term, index) = key.get(1..).and_then(<[u8]>::split_first_chunk::<16>).ok_or_else(damaged)?;
-            let index = index.try_into().map(u64::from_be_bytes).map_err(|_| damaged())?;
-            each(*term, index, CustodyId::from_slice(value).ok_or_else(damaged)?)
-        })
+    /// Tapes that may hold a content known by this term: the rows know its beginning, the vault has all of it.
+    pub fn by_dedupe(&self, term: &[u8; 32]) -> Result<Vec<CatalogRow>> {
+        self.saved(keys::DEDUPE, &digits_of(term), usize::MAX, |_| true)
     }
 
     /// Every entry of a critical kind that the program which made the rows did not know: index and kind.
@@ -166,25 +158,12 @@ impl<'a> Queries<'a> {
 
     /// The catalogue in order of saving.
     pub fn catalog(&self, each: &mut dyn FnMut(CatalogRow) -> Result<bool>) -> Result<()> {
-        self.rows.scan(&[keys::CATALOG], &[keys::CATALOG.saturating_add(1)], &mut |key, value| {
-            each(catalog_row(key, value)?)
-        })
+        saved::from(self.rows, 0, each)
     }
 
     /// The tape that was saved last.
     pub fn last_saved(&self) -> Result<Option<CatalogRow>> {
-        let found = self.rows.floor(&keys::catalog(0), &keys::catalog(u64::MAX))?;
-        found.map(|(key, value)| catalog_row(&key, &value)).transpose()
-    }
-
-    /// What the rows know of every tape, in no meaningful order.
-    pub fn tapes(&self, each: &mut dyn FnMut(&TapeFacts)) -> Result<()> {
-        self.rows.scan(&[keys::TAPE], &[keys::TAPE.saturating_add(1)], &mut |_, row| {
-            if let Some(facts) = SubjectRow::decode(row)?.facts {
-                each(&facts);
-            }
-            Ok(true)
-        })
+        saved::last(self.rows)
     }
 
     /// Entries of an index range, in order.
@@ -230,10 +209,7 @@ impl<'a> Queries<'a> {
 
     /// Group headers and records from the block that holds entry `index`.
     fn pieces_from(&self, index: u64, each: &mut dyn FnMut(LogPiece) -> Result<bool>) -> Result<()> {
-        let floor = self.rows.floor(&keys::block(0, 0), &keys::block(index, 0))?;
-        let from = floor.map_or_else(|| keys::block(0, 0), |(key, _)| start_of_index(&key));
-        let mut reader = BlockReader::default();
-        self.rows.scan(&from, &[keys::BLOCK.saturating_add(1)], &mut |_, value| reader.block(value, each))
+        pieces_from(self.rows, keys::BLOCK, index, each)
     }
 
     /// Header of the group that begins with entry `index`, if the rows know one.
@@ -259,26 +235,4 @@ impl<'a> Queries<'a> {
             LogPiece::Record(_) => Ok(true),
         })
     }
-}
-
-fn catalog_row(key: &[u8], value: &[u8]) -> Result<CatalogRow> {
-    let damaged = || Error::new(Code::RowsUnavailable, "a row of the catalogue in sled is damaged");
-    let index = key.get(1..).and_then(|k| k.try_into().ok()).map(u64::from_be_bytes).ok_or_else(damaged)?;
-    let (custody, rest) = value.split_first_chunk::<32>().ok_or_else(damaged)?;
-    let (epoch, rest) = rest.split_first_chunk::<16>().ok_or_else(damaged)?;
-    let (slot, summary) = rest.split_first_chunk::<4>().ok_or_else(damaged)?;
-    Ok(CatalogRow {
-        index,
-        custody: CustodyId::from_bytes(*custody),
-        epoch: *epoch,
-        slot: Some(u32::from_be_bytes(*slot)).filter(|s| *s != u32::MAX),
-        summary: summary.to_vec(),
-    })
-}
-
-/// The first block with the same index as `key`: a long record begins in part 0 or later, never earlier.
-fn start_of_index(key: &[u8]) -> Vec<u8> {
-    let mut start = key.get(..9).unwrap_or(key).to_vec();
-    start.extend_from_slice(&[0, 0]);
-    start
 }

@@ -1,4 +1,5 @@
-//! One row a subject: the tip of its chain, the entries about it, and for a tape where its parts lie.
+//! The row of a subject: the tip of its chain, the entries about it, and for a tape where its parts lie. A tape that only
+//! one entry is about has none: its record in the catalogue says the same.
 
 use super::keys;
 use crate::codec::CborError;
@@ -61,6 +62,12 @@ impl SubjectRow {
         Self { first_index: index, tip, last_index: index, facts: None, postings: vec![index], older: 0 }
     }
 
+    /// Says the record of the catalogue as much as this row? It does of a tape that was saved by its first entry, which
+    /// is its last as well.
+    pub(super) const fn is_in_catalog(&self) -> bool {
+        self.facts.is_some() && self.first_index == self.last_index
+    }
+
     /// Takes the next entry in; older postings move to a row of their own.
     pub(super) fn advance(&mut self, custody: &CustodyId, index: u64, tip: SubjectTip, batch: &mut Batch) {
         if self.postings.len() >= POSTINGS_IN_ROW_MAX {
@@ -82,16 +89,7 @@ impl SubjectRow {
             w.uint(self.tip.seq);
             w.bytes(self.tip.leaf.as_ref());
             w.uint(self.last_index);
-            w.nullable(self.facts.as_ref(), |w, f| w.bytes(f.tape.as_ref()));
-            w.nullable(self.facts.as_ref(), |w, f| w.bytes(&f.class_key));
-            w.nullable(self.facts.as_ref(), |w, f| w.bytes(&f.epoch));
-            w.nullable(self.facts.as_ref().and_then(|f| f.slot), |w, s| w.uint(u64::from(s)));
-            w.nullable(self.facts.as_ref().and_then(|f| f.manifest), |w, m| {
-                w.array(2);
-                w.uint(m.bytes);
-                w.bytes(&m.hint.0);
-            });
-            w.bytes(&self.facts.iter().flat_map(|f| &f.hints).flat_map(|h| h.0).collect::<Vec<_>>());
+            write_facts(w, self.facts.as_ref());
             w.uint(u64::from(self.older));
             write_postings(w, &self.postings);
         })
@@ -121,6 +119,19 @@ impl SubjectRow {
     }
 }
 
+pub(super) fn write_facts(w: &mut Writer, facts: Option<&TapeFacts>) {
+    w.nullable(facts, |w, f| w.bytes(f.tape.as_ref()));
+    w.nullable(facts, |w, f| w.bytes(&f.class_key));
+    w.nullable(facts, |w, f| w.bytes(&f.epoch));
+    w.nullable(facts.and_then(|f| f.slot), |w, s| w.uint(u64::from(s)));
+    w.nullable(facts.and_then(|f| f.manifest), |w, m| {
+        w.array(2);
+        w.uint(m.bytes);
+        w.bytes(&m.hint.0);
+    });
+    w.bytes(&facts.iter().flat_map(|f| &f.hints).flat_map(|h| h.0).collect::<Vec<_>>());
+}
+
 /// Ascending indices as differences: most take one or two bytes.
 fn write_postings(w: &mut Writer, postings: &[u64]) {
     w.array(postings.len());
@@ -135,6 +146,18 @@ fn read(bytes: &[u8]) -> Result<SubjectRow, CborError> {
     let mut r = Reader::new(bytes);
     r.array_of(12)?;
     let (first_index, seq, leaf, last_index) = (r.uint()?, r.uint()?, LeafHash::from_bytes(r.bytes_n()?), r.uint()?);
+    let facts = read_facts(&mut r)?;
+    let older = r.uint_in()?;
+    let (mut postings, mut last) = (Vec::new(), 0u64);
+    for _ in 0..r.array()? {
+        last = last.checked_add(r.uint()?).ok_or(CborError::Range)?;
+        postings.push(last);
+    }
+    r.end()?;
+    Ok(SubjectRow { first_index, tip: SubjectTip { seq, leaf }, last_index, facts, postings, older })
+}
+
+pub(super) fn read_facts(r: &mut Reader<'_>) -> Result<Option<TapeFacts>, CborError> {
     let tape = if r.null_if_next() { None } else { Some(TapeId::from_bytes(r.bytes_n()?)) };
     let class_key = if r.null_if_next() { None } else { Some(r.bytes_n()?) };
     let epoch = if r.null_if_next() { None } else { Some(r.bytes_n()?) };
@@ -150,16 +173,8 @@ fn read(bytes: &[u8]) -> Result<SubjectRow, CborError> {
         return Err(CborError::Length);
     }
     let hints = hints.iter().map(|h| Hint(*h)).collect();
-    let older = r.uint_in()?;
-    let (mut postings, mut last) = (Vec::new(), 0u64);
-    for _ in 0..r.array()? {
-        last = last.checked_add(r.uint()?).ok_or(CborError::Range)?;
-        postings.push(last);
-    }
-    r.end()?;
-    let facts = match (tape, class_key, epoch) {
+    Ok(match (tape, class_key, epoch) {
         (Some(tape), Some(class_key), Some(epoch)) => Some(TapeFacts { tape, class_key, epoch, slot, manifest, hints }),
         _ => None,
-    };
-    Ok(SubjectRow { first_index, tip: SubjectTip { seq, leaf }, last_index, facts, postings, older })
+    })
 }

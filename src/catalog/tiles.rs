@@ -8,17 +8,17 @@ use crate::store::{Batch, Rows};
 
 const ROW_HASHES: u64 = 128;
 const TILE_HASHES: u64 = 256;
+const TILE_HEIGHT: u32 = 8;
 
-/// One level of tiles: the row at its right edge, and the fold of the present tile.
+/// One level of tiles, with the row at its right edge.
 #[derive(Debug, Clone, Default)]
 struct Level {
     count: u64,
     row: Vec<u8>,
-    fold: Frontier,
     dirty: bool,
 }
 
-/// Appends leaf hashes and keeps every level's right edge.
+/// Takes the hashes that a growing tree completes and keeps every level's right edge.
 #[derive(Debug, Clone, Default)]
 pub(super) struct TileWriter {
     levels: Vec<Level>,
@@ -31,40 +31,30 @@ impl TileWriter {
         let mut count = size;
         while count > 0 {
             let n = u8::try_from(levels.len()).unwrap_or(u8::MAX);
-            let tile_start = count.saturating_sub(count % TILE_HASHES);
-            let mut fold = Frontier::new();
-            for i in tile_start..count {
-                fold.push(&LeafHash::from_bytes(hash_at(rows, n, i)?));
-            }
             let in_row = count % ROW_HASHES;
             let row = if in_row == 0 { Vec::new() } else { read_row(rows, n, count.wrapping_div(ROW_HASHES))? };
-            levels.push(Level { count, row, fold, dirty: false });
+            levels.push(Level { count, row, dirty: false });
             count = count.wrapping_div(TILE_HASHES);
         }
         Ok(Self { levels })
     }
 
-    pub(super) fn push(&mut self, batch: &mut Batch, leaf: &LeafHash) {
-        let mut carry = Some(*leaf.as_bytes());
-        let mut n = 0usize;
-        while let Some(hash) = carry.take() {
-            if self.levels.len() == n {
-                self.levels.push(Level::default());
-            }
-            let Some(level) = self.levels.get_mut(n) else { return };
-            level.row.extend_from_slice(&hash);
-            level.fold.push(&LeafHash::from_bytes(hash));
-            level.count = level.count.saturating_add(1);
-            level.dirty = true;
-            if level.count.is_multiple_of(ROW_HASHES) {
-                level.flush(batch, n);
-                level.row.clear();
-            }
-            if level.count.is_multiple_of(TILE_HASHES) {
-                carry = Some(*level.fold.root().as_bytes());
-                level.fold = Frontier::new();
-            }
-            n = n.saturating_add(1);
+    /// Takes what [`Frontier::push_and_tell`] tells.
+    pub(super) fn completed(&mut self, batch: &mut Batch, height: u32, hash: &[u8; 32]) {
+        if !height.is_multiple_of(TILE_HEIGHT) {
+            return;
+        }
+        let n = height.wrapping_div(TILE_HEIGHT) as usize;
+        if self.levels.len() == n {
+            self.levels.push(Level::default());
+        }
+        let Some(level) = self.levels.get_mut(n) else { return };
+        level.row.extend_from_slice(hash);
+        level.count = level.count.saturating_add(1);
+        level.dirty = true;
+        if level.count.is_multiple_of(ROW_HASHES) {
+            level.flush(batch, n);
+            level.row.clear();
         }
     }
 
@@ -78,6 +68,7 @@ impl TileWriter {
 /// Compares the tree hashes in rows with leaves given in order.
 #[derive(Default)]
 pub struct TilesCheck {
+    tree: Frontier,
     writer: TileWriter,
     batch: Batch,
 }
@@ -88,7 +79,8 @@ impl TilesCheck {
     /// # Errors
     /// `E_ROWS_UNAVAILABLE`, here and below.
     pub fn push(&mut self, rows: &dyn Rows, leaf: &LeafHash) -> Result<bool> {
-        self.writer.push(&mut self.batch, leaf);
+        let (writer, batch) = (&mut self.writer, &mut self.batch);
+        self.tree.push_and_tell(leaf, |height, hash| writer.completed(batch, height, hash));
         self.compare(rows, false)
     }
 

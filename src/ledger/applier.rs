@@ -124,11 +124,11 @@ impl Worker {
         let mut known: HashMap<CustodyId, Enrichment> = group.enrichments.into_iter().collect();
         let mut enrich = |entry: &Entry<'_>, _: &_, _: &_| known.remove(&entry.subject).unwrap_or_default();
         let sealed = Group::of_sealed(group.header, &group.extent).map_err(LogError::from)?;
-        self.projector.group(&*self.rows, group.place, &sealed, group.next, &mut enrich)
+        self.projector.group(&*self.rows, group.place, &sealed, group.next, &group.leaves, &mut enrich)
     }
 
     fn apply(&mut self) -> Result<()> {
-        if let Some((batch, position)) = self.projector.take() {
+        if let Some((batch, position)) = self.projector.take(&*self.rows)? {
             self.rows.apply(batch, &position)?;
         }
         let size = self.projector.size();

@@ -346,8 +346,9 @@ impl Writer {
     pub(super) fn hand_to_rows(&mut self, finished: FinishedGroup, enrichments: Vec<(CustodyId, Enrichment)>) {
         let place = Position { segment: finished.header.segment, offset: finished.header.offset };
         let next = Position { offset: place.offset.saturating_add(finished.extent.len() as u64), ..place };
+        let leaves = finished.placed.iter().map(|placed| placed.leaf).collect();
         let (header, extent) = (finished.header, finished.extent);
-        self.applier.group(GroupForRows { place, next, header, extent, enrichments });
+        self.applier.group(GroupForRows { place, next, header, extent, leaves, enrichments });
     }
 }
 

@@ -67,7 +67,7 @@ impl Core {
 
     fn open_summary(&self, row: &CatalogRow) -> Result<Summary> {
         self.progress.list_unwraps.fetch_add(1, Ordering::Relaxed);
-        let keys = self.unwrap_tape(&row.custody, &row.epoch, row.slot)?;
+        let keys = self.unwrap_tape(&row.custody, &row.facts.epoch, row.facts.slot)?;
         let plain = keys.row_key().open(row.custody.as_ref(), &row.summary)?;
         Summary::decode(&plain)
             .map_err(|e| Error::new(Code::RowsUnavailable, "a row of the catalogue is damaged").with_source(e))

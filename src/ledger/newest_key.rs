@@ -76,7 +76,7 @@ fn by_rows(
         return Some(Some((later, None)));
     }
     let last = queries.last_saved().ok()?;
-    Some(last.filter(|row| row.epoch == *epoch).map(|row| (row.custody, row.slot)))
+    Some(last.filter(|row| row.facts.epoch == *epoch).map(|row| (row.custody, row.facts.slot)))
 }
 
 /// The last tape saved in the epoch by the groups from `at` on.

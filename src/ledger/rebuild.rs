@@ -144,7 +144,7 @@ impl RowsWork<'_> {
                 // What cannot be read now is left open: the tape stays listed by its entry, and checks name the fault.
                 self.enrich(&mut epochs, &entry.subject, statement, epoch, entry.time)
             };
-            projector.group(rows, place, &group, next, &mut enrich)?;
+            projector.group(rows, place, &group, next, &[], &mut enrich)?;
             if projector.pending_bytes() > BATCH_BYTES {
                 apply(&mut projector, self.stores)?;
             }
@@ -211,7 +211,7 @@ enum Doubt {
 }
 
 fn apply(projector: &mut Projector, stores: &Stores) -> Result<()> {
-    match projector.take() {
+    match projector.take(&*stores.rows)? {
         Some((batch, position)) => stores.rows.apply(batch, &position),
         None => Ok(()),
     }

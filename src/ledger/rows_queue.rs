@@ -5,7 +5,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::catalog::Enrichment;
-use crate::codec::digest::CustodyId;
+use crate::codec::digest::{CustodyId, LeafHash};
 use crate::codec::extent::GroupHeader;
 use crate::store::Position;
 
@@ -20,6 +20,8 @@ pub(super) struct GroupForRows {
     pub next: Position,
     pub header: GroupHeader,
     pub extent: Vec<u8>,
+    /// Hashes of its entries: whoever builds a group has made them.
+    pub leaves: Vec<LeafHash>,
     pub enrichments: Vec<(CustodyId, Enrichment)>,
 }
 

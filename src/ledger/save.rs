@@ -242,10 +242,9 @@ fn describe(p: &mut PrivateHalf, core: &Core, options: &SaveOptions, tape: TapeI
 impl Core {
     /// The tape that holds a content already, by the vault's own record; rows only say where to look.
     pub(super) fn kept_already(&self, term: &[u8; 32]) -> Result<Option<CustodyId>> {
-        for custody in self.queries().by_dedupe(term)? {
-            let Some(facts) = self.queries().subject(&custody)?.and_then(|s| s.facts) else { continue };
-            match self.stores.vault.get(&facts.epoch, &custody, facts.slot) {
-                Ok(record) if record.dedupe == *term => return Ok(Some(custody)),
+        for kept in self.queries().by_dedupe(term)? {
+            match self.stores.vault.get(&kept.facts.epoch, &kept.custody, kept.facts.slot) {
+                Ok(record) if record.dedupe == *term => return Ok(Some(kept.custody)),
                 Ok(_) => {}
                 // A content whose key is lost is not kept: saving it again is the way to have it back.
                 Err(e) if matches!(e.code(), Code::NotFound | Code::VaultDamaged) => {}

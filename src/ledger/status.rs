@@ -68,9 +68,10 @@ impl Core {
     /// Tapes by class. No tape is opened: the class is that of the custody key of its entries.
     pub(super) fn classes(&self) -> Result<Vec<ClassCount>> {
         let mut by_key: HashMap<[u8; 16], u64> = HashMap::new();
-        self.settled_queries()?.0.tapes(&mut |facts| {
-            let tapes = by_key.entry(facts.class_key).or_default();
+        self.settled_queries()?.0.catalog(&mut |row| {
+            let tapes = by_key.entry(row.facts.class_key).or_default();
             *tapes = tapes.saturating_add(1);
+            Ok(true)
         })?;
         let mut by_class: BTreeMap<String, u64> = BTreeMap::new();
         for (key, tapes) in by_key {

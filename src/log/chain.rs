@@ -50,6 +50,20 @@ impl ChainState {
         leaf: LeafHash,
         tip: Option<&SubjectTip>,
     ) -> Result<SubjectTip, LogError> {
+        self.advance_and_tell(entry, leaf, tip, |_, _| {})
+    }
+
+    /// As [`ChainState::advance`], with what [`Frontier::push_and_tell`] tells.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn advance_and_tell(
+        &mut self,
+        entry: &Entry<'_>,
+        leaf: LeafHash,
+        tip: Option<&SubjectTip>,
+        completed: impl FnMut(u32, &[u8; 32]),
+    ) -> Result<SubjectTip, LogError> {
         let index = self.size();
         if entry.index != index {
             return Err(LogError::Index { expected: index, found: entry.index });
@@ -74,7 +88,7 @@ impl ChainState {
         if Some(entry.subject_seq) != seq || entry.subject_prev != prev {
             return Err(LogError::Subject(index));
         }
-        self.frontier.push(&leaf);
+        self.frontier.push_and_tell(&leaf, completed);
         self.last_leaf = leaf;
         self.last_time = entry.time;
         Ok(SubjectTip { seq: entry.subject_seq, leaf })

@@ -66,11 +66,19 @@ impl Frontier {
 
     /// Appends a leaf.
     pub fn push(&mut self, leaf: &LeafHash) {
+        self.push_and_tell(leaf, |_, _| {});
+    }
+
+    /// As [`Frontier::push`]; `completed` hears height and root of every perfect subtree that the leaf completes, the
+    /// leaf itself first.
+    pub fn push_and_tell(&mut self, leaf: &LeafHash, mut completed: impl FnMut(u32, &[u8; 32])) {
         let mut carry = *leaf.as_bytes();
+        completed(0, &carry);
         // Each trailing one bit of the size is a perfect subtree that the new leaf completes.
-        for _ in 0..self.size.trailing_ones() {
+        for height in 1..=self.size.trailing_ones() {
             if let Some(left) = self.subtrees.pop() {
                 carry = node_hash(&left, &carry);
+                completed(height, &carry);
             }
         }
         self.subtrees.push(carry);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use immutape::Code;
-use immutape::catalog::{Enrichment, Projector, Queries, SubjectRow};
+use immutape::catalog::{CatalogRow, Enrichment, Projector, Queries, SubjectRow};
 use immutape::codec::digest::sha256;
 use immutape::codec::extent::Group;
 use immutape::evidence::{Severity, Verdict};
@@ -24,7 +24,7 @@ use crate::support::tamper::expect::{Auditor, Case, Checked, Expect, Opened};
 use crate::support::tamper::folders::copy_tree;
 use crate::support::tamper::forge::{self, Forge, GroupShape};
 use crate::support::tamper::map::Part;
-use crate::support::tamper::sled_rows::SledRows;
+use crate::support::tamper::sled_rows::{SledRows, node, terms};
 use crate::support::tamper::table;
 
 /// A workshop: copies of the base that are forged upon, and cases that put the results in place.
@@ -291,8 +291,8 @@ fn forged_tail(shop: &mut Shop) {
     let position = Queries::new(&rows).position().unwrap().unwrap();
     let mut projector = Projector::resume(&rows, position).unwrap();
     let group = Group::parse(extent).unwrap();
-    projector.group(&rows, place, &group, next, &mut |_, _, _| Enrichment::default()).unwrap();
-    let (batch, position) = projector.take().unwrap();
+    projector.group(&rows, place, &group, next, &[], &mut |_, _, _| Enrichment::default()).unwrap();
+    let (batch, position) = projector.take(&rows).unwrap().unwrap();
     rows.apply(batch, &position).unwrap();
     rows.flush().unwrap();
     drop(rows);
@@ -476,35 +476,38 @@ fn rows(shop: &mut Shop) {
     shop.case("the position of the rows put back", &root, &[INDEX], behind);
 
     // A tape taken out of the catalogue; out of the ids as well; an id that leads to another tape.
-    let entry = base.tapes[10].entry.to_be_bytes();
-    let catalogue = [&b"c"[..], &entry].concat();
-    let id = [&b"i"[..], base.tapes[10].id.as_bytes(), &entry].concat();
+    let (entry, other) = (base.tapes[10].entry, base.tapes[11].entry);
     let root = shop.copy();
     let db = SledRows::open(&root);
-    db.remove(&catalogue);
+    db.change_catalogue(|row| if row.index == entry { vec![] } else { vec![row] });
     db.close();
     let mut unlisted = named(&[10]);
     unlisted.hidden = [base.tapes[10].custody].into();
+    unlisted.unreadable = [(base.tapes[10].id, Code::RowsUnavailable)].into();
     shop.case("a tape taken out of the catalogue", &root, &[INDEX], unlisted.clone());
 
     let db = SledRows::open(&root);
-    db.remove(&id);
+    let ids = terms(&db.get(b"i"));
+    db.put(b"i", &node(&ids.iter().filter(|(_, index)| *index != entry).copied().collect::<Vec<_>>()));
     db.close();
     unlisted.unreadable = [(base.tapes[10].id, Code::NotFound)].into();
     shop.case("a tape taken out of catalogue and ids", &root, &[INDEX], unlisted);
 
     let root = shop.copy();
     let db = SledRows::open(&root);
-    db.put(&id, base.tapes[11].custody.as_ref());
+    let led: Vec<_> = ids.iter().map(|(term, index)| (*term, if *index == entry { other } else { *index })).collect();
+    db.put(b"i", &node(&led));
     db.close();
-    let mut elsewhere = named(&[10]);
-    elsewhere.unreadable = [(base.tapes[10].id, Code::RowsUnavailable)].into();
+    let mut elsewhere = named(&[10, 11]);
+    elsewhere.unreadable = [(base.tapes[10].id, Code::NotFound)].into();
     shop.case("an id leads to another tape", &root, &[INDEX], elsewhere);
 
     let root = shop.copy();
     let db = SledRows::open(&root);
-    let invented = [&b"c"[..], &hidden.to_be_bytes()].concat();
-    db.put(&invented, &db.get(&catalogue));
+    db.change_catalogue(|row| {
+        let invented = (row.index == entry).then(|| CatalogRow { index: hidden, ..row.clone() });
+        [row].into_iter().chain(invented).collect()
+    });
     db.close();
     let twice = named(&[]).at(format!("catalogue row {hidden}"));
     shop.case("a tape listed twice", &root, &[INDEX], twice);

@@ -12,5 +12,5 @@ mod segment;
 
 pub use error::ExtentError;
 pub use group::{FLAG_CLEAN_CLOSE, GROUP_HEADER_BYTES, GROUP_MAGIC, Group, GroupHeader, extent_bytes};
-pub use records::{Records, push_record, split_record};
+pub use records::{Records, push_record, record_head, split_record};
 pub use segment::{SEGMENT_HEADER_BYTES, SEGMENT_MAGIC, SegmentHeader};

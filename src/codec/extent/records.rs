@@ -52,11 +52,16 @@ pub fn split_record(bytes: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     Some((public, sealed, rest))
 }
 
+/// What stands before the halves of a record: the length of each.
+#[must_use]
+pub fn record_head(public: &[u8], sealed: &[u8]) -> [[u8; 4]; 2] {
+    // Both lengths are bounded by ENTRY_BYTES_MAX and SEALED_BYTES_MAX long before this line.
+    [public, sealed].map(|half| u32::try_from(half.len()).unwrap_or(u32::MAX).to_be_bytes())
+}
+
 /// Appends one record.
 pub fn push_record(out: &mut Vec<u8>, public: &[u8], sealed: &[u8]) {
-    // Both lengths are bounded by ENTRY_BYTES_MAX and SEALED_BYTES_MAX long before this line.
-    out.extend_from_slice(&u32::try_from(public.len()).unwrap_or(u32::MAX).to_be_bytes());
-    out.extend_from_slice(&u32::try_from(sealed.len()).unwrap_or(u32::MAX).to_be_bytes());
+    out.extend_from_slice(record_head(public, sealed).as_flattened());
     out.extend_from_slice(public);
     out.extend_from_slice(sealed);
 }

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use super::Checker;
 use super::journal::{SubjectEntries, Walked};
 use super::tapes::{Saved, SavedTapes};
-use crate::catalog::{CatalogRow, Queries, SubjectRow};
+use crate::catalog::{CatalogRow, Item, Queries, SubjectRow, TapeFacts};
 use crate::codec::digest::{CustodyId, TapeId};
 use crate::error::Result;
 use crate::evidence::{Report, Severity};
@@ -22,12 +22,30 @@ struct Comparison<'a> {
     size: u64,
     by_index: HashMap<u64, &'a Saved>,
     rows: HashMap<CustodyId, TapeRows>,
+    /// Tapes that have met no row of their own yet, with what the catalogue says instead.
+    unread: HashMap<CustodyId, SubjectRow>,
     found: Vec<Difference>,
 }
 
+/// What an index is called, and what is said of a term that leads to the wrong tape, and of a tape without its term.
+type Index = (&'static str, &'static str, &'static str);
+
+const IDS: Index =
+    ("id", "this id leads to another tape than its entry", "the tape is missing among the ids, so nobody finds it");
+const CUSTODY_IDS: Index = (
+    "custody",
+    "this custody id leads to another tape than its entry",
+    "the tape is missing among the custody ids, so its own entries are not found",
+);
+const CONTENTS: Index = (
+    "content",
+    "this content is not the one that the entry kept",
+    "its content is not known as kept, and would be kept twice",
+);
+
 /// What the rows say of a tape beyond the log. Kept for when the tape is opened: the rows are given back before that.
 pub(super) struct TapeRows {
-    pub slot: Option<u32>,
+    pub facts: TapeFacts,
     pub summary: Vec<u8>,
     pub manifest_bytes: Option<u64>,
 }
@@ -41,13 +59,20 @@ pub(super) fn compare(
     report: &mut Report,
 ) -> HashMap<CustodyId, TapeRows> {
     let by_index = saved.tapes.iter().map(|s| (s.index, s)).collect();
-    let mut comparison = Comparison { size: journal.entries, by_index, rows: HashMap::new(), found: Vec::new() };
+    let kept = kept(checker, saved);
+    let (rows, unread) = (HashMap::new(), HashMap::new());
+    let mut comparison = Comparison { size: journal.entries, by_index, rows, unread, found: Vec::new() };
     let compared = comparison
-        .catalogue(queries)
-        .and_then(|()| comparison.tape_ids(queries))
+        .catalogue(queries, &kept)
+        .and_then(|()| {
+            comparison.index(IDS, |each| queries.tape_ids(each), |s| Some(*s.statement.claims().tape.as_bytes()))
+        })
+        .and_then(|()| comparison.index(CUSTODY_IDS, |each| queries.custody_ids(each), |s| Some(*s.custody.as_bytes())))
         .and_then(|()| comparison.subjects(queries, &journal.subjects))
         .and_then(|()| comparison.criticals(queries, &journal.critical))
-        .and_then(|()| comparison.terms(queries, &terms(checker, saved)));
+        .and_then(|()| {
+            comparison.index(CONTENTS, |each| queries.dedupe_terms(each), |s| kept.get(&s.custody).map(|k| k.term))
+        });
     let rows_of_tapes = std::mem::take(&mut comparison.rows);
     let rows = (saved.tapes.len() as u64).saturating_mul(2).saturating_add(journal.subjects.len() as u64);
     let wrong = (comparison.found.len() as u64).saturating_add(u64::from(compared.is_err()));
@@ -67,16 +92,19 @@ impl Comparison<'_> {
         self.found.push((place, what, tape, None));
     }
 
-    fn catalogue(&mut self, queries: &Queries<'_>) -> Result<()> {
+    fn catalogue(&mut self, queries: &Queries<'_>, kept: &HashMap<CustodyId, Kept>) -> Result<()> {
         let mut listed = HashSet::new();
         queries.catalog(&mut |row: CatalogRow| {
             if row.index < self.size {
                 let is_right =
-                    self.by_index.get(&row.index).is_some_and(|s| (s.custody, s.epoch) == (row.custody, row.epoch));
-                if is_right {
-                    listed.insert(row.index);
-                    self.rows
-                        .insert(row.custody, TapeRows { slot: row.slot, summary: row.summary, manifest_bytes: None });
+                    self.by_index.get(&row.index).is_some_and(|s| s.custody == row.custody && knows(&row.facts, s));
+                if is_right && listed.insert(row.index) {
+                    let is_known = |kept: &Kept| row.facts.slot.is_some_and(|slot| kept.slots.contains(&slot));
+                    if kept.get(&row.custody).is_some_and(|kept| !is_known(kept)) {
+                        let what = "its key is in another slot of the vault than the catalogue says";
+                        self.find(format!("catalogue row {}", row.index), what, Some(row.facts.tape));
+                    }
+                    self.take(row);
                 } else {
                     self.find(format!("catalogue row {}", row.index), "no such tape was saved by this entry", None);
                 }
@@ -87,20 +115,38 @@ impl Comparison<'_> {
         Ok(())
     }
 
-    fn tape_ids(&mut self, queries: &Queries<'_>) -> Result<()> {
+    /// Keeps what a right record says; it is the tape's own row as long as there is no other.
+    fn take(&mut self, row: CatalogRow) {
+        self.unread.insert(row.custody, row.subject());
+        let manifest_bytes = row.facts.manifest.map(|m| m.bytes);
+        self.rows.insert(row.custody, TapeRows { facts: row.facts, summary: row.summary, manifest_bytes });
+    }
+
+    /// An index by which tapes are found: `term` of each, and what it is called.
+    fn index(
+        &mut self,
+        (name, elsewhere, unknown): Index,
+        all: impl FnOnce(&mut dyn FnMut(Item) -> Result<bool>) -> Result<()>,
+        term: impl Fn(&Saved) -> Option<[u8; 32]>,
+    ) -> Result<()> {
         let mut known = HashSet::new();
-        queries.tape_ids(&mut |tape, index, custody| {
-            if index < self.size {
-                let saved = self.by_index.get(&index);
-                if saved.is_some_and(|s| (s.statement.claims().tape, s.custody) == (tape, custody)) {
-                    known.insert(index);
+        all(&mut |item| {
+            if item.index < self.size {
+                let saved = self.by_index.get(&item.index).copied();
+                // Of tapes whose term is not known nothing is said.
+                let is_right = saved.is_some_and(|s| term(s).is_none_or(|term| term.starts_with(&item.term)));
+                if is_right {
+                    known.insert(item.index);
                 } else {
-                    self.find(format!("id row {index}"), "this id leads to another tape than its entry", Some(tape));
+                    let tape = saved.map(|s| s.statement.claims().tape);
+                    self.find(format!("{name} row {}", item.index), elsewhere, tape);
                 }
             }
             Ok(true)
         })?;
-        self.missing(&known, "the tape is missing among the ids, so nobody finds it");
+        let terms_known = self.by_index.values().filter(|s| term(s).is_none()).map(|s| s.index);
+        known.extend(terms_known);
+        self.missing(&known, unknown);
         Ok(())
     }
 
@@ -115,33 +161,36 @@ impl Comparison<'_> {
     fn subjects(&mut self, queries: &Queries<'_>, expected: &HashMap<CustodyId, SubjectEntries>) -> Result<()> {
         let mut seen = HashSet::new();
         let tapes: HashMap<CustodyId, &Saved> = self.by_index.values().map(|s| (s.custody, *s)).collect();
-        queries.subjects(&mut |custody, row| {
-            let saved = tapes.get(&custody).copied();
-            let tape = saved.map(|s| s.statement.claims().tape);
+        let tape_of = |custody: &CustodyId| tapes.get(custody).map(|s| s.statement.claims().tape);
+        let mut each = |of: &mut Self, custody: CustodyId, row: SubjectRow| {
             let name = || format!("subject {}", custody.to_hex());
             match expected.get(&custody) {
                 Some(entries) => {
                     seen.insert(custody);
                     let postings = queries.postings_of(&custody, &row)?;
-                    if !is_right(&row, &postings, entries, saved, self.size) {
-                        self.find(name(), "the entries about it are not those in the log", tape);
-                    } else if let (Some(facts), Some(known)) = (&row.facts, self.rows.get_mut(&custody)) {
-                        known.manifest_bytes = facts.manifest.map(|m| m.bytes);
-                        if facts.slot != known.slot {
-                            self.find(name(), "it and the catalogue name different slots of the vault", tape);
-                        }
+                    let known = of.rows.get(&custody).map(|known| &known.facts);
+                    if !is_right(&row, &postings, entries, tapes.get(&custody).copied(), of.size) {
+                        of.find(name(), "the entries about it are not those in the log", tape_of(&custody));
+                    } else if row.facts.as_ref().zip(known).is_some_and(|(facts, known)| facts != known) {
+                        of.find(name(), "it and the catalogue say different things of the tape", tape_of(&custody));
                     }
                 }
-                None if row.first_index < self.size => self.find(name(), "the log has no entry about it", None),
+                None if row.first_index < of.size => of.find(name(), "the log has no entry about it", None),
                 None => {}
             }
             Ok(true)
+        };
+        queries.subjects(&mut |custody, row| {
+            self.unread.remove(&custody);
+            each(self, custody, row)
         })?;
+        for (custody, row) in std::mem::take(&mut self.unread) {
+            each(self, custody, row)?;
+        }
         let mut missing: Vec<_> = expected.iter().filter(|(custody, _)| !seen.contains(*custody)).collect();
         missing.sort_by_key(|(_, entries)| entries.indices.first());
         for (custody, _) in missing {
-            let tape = tapes.get(custody).map(|s| s.statement.claims().tape);
-            self.find(format!("subject {}", custody.to_hex()), "its row is missing", tape);
+            self.find(format!("subject {}", custody.to_hex()), "its row is missing", tape_of(custody));
         }
         Ok(())
     }
@@ -164,41 +213,29 @@ impl Comparison<'_> {
         }
         Ok(())
     }
-
-    /// The rows by which a content is known to be kept. Of tapes whose record cannot be read nothing is said.
-    fn terms(&mut self, queries: &Queries<'_>, terms: &HashMap<CustodyId, [u8; 16]>) -> Result<()> {
-        let mut known = HashSet::new();
-        queries.dedupe_terms(&mut |term, index, custody| {
-            if index < self.size {
-                let saved = self.by_index.get(&index).filter(|s| s.custody == custody);
-                if saved.is_some() && terms.get(&custody).is_none_or(|right| *right == term) {
-                    known.insert(index);
-                } else {
-                    self.find(format!("content row {index}"), "this content is not the one that the entry kept", None);
-                }
-            }
-            Ok(true)
-        })?;
-        let mut missing: Vec<_> = self.by_index.values().copied().collect();
-        missing.retain(|s| terms.contains_key(&s.custody) && !known.contains(&s.index));
-        missing.sort_by_key(|s| s.index);
-        for saved in missing {
-            let tape = Some(saved.statement.claims().tape);
-            self.find(
-                format!("entry {}", saved.index),
-                "its content is not known as kept, and would be kept twice",
-                tape,
-            );
-        }
-        Ok(())
-    }
 }
 
-/// The beginnings of the terms that the vault has for the saved tapes. A record that cannot be read is told elsewhere.
-fn terms(checker: &Checker, saved: &SavedTapes) -> HashMap<CustodyId, [u8; 16]> {
+/// What the vault has of a tape.
+struct Kept {
+    term: [u8; 32],
+    /// Where its record can be: slots that a crash cut are passed over when records are counted.
+    slots: std::ops::RangeInclusive<u32>,
+}
+
+/// What the vault has of the saved tapes. A record that cannot be read is told elsewhere.
+fn kept(checker: &Checker, saved: &SavedTapes) -> HashMap<CustodyId, Kept> {
+    let vault = &checker.stores.vault;
     let epochs: HashSet<_> = saved.tapes.iter().map(|s| s.epoch).collect();
-    let records = epochs.iter().filter_map(|epoch| checker.stores.vault.records(epoch).ok()).flatten();
-    records.filter_map(|r| Some((r.custody_id, *r.dedupe.first_chunk::<16>()?))).collect()
+    let mut kept = HashMap::new();
+    for epoch in epochs {
+        let (Ok(records), Ok(next)) = (vault.records(&epoch), vault.next_slot(&epoch)) else { continue };
+        let cut = next.saturating_sub(u32::try_from(records.len()).unwrap_or(u32::MAX));
+        for (place, record) in (0u32..).zip(records) {
+            let slots = place..=place.saturating_add(cut);
+            kept.insert(record.custody_id, Kept { term: record.dedupe, slots });
+        }
+    }
+    kept
 }
 
 /// Does the row follow from these entries? Of a row that knows later ones only the beginning is compared.
@@ -207,11 +244,14 @@ fn is_right(row: &SubjectRow, postings: &[u64], entries: &SubjectEntries, saved:
     let tip_is_right =
         postings.len() > known.len() || (row.tip == entries.tip && Some(&row.last_index) == entries.indices.last());
     let facts_are_right = match (&row.facts, saved) {
-        (Some(facts), Some(saved)) => {
-            (facts.tape, facts.epoch, facts.class_key) == (saved.statement.claims().tape, saved.epoch, saved.key_id)
-        }
+        (Some(facts), Some(saved)) => knows(facts, saved),
         (None, None) => true,
         _ => false,
     };
     known == entries.indices && entries.indices.first() == Some(&row.first_index) && tip_is_right && facts_are_right
+}
+
+/// Do these say of the tape what its entry says?
+fn knows(facts: &TapeFacts, saved: &Saved) -> bool {
+    (facts.tape, facts.epoch, facts.class_key) == (saved.statement.claims().tape, saved.epoch, saved.key_id)
 }

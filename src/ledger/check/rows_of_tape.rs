@@ -17,7 +17,7 @@ pub(super) fn compare(rows: &TapeRows, saved: &Saved, opened: &Opened) -> Vec<(S
         found.push((place, "the summary that lists show is not made from the header"));
     }
     if rows.manifest_bytes.is_some_and(|bytes| bytes != opened.manifest_bytes) {
-        let place = format!("index, subject {}", saved.custody.to_hex());
+        let place = format!("index, catalogue row {}", saved.index);
         found.push((place, "the manifest has another length than its row says"));
     }
     found

@@ -204,7 +204,7 @@ impl Run<'_> {
     fn unwrap(&self, saved: &Saved) -> Result<TapeKeys> {
         let checker = self.checker;
         // Without a slot the whole epoch would be looked through for each tape.
-        let slot = self.rows.get(&saved.custody).and_then(|rows| rows.slot);
+        let slot = self.rows.get(&saved.custody).and_then(|rows| rows.facts.slot);
         let record = checker.stores.vault.get(&saved.epoch, &saved.custody, slot)?;
         let missing = || Error::new(Code::VaultDamaged, "the epoch of this tape has no key in the vault");
         let key = checker.vault().and_then(|v| v.epoch(&saved.epoch)).ok_or_else(missing)?;
