@@ -66,22 +66,38 @@ impl Material {
         Self { messages, lines, words }
     }
 
-    /// A tape of JSON-RPC lines of about `bytes`: a window of real messages. `percent` of its words and its
-    /// longer numbers are others.
+    /// A tape of JSON-RPC lines of about `bytes`, made of real messages. `percent` of its words and its longer numbers
+    /// are others.
     pub fn messages(&self, bytes: usize, seed: u64, percent: usize) -> Vec<u8> {
         let mut dice = Dice::new(seed);
         let mut at = dice.roll(self.messages.len());
         let mut out = Vec::with_capacity(bytes + (16 << 10));
         while out.len() < bytes {
-            let message = &self.messages[at % self.messages.len()];
-            // Whatever fits is taken, so that long messages weigh in a window as they do in a session.
-            if out.len() + message.len() <= bytes + bytes / 16 {
-                self.varied(message, &mut dice, percent, &mut out);
-                out.push(b'\n');
-            }
-            at += if bytes > 1 << 20 { 1 + dice.roll(7) } else { 1 };
+            self.line(at, &mut dice, percent, &mut out);
+            at += 1 + dice.roll(7);
         }
         out
+    }
+
+    /// Messages as they followed each other in the sessions, `bytes` of them within a twentieth.
+    pub fn window(&self, bytes: usize, seed: u64, percent: usize) -> Vec<u8> {
+        let mut dice = Dice::new(seed);
+        loop {
+            let mut at = dice.roll(self.messages.len());
+            let mut out = Vec::with_capacity(bytes + (16 << 10));
+            while out.len() < bytes - bytes / 20 {
+                self.line(at, &mut dice, percent, &mut out);
+                at += 1;
+            }
+            if out.len() <= bytes + bytes / 20 {
+                return out;
+            }
+        }
+    }
+
+    fn line(&self, at: usize, dice: &mut Dice, percent: usize, out: &mut Vec<u8>) {
+        self.varied(&self.messages[at % self.messages.len()], dice, percent, out);
+        out.push(b'\n');
     }
 
     /// A version 2 tape of at least `bytes`, made of the lines of captured ones.
@@ -129,7 +145,7 @@ impl Material {
 
     /// Windows of about 10 KB.
     pub fn windows(&self, count: usize) -> Vec<Ready> {
-        (0..count as u64).map(|seed| import(&self.messages(10_200, seed + 1, 3))).collect()
+        (0..count as u64).map(|seed| import(&self.window(10_200, seed + 1, 3))).collect()
     }
 
     /// One long tape.
