@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 pub(super) const BETWEEN_LOOKS: Duration = Duration::from_micros(50);
 /// Fewer entries than this are a caller or two, who would only wait for themselves.
 const CALLERS_MIN: usize = 3;
-/// No more is waited for.
-const GOAL_MAX: usize = 64;
+/// No more is waited for. Where as many callers come by themselves, waiting for all of them would leave the cores idle while
+/// the group is synced: with 64 callers and groups of 51 a fifth fewer entries were made than with groups of 35.
+const GOAL_MAX: usize = 24;
 /// Once in so many groups more is asked for than came last time.
 const GROUPS_A_PROBE: u32 = 16;
 /// As many looks in a row that find nobody end the wait: all who would come are waiting already.
@@ -99,7 +100,7 @@ mod tests {
     fn many_callers_are_gathered_and_the_goal_follows_them() {
         let seen = groups(64, 5);
         assert!(seen[..16].iter().all(|n| *n == 5), "not before it is known that they are many");
-        assert!(seen[40..].iter().all(|n| *n == 64), "{seen:?}");
+        assert!(seen[40..].iter().all(|n| *n == GOAL_MAX), "{seen:?}");
         // They leave: the goal falls at once.
         let mut gather = Gather::default();
         (0..60).for_each(|_| gather.gathered(gather.goal(5).unwrap_or(5)));
