@@ -9,6 +9,7 @@ use super::sealing::{Gathered, PART_BYTES, Piece, Sealer};
 use super::writer::Request;
 use super::{Event, Who};
 use crate::catalog::Summary;
+use crate::codec::Writer;
 use crate::codec::digest::{CustodyId, TapeId};
 use crate::codec::limits::CLASS_BYTES_MAX;
 use crate::codec::random::bytes;
@@ -16,7 +17,7 @@ use crate::error::{Code, Error, Result};
 use crate::governance::{ClassStanding, Schedule};
 use crate::log::{Body, Frontier, PrivateHalf, leaf_hash};
 use crate::seal::{ChunkBuilder, SealedHeader, Signer as _, Statement, StatementClaims, TapeKeys, TapeSecret};
-use crate::tape::{Frame, Header, LEDGER_CLASS, RecorderInfo, TapeRoot, frame_leaf};
+use crate::tape::{Frame, Header, LEDGER_CLASS, RecorderInfo, TapeRoot, write_frame_leaf};
 
 /// How a tape is kept.
 #[derive(Debug, Clone)]
@@ -65,6 +66,9 @@ pub struct TapeSaver {
     chunk: ChunkBuilder,
     sealer: Sealer,
     tree: Frontier,
+    /// Room for the fields of one frame and for its leaf, used again for the next.
+    fields: Writer,
+    leaf: Writer,
 }
 
 impl TapeSaver {
@@ -101,6 +105,8 @@ impl TapeSaver {
             chunk: ChunkBuilder::new(),
             sealer,
             tree: Frontier::new(),
+            fields: Writer::new(),
+            leaf: Writer::new(),
         })
     }
 
@@ -118,15 +124,17 @@ impl TapeSaver {
                 format!("frame {} was given where frame {} belongs", frame.seq, self.tree.size()),
             ));
         }
-        let parts = frame.parts()?;
+        let parts = frame.parts_in(std::mem::take(&mut self.fields))?;
         if self.chunk.is_full_for(parts.encoded_bytes(), frame.t_ns) {
             let salt = bytes(&*self.core.env.random)?;
             if let Some((range, raw)) = self.chunk.take_full(self.sealer.buffer()) {
                 self.sealer.full(Piece { range, raw, salt })?;
             }
         }
-        self.tree.push(&leaf_hash(&frame_leaf(&parts, &self.keys.frame_salt(frame.seq))));
+        write_frame_leaf(&mut self.leaf, &parts, &self.keys.frame_salt(frame.seq));
+        self.tree.push(&leaf_hash(self.leaf.as_slice()));
         self.chunk.push(&parts, frame.t_ns);
+        self.fields = parts.into_buffer();
         if self.chunk.bytes() >= PART_BYTES {
             let part = self.chunk.take_part(self.sealer.buffer());
             self.sealer.part(part)?;
@@ -156,8 +164,8 @@ impl TapeSaver {
         });
         let salt = bytes(&*core.env.random)?;
         let last = self.chunk.take().map(|(range, raw)| Piece { range, raw, salt });
-        let mut gathered = self.sealer.last(last)?;
-        let content = gathered.content().finish(&header);
+        let gathered = self.sealer.last(last)?;
+        let content = self.sealer.content().finish(&header);
         let term = core.vault_read()?.dedupe.term(&self.options.class, &self.options.namespace, &content);
         let (who, options) = (self.who.clone(), self.options.clone());
         // Before the look-up: what rows take in meanwhile, it may have missed.

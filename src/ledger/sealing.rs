@@ -41,12 +41,20 @@ enum Given {
     Last(Piece),
 }
 
+impl Given {
+    fn raw(&self) -> &[u8] {
+        match self {
+            Self::Part(raw) => raw,
+            Self::Full(piece) | Self::Last(piece) => &piece.raw,
+        }
+    }
+}
+
 /// The sealed chunks of a tape, in order.
 pub(super) struct Chunks {
     core: Arc<Core>,
     keys: Arc<TapeKeys>,
     custody: CustodyId,
-    content: ContentDigest,
     buffers: Buffers,
     /// Has the parts of the chunk that is being gathered.
     packer: Option<Packer>,
@@ -115,20 +123,13 @@ impl Chunks {
         self.pack(std::mem::take(&mut piece.raw))
     }
 
-    /// Adds to the content, and seals the chunk when it is full. The last one is given back: whether it is stored is
+    /// Takes a part, and seals the chunk when it is full. The last one is given back: whether it is stored is
     /// not known yet.
     fn keep(&mut self, given: Given) -> Result<Option<Piece>> {
         match given {
-            Given::Part(part) => {
-                self.content.frames(&part);
-                self.pack(part)?;
-            }
-            Given::Full(piece) => {
-                self.content.frames(&piece.raw);
-                self.seal(piece)?;
-            }
+            Given::Part(part) => self.pack(part)?,
+            Given::Full(piece) => self.seal(piece)?,
             Given::Last(mut piece) => {
-                self.content.frames(&piece.raw);
                 self.pack_rest(&mut piece)?;
                 return Ok(Some(piece));
             }
@@ -152,11 +153,6 @@ pub(super) struct Gathered {
 }
 
 impl Gathered {
-    /// The digest of all frames, to be finished with the header.
-    pub(super) fn content(&mut self) -> ContentDigest {
-        std::mem::take(&mut self.chunks.content)
-    }
-
     /// Seals what is not sealed yet: the last chunk of a short tape, which is put with what is made of all chunks.
     ///
     /// # Errors
@@ -217,6 +213,8 @@ pub(super) fn read_back(core: &Core, objects: &[ObjectRef]) -> Result<()> {
 /// Takes the chunks of one tape as they fill. Dropped early, what is sealed already lies in the packs without a key.
 pub(super) struct Sealer {
     core: Arc<Core>,
+    /// Made on the caller's thread: the leaves and this take as long as compressing and encrypting do on the other.
+    content: ContentDigest,
     buffers: Buffers,
     work: Work,
 }
@@ -238,7 +236,6 @@ impl Sealer {
             core: core.clone(),
             keys,
             custody,
-            content: ContentDigest::new(),
             buffers: buffers.clone(),
             packer: None,
             ranges: Vec::new(),
@@ -246,7 +243,12 @@ impl Sealer {
             verified: 0,
             unverified_bytes: 0,
         };
-        Self { core, buffers, work: Work::Here(Box::new(chunks)) }
+        Self { core, content: ContentDigest::new(), buffers, work: Work::Here(Box::new(chunks)) }
+    }
+
+    /// The digest of all frames, to be finished with the header.
+    pub(super) fn content(&mut self) -> ContentDigest {
+        std::mem::take(&mut self.content)
     }
 
     /// Room for the next part.
@@ -271,6 +273,7 @@ impl Sealer {
     }
 
     fn give(&mut self, what: Given) -> Result<()> {
+        self.content.frames(what.raw());
         self.work = match std::mem::replace(&mut self.work, Work::Over) {
             Work::Here(chunks) => self.go_beside(*chunks)?,
             other => other,
@@ -288,6 +291,7 @@ impl Sealer {
     /// # Errors
     /// As [`Sealer::part`].
     pub(super) fn last(&mut self, piece: Option<Piece>) -> Result<Gathered> {
+        self.content.frames(piece.as_ref().map_or(&[], |piece| &piece.raw));
         let unsealed = match (&mut self.work, piece) {
             (Work::Here(chunks), Some(piece)) => chunks.keep(Given::Last(piece))?,
             (Work::There { given, .. }, Some(piece)) => {

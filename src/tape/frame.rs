@@ -76,6 +76,15 @@ impl Frame {
     /// # Errors
     /// [`TapeError::Limit`] for a payload or envelope that is too long, [`TapeError::Value`] for unknown flags.
     pub fn parts(&self) -> Result<FrameParts<'_>, TapeError> {
+        self.parts_in(Writer::with_capacity(64))
+    }
+
+    /// The same in a buffer that is used again: [`FrameParts::into_buffer`].
+    ///
+    /// # Errors
+    /// As [`Frame::parts`].
+    pub fn parts_in(&self, mut w: Writer) -> Result<FrameParts<'_>, TapeError> {
+        w.clear();
         let limit = |what, found: usize, max: usize| {
             if found > max { Err(TapeError::Limit { what, found: found as u64, max: max as u64 }) } else { Ok(()) }
         };
@@ -83,7 +92,7 @@ impl Frame {
         if self.flags & !flags::ALL != 0 {
             return Err(TapeError::Value { field: "flags", value: self.flags });
         }
-        let (mut w, mut fields) = (Writer::with_capacity(64), 0usize);
+        let mut fields = 0usize;
         let mut uint = |w: &mut Writer, key: u64, value: Option<u64>| {
             if let Some(v) = value {
                 w.uint(key);
@@ -121,7 +130,7 @@ impl Frame {
             write_pairs(&mut w, &self.extra);
             fields = fields.saturating_add(1);
         }
-        let parts = FrameParts { fields, encoded: w.finish(), before_bytes, seq: self.seq, payload: &self.payload };
+        let parts = FrameParts { fields, encoded: w, before_bytes, seq: self.seq, payload: &self.payload };
         limit("the envelope of a frame in bytes", parts.envelope_bytes(), FRAME_ENVELOPE_BYTES_MAX)?;
         Ok(parts)
     }
@@ -227,7 +236,7 @@ impl Frame {
 #[derive(Debug)]
 pub struct FrameParts<'a> {
     fields: usize,
-    encoded: Vec<u8>,
+    encoded: Writer,
     /// So many bytes of them stand before the payload.
     before_bytes: usize,
     pub(super) seq: u64,
@@ -241,6 +250,12 @@ impl FrameParts<'_> {
         self.seq
     }
 
+    /// The buffer they were made in.
+    #[must_use]
+    pub fn into_buffer(self) -> Writer {
+        self.encoded
+    }
+
     /// The whole frame.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
@@ -251,7 +266,7 @@ impl FrameParts<'_> {
 
     /// Writes the whole frame.
     pub fn write(&self, w: &mut Writer) {
-        let (before, after) = self.encoded.split_at_checked(self.before_bytes).unwrap_or((&self.encoded, &[]));
+        let (before, after) = self.encoded.as_slice().split_at_checked(self.before_bytes).unwrap_or_default();
         w.map(self.fields.saturating_add(1));
         w.raw(before);
         w.uint(5);
@@ -283,7 +298,7 @@ impl FrameParts<'_> {
     /// Writes the envelope.
     pub(super) fn write_envelope(&self, w: &mut Writer) {
         w.map(self.fields);
-        w.raw(&self.encoded);
+        w.raw(self.encoded.as_slice());
     }
 
     /// Length of the envelope; at most 13 fields, so its head takes one byte.

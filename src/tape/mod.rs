@@ -24,4 +24,4 @@ pub use header_parts::{EndState, Labels, Provenance, RecorderInfo};
 pub use kinds::{Delimiter, Direction, FLAGS, FrameKind, GapReason, TapeKind, flags};
 pub use root::TapeRoot;
 pub use stats::Stats;
-pub use tree::{FrameSalt, frame_leaf, leaf_of_digests};
+pub use tree::{FrameSalt, frame_leaf, leaf_of_digests, write_frame_leaf};

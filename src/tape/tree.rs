@@ -16,18 +16,23 @@ pub struct FrameSalt {
 /// The bytes that are the frame's leaf (`docs/format/2-tape.md` 2.1); hashed by RFC 6962 rules.
 #[must_use]
 pub fn frame_leaf(parts: &FrameParts<'_>, salt: &FrameSalt) -> Vec<u8> {
-    let bytes = parts.envelope_bytes();
-    let mut w = Writer::with_capacity(bytes.saturating_add(SALTED_FRONT_BYTES_MAX));
-    write_salted_front(&mut w, "immutape/frame/1/envelope", parts.seq, &salt.envelope, bytes);
-    parts.write_envelope(&mut w);
+    let mut w = Writer::with_capacity(parts.envelope_bytes().saturating_add(SALTED_FRONT_BYTES_MAX));
+    write_frame_leaf(&mut w, parts, salt);
+    w.finish()
+}
+
+/// [`frame_leaf`] in a buffer that is used again; what it held is gone.
+pub fn write_frame_leaf(w: &mut Writer, parts: &FrameParts<'_>, salt: &FrameSalt) {
+    w.clear();
+    write_salted_front(w, "immutape/frame/1/envelope", parts.seq, &salt.envelope, parts.envelope_bytes());
+    parts.write_envelope(w);
     let envelope = sha256(w.as_slice());
     w.clear();
-    write_salted_front(&mut w, "immutape/frame/1/payload", parts.seq, &salt.payload, parts.payload.len());
+    write_salted_front(w, "immutape/frame/1/payload", parts.seq, &salt.payload, parts.payload.len());
     // A long payload is hashed where it lies.
     let payload = sha256_parts(&[w.as_slice(), parts.payload]);
     w.clear();
-    write_leaf(&mut w, parts.seq, &envelope, &payload);
-    w.finish()
+    write_leaf(w, parts.seq, &envelope, &payload);
 }
 
 /// The leaf when one or both sides are known by digest only.
