@@ -66,6 +66,7 @@ mod spool_damage;
 mod tamper;
 mod tamper_folders;
 mod tamper_forged;
+mod tamper_forged_rows;
 mod tamper_head;
 mod tamper_journal;
 mod tamper_keys;

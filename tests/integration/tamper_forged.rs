@@ -1,16 +1,16 @@
 //! Forgeries that keep every hash right: what an attacker makes who knows the format and has no key, one key, or all
 //! keys but one. And what no check can see, said plainly.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use immutape::Code;
-use immutape::catalog::{CatalogRow, Enrichment, Projector, Queries, SubjectRow};
+use immutape::catalog::{Enrichment, Projector, Queries};
 use immutape::codec::digest::sha256;
 use immutape::codec::extent::Group;
-use immutape::evidence::{Severity, Verdict};
-use immutape::ledger::{CheckOptions, Checker, Ledger, Places, Repair, RepairDone};
-use immutape::log::{Body, Entry, EntryKind, SubjectTip, leaf_hash};
+use immutape::evidence::Verdict;
+use immutape::ledger::{CheckOptions, Checker, Ledger, Places};
+use immutape::log::Body;
 use immutape::store::embedded::rows::SledRows as Rows;
 use immutape::store::files::RealFiles;
 use immutape::store::{Position, Rows as _};
@@ -18,44 +18,14 @@ use immutape::time::Timestamp;
 
 use crate::support::ledgers::ann;
 use crate::support::tamper::auditor;
-use crate::support::tamper::base::{AUTUMN_MS, Base, base, environment};
-use crate::support::tamper::edits::{Kind, Step};
-use crate::support::tamper::expect::{Auditor, Case, Checked, Expect, Opened};
+use crate::support::tamper::base::{AUTUMN_MS, base, environment};
+use crate::support::tamper::edits::Step;
+use crate::support::tamper::expect::Expect;
 use crate::support::tamper::folders::copy_tree;
 use crate::support::tamper::forge::{self, Forge, GroupShape};
 use crate::support::tamper::map::Part;
-use crate::support::tamper::sled_rows::{SledRows, node, terms};
+use crate::support::tamper::shop::{HEAD, INDEX, JOURNAL, PACKS, Shop, VAULT, granted};
 use crate::support::tamper::table;
-
-/// A workshop: copies of the base that are forged upon, and cases that put the results in place.
-struct Shop {
-    base: Arc<Base>,
-    folder: tempfile::TempDir,
-    cases: Vec<Case>,
-}
-
-impl Shop {
-    fn copy(&self) -> PathBuf {
-        let to = self.folder.path().join(self.cases.len().to_string());
-        self.base.copy_to(&to);
-        to
-    }
-
-    /// A case whose named folders or files come from the forged copy, as they are now.
-    fn case(&mut self, words: &str, forged: &Path, paths: &[&str], expect: Expect) {
-        let from = self.folder.path().join(format!("case-{}", self.cases.len()));
-        paths.iter().for_each(|path| copy_tree(&forged.join(path), &from.join(path)));
-        let put = |path: &&str| Step::Put { path: (*path).to_owned(), from: from.join(path) };
-        let steps = paths.iter().map(put).collect();
-        self.cases.push(Case { file: "forgery", kind: Kind::Other, words: words.to_owned(), steps, expect });
-    }
-}
-
-const JOURNAL: &str = "ledger/journal";
-const INDEX: &str = "ledger/index";
-const PACKS: &str = "ledger/packs";
-const HEAD: &str = "state/head";
-const VAULT: &str = "state/vault";
 
 #[test]
 fn forgeries_are_named_by_whoever_has_the_keys_they_lack() {
@@ -67,7 +37,7 @@ fn forgeries_are_named_by_whoever_has_the_keys_they_lack() {
     forged_tail(&mut shop);
     transplants(&mut shop);
     manifests(&mut shop);
-    rows(&mut shop);
+    crate::tamper_forged_rows::cases(&mut shop);
     let cases = Arc::new(std::mem::take(&mut shop.cases));
     assert_eq!(table::not_told(&cases), [""; 0]);
     let (outcomes, wrong) = table::run(&shop.base, &cases);
@@ -130,12 +100,6 @@ fn rewritten_history(shop: &mut Shop) {
     forged.relink();
     forged.write(&root, None);
     shop.case("two entries in each other's place, all hashes after them", &root, &[JOURNAL], fork());
-}
-
-/// Index of an entry that grants access.
-fn granted(forged: &Forge) -> usize {
-    let is_grant = |r: &forge::Record| Entry::decode(&r.public).is_ok_and(|e| e.kind == EntryKind::ACCESS_GRANTED);
-    forged.records.iter().position(is_grant).unwrap()
 }
 
 /// The past signed anew with keys of the forger's own.
@@ -431,126 +395,6 @@ fn manifests(shop: &mut Shop) {
     std::fs::write(&path, pack).unwrap();
     let expect = Expect::altered(&["object"]).losing([record.tape].into(), Code::TapeDamaged);
     shop.case("a record that swallows all behind it", &root, &[PACKS], expect);
-}
-
-/// Rows that sled finds nothing wrong with.
-fn rows(shop: &mut Shop) {
-    let base = shop.base.clone();
-    let named = |tapes: &[usize]| {
-        let mut expect = Expect::altered(&["rows"]).blind();
-        expect.named = tapes.iter().map(|n| base.tapes[*n].id).collect();
-        expect.repaired = Some(RepairDone::Rows);
-        expect
-    };
-
-    // An access left out of sled's copy of the log.
-    let root = shop.copy();
-    let hidden = granted(&Forge::read(&root)) as u64;
-    let db = SledRows::open(&root);
-    let mut pieces = db.pieces();
-    let group =
-        pieces.iter().position(|(kind, bytes)| *kind == 0 && crate::support::tamper::map::u64_at(bytes, 32) == hidden);
-    pieces.drain(group.unwrap()..group.unwrap() + 2);
-    db.write_pieces(&pieces);
-    db.close();
-    let left_out = named(&[]).at("index, entry");
-    shop.case("an access left out of the rows", &root, &[INDEX], left_out);
-
-    // The position of an older copy over rows that know more.
-    let root = shop.copy();
-    let older = shop.folder.path().join("older-rows");
-    copy_tree(&base.older, &older);
-    let then = SledRows::open(&older);
-    let position = then.get(b"p");
-    then.close();
-    let db = SledRows::open(&root);
-    db.put(b"p", &position);
-    db.close();
-    let mut behind = named(&[]);
-    // Everything else in the rows is newer than they say: they contradict the journal, and are built anew.
-    behind.check = Checked::AnyRows;
-    behind.parts.clear();
-    behind.open = Opened::Rebuilt(2);
-    behind.repaired = None;
-    behind.auditor = Auditor::Accepts;
-    shop.case("the position of the rows put back", &root, &[INDEX], behind);
-
-    // A tape taken out of the catalogue; out of the ids as well; an id that leads to another tape.
-    let (entry, other) = (base.tapes[10].entry, base.tapes[11].entry);
-    let root = shop.copy();
-    let db = SledRows::open(&root);
-    db.change_catalogue(|row| if row.index == entry { vec![] } else { vec![row] });
-    db.close();
-    let mut unlisted = named(&[10]);
-    unlisted.hidden = [base.tapes[10].custody].into();
-    unlisted.unreadable = [(base.tapes[10].id, Code::RowsUnavailable)].into();
-    shop.case("a tape taken out of the catalogue", &root, &[INDEX], unlisted.clone());
-
-    let db = SledRows::open(&root);
-    let ids = terms(&db.get(b"i"));
-    db.put(b"i", &node(&ids.iter().filter(|(_, index)| *index != entry).copied().collect::<Vec<_>>()));
-    db.close();
-    unlisted.unreadable = [(base.tapes[10].id, Code::NotFound)].into();
-    shop.case("a tape taken out of catalogue and ids", &root, &[INDEX], unlisted);
-
-    let root = shop.copy();
-    let db = SledRows::open(&root);
-    let led: Vec<_> = ids.iter().map(|(term, index)| (*term, if *index == entry { other } else { *index })).collect();
-    db.put(b"i", &node(&led));
-    db.close();
-    let mut elsewhere = named(&[10, 11]);
-    elsewhere.unreadable = [(base.tapes[10].id, Code::NotFound)].into();
-    shop.case("an id leads to another tape", &root, &[INDEX], elsewhere);
-
-    let root = shop.copy();
-    let db = SledRows::open(&root);
-    db.change_catalogue(|row| {
-        let invented = (row.index == entry).then(|| CatalogRow { index: hidden, ..row.clone() });
-        [row].into_iter().chain(invented).collect()
-    });
-    db.close();
-    let twice = named(&[]).at(format!("catalogue row {hidden}"));
-    shop.case("a tape listed twice", &root, &[INDEX], twice);
-}
-
-/// The row that says which entry about a tape is the last one, put back to before an access: custody would not show it.
-/// The ledger itself believes this row when it writes on, so a check must come before.
-#[test]
-fn an_access_hidden_from_a_tapes_own_row_is_named_and_mended() {
-    let base = base();
-    let folder = tempfile::tempdir().unwrap();
-    let root = folder.path().join("ledger");
-    base.copy_to(&root);
-    let forged = Forge::read(&root);
-    let grant = Entry::decode(&forged.records[granted(&forged)].public).unwrap();
-    let tape = base.tape_of(&grant.subject);
-    let about: Vec<_> = forged
-        .records
-        .iter()
-        .map(|r| (Entry::decode(&r.public).unwrap(), leaf_hash(&r.public)))
-        .filter(|(entry, _)| entry.subject == grant.subject)
-        .collect();
-    let (last, leaf) = &about[about.len() - 2];
-    let key = [&b"t"[..], grant.subject.as_ref()].concat();
-    let db = SledRows::open(&root);
-    let mut row = SubjectRow::decode(&db.get(&key)).unwrap();
-    row.postings.pop();
-    row.tip = SubjectTip { seq: last.subject_seq, leaf: *leaf };
-    row.last_index = last.index;
-    db.put(&key, &row.encode());
-    db.close();
-
-    let check =
-        || Checker::open(&Places::beneath(&root), &environment(8, AUTUMN_MS)).unwrap().run(&CheckOptions::default());
-    let report = check();
-    let altered: Vec<_> = report.findings.iter().filter(|f| f.severity == Severity::Altered).collect();
-    assert_eq!(altered.len(), 1, "{altered:#?}");
-    assert_eq!((altered[0].part, altered[0].tape), ("rows", Some(tape.id)));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    let places = Places::beneath(&root);
-    let done = runtime.block_on(Ledger::repair(places, environment(7, AUTUMN_MS), Repair::Log, &ann())).unwrap();
-    assert_eq!(done, RepairDone::Rows);
-    assert_eq!(check().verdict(), Verdict::Intact);
 }
 
 /// What is put back whole cannot be told from what it was. The limit is stated, not hidden: only somebody who kept a

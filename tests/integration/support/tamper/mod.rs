@@ -9,5 +9,6 @@ pub mod folders;
 pub mod forge;
 pub mod judge;
 pub mod map;
+pub mod shop;
 pub mod sled_rows;
 pub mod table;
