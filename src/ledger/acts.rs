@@ -102,6 +102,7 @@ impl Core {
     /// Makes the custody key of a class and month. A crash after the vault took it leaves a key that
     /// nothing uses yet.
     fn add_custody_key(&self, label: &CustodyLabel) -> Result<()> {
+        let _alone = self.vault_change.lock().map_err(|_| died())?;
         let mut keys = self.vault.write().map_err(|_| died())?;
         if keys.custody_key_for(label).is_none() {
             let id = keys.add_custody_key(label.clone(), &*self.env.random)?;

@@ -233,16 +233,20 @@ impl Writer {
         {
             return Ok(epoch);
         }
-        let mut keys = self.core.vault.write().map_err(|_| super::core::died())?;
-        let epoch = keys.add_epoch(&*self.core.env.random)?;
-        let (generation, revision, file) = keys.encode_next();
+        let _alone = self.core.vault_change.lock().map_err(|_| super::core::died())?;
+        // Callers go on reading keys while the vault takes the new epoch: nobody but this thread asks for the open one.
+        let keys = || self.core.vault.write().map_err(|_| super::core::died());
+        let (epoch, (generation, revision, file)) = {
+            let mut keys = keys()?;
+            (keys.add_epoch(&*self.core.env.random)?, keys.encode_next())
+        };
         let vault = &self.core.stores.vault;
         let stored = vault.create_epoch(&epoch).and_then(|()| vault.set_generation(generation, revision, &file));
         if let Err(e) = self.core.heed(stored) {
-            keys.take_back_epoch(&epoch);
+            keys()?.take_back_epoch(&epoch);
             return Err(e);
         }
-        keys.stored(revision);
+        keys()?.stored(revision);
         self.epoch_used = 0;
         Ok(epoch)
     }

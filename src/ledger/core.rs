@@ -67,6 +67,8 @@ pub(super) struct Core {
     pub identity: Identity,
     pub keys: LedgerKeys,
     pub vault: RwLock<VaultKeys>,
+    /// Held by whoever adds a key, until the vault has it or not: taken before `vault`.
+    pub vault_change: Mutex<()>,
     pub policy: Option<Policy>,
     /// SHA-256 of the policy's name, for every private half.
     pub policy_digest: Digest,

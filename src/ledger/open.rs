@@ -1,6 +1,6 @@
 //! From a locked ledger to one that serves: rows caught up, threads started.
 
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 use std::time::Instant;
 
 use tokio::sync::{mpsc, oneshot};
@@ -87,6 +87,7 @@ fn serve(found: Found, env: &Environment, stores: Stores, locked: Locked, caught
         identity: found.identity,
         keys: locked.keys,
         vault: RwLock::new(locked.vault),
+        vault_change: Mutex::new(()),
         term: locked.tail.term,
         queue: queue.downgrade(),
         progress: Arc::new(Progress::default()),
