@@ -8,14 +8,12 @@ pub mod contracts;
 pub mod embedded;
 pub mod files;
 pub mod memory;
+mod objects;
 
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 
-mod new_object;
-
 pub use contracts::{
-    Batch, Engine, Hint, Journal, ObjectRef, Objects, Place, Position, Protection, ProtectionMode, Rows, Spool, Stores,
-    Stray, Tail, Tear, Vault, VaultRecord,
+    Batch, Engine, Hint, Journal, NewObject, ObjectRef, Objects, Place, Position, Protection, ProtectionMode, Rows,
+    Spool, Stores, Stray, Tail, Tear, Vault, VaultRecord,
 };
-pub use new_object::NewObject;
