@@ -192,4 +192,7 @@ pub(super) struct Repair {
     /// Make a new signed head file from the journal as it stands, when that file is lost or damaged.
     #[arg(long)]
     pub accept_head: bool,
+    /// Give up the newest tapes, whose keys the vault lacks, when no newer copy of the vault can be found.
+    #[arg(long, conflicts_with = "accept_head")]
+    pub accept_vault: bool,
 }

@@ -111,6 +111,9 @@ fn facts(view: View<'_>) -> String {
             let why = if *reason == 0 { "was missing" } else { "did not hold" };
             format!("signed anew at {size} entries; the old one {why}")
         }
+        Body::IntegrityFailed { what: 4, at, .. } => {
+            format!("the key of the tape that entry #{at} saved is lost; the vault was accepted without it")
+        }
         Body::IntegrityFailed { what, at, .. } => format!("part {what} at {at}"),
         Body::IntegrityRepaired { entries, .. } => format!("journal of {entries} entries brought back from sled"),
         Body::Verified { scope, verdict, findings, .. } => {

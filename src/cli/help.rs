@@ -78,7 +78,8 @@ what is replaced goes to quarantine/, and an entry of the log says so.
 
 Examples:
   immutape repair
-  immutape repair --accept-head          after the state folder was lost";
+  immutape repair --accept-head          after the state folder was lost
+  immutape repair --accept-vault         after the newest keys were lost, and every copy was looked for";
 
 pub(super) const DEMO: &str = "\
 Example:

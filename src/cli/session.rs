@@ -57,6 +57,18 @@ impl<'a> Session<'a> {
         self.reading(async |ledger, s| act(ledger, s).await.map(|done| (done, None)))
     }
 
+    /// As [`Session::with_ledger`], for a ledger that was opened, and told about, before.
+    ///
+    /// # Errors
+    /// As [`Session::with_ledger`].
+    pub(super) fn with_ledger_again<T>(&mut self, act: impl AsyncFnOnce(&Ledger, &mut Self) -> Result<T>) -> Result<T> {
+        self.wait(async |s| {
+            let ledger = s.open().await?;
+            let done = act(&ledger, s).await.map(|done| (done, None));
+            close(ledger, done).await
+        })
+    }
+
     /// As [`Session::with_ledger`]; the completion of the reader that is given back rides in the last group.
     ///
     /// # Errors

@@ -116,6 +116,26 @@ impl Core {
         Ok(())
     }
 
+    /// Begins a new epoch of the vault. A crash after its file was made and before the generation names it leaves an
+    /// empty file that nothing refers to.
+    pub(super) fn begin_epoch(&self) -> Result<[u8; 16]> {
+        let _alone = self.vault_change.lock().map_err(|_| died())?;
+        // Callers go on reading keys while the vault takes the new epoch: nobody but who asked for it uses the open one.
+        let keys = || self.vault.write().map_err(|_| died());
+        let (epoch, (generation, revision, file)) = {
+            let mut keys = keys()?;
+            (keys.add_epoch(&*self.env.random)?, keys.encode_next())
+        };
+        let vault = &self.stores.vault;
+        let stored = vault.create_epoch(&epoch).and_then(|()| vault.set_generation(generation, revision, &file));
+        if let Err(e) = self.heed(stored) {
+            keys()?.take_back_epoch(&epoch);
+            return Err(e);
+        }
+        keys()?.stored(revision);
+        Ok(epoch)
+    }
+
     /// Asks the policy. A refusal is an entry first, then an error.
     pub(super) fn decide(&self, who: &Who, action: Action) -> Decision {
         decide(self.policy, &who.actor(), action)

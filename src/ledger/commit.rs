@@ -225,28 +225,14 @@ impl Writer {
         Ok((epoch, slot))
     }
 
-    /// The open epoch, or a new one when it is full. A crash after the file of the new epoch was made
-    /// and before the generation names it leaves an empty file that nothing refers to.
+    /// The open epoch, or a new one when it is full.
     fn epoch_with_room(&mut self) -> Result<[u8; 16]> {
         if self.epoch_used < EPOCH_TAPES_MAX
             && let Some(epoch) = self.core.vault_read()?.open_epoch()
         {
             return Ok(epoch);
         }
-        let _alone = self.core.vault_change.lock().map_err(|_| super::core::died())?;
-        // Callers go on reading keys while the vault takes the new epoch: nobody but this thread asks for the open one.
-        let keys = || self.core.vault.write().map_err(|_| super::core::died());
-        let (epoch, (generation, revision, file)) = {
-            let mut keys = keys()?;
-            (keys.add_epoch(&*self.core.env.random)?, keys.encode_next())
-        };
-        let vault = &self.core.stores.vault;
-        let stored = vault.create_epoch(&epoch).and_then(|()| vault.set_generation(generation, revision, &file));
-        if let Err(e) = self.core.heed(stored) {
-            keys()?.take_back_epoch(&epoch);
-            return Err(e);
-        }
-        keys()?.stored(revision);
+        let epoch = self.core.begin_epoch()?;
         self.epoch_used = 0;
         Ok(epoch)
     }

@@ -3,10 +3,11 @@
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::check::{CheckOptions, Checker};
+use super::check::{CheckOptions, CheckSubject, Checker};
 use super::core::{Core, died};
 use super::list::Listing;
 use super::log_read::LogLine;
+use super::open::Wanted;
 use super::read::{FrameSelection, TapeReader};
 use super::repair::{Mended, Repair, RepairDone};
 use super::save::{SaveOptions, TapeSaver};
@@ -40,7 +41,7 @@ impl Ledger {
         let name = name.to_owned();
         blocking(move || {
             create::create(&places, &env, &name, test)?;
-            open::open(&places, &env, false)
+            open::open(&places, &env, Wanted::default())
         })
         .await
         .map(Self::from_parts)
@@ -55,15 +56,15 @@ impl Ledger {
     /// `E_HEAD_INVALID`, `E_HEAD_STALE`, `E_LOG_ROLLBACK`, `E_LOG_FORK`, `E_LOG_DAMAGED`,
     /// `E_CRITICAL_UNKNOWN`, `E_NEWER_FORMAT`). Nothing was read or changed then, but for a torn tail set aside.
     pub async fn open(places: Places, env: Environment) -> Result<Self> {
-        blocking(move || open::open(&places, &env, false)).await.map(Self::from_parts)
+        blocking(move || open::open(&places, &env, Wanted::default())).await.map(Self::from_parts)
     }
 
     fn from_parts(opened: open::Opened) -> Self {
-        let open::Opened { core, alive, thread } = opened;
+        let open::Opened { core, alive, thread, .. } = opened;
         Self { core, alive, thread: Arc::new(Mutex::new(Some(thread))) }
     }
 
-    /// Mends the log or its head file; see [`Repair`]. The ledger must not be open anywhere; waits up to five seconds for
+    /// Mends the log or its head file, or takes a vault as it is; see [`Repair`]. The ledger must not be open anywhere; waits up to five seconds for
     /// another process to be done.
     ///
     /// # Errors
@@ -81,20 +82,26 @@ impl Ledger {
         if done == RepairDone::Nothing {
             return Ok(done);
         }
-        let ledger = blocking(move || open::open(&places, &env, rebuild_rows)).await.map(Self::from_parts)?;
+        // A head that was made anew is told of even where the vault keeps the next opening out.
+        let vault_as_it_is = matches!(what, Repair::AcceptHead | Repair::AcceptVault);
+        let wanted = Wanted { rebuild_rows, vault_as_it_is };
+        let opened = blocking(move || open::open(&places, &env, wanted)).await?;
+        let lost = opened.lost.clone();
+        let ledger = Self::from_parts(opened);
         let draft = |body| ledger.core.draft(&acts::Act::about_ledger(who, body), |_| {});
         let drafts = entries.into_iter().map(draft).collect::<Result<Vec<_>>>()?;
         // Rows built anew have no entry of their own: the start has told of them.
         if !drafts.is_empty() {
             ledger.core.append(drafts).await?;
         }
+        let done = if what == Repair::AcceptVault { ledger.core.accept_vault(who, &lost).await? } else { done };
         ledger.close().await?;
         Ok(done)
     }
 
     /// The refusal, recorded if the ledger can be opened at all.
     async fn record_denied_repair(places: Places, env: Environment, who: &Who, refused: Error) -> Error {
-        let opened = blocking(move || open::open(&places, &env, false)).await.map(Self::from_parts);
+        let opened = blocking(move || open::open(&places, &env, Wanted::default())).await.map(Self::from_parts);
         if let Ok(ledger) = opened {
             let _the_same_refusal = ledger.core.permit(who, Action::Repair, None).await;
             let _recorded_or_not = ledger.close().await;
@@ -156,20 +163,8 @@ impl Ledger {
     /// # Errors
     /// `E_BAD_ID`; `E_NOT_PERMITTED`, `E_NOT_FOUND`, `E_AMBIGUOUS_ID` (recorded), or what kept them from being recorded.
     pub async fn verify(&self, who: &Who, mut options: CheckOptions) -> Result<(Report, Result<u64>)> {
-        let subject = match &options.tape {
-            Some(id) => Some(self.core.look_up(who, Action::Verify, id).await?),
-            None => {
-                self.core.permit(who, Action::Verify, None).await?;
-                None
-            }
-        };
-        let (custody, class) = match &subject {
-            Some(found) => (found.custody, found.class.clone()),
-            None => (CustodyId::LEDGER, acts::LEDGER_CLASS.to_owned()),
-        };
-        if let Some(found) = &subject {
-            options.tape = Some(found.facts.tape.to_hex());
-        }
+        let subject = self.begin_check(who, options.tape.as_deref()).await?;
+        options.tape = subject.tape.map(|tape| tape.to_hex());
         let core = self.core.clone();
         let report = blocking(move || {
             let (asked_at, _) = core.progress.durable();
@@ -184,28 +179,39 @@ impl Ledger {
             Ok(checker.run(&options))
         })
         .await?;
-        let recorded = self.record_verified(who, custody, &class, subject.is_some(), &report).await;
+        let recorded = self.record_check(who, &subject, &report).await;
         Ok((report, recorded))
     }
 
-    async fn record_verified(
-        &self,
-        who: &Who,
-        custody: CustodyId,
-        class: &str,
-        one: bool,
-        report: &Report,
-    ) -> Result<u64> {
+    /// The first part of [`Ledger::verify`], for who checks with [`Checker::open`] while others may write: asks the policy,
+    /// and finds the tape if the check is of one. Nothing is recorded yet but a refusal.
+    ///
+    /// # Errors
+    /// As [`Ledger::verify`].
+    pub async fn begin_check(&self, who: &Who, tape: Option<&str>) -> Result<CheckSubject> {
+        let Some(id) = tape else {
+            self.core.permit(who, Action::Verify, None).await?;
+            return Ok(CheckSubject { custody: CustodyId::LEDGER, class: acts::LEDGER_CLASS.to_owned(), tape: None });
+        };
+        let found = self.core.look_up(who, Action::Verify, id).await?;
+        Ok(CheckSubject { custody: found.custody, class: found.class, tape: Some(found.facts.tape) })
+    }
+
+    /// The last part of [`Ledger::verify`]: the index of the entry that says what was checked, and what came of it.
+    ///
+    /// # Errors
+    /// `E_STORE_FULL`, `E_AUDIT_UNAVAILABLE`, `E_BROKEN`, `E_NO_RANDOM`.
+    pub async fn record_check(&self, who: &Who, subject: &CheckSubject, report: &Report) -> Result<u64> {
         let count = |name: &str| report.checks.iter().filter(|c| c.name == name).map(|c| c.checked).sum::<u64>();
         let body = Body::Verified {
-            scope: u64::from(one),
+            scope: u64::from(subject.tape.is_some()),
             verdict: report.verdict().number(),
             entries: count("journal"),
             objects: count("stored objects"),
             findings: report.findings.len() as u64,
         };
-        let draft = self.core.draft(&acts::Act::about_tape(who, custody, class, body), |_| {})?;
-        let placed = self.core.append(vec![draft]).await?;
+        let act = acts::Act::about_tape(who, subject.custody, &subject.class, body);
+        let placed = self.core.append(vec![self.core.draft(&act, |_| {})?]).await?;
         Ok(placed.first().map_or(0, |p| p.index))
     }
 

@@ -56,7 +56,31 @@ pub(super) fn is_there(
     }
     authentic::all(stores, vault, head)?;
     Err(Error::new(Code::VaultRollback, "the vault lacks the key of the newest tape: an older copy of the vault")
-        .with_hint("nothing was changed. Put the newest copy of the state folder's vault back: keys of newer tapes are missing in this one, and new ones would take their places"))
+        .with_hint("nothing was changed. Put the newest copy of the state folder's vault back: keys of newer tapes are missing in this one, and new ones would take their places. Only if there is no such copy: `immutape repair --accept-vault` gives those tapes up, and logs which"))
+}
+
+/// A tape whose key is gone.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LostKey {
+    pub custody: CustodyId,
+    /// The entry that saved it.
+    pub entry: u64,
+}
+
+/// Every tape of the open epoch that the vault has no key of, once [`is_there`] has refused it: the whole journal is read.
+///
+/// # Errors
+/// Those of the journal and of the vault.
+pub(super) fn lost(stores: &Stores, vault: &VaultKeys) -> Result<Vec<LostKey>> {
+    let Some(epoch) = vault.open_epoch() else { return Ok(Vec::new()) };
+    let records = stores.vault.records(&epoch)?;
+    let mut lost = Vec::new();
+    each_saved(stores, BEGINNING, &epoch, &mut |entry, custody| {
+        if !records.iter().any(|record| record.custody_id == custody) {
+            lost.push(LostKey { custody, entry });
+        }
+    })?;
+    Ok(lost)
 }
 
 /// The newest tape of the epoch by the rows and the groups that they have not taken in, with its slot where that is
@@ -80,8 +104,14 @@ fn by_rows(
 }
 
 /// The last tape saved in the epoch by the groups from `at` on.
-fn newest_from(stores: &Stores, mut at: Position, epoch: &[u8; 16]) -> Result<Option<CustodyId>> {
+fn newest_from(stores: &Stores, at: Position, epoch: &[u8; 16]) -> Result<Option<CustodyId>> {
     let mut newest = None;
+    each_saved(stores, at, epoch, &mut |_, custody| newest = Some(custody))?;
+    Ok(newest)
+}
+
+/// The tapes saved in the epoch by the groups from `at` on, in order, with their entries.
+fn each_saved(stores: &Stores, mut at: Position, epoch: &[u8; 16], each: &mut dyn FnMut(u64, CustodyId)) -> Result<()> {
     while let Some((_, extent, next)) = stores.journal.read(at)? {
         for record in Group::parse(&extent).map_err(LogError::from)?.records() {
             let (public, _) = record.map_err(LogError::from)?;
@@ -90,10 +120,10 @@ fn newest_from(stores: &Stores, mut at: Position, epoch: &[u8; 16]) -> Result<Op
                 && let Ok(Body::TapeSaved { epoch: of, .. }) = Body::decode(entry.kind, entry.body)
                 && of == *epoch
             {
-                newest = Some(entry.subject);
+                each(entry.index, entry.subject);
             }
         }
         at = next;
     }
-    Ok(newest)
+    Ok(())
 }

@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::acts::Act;
 use super::applier::Applier;
 use super::core::{Core, Progress};
+use super::newest_key::LostKey;
 use super::rebuild::{CaughtUp, Reason, RowsWork};
 use super::start::{self, Found, Locked};
 use super::writer::{Request, Writer};
@@ -29,15 +30,30 @@ pub(super) struct Opened {
     pub core: Arc<Core>,
     pub alive: mpsc::Sender<Request>,
     pub thread: std::thread::JoinHandle<()>,
+    /// Tapes whose keys a vault lacks that is taken as it is.
+    pub lost: Vec<LostKey>,
+}
+
+/// What a repair wants of an opening; every other opening wants nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Wanted {
+    pub rebuild_rows: bool,
+    /// A vault that lacks the newest keys is no reason to refuse, so that an entry can tell of the repair. Its open
+    /// epoch takes no more keys: those that are missing may stand in another copy of it.
+    pub vault_as_it_is: bool,
 }
 
 /// Opens the ledger and starts its writer.
-pub(super) fn open(places: &Places, env: &Environment, rebuild_rows: bool) -> Result<Opened> {
+pub(super) fn open(places: &Places, env: &Environment, wanted: Wanted) -> Result<Opened> {
     let (found, stores, locked) = take_turn(places, env)?;
     if locked.last.size_after() > locked.head.checkpoint.size {
         authentic::since_head(&stores, &locked.vault, &locked.head, &locked.last.hash)?;
     }
-    newest_key::is_there(&found.identity.ledger, &stores, &locked.vault, &locked.head, locked.last.size_after())?;
+    let size = locked.last.size_after();
+    let lost = match newest_key::is_there(&found.identity.ledger, &stores, &locked.vault, &locked.head, size) {
+        Err(e) if e.code() == Code::VaultRollback && wanted.vault_as_it_is => newest_key::lost(&stores, &locked.vault)?,
+        checked => checked.map(|()| Vec::new())?,
+    };
     head_file::keep_reserve(&*env.files, &found.folders.state);
     let work = RowsWork {
         identity: &found.identity,
@@ -46,10 +62,9 @@ pub(super) fn open(places: &Places, env: &Environment, rebuild_rows: bool) -> Re
         random: &*env.random,
         head: &locked.head,
     };
-    let caught_up =
-        if rebuild_rows { work.rebuild_all(Reason::AskedFor)? } else { work.catch_up(locked.last.size_after())? };
+    let caught_up = if wanted.rebuild_rows { work.rebuild_all(Reason::AskedFor)? } else { work.catch_up(size)? };
     refuse_unknown_critical(&Queries::new(&*stores.rows))?;
-    serve(found, env, stores, locked, caught_up)
+    serve(found, env, stores, (locked, lost), caught_up)
 }
 
 /// Waits a few seconds for another process to be done, and looks at everything afresh when it was.
@@ -71,10 +86,16 @@ fn take_turn(places: &Places, env: &Environment) -> Result<(Found, Stores, Locke
     }
 }
 
-fn serve(found: Found, env: &Environment, stores: Stores, locked: Locked, caught_up: CaughtUp) -> Result<Opened> {
+fn serve(
+    found: Found,
+    env: &Environment,
+    stores: Stores,
+    (locked, lost): (Locked, Vec<LostKey>),
+    caught_up: CaughtUp,
+) -> Result<Opened> {
     let (queue, requests) = mpsc::channel(QUEUE_REQUESTS_MAX);
     let config = ConfigFolder::new(found.folders.config.clone());
-    let epoch_used = epoch_used(&locked, &stores)?;
+    let epoch_used = if lost.is_empty() { epoch_used(&locked, &stores)? } else { u32::MAX };
     let chain = caught_up.projector.chain().clone();
     let core = Arc::new(Core {
         policy: Policy::from_name(&found.identity.genesis.policy),
@@ -107,7 +128,7 @@ fn serve(found: Found, env: &Environment, stores: Stores, locked: Locked, caught
     if told_at_once {
         tell(&queue);
     }
-    Ok(Opened { core, alive: queue, thread })
+    Ok(Opened { core, alive: queue, thread, lost })
 }
 
 /// What the next start could not find out again must not wait for a first act that may never come.

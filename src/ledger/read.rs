@@ -279,7 +279,7 @@ fn stored_object(core: &Core, object: &ObjectRef) -> Result<Vec<u8>> {
 fn missing_key(e: Error) -> Error {
     match e.code() {
         Code::NotFound => Error::new(Code::VaultDamaged, format!("the key of this tape is missing: {}", e.message()))
-            .with_hint("bring the vault folder back from a backup of the state folder")
+            .with_hint("if another copy of the vault has it, put that copy's file of this epoch back, and no other; saving the same content again keeps it anew")
             .with_source(e),
         _ => e,
     }

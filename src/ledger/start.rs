@@ -225,7 +225,7 @@ pub(super) fn compare_vault(head: &HeadFile, vault: &VaultKeys) -> Result<()> {
             Code::VaultRollback,
             format!("the vault is at revision {now_generation}.{now_revision}, but the signed head file names {generation}.{revision}: an older copy of the vault"),
         )
-        .with_hint("put the newest copy of the state folder's vault back; keys of newer tapes are missing in this one"));
+        .with_hint("put the newest copy of the state folder's vault back; keys of newer tapes and entries are missing in this one. Of a copy from before `immutape repair --accept-vault` put back the files of epochs alone; that command accepts no older revision"));
     }
     if (now_generation, now_revision) == (generation, revision) && vault.read_from() != Some(digest) {
         return Err(Error::new(

@@ -1,9 +1,11 @@
 //! The command line, from outside: the real program, its two streams and its exit codes.
 
+mod beside;
 mod documents;
 mod harm;
 mod load;
 mod processes;
 mod streams;
 mod transcripts;
+mod vault;
 mod world;

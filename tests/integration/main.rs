@@ -55,6 +55,7 @@ mod ledger_rows_checked;
 mod ledger_sealing;
 mod ledger_sled;
 mod ledger_turns;
+mod ledger_vault_accepted;
 mod packs_crash;
 mod packs_damage;
 mod packs_faults;

@@ -10,7 +10,11 @@ use crate::error::Result;
 use crate::ledger::{Ledger, Repair, RepairDone};
 
 pub(in crate::cli) fn repair(s: &mut Session<'_>, args: &Args) -> Result<u8> {
-    let what = if args.accept_head { Repair::AcceptHead } else { Repair::Log };
+    let what = match (args.accept_head, args.accept_vault) {
+        (true, _) => Repair::AcceptHead,
+        (_, true) => Repair::AcceptVault,
+        _ => Repair::Log,
+    };
     let (places, env, who) = (s.parts.places.clone(), s.parts.env.clone(), s.parts.who.clone());
     let done = s.wait(async |_| Ledger::repair(places, env, what, &who).await)?;
     if s.out.json {
@@ -27,7 +31,15 @@ pub(in crate::cli) fn repair(s: &mut Session<'_>, args: &Args) -> Result<u8> {
         }
         RepairDone::Rows => "sled's copy was built anew from the journal".to_owned(),
         RepairDone::Head { size } => format!("a new signed head names {size} entries"),
+        RepairDone::Vault { tapes } => {
+            format!("the vault is taken as it is, without the key of {}", words::count(tapes.len() as u64, "tape"))
+        }
     });
+    if let RepairDone::Vault { tapes } = &done {
+        for (tape, entry) in tapes {
+            s.out.line(&format!("given up {} (entry #{entry})", tape.to_text()));
+        }
+    }
     if let RepairDone::Journal { aside, .. } = &done {
         for path in aside {
             s.out.line(&format!("put aside {}", visible(path.as_os_str().as_encoded_bytes())));
@@ -50,5 +62,9 @@ fn document(done: &RepairDone) -> serde_json::Value {
         }
         RepairDone::Rows => json!({ "type": "repair", "done": "rows" }),
         RepairDone::Head { size } => json!({ "type": "repair", "done": "head", "size": size }),
+        RepairDone::Vault { tapes } => {
+            let tapes: Vec<_> = tapes.iter().map(|(tape, n)| json!({ "tape": tape.to_text(), "entry": n })).collect();
+            json!({ "type": "repair", "done": "vault", "tapes": tapes })
+        }
     }
 }

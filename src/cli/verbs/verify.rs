@@ -12,7 +12,7 @@ use crate::codec::digest::IdPrefix;
 use crate::codec::escape::visible;
 use crate::error::{Code, Error, Kind, Result};
 use crate::evidence::{Check, Finding, Report, Severity, Verdict};
-use crate::ledger::{CheckOptions, Checker};
+use crate::ledger::{CheckOptions, CheckSubject, Checker};
 
 /// A check that was made.
 struct Checked {
@@ -31,22 +31,35 @@ pub(in crate::cli) fn verify(s: &mut Session<'_>, args: &Verify) -> Result<u8> {
     Ok(checked.report.verdict().exit_code())
 }
 
-/// Checks, and records it where the ledger can be opened.
+/// Checks, and records it where the ledger can be opened. It is open only before, to ask the policy and look the tape
+/// up, and after, to append the entry: others may save while the check goes on.
 ///
 /// # Errors
 /// When there is no ledger or no such tape.
 fn check(s: &mut Session<'_>, options: CheckOptions) -> Result<Checked> {
     let mut opened = false;
-    let done = s.with_ledger(async |ledger, s| {
+    let begun = s.with_ledger(async |ledger, s| {
         opened = true;
-        let (report, recorded) = ledger.verify(&s.parts.who, options.clone()).await?;
-        Ok(Checked { report, ledger: ledger.id().to_hex(), recorded })
+        ledger.begin_check(&s.parts.who, options.tape.as_deref()).await
     });
-    match done {
-        Ok(checked) => Ok(checked),
+    match begun {
+        Ok(subject) => recorded(s, options, &subject),
         Err(e) if opened || matches!(e.kind(), Kind::NoLedger | Kind::Usage) => Err(e),
         Err(e) => alone(s, &options, e),
     }
+}
+
+/// A check that the policy allows. What others write meanwhile is left out.
+fn recorded(s: &mut Session<'_>, options: CheckOptions, subject: &CheckSubject) -> Result<Checked> {
+    let checker = Checker::open(&s.parts.places, &s.parts.env)?.patient();
+    let size = checker.survey().ok().map(|(size, _)| size);
+    let tape = subject.tape.map(|tape| tape.to_hex());
+    let report = checker.run(&CheckOptions { tape, size, ..options });
+    let ledger = checker.id().to_hex();
+    // What it has open is given back before the ledger is opened.
+    drop(checker);
+    let recorded = s.with_ledger_again(async |ledger, s| ledger.record_check(&s.parts.who, subject, &report).await);
+    Ok(Checked { report, ledger, recorded })
 }
 
 /// The same checks on a ledger that cannot be opened; nothing can be recorded.

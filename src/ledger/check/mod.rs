@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use super::core::{Core, Folders, Identity};
 use super::{Environment, Places, head_file, repair, start};
-use crate::codec::digest::IdPrefix;
+use crate::codec::digest::{CustodyId, IdPrefix, TapeId};
 use crate::error::{Code, Error, Result};
 use crate::evidence::{Report, Severity};
 use crate::keyring::{ConfigFolder, PublicKeys, VaultKeys};
@@ -41,6 +41,16 @@ pub struct CheckOptions {
     pub size: Option<u64>,
 }
 
+/// What a check is about, once the policy allows it: see [`super::Ledger::begin_check`].
+#[derive(Debug, Clone)]
+pub struct CheckSubject {
+    pub(super) custody: CustodyId,
+    /// Class of the keys that seal entries about it.
+    pub(super) class: String,
+    /// The tape, if not the whole ledger is checked.
+    pub tape: Option<TapeId>,
+}
+
 /// Rows that may be asked. They are closed before the lock is given back.
 struct AskedRows {
     rows: Arc<dyn Rows>,
@@ -54,6 +64,8 @@ pub struct Checker {
     stores: Stores,
     /// What opens the rows when this is not the check of an open ledger, which shares its own.
     alone: Option<(Environment, Folders)>,
+    /// Whether a check alone waits for its turn with the rows.
+    is_patient: bool,
     vault: Result<VaultKeys>,
     pinned: Result<Option<PublicKeys>>,
     /// Key files that are not the ledger's own, with what is wrong.
@@ -83,6 +95,12 @@ impl Checker {
         Ok(Self { alone: Some((env.clone(), folders)), ..checker })
     }
 
+    /// Waits up to five seconds for its turn with the rows, where another process has the ledger just then.
+    #[must_use]
+    pub fn patient(self) -> Self {
+        Self { is_patient: true, ..self }
+    }
+
     pub(super) fn of(core: &Core) -> Result<Self> {
         let found = start::find(&core.folders.places, &core.env)?;
         Ok(Self::with(found.identity, &found.folders, &core.env, core.stores.clone()))
@@ -99,7 +117,7 @@ impl Checker {
         let vault = start::read_vault(&identity, folders, env, &stores);
         let (pinned, wrong_keys) = (config.pinned(files), config.wrong_keys(files, &identity.genesis));
         let elsewhere = folders.places.elsewhere(files, &folders.state);
-        Self { identity, stores, alone: None, vault, pinned, wrong_keys, head, elsewhere, strays }
+        Self { identity, stores, alone: None, is_patient: false, vault, pinned, wrong_keys, head, elsewhere, strays }
     }
 
     /// The rows, for as long as what is given back is held.
@@ -110,6 +128,9 @@ impl Checker {
         let Some((env, folders)) = &self.alone else {
             return Ok(AskedRows { rows: self.stores.rows.clone(), _turn: None });
         };
+        if self.is_patient {
+            start::wait_for_turn(&folders.state, env, start::end_of_patience())?;
+        }
         let turn = start::turn_for_rows(&folders.state, env)?;
         let rows = start::open_stores(&self.identity, folders, env)?.rows;
         Ok(AskedRows { rows, _turn: Some(turn) })

@@ -1,8 +1,9 @@
 //! What is to be mended, and which copy is the better one.
 
 use super::copies::{self, Held};
-use super::{head, journal};
+use super::{head, journal, vault};
 use crate::catalog::Queries;
+use crate::codec::digest::TapeId;
 use crate::error::{Code, Error, Result};
 use crate::evidence::Verdict;
 use crate::governance::{Action, Decision, Policy, decide};
@@ -22,6 +23,9 @@ pub enum Repair {
     Log,
     /// Make a new signed head file from the journal as it stands, and log that it was done.
     AcceptHead,
+    /// Take a vault as it is that lacks the keys of the newest tapes, give those tapes up, and log which. The last
+    /// resort when no newer copy of the vault is to be found; a vault of an older revision is not accepted.
+    AcceptVault,
 }
 
 /// What was mended.
@@ -45,6 +49,11 @@ pub enum RepairDone {
         /// Entries it names.
         size: u64,
     },
+    /// The vault was taken as it is; new keys go to a new epoch, so that nothing is written over.
+    Vault {
+        /// The tapes whose keys it lacks, each with the entry that saved it.
+        tapes: Vec<(TapeId, u64)>,
+    },
 }
 
 /// A repair, with the entries that tell of it: written by who opens the ledger next.
@@ -64,6 +73,7 @@ impl Mended {
 pub(in crate::ledger) fn repair(places: &Places, env: &Environment, what: Repair, actor: &Actor) -> Result<Mended> {
     match what {
         Repair::AcceptHead => head::accept(places, env, actor),
+        Repair::AcceptVault => vault::accept(places, env, actor),
         Repair::Log => log(places, env, actor),
     }
 }

@@ -9,7 +9,7 @@ use super::world::{Did, World};
 const LINE: &[u8] = b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}\n";
 
 /// A save that has the ledger open and waits for more input.
-fn holder(world: &World) -> Child {
+pub(super) fn holder(world: &World) -> Child {
     let mut child = world.command();
     let mut child =
         child.args(["save", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();

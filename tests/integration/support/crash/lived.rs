@@ -96,6 +96,7 @@ impl Place {
         let kind = match what {
             Repair::Log => EntryKind::INTEGRITY_REPAIRED,
             Repair::AcceptHead => EntryKind::HEAD_FILE_REBUILT,
+            Repair::AcceptVault => EntryKind::INTEGRITY_FAILED,
         };
         self.diary.begin(&[kind]);
         in_runtime(Ledger::repair(self.disk.places(), self.disk.env(), what, &ann()))

@@ -1,0 +1,49 @@
+//! A vault that lacks the keys of the newest tapes, taken as it is. Only on request: an older copy of the vault looks the
+//! same, and where a newer one exists nothing need be lost.
+
+use super::which::{Mended, RepairDone, permit};
+use crate::codec::digest::TapeId;
+use crate::error::{Code, Error, Result};
+use crate::ledger::acts::Act;
+use crate::ledger::core::Core;
+use crate::ledger::newest_key::LostKey;
+use crate::ledger::{Environment, Places, Who, start};
+use crate::log::{Actor, Body};
+
+/// `what` of an `integrity.failed` entry about the vault.
+const VAULT: u64 = 4;
+
+/// Asks the policy. Whether there is anything to accept is found by the opening, which makes every other comparison, too.
+pub(super) fn accept(places: &Places, env: &Environment, actor: &Actor) -> Result<Mended> {
+    let found = start::find(places, env)?;
+    permit(&found.identity, actor)?;
+    Ok(Mended { done: RepairDone::Vault { tapes: Vec::new() }, entries: Vec::new(), rebuild_rows: false })
+}
+
+impl Core {
+    /// Records each tape whose key is lost, then ends the epoch that had it. In this order: a crash in between leaves a
+    /// ledger that is still refused, never one that opens without the log saying why.
+    pub(in crate::ledger) async fn accept_vault(&self, who: &Who, lost: &[LostKey]) -> Result<RepairDone> {
+        if lost.is_empty() {
+            return Ok(RepairDone::Nothing);
+        }
+        let (mut drafts, mut tapes) = (Vec::with_capacity(lost.len()), Vec::with_capacity(lost.len()));
+        for key in lost {
+            let (tape, class) = self.tape_and_class(key)?;
+            let body = Body::IntegrityFailed { what: VAULT, at: key.entry, digest: None };
+            let act = Act::about_tape(who, key.custody, &class, body);
+            drafts.push(self.draft(&act, |p| p.tape_id = Some(tape))?);
+            tapes.push((tape, key.entry));
+        }
+        self.append(drafts).await?;
+        // Not written to any more: another copy of its file may have the keys that this one lacks.
+        self.begin_epoch()?;
+        Ok(RepairDone::Vault { tapes })
+    }
+
+    fn tape_and_class(&self, key: &LostKey) -> Result<(TapeId, String)> {
+        let missing = || Error::new(Code::RowsUnavailable, "the row of a tape is missing in sled");
+        let facts = self.subject(&key.custody)?.and_then(|s| s.facts).ok_or_else(missing)?;
+        Ok((facts.tape, self.class_of(&facts.class_key)?))
+    }
+}
