@@ -6,6 +6,8 @@
 //! entry lacks those of all later ones. Later slots without an entry are lawful (a save that never became durable), and
 //! nothing is lost with them. Earlier epochs take no more keys once the revision has moved on to the open one.
 
+use std::collections::BTreeSet;
+
 use super::authentic;
 use super::rebuild::BEGINNING;
 use crate::catalog::Queries;
@@ -34,7 +36,7 @@ pub(super) fn is_there(
         records => records?,
     };
     let has = |custody: &CustodyId| records.iter().any(|record| record.custody_id == *custody);
-    let by_rows = by_rows(ledger, stores, &epoch, size);
+    let by_rows = by_rows(ledger, stores, vault, &epoch, size);
     if by_rows.is_some_and(|newest| newest.is_none_or(|(custody, _)| has(&custody))) {
         return Ok(());
     }
@@ -67,20 +69,37 @@ pub(super) struct LostKey {
     pub entry: u64,
 }
 
-/// Every tape of the open epoch that the vault has no key of, once [`is_there`] has refused it: the whole journal is read.
+/// What a vault that is behind lacks.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Lost {
+    pub tapes: Vec<LostKey>,
+    /// Keys of epochs and of entries that the log names and the vault does not know: each was a revision of the vault.
+    pub revisions: u64,
+}
+
+/// What the vault lacks, once [`is_there`] has refused it: the whole journal is read.
 ///
 /// # Errors
 /// Those of the journal and of the vault.
-pub(super) fn lost(stores: &Stores, vault: &VaultKeys) -> Result<Vec<LostKey>> {
-    let Some(epoch) = vault.open_epoch() else { return Ok(Vec::new()) };
-    let records = stores.vault.records(&epoch)?;
-    let mut lost = Vec::new();
-    each_saved(stores, BEGINNING, &epoch, &mut |entry, custody| {
-        if !records.iter().any(|record| record.custody_id == custody) {
-            lost.push(LostKey { custody, entry });
+pub(super) fn lost(stores: &Stores, vault: &VaultKeys) -> Result<Lost> {
+    let open = vault.open_epoch();
+    let records = open.map_or_else(|| Ok(Vec::new()), |epoch| stores.vault.records(&epoch))?;
+    let has = |custody: &CustodyId| records.iter().any(|record| record.custody_id == *custody);
+    let (mut tapes, mut unknown) = (Vec::new(), BTreeSet::new());
+    each_entry(stores, BEGINNING, &mut |entry, epoch| {
+        if vault.custody_key(&entry.key_id).is_none() {
+            unknown.insert(entry.key_id);
+        }
+        let Some(epoch) = epoch else { return };
+        let is_known = vault.epoch(&epoch).is_some();
+        if !is_known {
+            unknown.insert(epoch);
+        }
+        if !is_known || (open == Some(epoch) && !has(&entry.subject)) {
+            tapes.push(LostKey { custody: entry.subject, entry: entry.index });
         }
     })?;
-    Ok(lost)
+    Ok(Lost { tapes, revisions: unknown.len() as u64 })
 }
 
 /// The newest tape of the epoch by the rows and the groups that they have not taken in, with its slot where that is
@@ -88,6 +107,7 @@ pub(super) fn lost(stores: &Stores, vault: &VaultKeys) -> Result<Vec<LostKey>> {
 fn by_rows(
     ledger: &LedgerId,
     stores: &Stores,
+    vault: &VaultKeys,
     epoch: &[u8; 16],
     size: u64,
 ) -> Option<Option<(CustodyId, Option<u32>)>> {
@@ -100,28 +120,35 @@ fn by_rows(
         return Some(Some((later, None)));
     }
     let last = queries.last_saved().ok()?;
+    // Of an epoch that the vault has never heard of: the newest of the open one stands before it in the log.
+    if last.as_ref().is_some_and(|row| vault.epoch(&row.facts.epoch).is_none()) {
+        return None;
+    }
     Some(last.filter(|row| row.facts.epoch == *epoch).map(|row| (row.custody, row.facts.slot)))
 }
 
 /// The last tape saved in the epoch by the groups from `at` on.
 fn newest_from(stores: &Stores, at: Position, epoch: &[u8; 16]) -> Result<Option<CustodyId>> {
     let mut newest = None;
-    each_saved(stores, at, epoch, &mut |_, custody| newest = Some(custody))?;
+    each_entry(stores, at, &mut |entry, of| {
+        if of == Some(*epoch) {
+            newest = Some(entry.subject);
+        }
+    })?;
     Ok(newest)
 }
 
-/// The tapes saved in the epoch by the groups from `at` on, in order, with their entries.
-fn each_saved(stores: &Stores, mut at: Position, epoch: &[u8; 16], each: &mut dyn FnMut(u64, CustodyId)) -> Result<()> {
+/// The entries of the groups from `at` on, those that saved a tape with its epoch.
+fn each_entry(stores: &Stores, mut at: Position, each: &mut dyn FnMut(&Entry<'_>, Option<[u8; 16]>)) -> Result<()> {
     while let Some((_, extent, next)) = stores.journal.read(at)? {
         for record in Group::parse(&extent).map_err(LogError::from)?.records() {
             let (public, _) = record.map_err(LogError::from)?;
             let entry = Entry::decode(public)?;
-            if entry.kind == EntryKind::TAPE_SAVED
-                && let Ok(Body::TapeSaved { epoch: of, .. }) = Body::decode(entry.kind, entry.body)
-                && of == *epoch
-            {
-                each(entry.index, entry.subject);
-            }
+            let epoch = match (entry.kind == EntryKind::TAPE_SAVED).then(|| Body::decode(entry.kind, entry.body)) {
+                Some(Ok(Body::TapeSaved { epoch, .. })) => Some(epoch),
+                _ => None,
+            };
+            each(&entry, epoch);
         }
         at = next;
     }

@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::acts::Act;
 use super::applier::Applier;
 use super::core::{Core, Progress};
-use super::newest_key::LostKey;
+use super::newest_key::Lost;
 use super::rebuild::{CaughtUp, Reason, RowsWork};
 use super::start::{self, Found, Locked};
 use super::writer::{Request, Writer};
@@ -30,8 +30,8 @@ pub(super) struct Opened {
     pub core: Arc<Core>,
     pub alive: mpsc::Sender<Request>,
     pub thread: std::thread::JoinHandle<()>,
-    /// Tapes whose keys a vault lacks that is taken as it is.
-    pub lost: Vec<LostKey>,
+    /// What a vault lacks that is taken as it is.
+    pub lost: Lost,
 }
 
 /// What a repair wants of an opening; every other opening wants nothing.
@@ -52,7 +52,7 @@ pub(super) fn open(places: &Places, env: &Environment, wanted: Wanted) -> Result
     let size = locked.last.size_after();
     let lost = match newest_key::is_there(&found.identity.ledger, &stores, &locked.vault, &locked.head, size) {
         Err(e) if e.code() == Code::VaultRollback && wanted.vault_as_it_is => newest_key::lost(&stores, &locked.vault)?,
-        checked => checked.map(|()| Vec::new())?,
+        checked => checked.map(|()| Lost::default())?,
     };
     head_file::keep_reserve(&*env.files, &found.folders.state);
     let work = RowsWork {
@@ -90,12 +90,12 @@ fn serve(
     found: Found,
     env: &Environment,
     stores: Stores,
-    (locked, lost): (Locked, Vec<LostKey>),
+    (locked, lost): (Locked, Lost),
     caught_up: CaughtUp,
 ) -> Result<Opened> {
     let (queue, requests) = mpsc::channel(QUEUE_REQUESTS_MAX);
     let config = ConfigFolder::new(found.folders.config.clone());
-    let epoch_used = if lost.is_empty() { epoch_used(&locked, &stores)? } else { u32::MAX };
+    let epoch_used = if lost.tapes.is_empty() { epoch_used(&locked, &stores)? } else { u32::MAX };
     let chain = caught_up.projector.chain().clone();
     let core = Arc::new(Core {
         policy: Policy::from_name(&found.identity.genesis.policy),

@@ -283,6 +283,54 @@ fn a_newer_copy_that_turns_up_is_refused_whole_and_its_epoch_is_used() {
     }
 }
 
+/// An older copy of the state folder from before the vault began another epoch and another class came. It is refused, too,
+/// and all that was lost is named; the newer copy is behind whatever it had.
+#[test]
+fn a_vault_that_is_revisions_behind_is_accepted_when_its_head_is_too() {
+    for (part, has_rows) in [("state", true), ("state", false), ("state/vault", true)] {
+        let folder = tempfile::tempdir().unwrap();
+        let (root, path) = (folder.path(), |name: &str| folder.path().join(name));
+        let lost = in_runtime(async {
+            let ledger = create(root).await;
+            save(&ledger, 1).await;
+            copy_folder(&path(part), &path("older"));
+            let mut lost = Vec::new();
+            for n in 2..=258 {
+                lost.push(save(&ledger, n).await);
+            }
+            let other = SaveOptions { class: "mifid".into(), ..SaveOptions::default() };
+            lost.push(save_bytes(&ledger, &line(259), ImportOptions::default(), other).await.unwrap().tape);
+            lost
+        });
+        wait_for_lock(root);
+        copy_folder(&path("state"), &path("newest"));
+        replace(&path(part), &path("older"));
+        let lossy = Lossy { folder, kept: Vec::new(), lost };
+        if !has_rows {
+            fs::remove_dir_all(lossy.path("ledger/index")).unwrap();
+        }
+        if part == "state/vault" {
+            // The head knows better, and a valid head is never overruled.
+            assert_eq!(lossy.refusal().code(), Code::VaultRollback);
+            for (what, done) in [(Repair::AcceptVault, Err(Code::VaultRollback)), (Repair::AcceptHead, Ok(true))] {
+                let repaired = lossy.repair(what).map(|done| done == RepairDone::Nothing);
+                assert_eq!(repaired.map_err(|e| e.code()), done);
+            }
+            fs::remove_file(lossy.path("state/head")).unwrap();
+            assert!(matches!(lossy.repair(Repair::AcceptHead), Ok(RepairDone::Head { .. })));
+        }
+        let entries = lossy.accept();
+        lossy.told(&entries);
+        in_runtime(async {
+            let ledger = open(lossy.folder.path()).await.unwrap();
+            save(&ledger, 300).await;
+            ledger.close().await.unwrap();
+        });
+        replace(&lossy.path("state/vault"), &lossy.path("newest/vault"));
+        assert_eq!(lossy.refusal().code(), Code::VaultRollback);
+    }
+}
+
 /// Saved anew meanwhile, both tapes stand, and the content is known to be kept.
 #[test]
 fn a_key_that_comes_back_after_its_content_was_saved_again_opens_its_tape() {
