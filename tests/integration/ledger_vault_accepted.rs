@@ -44,8 +44,8 @@ async fn reads(ledger: &Ledger, tape: &TapeId) -> Result<(), Error> {
 
 /// The file of the one epoch.
 fn epoch(vault: &Path) -> PathBuf {
-    let names = fs::read_dir(vault).unwrap().map(|e| e.unwrap().path());
-    names.filter(|path| path.file_name().is_some_and(|name| name.len() == 32)).next().unwrap()
+    let mut names = fs::read_dir(vault).unwrap().map(|e| e.unwrap().path());
+    names.find(|path| path.file_name().is_some_and(|name| name.len() == 32)).unwrap()
 }
 
 fn replace(old: &Path, by: &Path) {
@@ -300,6 +300,12 @@ fn a_vault_that_is_revisions_behind_is_accepted_when_its_head_is_too() {
             }
             let other = SaveOptions { class: "mifid".into(), ..SaveOptions::default() };
             lost.push(save_bytes(&ledger, &line(259), ImportOptions::default(), other).await.unwrap().tape);
+            // With an older head all is as after a crash; a newer one names the vault that is gone.
+            if part == "state" {
+                drop(ledger)
+            } else {
+                ledger.close().await.unwrap()
+            }
             lost
         });
         wait_for_lock(root);

@@ -24,7 +24,7 @@ fn large() -> World {
             .iter()
             .cycle()
             .zip(0u64..400)
-            .map(|(b, at)| format!("{:02x}", u64::from(*b) ^ (at * n & 0xff)))
+            .map(|(b, at)| format!("{:02x}", u64::from(*b) ^ ((at * n) & 0xff)))
             .collect();
         writeln!(bytes, "{{\"jsonrpc\":\"2.0\",\"id\":{n},\"method\":\"{noise}\"}}").unwrap();
     }
