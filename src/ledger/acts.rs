@@ -138,6 +138,7 @@ impl Core {
 
     /// Stores the vault so many times more, as it is: its revision is then past that of any copy with fewer.
     pub(super) fn outrun(&self, revisions: u64) -> Result<()> {
+        let _alone = self.vault_change.lock().map_err(|_| died())?;
         let mut keys = self.vault.write().map_err(|_| died())?;
         for _ in 0..revisions {
             let (generation, revision, file) = keys.encode_next();

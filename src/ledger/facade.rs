@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::check::{CheckOptions, CheckSubject, Checker};
+use super::check::{CheckMade, CheckOptions, CheckSubject, Checker};
 use super::core::{Core, died};
 use super::list::Listing;
 use super::log_read::LogLine;
@@ -64,8 +64,8 @@ impl Ledger {
         Self { core, alive, thread: Arc::new(Mutex::new(Some(thread))) }
     }
 
-    /// Mends the log or its head file, or takes a vault as it is; see [`Repair`]. The ledger must not be open anywhere; waits up to five seconds for
-    /// another process to be done.
+    /// Mends the log or its head file, or takes a vault as it is; see [`Repair`]. The ledger must not be open anywhere; waits
+    /// up to five seconds for another process to be done.
     ///
     /// # Errors
     /// As [`Ledger::open`]; `E_LOG_DAMAGED` when neither copy reaches the signed head (nothing is changed then).
@@ -179,7 +179,7 @@ impl Ledger {
             Ok(checker.run(&options))
         })
         .await?;
-        let recorded = self.record_check(who, &subject, &report).await;
+        let recorded = self.record_check(who, CheckMade::new(subject, &report)).await;
         Ok((report, recorded))
     }
 
@@ -191,25 +191,23 @@ impl Ledger {
     pub async fn begin_check(&self, who: &Who, tape: Option<&str>) -> Result<CheckSubject> {
         let Some(id) = tape else {
             self.core.permit(who, Action::Verify, None).await?;
-            return Ok(CheckSubject { custody: CustodyId::LEDGER, class: acts::LEDGER_CLASS.to_owned(), tape: None });
+            let (custody, class) = (CustodyId::LEDGER, acts::LEDGER_CLASS.to_owned());
+            return Ok(CheckSubject { ledger: self.id(), custody, class, tape: None });
         };
         let found = self.core.look_up(who, Action::Verify, id).await?;
-        Ok(CheckSubject { custody: found.custody, class: found.class, tape: Some(found.facts.tape) })
+        let tape = Some(found.facts.tape);
+        Ok(CheckSubject { ledger: self.id(), custody: found.custody, class: found.class, tape })
     }
 
     /// The last part of [`Ledger::verify`]: the index of the entry that says what was checked, and what came of it.
     ///
     /// # Errors
-    /// `E_STORE_FULL`, `E_AUDIT_UNAVAILABLE`, `E_BROKEN`, `E_NO_RANDOM`.
-    pub async fn record_check(&self, who: &Who, subject: &CheckSubject, report: &Report) -> Result<u64> {
-        let count = |name: &str| report.checks.iter().filter(|c| c.name == name).map(|c| c.checked).sum::<u64>();
-        let body = Body::Verified {
-            scope: u64::from(subject.tape.is_some()),
-            verdict: report.verdict().number(),
-            entries: count("journal"),
-            objects: count("stored objects"),
-            findings: report.findings.len() as u64,
-        };
+    /// `E_USAGE` when another ledger was checked; `E_STORE_FULL`, `E_AUDIT_UNAVAILABLE`, `E_BROKEN`, `E_NO_RANDOM`.
+    pub async fn record_check(&self, who: &Who, made: CheckMade) -> Result<u64> {
+        let CheckMade { subject, body } = made;
+        if subject.ledger != self.id() {
+            return Err(Error::new(Code::Usage, "what was checked is another ledger"));
+        }
         let act = acts::Act::about_tape(who, subject.custody, &subject.class, body);
         let placed = self.core.append(vec![self.core.draft(&act, |_| {})?]).await?;
         Ok(placed.first().map_or(0, |p| p.index))

@@ -33,7 +33,7 @@ mod status;
 mod who;
 mod writer;
 
-pub use check::{CheckOptions, CheckSubject, Checker};
+pub use check::{CheckMade, CheckOptions, CheckSubject, Checker};
 pub use custody::CustodyLink;
 pub use facade::Ledger;
 pub use list::Listing;

@@ -3,16 +3,17 @@
 
 use std::sync::{Arc, Mutex};
 
+use immutape::Code;
 use immutape::error::Result;
 use immutape::evidence::{Severity, Verdict};
-use immutape::ledger::{CheckOptions, Checker, Environment, Ledger};
+use immutape::ledger::{CheckOptions, Checker, Environment, Ledger, Places};
 use immutape::log::Body;
 use immutape::store::embedded::EmbeddedEngine;
 use immutape::store::files::Files as _;
 use immutape::store::{Batch, Rows};
 
 use crate::support::crash::{Base, Content, Diary, Machine, Watched, in_runtime};
-use crate::support::ledgers::ann;
+use crate::support::ledgers::{ann, create, real};
 
 #[test]
 fn a_vault_that_grows_during_a_check_is_not_damaged() {
@@ -132,4 +133,19 @@ fn a_tape_saved_during_a_listing_is_not_listed() {
         assert_eq!(diary.kept().len(), 3);
         ledger.close().await.unwrap();
     });
+}
+
+#[tokio::test]
+async fn a_check_of_one_ledger_is_no_other_ledgers() {
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let [one, other] = [create(folders[0].path()).await, create(folders[1].path()).await];
+    let checker = |n: usize| Checker::open(&Places::beneath(folders[n].path()), &real()).unwrap();
+    let subject = one.begin_check(&ann(), None).await.unwrap();
+    let refused = checker(1).run_for(subject.clone(), false).map(|_| ()).map_err(|e| e.code());
+    assert_eq!(refused, Err(Code::Usage));
+    let made = || checker(0).run_for(subject.clone(), false).unwrap().1;
+    assert_eq!(other.record_check(&ann(), made()).await.map_err(|e| e.code()), Err(Code::Usage));
+    assert_eq!(other.size(), 1, "nothing was recorded");
+    one.record_check(&ann(), made()).await.unwrap();
+    one.close().await.unwrap();
 }

@@ -43,22 +43,20 @@ fn check(s: &mut Session<'_>, options: CheckOptions) -> Result<Checked> {
         ledger.begin_check(&s.parts.who, options.tape.as_deref()).await
     });
     match begun {
-        Ok(subject) => recorded(s, options, &subject),
+        Ok(subject) => recorded(s, &options, subject),
         Err(e) if opened || matches!(e.kind(), Kind::NoLedger | Kind::Usage) => Err(e),
         Err(e) => alone(s, &options, e),
     }
 }
 
-/// A check that the policy allows. What others write meanwhile is left out.
-fn recorded(s: &mut Session<'_>, options: CheckOptions, subject: &CheckSubject) -> Result<Checked> {
+/// A check that the policy allows.
+fn recorded(s: &mut Session<'_>, options: &CheckOptions, subject: CheckSubject) -> Result<Checked> {
     let checker = Checker::open(&s.parts.places, &s.parts.env)?.patient();
-    let size = checker.survey().ok().map(|(size, _)| size);
-    let tape = subject.tape.map(|tape| tape.to_hex());
-    let report = checker.run(&CheckOptions { tape, size, ..options });
+    let (report, made) = checker.run_for(subject, options.stored_only)?;
     let ledger = checker.id().to_hex();
     // What it has open is given back before the ledger is opened.
     drop(checker);
-    let recorded = s.with_ledger_again(async |ledger, s| ledger.record_check(&s.parts.who, subject, &report).await);
+    let recorded = s.with_ledger_again(async |ledger, s| ledger.record_check(&s.parts.who, made).await);
     Ok(Checked { report, ledger, recorded })
 }
 

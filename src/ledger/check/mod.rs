@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use super::core::{Core, Folders, Identity};
 use super::{Environment, Places, head_file, repair, start};
-use crate::codec::digest::{CustodyId, IdPrefix, TapeId};
+use crate::codec::digest::{CustodyId, IdPrefix, LedgerId, TapeId};
 use crate::error::{Code, Error, Result};
 use crate::evidence::{Report, Severity};
 use crate::keyring::{ConfigFolder, PublicKeys, VaultKeys};
@@ -44,11 +44,34 @@ pub struct CheckOptions {
 /// What a check is about, once the policy allows it: see [`super::Ledger::begin_check`].
 #[derive(Debug, Clone)]
 pub struct CheckSubject {
+    pub(super) ledger: LedgerId,
     pub(super) custody: CustodyId,
     /// Class of the keys that seal entries about it.
     pub(super) class: String,
     /// The tape, if not the whole ledger is checked.
-    pub tape: Option<TapeId>,
+    pub(super) tape: Option<TapeId>,
+}
+
+/// A check that was made, for [`super::Ledger::record_check`]. Only [`Checker::run_for`] makes one, so that no entry tells
+/// of a check that nobody made.
+#[derive(Debug)]
+pub struct CheckMade {
+    pub(super) subject: CheckSubject,
+    pub(super) body: Body,
+}
+
+impl CheckMade {
+    pub(super) fn new(subject: CheckSubject, report: &Report) -> Self {
+        let count = |name: &str| report.checks.iter().filter(|c| c.name == name).map(|c| c.checked).sum::<u64>();
+        let body = Body::Verified {
+            scope: u64::from(subject.tape.is_some()),
+            verdict: report.verdict().number(),
+            entries: count("journal"),
+            objects: count("stored objects"),
+            findings: report.findings.len() as u64,
+        };
+        Self { subject, body }
+    }
 }
 
 /// Rows that may be asked. They are closed before the lock is given back.
@@ -168,6 +191,20 @@ impl Checker {
     #[must_use]
     pub fn run(&self, options: &CheckOptions) -> Report {
         std::thread::scope(|scope| self.run_with(stored::begin(scope, self, options), options))
+    }
+
+    /// Checks what the policy allowed to check, up to the size that is durable now: what others add meanwhile is left out.
+    ///
+    /// # Errors
+    /// `E_USAGE` when the subject is of another ledger.
+    pub fn run_for(&self, subject: CheckSubject, stored_only: bool) -> Result<(Report, CheckMade)> {
+        if subject.ledger != self.identity.ledger {
+            return Err(Error::new(Code::Usage, "what is to be checked belongs to another ledger"));
+        }
+        let size = self.survey().ok().map(|(size, _)| size);
+        let report = self.run(&CheckOptions { tape: subject.tape.map(|tape| tape.to_hex()), stored_only, size });
+        let made = CheckMade::new(subject, &report);
+        Ok((report, made))
     }
 
     fn run_with(&self, stored: stored::Ahead<'_>, options: &CheckOptions) -> Report {
