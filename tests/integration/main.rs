@@ -34,6 +34,7 @@ mod journal_repair;
 mod journal_space;
 mod journal_sweep;
 mod journal_tear;
+mod journal_torn_again;
 mod keys_openssl;
 mod ledger_asked;
 mod ledger_beside;
