@@ -59,14 +59,14 @@ impl Gather {
     /// So many came in the end.
     pub(super) fn gathered(&mut self, entries: usize) {
         self.groups_since_probe = self.groups_since_probe.saturating_add(1);
-        // A goal that was reached may be too low; one that was not is.
+        // A goal that was reached may be too low; one that was not was too high.
         let may_climb = entries >= self.goal && entries >= CALLERS_MIN;
         let was_probe = self.goal > CALLERS_MIN && may_climb && self.groups_since_probe == 1;
         if may_climb && (was_probe || self.groups_since_probe >= GROUPS_A_PROBE) {
             self.goal = entries.saturating_mul(2).min(GOAL_MAX);
             self.groups_since_probe = 0;
         } else {
-            self.goal = entries;
+            self.goal = entries.min(GOAL_MAX);
         }
     }
 }
@@ -107,6 +107,9 @@ mod tests {
         assert_eq!(gather.goal(5), Some(GOAL_MAX));
         gather.gathered(6);
         assert_eq!(gather.goal(5), Some(6));
+        // They are many more at once: still no more is waited for.
+        gather.gathered(200);
+        assert_eq!((gather.goal(5), gather.goal(GOAL_MAX)), (Some(GOAL_MAX), None));
     }
 
     #[test]
