@@ -1,15 +1,15 @@
-//! Reading back what was just put: objects that stand next to each other are read at once, by one call into the system
-//! instead of three for each.
+//! Reading back what was just put: short objects that stand next to each other are read at once.
 
 use super::folder::{Folder, Place};
 use super::records::{RECORD_HEADER_BYTES, RecordHeader, RecordType};
 use crate::codec::digest::sha256;
 use crate::store::contracts::ObjectRef;
 
-/// As much as is read at once, if objects are short. A longer object is read alone.
+/// As much as is read at once.
 const RUN_BYTES_MAX: u64 = 256 << 10;
 
-/// Whether each object stands whole at its hint, in the order given. `false` says nothing about why.
+/// Whether each object is known to stand whole at its hint, in the order given. `false` says nothing: so it is with one that
+/// has no neighbours, and is read as any other.
 pub(super) fn all_stand(folder: &Folder, objects: &[ObjectRef]) -> Vec<bool> {
     let mut stands = vec![false; objects.len()];
     let mut order: Vec<(usize, Place)> = objects.iter().map(|o| Place::from_hint(o.hint)).enumerate().collect();
@@ -18,6 +18,9 @@ pub(super) fn all_stand(folder: &Folder, objects: &[ObjectRef]) -> Vec<bool> {
     let mut rest = order.as_slice();
     while let Some((run, after)) = next_run(rest, objects) {
         rest = after;
+        if run.len() < 2 {
+            continue;
+        }
         // A run that cannot be read leaves all of it in doubt.
         let Some(start) = read(folder, run, objects, &mut bytes) else { continue };
         for (n, place) in run {
@@ -40,7 +43,7 @@ fn next_run<'a>(rest: &'a Ordered, objects: &[ObjectRef]) -> Option<(&'a Ordered
     let joins = |(n, place): &&(usize, Place)| {
         let length = objects.get(*n).map_or(0, |o| o.bytes.saturating_add(RECORD_HEADER_BYTES as u64));
         let next = Place { offset: end.offset.saturating_add(length), ..end };
-        let is_next = *place == end && (*place == *first || next.offset.saturating_sub(first.offset) <= RUN_BYTES_MAX);
+        let is_next = *place == end && next.offset.saturating_sub(first.offset) <= RUN_BYTES_MAX;
         end = next;
         is_next
     };

@@ -255,9 +255,9 @@ impl Objects for Packs {
     fn read_back(&self, objects: &[ObjectRef]) -> Result<()> {
         self.writer.check()?;
         let stands = back::all_stand(&self.folder, objects);
-        // What does not stand where it was put is looked for as by any reader, who also knows what to say of it.
-        let missing = objects.iter().zip(stands).filter(|(_, stands)| !stands);
-        missing.into_iter().try_for_each(|(object, _)| self.rehash(object).map(drop))
+        // The others are read as by any reader, who also knows what to say of one that is not there.
+        let mut others = objects.iter().zip(stands).filter(|(_, stands)| !stands);
+        others.try_for_each(|(object, _)| self.rehash(object).map(drop))
     }
 
     fn sync(&self) -> Result<()> {
