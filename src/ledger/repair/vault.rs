@@ -12,7 +12,7 @@ use crate::log::{Actor, Body};
 
 /// `what` of an `integrity.failed` entry about the vault.
 const VAULT: u64 = 4;
-/// Entries in one group.
+/// Entries appended at once: well within what one group holds, by number and by bytes.
 const AT_ONCE: usize = 256;
 /// Revisions of the lost vault that the log may not know of: keys that were made and sealed nothing.
 const NEVER_USED_MAX: u64 = 8;
