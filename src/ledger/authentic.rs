@@ -26,16 +26,25 @@ pub(super) fn all(stores: &Stores, vault: &VaultKeys, head: &HeadFile) -> Result
 /// # Errors
 /// As [`all`].
 pub(super) fn since_head(stores: &Stores, vault: &VaultKeys, head: &HeadFile, last: &GroupHash) -> Result<()> {
-    let size = head.checkpoint.size;
-    let begins = Queries::new(&*stores.rows).group_at(size).ok().flatten();
-    if let Some(header) = begins {
-        let at = Position { segment: header.segment, offset: header.offset };
-        if from(stores, vault, head, at, Some(size)).is_ok_and(|end| end.as_ref() == Some(last)) {
-            return Ok(());
-        }
-        // Rows that lead astray accuse nobody: the whole journal has the last word.
+    if let Some((at, first)) = walk_begins(stores, head.checkpoint.size)
+        && from(stores, vault, head, at, Some(first)).is_ok_and(|end| end.as_ref() == Some(last))
+    {
+        return Ok(());
     }
+    // Rows that lead astray accuse nobody: the whole journal has the last word.
     all(stores, vault, head)
+}
+
+/// Where the group after the signed head begins, or an earlier one if a kill took the newest rows with it; with the
+/// index of its first entry.
+fn walk_begins(stores: &Stores, head_size: u64) -> Option<(Position, u64)> {
+    let queries = Queries::new(&*stores.rows);
+    if let Some(header) = queries.group_at(head_size).ok()? {
+        return Some((Position { segment: header.segment, offset: header.offset }, head_size));
+    }
+    let position = queries.position().ok()??;
+    let size = position.chain.size();
+    (size <= head_size).then_some((position.next, size))
 }
 
 /// Walks from `at`; the hash of the last group. `first` is the index that the first group must have.

@@ -17,7 +17,6 @@ use crate::codec::digest::{CustodyId, LedgerId};
 use crate::error::{Code, Error, Result};
 use crate::evidence::{CustodyReport, Report};
 use crate::governance::{Action, Decision};
-use crate::log::Body;
 
 /// An open ledger. Cheap to clone; [`Ledger::close`] ends it in order, dropping every clone without it
 /// leaves an "unclean stop" for the next start to record.
@@ -277,7 +276,7 @@ impl Ledger {
     #[cfg(feature = "conformance")]
     pub async fn note_log_read(&self, who: &Who) -> Result<u64> {
         self.core.permit(who, Action::ReadLog, None).await?;
-        let body = Body::LogRead { first: 0, last: 0 };
+        let body = crate::log::Body::LogRead { first: 0, last: 0 };
         let draft = self.core.draft(&acts::Act::about_ledger(who, body), |_| {})?;
         Ok(self.core.append(vec![draft]).await?.first().map_or(0, |p| p.index))
     }

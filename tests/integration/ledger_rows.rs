@@ -7,13 +7,16 @@ use std::path::Path;
 use immutape::Code;
 use immutape::error::Result;
 use immutape::evidence::{Severity, Verdict};
-use immutape::ledger::{CheckOptions, Checker, Ledger, Repair, RepairDone};
+use immutape::ledger::{CheckOptions, Checker, Ledger, Places, Repair, RepairDone};
 use immutape::log::{Body, EntryKind};
 
 use crate::support::crash::{
     Disk, Line, Lived, Machine, NOW_MS, Place, When, copy_folder, every_byte, in_runtime, some_folder,
 };
 use crate::support::ledgers::ann;
+use crate::support::tamper::base::{AUTUMN_MS, base, environment};
+use crate::support::tamper::folders::replace_tree;
+use crate::tamper_forged::wait_until_released;
 
 /// The findings of a check, one line each.
 fn findings(place: &Place) -> Vec<String> {
@@ -129,6 +132,41 @@ fn older_rows_are_brought_up() {
     assert!(findings(&place).iter().any(|f| f.contains("the next opening catches up")));
     let now = place.audit("older rows");
     assert_eq!(rebuilt(&now, before), None, "nothing was wrong with them");
+}
+
+/// A kill takes the rows of the last moments with it, also those of the groups that the signed head names. The groups
+/// before them are a check's to read: here one is damaged, and the ledger opens.
+#[test]
+fn an_opening_after_a_kill_reads_the_journal_from_where_the_rows_end() {
+    let folder = some_folder();
+    let (root, rows) = (folder.path().join("l"), folder.path().join("rows"));
+    base().copy_to(&root);
+    copy_folder(&root.join("ledger/index"), &rows);
+    let open = || in_runtime(Ledger::open(Places::beneath(&root), environment(7, AUTUMN_MS)));
+    let ledger = open().unwrap();
+    let signed =
+        || -> u64 { fs::read_to_string(root.join("state/head")).unwrap().lines().nth(1).unwrap().parse().unwrap() };
+    let size = in_runtime(async {
+        let first = ledger.note_log_read(&ann()).await.unwrap();
+        // The clock goes on by a few milliseconds with each: after a second a head is due. The newest segment is read by
+        // whoever takes the turn, so the damage goes to the one before.
+        while signed() <= first || !fs::read(root.join("ledger/journal/00000002.seg")).is_ok_and(|s| s[0] != 0) {
+            ledger.note_log_read(&ann()).await.unwrap();
+        }
+        ledger.note_log_read(&ann()).await.unwrap()
+    });
+    drop(ledger);
+    wait_until_released(&root);
+    replace_tree(&rows, &root.join("ledger/index"));
+    let segment = root.join("ledger/journal/00000001.seg");
+    flip(&segment, 4_000, 3);
+
+    let ledger = open().unwrap();
+    assert!(ledger.size() > size);
+    in_runtime(ledger.close()).unwrap();
+    let report =
+        Checker::open(&Places::beneath(&root), &environment(8, AUTUMN_MS)).unwrap().run(&CheckOptions::default());
+    assert_eq!(report.verdict(), Verdict::Altered, "the check does find it");
 }
 
 /// Offsets of the groups in a segment file that a person could hit, first to last.

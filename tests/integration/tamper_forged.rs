@@ -21,7 +21,7 @@ use crate::support::tamper::auditor;
 use crate::support::tamper::base::{AUTUMN_MS, base, environment};
 use crate::support::tamper::edits::Step;
 use crate::support::tamper::expect::Expect;
-use crate::support::tamper::folders::copy_tree;
+use crate::support::tamper::folders::{copy_tree, replace_tree};
 use crate::support::tamper::forge::{self, Forge, GroupShape};
 use crate::support::tamper::map::Part;
 use crate::support::tamper::shop::{HEAD, INDEX, JOURNAL, PACKS, Shop, VAULT, granted};
@@ -246,6 +246,12 @@ fn forged_tail(shop: &mut Shop) {
     let refused = || Expect::refused(Code::LogDamaged, &["journal"]).at(format!("entry {index}")).blind();
     shop.case("a group of the forger's own after the signed head", &crashed, &paths, refused());
 
+    // A kill took the rows of every group after the signed head with it.
+    let lagging = shop.folder.path().join("lagging");
+    copy_tree(&crashed, &lagging);
+    replace_tree(&shop.copy().join(INDEX), &lagging.join(INDEX));
+    shop.case("the same, and rows that end at the signed head", &lagging, &paths, refused());
+
     // The rows have taken it in, as if the ledger had written it.
     let segment = std::fs::read(crashed.join("ledger/journal/00000001.seg")).unwrap();
     let extent = &segment[tip.last.0 as usize..tip.last.1 as usize];
@@ -264,7 +270,7 @@ fn forged_tail(shop: &mut Shop) {
 }
 
 /// A ledger that is dropped without a close ends in its own time.
-fn wait_until_released(root: &Path) {
+pub fn wait_until_released(root: &Path) {
     for _ in 0..200 {
         let checker = Checker::open(&Places::beneath(root), &environment(6, AUTUMN_MS)).unwrap();
         let report = checker.run(&CheckOptions { stored_only: true, ..CheckOptions::default() });
