@@ -1,4 +1,5 @@
-//! Every budget of the design, measured against its raw bound in the same run on the same machine.
+//! Every budget of the design, measured against its bound in the same run on the same machine
+//! (`docs/decisions/0005-bounds-of-the-budgets.md`).
 //!
 //! `cargo bench --bench budgets [-- --quick]`; `IMMUTAPE_BENCH_ONLY=a,c` picks parts,
 //! `IMMUTAPE_BENCH_SECONDS` sets the length of one half of a round, `IMMUTAPE_BENCH_ROUNDS` their number,
@@ -18,6 +19,7 @@
 mod bare;
 mod checks;
 mod entries;
+mod format;
 mod material;
 mod quiet;
 mod raw;

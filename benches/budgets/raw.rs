@@ -12,8 +12,8 @@ use tokio::sync::{mpsc, oneshot};
 /// either way.
 const FILE_BYTES: u64 = 256 << 20;
 const SECTOR_BYTES: u64 = 512;
-const GROUP_ENTRIES_MAX: usize = 1_024;
-const QUEUE_REQUESTS_MAX: usize = 4_096;
+pub const GROUP_ENTRIES_MAX: usize = 1_024;
+pub const QUEUE_REQUESTS_MAX: usize = 4_096;
 
 /// A zero-filled, synced file.
 pub fn preallocated(path: &Path, bytes: u64) -> File {
@@ -78,12 +78,25 @@ impl RawJournal {
     /// One write of `bytes` rounded up to sectors, one fdatasync.
     pub fn group(&mut self, bytes: f64) {
         let length = (bytes.ceil() as u64).div_ceil(SECTOR_BYTES).max(1) * SECTOR_BYTES;
+        let at = self.room(length);
+        self.file.write_all_at(&self.bytes[..length as usize], at).unwrap();
+        self.file.sync_data().unwrap();
+    }
+
+    /// One write of this extent, one fdatasync.
+    pub fn write(&mut self, extent: &[u8]) {
+        let at = self.room(extent.len() as u64);
+        self.file.write_all_at(extent, at).unwrap();
+        self.file.sync_data().unwrap();
+    }
+
+    fn room(&mut self, length: u64) -> u64 {
         if self.at + length > FILE_BYTES {
             self.at = 0;
         }
-        self.file.write_all_at(&self.bytes[..length as usize], self.at).unwrap();
-        self.file.sync_data().unwrap();
+        let at = self.at;
         self.at += length;
+        at
     }
 }
 
