@@ -136,6 +136,9 @@ pub(super) struct Save {
 pub(super) struct Show {
     /// Tape id, or the first digits of it (at least 4).
     pub id: String,
+    /// Only what the header says; no frame is opened.
+    #[arg(long, conflicts_with_all = ["frames", "time", "raw"])]
+    pub header: bool,
     /// Only these frames, both ends included: 3, 3..9, 3.., ..9.
     #[arg(long, value_name = "A..B")]
     pub frames: Option<FrameRange>,

@@ -111,10 +111,13 @@ fn facts(view: View<'_>) -> String {
             let why = if *reason == 0 { "was missing" } else { "did not hold" };
             format!("signed anew at {size} entries; the old one {why}")
         }
-        Body::IntegrityFailed { what: 4, at, .. } => {
+        Body::IntegrityFailed { what: 4, at: at @ 1.., .. } => {
             format!("the key of the tape that entry #{at} saved is lost; the vault was accepted without it")
         }
-        Body::IntegrityFailed { what, at, .. } => format!("part {what} at {at}"),
+        Body::IntegrityFailed { what, at: 0, .. } => format!("{} not what was stored", part_words(*what)),
+        Body::IntegrityFailed { what, at, .. } => {
+            format!("{} not what was stored, found at entry #{at}", part_words(*what))
+        }
         Body::IntegrityRepaired { entries, .. } => format!("journal of {entries} entries brought back from sled"),
         Body::Verified { scope, verdict, findings, .. } => {
             let scope = if *scope == 0 { "everything" } else { "this tape" };
@@ -141,6 +144,19 @@ fn facts(view: View<'_>) -> String {
             format!("{}: {}{asked}", EntryKind::from_number(*act), error_code(*error))
         }
         _ => String::new(),
+    }
+}
+
+/// The parts of a ledger by their numbers in `integrity.failed`.
+const fn part_words(what: u64) -> &'static str {
+    match what {
+        0 => "the journal is",
+        1 => "a stored object is",
+        2 => "sled's copy is",
+        3 => "the signed head is",
+        4 => "the vault is",
+        5 => "the keys are",
+        _ => "a part that this program does not know is",
     }
 }
 

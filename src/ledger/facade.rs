@@ -7,6 +7,7 @@ use super::check::{CheckMade, CheckOptions, CheckSubject, Checker};
 use super::core::{Core, died};
 use super::list::Listing;
 use super::log_read::LogLine;
+use super::metadata::TapeMetadata;
 use super::open::Wanted;
 use super::read::{FrameSelection, TapeReader};
 use super::repair::{Mended, Repair, RepairDone};
@@ -129,6 +130,15 @@ impl Ledger {
         TapeReader::open(self.core.clone(), who.clone(), id, range).await
     }
 
+    /// What the header of a tape says, and no frame of it. The entry that records it is durable before the header is opened.
+    ///
+    /// # Errors
+    /// As [`Ledger::open_tape`].
+    pub async fn metadata(&self, who: &Who, id: &str) -> Result<TapeMetadata> {
+        self.core.refuse_if_broken()?;
+        self.core.metadata(who, id).await
+    }
+
     /// Lists every tape, oldest first; also the index of the entry that records it, durable before any line is opened.
     ///
     /// # Errors
@@ -203,13 +213,7 @@ impl Ledger {
     /// # Errors
     /// `E_USAGE` when another ledger was checked; `E_STORE_FULL`, `E_AUDIT_UNAVAILABLE`, `E_BROKEN`, `E_NO_RANDOM`.
     pub async fn record_check(&self, who: &Who, made: CheckMade) -> Result<u64> {
-        let CheckMade { subject, body } = made;
-        if subject.ledger != self.id() {
-            return Err(Error::new(Code::Usage, "what was checked is another ledger"));
-        }
-        let act = acts::Act::about_tape(who, subject.custody, &subject.class, body);
-        let placed = self.core.append(vec![self.core.draft(&act, |_| {})?]).await?;
-        Ok(placed.first().map_or(0, |p| p.index))
+        self.core.record_check(who, made).await
     }
 
     /// Asks to remove a live tape. Never succeeds: it records the refusal and names the way.

@@ -44,7 +44,26 @@ pub enum FrameSelection {
     Time(u64, u64),
 }
 
+/// A tape whose keys and header were opened.
+pub(super) struct OpenedTape {
+    pub keys: TapeKeys,
+    pub manifest: Manifest,
+    pub header: SealedHeader,
+}
+
 impl Core {
+    /// Opens the header of a tape. The entry that lets somebody do so must be durable.
+    pub(super) fn open_header(&self, found: &FoundTape) -> Result<OpenedTape> {
+        let FoundTape { custody, facts, .. } = found;
+        let keys = self.unwrap_tape(custody, &facts.epoch, facts.slot)?;
+        let manifest = read_manifest(self, custody, facts)?;
+        let first = manifest.objects.first().ok_or_else(super::core::died)?;
+        let hint = self.queries().hint(custody, facts, 0)?;
+        let stored = stored_object(self, &ObjectRef { digest: first.digest, bytes: first.bytes, hint })?;
+        let header = SealedHeader::open(&keys, custody, &stored)?;
+        Ok(OpenedTape { keys, manifest, header })
+    }
+
     /// Opens the keys of a tape: content for reading, or its rows for listing. Counted by the caller.
     pub(super) fn unwrap_tape(&self, custody: &CustodyId, epoch: &[u8; 16], slot: Option<u32>) -> Result<TapeKeys> {
         let record = self.stores.vault.get(epoch, custody, slot).map_err(missing_key)?;
@@ -96,14 +115,9 @@ impl TapeReader {
     }
 
     fn with_grant(core: Arc<Core>, who: Who, found: FoundTape, grant: DurableGrant) -> Result<Self> {
-        let FoundTape { custody, facts, class } = found;
         core.progress.content_unwraps.fetch_add(1, Ordering::Relaxed);
-        let keys = core.unwrap_tape(&custody, &facts.epoch, facts.slot)?;
-        let manifest = read_manifest(&core, &custody, &facts)?;
-        let first = manifest.objects.first().ok_or_else(super::core::died)?;
-        let hint = core.queries().hint(&custody, &facts, 0)?;
-        let stored = stored_object(&core, &ObjectRef { digest: first.digest, bytes: first.bytes, hint })?;
-        let header = SealedHeader::open(&keys, &custody, &stored)?;
+        let OpenedTape { keys, manifest, header } = core.open_header(&found)?;
+        let FoundTape { facts, class, .. } = found;
         let (tape, alive) = (facts.tape, core.stay_alive()?);
         Ok(Self {
             alive,

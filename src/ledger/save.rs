@@ -11,7 +11,7 @@ use super::{Event, Who};
 use crate::catalog::Summary;
 use crate::codec::Writer;
 use crate::codec::digest::{CustodyId, TapeId};
-use crate::codec::limits::CLASS_BYTES_MAX;
+use crate::codec::limits::{CLASS_BYTES_MAX, FRAME_PAYLOAD_BYTES_MAX};
 use crate::codec::random::bytes;
 use crate::error::{Code, Error, Result};
 use crate::governance::{ClassStanding, Schedule};
@@ -110,7 +110,9 @@ impl TapeSaver {
         })
     }
 
-    /// Adds the next frame. Its `seq` must be the number of frames added before.
+    /// Adds the next frame. Its `seq` must be the number of frames that the tape has: [`TapeSaver::frames`]. A payload of more
+    /// than 16 MiB becomes several frames, all but the last flagged `continued` (`docs/format/2-tape.md` 2.1), and the
+    /// number of frames rises by as many.
     ///
     /// Blocks when too much of what came before is not sealed yet: some milliseconds for each MiB.
     /// A tape of more than 256 KiB is sealed by a thread of its own, as far as there are cores.
@@ -118,6 +120,13 @@ impl TapeSaver {
     /// # Errors
     /// `E_LIMIT`, `E_USAGE` (sequence), `E_STORE_FULL`, `E_BROKEN`, `E_IO`. After an error the saver is of no use.
     pub fn frame(&mut self, frame: &Frame) -> Result<()> {
+        if frame.payload.len() <= FRAME_PAYLOAD_BYTES_MAX {
+            return self.one_frame(frame);
+        }
+        frame.pieces().try_for_each(|piece| self.one_frame(&piece))
+    }
+
+    fn one_frame(&mut self, frame: &Frame) -> Result<()> {
         if frame.seq != self.tree.size() {
             return Err(Error::new(
                 Code::Usage,

@@ -210,3 +210,43 @@ impl SealedHeader {
         Ok(Self { header, chunks })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tape::Direction;
+
+    fn frame(seq: u64, bytes: usize, t_ns: Option<u64>) -> Frame {
+        Frame { t_ns, ..Frame::message(seq, Direction::Unknown, vec![b'x'; bytes]) }
+    }
+
+    /// How many frames the first chunk takes.
+    fn taken(frames: impl Iterator<Item = Frame>) -> u64 {
+        let mut chunk = ChunkBuilder::new();
+        for frame in frames {
+            let parts = frame.parts().unwrap();
+            if chunk.is_full_for(parts.encoded_bytes(), frame.t_ns) {
+                break;
+            }
+            chunk.push(&parts, frame.t_ns);
+        }
+        chunk.take().unwrap().0.frames
+    }
+
+    #[test]
+    fn a_chunk_closes_at_a_thousand_frames_a_mebibyte_and_a_minute() {
+        const SECOND: u64 = 1_000_000_000;
+        assert_eq!(taken((0..2_000).map(|n| frame(n, 8, None))), 1_000);
+        let encoded = frame(100, 100_000, None).parts().unwrap().encoded_bytes();
+        assert_eq!(taken((0..100).map(|n| frame(100 + n, 100_000, None))), ((1 << 20) / encoded) as u64);
+        assert_eq!(taken([frame(0, 2 << 20, None), frame(1, 1, None)].into_iter()), 1, "a long frame stands alone");
+        assert_eq!(
+            taken((0..200).map(|n| frame(n, 8, Some(n * SECOND)))),
+            61,
+            "60 s lie between the first and the last"
+        );
+        // A frame without a time closes nothing, and the first time that is there begins the minute.
+        let times = [None, Some(500 * SECOND), None, Some(560 * SECOND), Some(560 * SECOND + 1)];
+        assert_eq!(taken((0..).zip(times).map(|(n, t)| frame(n, 8, t))), 4);
+    }
+}

@@ -71,6 +71,39 @@ impl Frame {
         }
     }
 
+    /// The frame as several, none with a payload that is too long: numbers go on from its own, and all but the last are
+    /// flagged `continued`. Everything else that it says stands in each.
+    ///
+    /// ```
+    /// use immutape::tape::{Direction, Frame, flags};
+    /// let long = Frame::message(7, Direction::Unknown, vec![b'x'; (16 << 20) + 1]);
+    /// let pieces: Vec<Frame> = long.pieces().collect();
+    /// assert_eq!(pieces.iter().map(|p| (p.seq, p.payload.len(), p.flags)).collect::<Vec<_>>(), [(7, 16 << 20, flags::CONTINUED), (8, 1, 0)]);
+    /// ```
+    pub fn pieces(&self) -> impl Iterator<Item = Self> + '_ {
+        let last = self.payload.len().div_ceil(FRAME_PAYLOAD_BYTES_MAX).saturating_sub(1) as u64;
+        let parts = (0u64..).zip(self.payload.chunks(FRAME_PAYLOAD_BYTES_MAX));
+        parts.map(move |(n, part)| Self {
+            seq: self.seq.saturating_add(n),
+            payload: part.to_vec(),
+            flags: if n < last { self.flags | flags::CONTINUED } else { self.flags },
+            ..self.without_payload()
+        })
+    }
+
+    fn without_payload(&self) -> Self {
+        Self {
+            payload: Vec::new(),
+            media_type: self.media_type.clone(),
+            action: self.action.clone(),
+            transport: self.transport.clone(),
+            correlation_id: self.correlation_id.clone(),
+            redactions: self.redactions.clone(),
+            extra: self.extra.clone(),
+            ..*self
+        }
+    }
+
     /// Encodes the envelope's two runs of fields once; everything else is put together from them.
     ///
     /// # Errors

@@ -8,10 +8,11 @@ use crate::cli::range::{FrameRange, TimeRange};
 use crate::cli::session::Session;
 use crate::cli::terminal::cut;
 use crate::cli::{frames, json as js, words};
+use crate::codec::digest::{CustodyId, TapeId};
 use crate::codec::escape::visible;
 use crate::error::{Code, Error, Result};
 use crate::governance::Schedule;
-use crate::ledger::{FrameSelection, TapeReader};
+use crate::ledger::FrameSelection;
 use crate::tape::{EndState, FLAGS, Frame, Header};
 use crate::time::Timestamp;
 
@@ -19,6 +20,9 @@ use crate::time::Timestamp;
 const SUMMARY_COLUMNS: usize = 240;
 
 pub(in crate::cli) fn show(s: &mut Session<'_>, args: &Show) -> Result<u8> {
+    if args.header {
+        return header_alone(s, &args.id);
+    }
     s.reading(async |ledger, s| {
         let reader = ledger.open_tape(&s.parts.who, &args.id, args.frames.map(FrameRange::asked)).await?;
         let (selection, whole) = match (args.frames, args.time) {
@@ -27,7 +31,7 @@ pub(in crate::cli) fn show(s: &mut Session<'_>, args: &Show) -> Result<u8> {
             (None, None) => (FrameSelection::All, true),
         };
         if whole || s.out.json {
-            about(s.out, &reader);
+            about(s.out, reader.tape(), reader.custody(), reader.header());
         }
         let mut shown = 0u64;
         reader.frames(selection, &mut |frame| {
@@ -46,6 +50,19 @@ pub(in crate::cli) fn show(s: &mut Session<'_>, args: &Show) -> Result<u8> {
     })
 }
 
+fn header_alone(s: &mut Session<'_>, id: &str) -> Result<u8> {
+    s.with_ledger(async |ledger, s| {
+        let metadata = ledger.metadata(&s.parts.who, id).await?;
+        about(s.out, metadata.tape, metadata.custody, &metadata.header);
+        let entry = metadata.entry;
+        if s.out.json {
+            s.out.document(json!({ "type": "recorded", "entry": entry }));
+        }
+        s.out.say(&format!("This read was recorded as entry #{entry}."));
+        Ok(0)
+    })
+}
+
 fn print(out: &mut Out, frame: &Frame, raw: bool) -> Result<()> {
     if out.is_stopped() {
         return Err(Error::new(Code::Io, "the output was closed"));
@@ -60,13 +77,12 @@ fn print(out: &mut Out, frame: &Frame, raw: bool) -> Result<()> {
     Ok(())
 }
 
-fn about(out: &mut Out, reader: &TapeReader) {
-    let header = reader.header();
+fn about(out: &mut Out, tape: TapeId, custody: CustodyId, header: &Header) {
     if out.json {
-        out.document(header_document(reader));
+        out.document(header_document(tape, custody, header));
         return;
     }
-    out.line(&format!("tape     {}", reader.tape().to_text()));
+    out.line(&format!("tape     {}", tape.to_text()));
     out.line(&format!("name     {}", words::name(header.labels.name.as_deref())));
     if let Some(description) = &header.labels.description {
         out.line(&format!("about    {}", visible(description)));
@@ -133,13 +149,12 @@ fn end_words(end: &EndState) -> String {
     }
 }
 
-fn header_document(reader: &TapeReader) -> Value {
-    let h = reader.header();
+fn header_document(tape: TapeId, custody: CustodyId, h: &Header) -> Value {
     let mut map = Map::new();
     let time = |ns: u64| Timestamp::from_ms(ns.wrapping_div(1_000_000)).to_text();
     js::put(&mut map, "type", "tape");
-    js::put(&mut map, "tape", reader.tape().to_text());
-    js::put(&mut map, "custody", reader.custody().to_hex());
+    js::put(&mut map, "tape", tape.to_text());
+    js::put(&mut map, "custody", custody.to_hex());
     js::put(&mut map, "kind", h.kind.word());
     js::put(&mut map, "name", js::text_or_null(h.labels.name.as_deref()));
     js::put(&mut map, "description", js::text_or_null(h.labels.description.as_deref()));

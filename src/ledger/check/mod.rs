@@ -7,6 +7,7 @@ mod ahead;
 mod catalog;
 mod group;
 mod journal;
+mod record;
 mod rows;
 mod rows_of_tape;
 mod stored;
@@ -19,13 +20,15 @@ use super::core::{Core, Folders, Identity};
 use super::{Environment, Places, head_file, repair, start};
 use crate::codec::digest::{CustodyId, IdPrefix, LedgerId, TapeId};
 use crate::error::{Code, Error, Result};
-use crate::evidence::{Report, Severity};
+use crate::evidence::{Finding, Report, Severity};
 use crate::keyring::{ConfigFolder, PublicKeys, VaultKeys};
 use crate::log::{Body, Entry, EntryKind, HeadFile, HeadState, LogError};
 use crate::seal::Statement;
 use crate::store::files::FileLock;
 use crate::store::{Rows, Stores, Stray};
 
+/// A check's own entry says how many things it found; so many of them have entries of their own.
+const FAILURES_MAX: usize = 64;
 /// Names that do not belong are told one by one up to so many.
 const STRAYS_MAX: usize = 100;
 
@@ -58,6 +61,33 @@ pub struct CheckSubject {
 pub struct CheckMade {
     pub(super) subject: CheckSubject,
     pub(super) body: Body,
+    /// What is not what was stored, each once, at most [`FAILURES_MAX`].
+    pub(super) failures: Vec<Failure>,
+}
+
+/// Something that is not what was stored, as an entry names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Failure {
+    /// The part: numbers of `docs/format/4-commit.md`, kind 7.
+    pub what: u64,
+    /// The entry it was found at, 0 where none is known.
+    pub at: u64,
+    /// The tape that is hit.
+    pub tape: Option<TapeId>,
+}
+
+impl Failure {
+    fn of(finding: &Finding) -> Self {
+        let what = match finding.part {
+            "object" | "tape" => 1,
+            "rows" => 2,
+            "head" => 3,
+            "vault" => 4,
+            "keys" => 5,
+            _ => 0,
+        };
+        Self { what, at: finding.entry.unwrap_or(0), tape: finding.tape }
+    }
 }
 
 impl CheckMade {
@@ -70,7 +100,12 @@ impl CheckMade {
             objects: count("stored objects"),
             findings: report.findings.len() as u64,
         };
-        Self { subject, body }
+        let altered = report.findings.iter().filter(|f| f.severity == Severity::Altered);
+        let mut failures: Vec<_> = altered.map(Failure::of).collect();
+        failures.sort_unstable();
+        failures.dedup();
+        failures.truncate(FAILURES_MAX);
+        Self { subject, body, failures }
     }
 }
 
