@@ -37,7 +37,8 @@ MAX_FINDINGS_KEPT = 200
 MAX_SEGMENT_BYTES = 64 << 20
 MIN_SEGMENT_BYTES = 1 << 20
 MAX_HEAD_BYTES = 1 << 20
-MAX_MANIFEST_BYTES = 16 << 20
+MAX_MANIFEST_BYTES = 64 << 20
+MAX_MANIFEST_OBJECTS = 1 << 20
 MAX_GENERATION_BYTES = 64 << 20
 PIECE_BYTES = 1 << 20
 
@@ -728,8 +729,8 @@ MAX_ENTRY_BYTES = 65535
 CRITICAL_FROM = 32768
 GENESIS, LOG_STARTED, LOG_STOPPED, LOG_UNCLEAN, RECOVERED = 0, 1, 2, 3, 4
 TAPE_SAVED, ACCESS_GRANTED, ACCESS_COMPLETED = 16, 32, 33
-# From the destruction of a key on, a tape's objects may be gone (reserved numbers of 4.3: 86 to 90).
-DISPOSED_KINDS = frozenset((86, 87, 88, 90))
+# From the destruction of its key on, a tape's objects may be gone (4.3).
+DISPOSED_KINDS = frozenset((86, 88, 90))
 
 
 def uint_of(low, high):
@@ -767,11 +768,11 @@ KINDS = {
     2: ("log.stopped", LEDGER, {0: is_uint, 1: is_uint, 2: is_uint}, {}),
     3: ("log.unclean_stop", LEDGER, {0: is_uint}, {}),
     4: ("recovered", LEDGER, {0: is_uint, 1: is_uint, 2: is_uint, 3: b32}, {}),
-    5: ("rows.rebuilt", LEDGER, {0: uint_of(0, 3), 1: is_uint}, {}),
-    6: ("head_file.rebuilt", LEDGER, {0: uint_of(0, 1), 1: is_uint}, {}),
-    7: ("integrity.failed", ANY, {0: uint_of(0, 5), 1: is_uint}, {2: b32}),
-    8: ("integrity.repaired", LEDGER, {0: uint_of(0, 5), 1: uint_of(1, 4), 2: b32, 3: b32, 4: is_uint}, {}),
-    9: ("verified", ANY, {0: uint_of(0, 1), 1: uint_of(0, 3), 2: is_uint, 3: is_uint, 4: is_uint}, {}),
+    5: ("rows.rebuilt", LEDGER, {0: is_uint, 1: is_uint}, {}),
+    6: ("head_file.rebuilt", LEDGER, {0: is_uint, 1: is_uint}, {}),
+    7: ("integrity.failed", ANY, {0: is_uint, 1: is_uint}, {2: b32}),
+    8: ("integrity.repaired", ANY, {0: is_uint, 1: is_uint, 3: b32, 4: is_uint}, {2: b32}),
+    9: ("verified", ANY, {0: is_uint, 1: is_uint, 2: is_uint, 3: is_uint, 4: is_uint}, {}),
     10: ("clock.anomaly", LEDGER, {0: is_uint}, {}),
     16: ("tape.saved", TAPE, {0: is_bytes, 1: b16}, {}),
     17: ("tape.saved_again", TAPE, {}, {}),
@@ -2021,9 +2022,9 @@ class Manifest:
             raise Refusal("MANIFEST_SHAPE", "manifest: %s" % error) from None
         if type(items) is not list or not items or items[0] != "immutape/manifest/1":
             raise Refusal("MANIFEST_SHAPE", "not an array that begins with immutape/manifest/1")
-        if len(items) != 4:
-            raise Refusal("MANIFEST_SHAPE", "manifest has %d items, not 4 (a fifth is reserved)" % len(items))
-        self.custody_id, self.root_file, self.objects = items[1:]
+        if len(items) not in (4, 5):
+            raise Refusal("MANIFEST_SHAPE", "manifest has %d items, not 4 or 5" % len(items))
+        self.custody_id, self.root_file, self.objects = items[1:4]
         if not b32(self.custody_id) or not is_bytes(self.root_file) or type(self.objects) is not list:
             raise Refusal("MANIFEST_SHAPE", "custody id, tape root file or objects have a wrong type")
         for pair in self.objects:
@@ -2031,7 +2032,24 @@ class Manifest:
                 raise Refusal("MANIFEST_SHAPE", "an object is not a digest and a length")
         if not self.objects:
             raise Refusal("MANIFEST_SHAPE", "manifest without a header object")
+        self.stored = list(self.objects)
+        if len(items) == 5:
+            self._attachments(items[4])
+        if len(self.stored) > MAX_MANIFEST_OBJECTS:
+            raise Refusal("MANIFEST_SHAPE", "manifest of more than 2^20 objects")
         self._root_file()
+
+    def _attachments(self, attachments):
+        if type(attachments) is not list or not attachments:
+            raise Refusal("MANIFEST_SHAPE", "attachments are no list, or an empty one")
+        for attachment in attachments:
+            if (type(attachment) is not list or len(attachment) != 3 or not is_uint(attachment[0])
+                    or not is_uint(attachment[1]) or type(attachment[2]) is not list or not attachment[2]):
+                raise Refusal("MANIFEST_SHAPE", "an attachment is not a kind, a length and its pieces")
+            for pair in attachment[2]:
+                if type(pair) is not list or len(pair) != 2 or not b32(pair[0]) or not is_uint(pair[1]):
+                    raise Refusal("MANIFEST_SHAPE", "a piece of an attachment is not a digest and a length")
+            self.stored += attachment[2]
 
     def _root_file(self):
         try:
@@ -2107,7 +2125,7 @@ class Tapes:
         if sha256(manifest.root_file) != tape.tape_id:
             raise Refusal("MANIFEST_TAPE", "tape root file in the manifest does not have the tape id of the statement")
         seen, whole = set(), True
-        for position, (digest, length) in enumerate(manifest.objects):
+        for position, (digest, length) in enumerate(manifest.stored):
             what = "object %d" % position
             if digest in seen:
                 self._find(tape, GAP, "OBJECT_TWICE", "%s stands twice in the manifest" % what, digest)

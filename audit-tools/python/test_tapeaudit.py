@@ -717,8 +717,8 @@ BODIES = [
     ("grant with a key", 4, lambda b: {0: 1}), ("log.started without term", 1, lambda b: {}), ("log.started with two", 1, lambda b: {0: 1, 1: 1}),
     ("bool as term", 1, lambda b: {0: True}), ("negative term", 1, lambda b: {0: -1}), ("set commitment short", 6, lambda b: {**b, 0: b"x"}),
     ("epoch id of 15 bytes", 2, lambda b: {**b, 1: bytes(15)}), ("statement as text", 2, lambda b: {**b, 0: "x"}),
-    ("verified with verdict 4", 16, lambda b: {**b, 1: 4}), ("rows.rebuilt with reason 4", 19, lambda b: {**b, 0: 4}),
-    ("integrity.failed of what 6", 20, lambda b: {**b, 0: 6}), ("integrity.failed with short digest", 20, lambda b: {**b, 2: b"x"}),
+    ("verified with verdict -1", 16, lambda b: {**b, 1: -1}), ("rows.rebuilt with a text as reason", 19, lambda b: {**b, 0: "later"}),
+    ("integrity.failed of no part", 20, lambda b: {k: v for k, v in b.items() if k != 0}), ("integrity.failed with short digest", 20, lambda b: {**b, 2: b"x"}),
     ("recovered without hash", 13, lambda b: {0: b[0], 1: b[1], 2: b[2]}), ("refused without error", 17, lambda b: {0: 32}),
     ("genesis of format 2", 0, lambda b: {**b, 0: 2}), ("origin without digits", 0, lambda b: {**b, 1: "test.example/x"}),
     ("origin with a space", 0, lambda b: {**b, 1: "test example/" + "5a" * 16}), ("origin with capitals", 0, lambda b: {**b, 1: "t/" + "5A" * 16}),
@@ -1139,7 +1139,14 @@ for words, number, value, code in MANIFESTS:
     change = value if callable(value) else lambda old, value=value: value
     refuse("manifest: " + words, "missing" if code == "OBJECT_MISSING" else "altered", code,
            at("manifest", lambda items, number=number, change=change: items[:number] + [change(items[number])] + items[number + 1:], tape="B"))
-refuse("manifest: fifth item", "altered", "MANIFEST_SHAPE", at("manifest", lambda items: items + [[]], tape="B"))
+refuse("manifest: empty list of attachments", "altered", "MANIFEST_SHAPE", at("manifest", lambda items: items + [[]], tape="B"))
+refuse("manifest: attachment of two items", "altered", "MANIFEST_SHAPE", at("manifest", lambda items: items + [[[0, 1]]], tape="B"))
+refuse("manifest: attachment without pieces", "altered", "MANIFEST_SHAPE", at("manifest", lambda items: items + [[[0, 1, []]]], tape="B"))
+refuse("manifest: piece of an attachment without length", "altered", "MANIFEST_SHAPE",
+       at("manifest", lambda items: items + [[[0, 1, [[junk("c")]]]]], tape="B"))
+refuse("manifest: attachment that is nowhere", "missing", "OBJECT_MISSING",
+       at("manifest", lambda items: items + [[[0, 1, [[junk("c"), 120]]]]], tape="B"))
+refuse("manifest: sixth item", "altered", "MANIFEST_SHAPE", at("manifest", lambda items: items + [[[0, 1, [[junk("c"), 120]]]], 0], tape="B"))
 refuse("manifest: byte after it", "altered", "MANIFEST_SHAPE", at("manifest_raw", lambda raw: raw + b"\0", tape="B"))
 refuse("manifest: empty array", "altered", "MANIFEST_SHAPE", at("manifest_raw", lambda raw: b"\x80", tape="B"))
 refuse("manifest: number", "altered", "MANIFEST_SHAPE", at("manifest_raw", lambda raw: b"\x05", tape="B"))
@@ -1212,7 +1219,7 @@ refuse("odd: length of a sealed object", "intact with gaps", "OBJECT_SHAPE", at(
        after=lambda w: (w.__setattr__("pack", w.files[PACK2]), w.files[PACK2].__delitem__(slice(-4096, None)), w.put(b"abc")))
 refuse("wrong: tape saved twice", "altered", "SAVED_TWICE", lambda name, value, **place: (
     value + [(16, H(b"custody C"), audit.cbor_decode(STATE["C"])[11])] if name == "last_rows" else keep(name, value, place)))
-refuse("odd: manifest larger than is read", "altered", "MANIFEST_LENGTH", at("manifest_raw", lambda raw: raw + bytes(17 * MIB), tape="B"))
+refuse("odd: manifest larger than is read", "altered", "MANIFEST_LENGTH", at("manifest_raw", lambda raw: raw + bytes(65 * MIB), tape="B"))
 refuse("unread: segment 1 is a folder", "missing", "SEGMENT_UNREAD", after=lambda w: w.files.update({SEG1 + "/x": w.files.pop(SEG1)}))
 refuse("unread: pack is a folder", "missing", "PACK_UNREAD", after=lambda w: w.files.update({PACK2 + "/x": w.files.pop(PACK2)}))
 refuse("unread: only a prepared segment, no head", "cannot tell", "NO_ENTRIES", state=False,
@@ -1253,6 +1260,24 @@ def refusal_test(name):
         self.assertEqual(report.exit_code(), {"cannot tell": 1, "intact with gaps": 10}.get(verdict, 3))
         self.assertNotIn("UNEXPECTED", found)
     return test
+
+
+class Alone(unittest.TestCase):
+    """The program must run where nothing can be installed."""
+
+    def test_it_imports_the_standard_library_alone(self):
+        import ast
+        with open(audit.__file__, encoding="utf-8") as file:
+            tree = ast.parse(file.read())
+        names = set()
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                names.update(alias.name.split(".")[0] for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                self.assertEqual(node.level, 0)
+                names.add(node.module.split(".")[0])
+        self.assertGreater(len(names), 5)
+        self.assertLessEqual(names, getattr(sys, "stdlib_module_names", names))
 
 
 class Refusals(unittest.TestCase):

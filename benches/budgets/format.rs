@@ -206,7 +206,7 @@ impl FormatTapes {
         let id = root.id();
         let sealed = SealedHeader { header, chunks: ranges };
         add(&sealed.seal(&keys, bytes(&OsRandom).unwrap(), &custody).unwrap());
-        let manifest = Manifest { custody, root, objects }.encode().unwrap();
+        let manifest = Manifest { custody, root, objects, attachments: Vec::new() }.encode().unwrap();
         let manifest_digest = *NewObject::of(&manifest).digest();
         stored.extend_from_slice(&manifest);
         let claims = StatementClaims {

@@ -108,7 +108,11 @@ fn facts(view: View<'_>) -> String {
             format!("sled's copy of {entries} entries built from the journal: {}", rows_reason(*reason))
         }
         Body::HeadFileRebuilt { reason, size } => {
-            let why = if *reason == 0 { "was missing" } else { "did not hold" };
+            let why = match reason {
+                0 => "was missing",
+                1 => "did not hold",
+                _ => "was replaced for a reason that this program does not know",
+            };
             format!("signed anew at {size} entries; the old one {why}")
         }
         Body::IntegrityFailed { what: 4, at: at @ 1.., .. } => {
@@ -165,7 +169,8 @@ const fn rows_reason(reason: u64) -> &'static str {
         0 => "there was none",
         1 => "it could not be read",
         2 => "it differed",
-        _ => "asked for",
+        3 => "asked for",
+        _ => "for a reason that this program does not know",
     }
 }
 
@@ -174,7 +179,8 @@ const fn verdict_word(number: u64) -> &'static str {
         0 => "intact",
         1 => "intact with gaps",
         2 => "altered",
-        _ => "cannot tell",
+        3 => "cannot tell",
+        _ => "a verdict that this program does not know",
     }
 }
 
@@ -256,7 +262,7 @@ fn body(body: &Body) -> Value {
             json!({ "what": what, "at": at, "sha256": digest.map(|d| d.to_hex()) })
         }
         Body::IntegrityRepaired { what, from, old, new, entries } => json!({
-            "what": what, "from": from, "old_sha256": old.to_hex(), "new_sha256": new.to_hex(), "entries": entries,
+            "what": what, "from": from, "old_sha256": old.map(|d| d.to_hex()), "new_sha256": new.to_hex(), "entries": entries,
         }),
         Body::Verified { scope, verdict, entries, objects, findings } => json!({
             "scope": if *scope == 0 { "all" } else { "tape" }, "verdict": verdict_word(*verdict),
@@ -274,7 +280,7 @@ fn body(body: &Body) -> Value {
         }
         Body::LogRead { first, last } => json!({ "first": first, "last": last }),
         Body::CustodyRead { size } => json!({ "size": size }),
-        Body::Exported { digest } => json!({ "sha256": digest.to_hex() }),
+        Body::Exported { commitment } => json!({ "commitment": commitment.to_hex() }),
         Body::Refused { act, error } => {
             json!({ "act": EntryKind::from_number(*act).name(), "error": error_code(*error) })
         }

@@ -113,7 +113,9 @@ pub const fn decide(policy: Option<Policy>, actor: &Actor, action: Action) -> De
         // No policy removes a live tape outside the disposal workflow.
         (_, Action::Delete, _) => Decision::Refused(Code::DisposalRequired),
         // Nobody has registered a key or been given a token yet, so nobody can have shown one.
-        (_, _, Authentication::RegisteredKey | Authentication::Token) => Decision::Refused(Code::NotPermitted),
+        (_, _, Authentication::RegisteredKey | Authentication::Token | Authentication::Later(_)) => {
+            Decision::Refused(Code::NotPermitted)
+        }
         (
             Some(Policy::LocalOperator),
             _,

@@ -1,7 +1,7 @@
 //! Which claims a class lays on a tape. A set of claims only grows; its end is the maximum of theirs;
 //! no claim at all means kept, never eligible.
 
-use crate::log::ClaimRecord;
+use crate::log::{ClaimRecord, Period};
 
 /// What a class name means under the schedule in force.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +36,9 @@ impl Schedule {
     #[must_use]
     pub fn claims(&self, class: &str) -> Vec<ClaimRecord> {
         match self.standing(class) {
-            ClassStanding::Draft => vec![ClaimRecord { kind: 0, period_ms: Some(0), event: None }],
+            ClassStanding::Draft => {
+                vec![ClaimRecord { kind: 0, period: Some(Period::Ms(0)), event: None, end_ms: None, schedule: None }]
+            }
             ClassStanding::Unclassified => Vec::new(),
         }
     }

@@ -66,8 +66,8 @@ fn touches(e: &CustodyEvent, (custody, tape): (&CustodyId, &TapeId), saved_at: u
         (Body::Listed { .. } | Body::Searched { .. } | Body::Refused { .. }, Some(set)) => {
             set.binary_search(custody).is_ok()
         }
-        // A list too long to be written out names the log size it was asked at: all tapes saved before it.
-        (Body::Listed { size, .. } | Body::Searched { size, .. }, None) => saved_at < *size,
+        // A list of everything that is too long to be written out names the log size it was asked at: all tapes saved before it.
+        (Body::Listed { size, .. }, None) => saved_at < *size,
         // Nothing was looked up for who was refused: the digits that were asked for tell whose they were.
         (Body::Refused { .. }, None) => saved_at < e.index && asked(e).is_some_and(|p| p.matches(tape.as_bytes())),
         _ => false,

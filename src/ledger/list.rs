@@ -9,6 +9,7 @@ use super::core::Core;
 use crate::catalog::{CatalogRow, Summary};
 use crate::codec::digest::CustodyId;
 use crate::codec::limits::PRIVATE_SET_BYTES_MAX;
+use crate::codec::random::bytes;
 use crate::error::{Code, Error, Result};
 use crate::governance::Action;
 use crate::log::{Body, set_commitment};
@@ -48,11 +49,13 @@ impl Core {
             (rows, size)
         };
         let mut ids: Vec<CustodyId> = rows.iter().map(|r| r.custody).collect();
-        let set = set_commitment(&mut ids);
+        let salt = bytes(&*self.env.random)?;
+        let set = set_commitment(&salt, &mut ids);
         let body = Body::Listed { set, count: ids.len() as u64, size };
         let draft = self.draft(&Act::about_ledger(who, body), |p| {
             p.query = Some(b"all".to_vec());
-            p.set = (ids.len() <= SET_MAX).then_some(ids);
+            p.set_salt = Some(salt);
+            p.set = (1..=SET_MAX).contains(&ids.len()).then_some(ids);
         })?;
         let placed = self.append(vec![draft]).await?;
         let entry = placed.first().map_or(0, |p| p.index);

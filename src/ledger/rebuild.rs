@@ -196,7 +196,7 @@ impl RowsWork<'_> {
         let first = manifest.objects.first().ok_or_else(missing)?;
         let stored = self.stores.objects.get(&by_digest(first.digest, first.bytes))?;
         let sealed = SealedHeader::open(&keys, custody, &stored)?;
-        let stored_bytes = manifest.objects.iter().map(|o| o.bytes).sum::<u64>().saturating_add(bytes_of.len() as u64);
+        let stored_bytes = manifest.all_objects().map(|o| o.bytes).sum::<u64>().saturating_add(bytes_of.len() as u64);
         let summary = Summary::of(statement.claims().tape, &sealed.header, saved, stored_bytes);
         found.summary = keys.row_key().seal(bytes(self.random)?, custody.as_ref(), &summary.encode())?;
         Ok(())

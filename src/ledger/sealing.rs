@@ -189,7 +189,7 @@ impl Chunks {
         let kept = |o: &ObjectRef| ManifestObject { digest: o.digest, bytes: o.bytes };
         let new = |o: &NewObject<'_>| ManifestObject { digest: *o.digest(), bytes: o.bytes().len() as u64 };
         let listed = [new(header)].into_iter().chain(chunks.iter().map(kept)).chain(last.iter().map(new)).collect();
-        let manifest = Manifest { custody, root, objects: listed }.encode()?;
+        let manifest = Manifest { custody, root, objects: listed, attachments: Vec::new() }.encode()?;
         let all: Vec<_> = ends.iter().copied().chain([NewObject::of(&manifest)]).collect();
         let mut put = core.heed(core.stores.objects.put_all(&all, Protection::WORM))?;
         let unverified = chunks.get(verified..).unwrap_or_default();

@@ -46,7 +46,7 @@ pub enum Body {
     IntegrityRepaired {
         what: u64,
         from: u64,
-        old: Digest,
+        old: Option<Digest>,
         new: Digest,
         entries: u64,
     },
@@ -94,7 +94,7 @@ pub enum Body {
         size: u64,
     },
     Exported {
-        digest: Digest,
+        commitment: Digest,
     },
     Refused {
         act: u16,
@@ -158,10 +158,12 @@ impl Body {
                 mixed(&mut w, &[*what, *at], &digests);
             }
             Self::IntegrityRepaired { what, from, old, new, entries } => {
-                w.map(5);
+                w.map(if old.is_some() { 5 } else { 4 });
                 pairs(&mut w, 0, &[*what, *from]);
-                w.uint(2);
-                w.bytes(old.as_ref());
+                if let Some(old) = old {
+                    w.uint(2);
+                    w.bytes(old.as_ref());
+                }
                 w.uint(3);
                 w.bytes(new.as_ref());
                 pairs(&mut w, 4, &[*entries]);
@@ -176,7 +178,7 @@ impl Body {
             }
             Self::TapeSaved { statement, epoch } => bytes(&mut w, &[statement, epoch]),
             Self::TapeSavedAgain | Self::AccessGranted | Self::MetadataRead => w.map(0),
-            Self::Labelled { labels: d } | Self::Exported { digest: d } => bytes(&mut w, &[d.as_ref()]),
+            Self::Labelled { labels: d } | Self::Exported { commitment: d } => bytes(&mut w, &[d.as_ref()]),
             Self::Amended { by } => bytes(&mut w, &[by.as_ref()]),
             Self::Listed { set, count, size } | Self::Searched { set, count, size } => {
                 w.map(3);
@@ -209,21 +211,21 @@ impl Body {
             EntryKind::RECOVERED => {
                 Self::Recovered { segment: f.uint(0)?, offset: f.uint(1)?, bytes: f.uint(2)?, hash: f.digest(3)? }
             }
-            EntryKind::ROWS_REBUILT => Self::RowsRebuilt { reason: f.up_to(0, 3)?, entries: f.uint(1)? },
-            EntryKind::HEAD_FILE_REBUILT => Self::HeadFileRebuilt { reason: f.up_to(0, 1)?, size: f.uint(1)? },
+            EntryKind::ROWS_REBUILT => Self::RowsRebuilt { reason: f.uint(0)?, entries: f.uint(1)? },
+            EntryKind::HEAD_FILE_REBUILT => Self::HeadFileRebuilt { reason: f.uint(0)?, size: f.uint(1)? },
             EntryKind::INTEGRITY_FAILED => {
-                Self::IntegrityFailed { what: f.up_to(0, 5)?, at: f.uint(1)?, digest: f.optional_digest(2)? }
+                Self::IntegrityFailed { what: f.uint(0)?, at: f.uint(1)?, digest: f.optional_digest(2)? }
             }
             EntryKind::INTEGRITY_REPAIRED => Self::IntegrityRepaired {
-                what: f.up_to(0, 5)?,
-                from: f.within(1, 1..=4)?,
-                old: f.digest(2)?,
+                what: f.uint(0)?,
+                from: f.uint(1)?,
+                old: f.optional_digest(2)?,
                 new: f.digest(3)?,
                 entries: f.uint(4)?,
             },
             EntryKind::VERIFIED => Self::Verified {
-                scope: f.up_to(0, 1)?,
-                verdict: f.up_to(1, 3)?,
+                scope: f.uint(0)?,
+                verdict: f.uint(1)?,
                 entries: f.uint(2)?,
                 objects: f.uint(3)?,
                 findings: f.uint(4)?,
@@ -243,7 +245,7 @@ impl Body {
             EntryKind::METADATA_READ => Self::MetadataRead,
             EntryKind::LOG_READ => Self::LogRead { first: f.uint(0)?, last: f.uint(1)? },
             EntryKind::CUSTODY_READ => Self::CustodyRead { size: f.uint(0)? },
-            EntryKind::EXPORTED => Self::Exported { digest: f.digest(0)? },
+            EntryKind::EXPORTED => Self::Exported { commitment: f.digest(0)? },
             EntryKind::REFUSED => Self::Refused { act: f.u16(0)?, error: f.u16(1)? },
             _ => return Err(CborError::UnknownKey),
         };
@@ -320,7 +322,8 @@ fn what_word(what: u64) -> &'static str {
         2 => "rows",
         3 => "head file",
         4 => "vault",
-        _ => "keys",
+        5 => "keys",
+        _ => "a part that this program does not know",
     }
 }
 

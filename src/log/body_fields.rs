@@ -1,7 +1,5 @@
 //! Taking a body apart: values by key, each taken once, so that what is left over shows.
 
-use std::ops::RangeInclusive;
-
 use crate::codec::CborError;
 use crate::codec::cbor::{Key, Reader};
 use crate::codec::digest::{Digest, RootHash};
@@ -43,16 +41,6 @@ impl<'a> Fields<'a> {
             Value::Uint(v) => Ok(v),
             _ => Err(CborError::Type),
         }
-    }
-
-    pub(super) fn up_to(&mut self, key: usize, max: u64) -> Result<u64, CborError> {
-        let v = self.uint(key)?;
-        if v > max { Err(CborError::Range) } else { Ok(v) }
-    }
-
-    pub(super) fn within(&mut self, key: usize, range: RangeInclusive<u64>) -> Result<u64, CborError> {
-        let v = self.uint(key)?;
-        if range.contains(&v) { Ok(v) } else { Err(CborError::Range) }
     }
 
     pub(super) fn u16(&mut self, key: usize) -> Result<u16, CborError> {

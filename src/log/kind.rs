@@ -109,6 +109,7 @@ kinds! {
     SUCCESSION = 32768, "succession";
     KEY_ROTATED = 32769, "key.rotated";
     KEY_REVOKED = 32770, "key.revoked";
+    RULES_REQUIRED = 32771, "rules.required";
 }
 
 impl EntryKind {
@@ -135,7 +136,7 @@ impl EntryKind {
     #[must_use]
     pub const fn can_be_about(self, is_ledger: bool) -> bool {
         match self.0 {
-            0..=6 | 8 | 10 | 34 | 35 | 37 => is_ledger,
+            0..=6 | 10 | 34 | 35 | 37 => is_ledger,
             16 | 17 | 24 | 25 | 32 | 33 | 36 | 38 | 39 => !is_ledger,
             _ => true,
         }

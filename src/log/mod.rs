@@ -14,6 +14,7 @@ mod head;
 mod kind;
 mod note;
 mod private;
+mod salted;
 mod tree;
 
 pub use body::{Body, empty as empty_body};
@@ -25,5 +26,6 @@ pub use group::{FinishedGroup, GroupBuilder, GroupPlace, PlacedEntry, group_entr
 pub use head::{Checkpoint, DurableHead, HeadFile, HeadState};
 pub use kind::EntryKind;
 pub use note::{NoteKey, NoteSignature, SignedNote};
-pub use private::{Actor, ActorKind, Authentication, ClaimRecord, ClockStamp, Outcome, PrivateHalf};
-pub use tree::{Frontier, consistency_path, inclusion_path, leaf_hash, root_of, set_commitment};
+pub use private::{Actor, ActorKind, Authentication, ClaimRecord, ClockStamp, Outcome, Period, PrivateHalf};
+pub use salted::{export_commitment, set_commitment};
+pub use tree::{Frontier, consistency_path, inclusion_path, leaf_hash, root_of};

@@ -8,17 +8,29 @@ use crate::seal::{EncodedFields, PrivateSealer};
 use crate::tape::Labels;
 use crate::time::Timestamp;
 
+/// Keys up to here may be used by later programs; others are refused.
+const LATER_FIELD_MAX: i64 = 63;
+
 macro_rules! small_enum {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $number:literal, $word:literal;)* }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum $name { $($(#[$vdoc])* $variant = $number,)* }
+        pub enum $name {
+            $($(#[$vdoc])* $variant,)*
+            /// A number that a later program writes.
+            Later(u64),
+        }
         impl $name {
             /// The word for people and `--json`.
             #[must_use]
-            pub const fn word(self) -> &'static str { match self { $(Self::$variant => $word,)* } }
+            pub const fn word(self) -> &'static str {
+                match self { $(Self::$variant => $word,)* Self::Later(_) => "unknown to this program" }
+            }
+            /// The number in the format.
+            #[must_use]
+            pub const fn number(self) -> u64 { match self { $(Self::$variant => $number,)* Self::Later(n) => n } }
             fn read(r: &mut Reader<'_>) -> Result<Self, CborError> {
-                match r.uint()? { $($number => Ok(Self::$variant),)* _ => Err(CborError::Range) }
+                Ok(match r.uint()? { $($number => Self::$variant,)* later => Self::Later(later) })
             }
         }
     };
@@ -88,15 +100,35 @@ pub struct ClockStamp {
     pub boot_id: [u8; 16],
 }
 
-/// A retention claim as it was recorded.
+/// A retention claim as it was recorded. A kind that is not known here never ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClaimRecord {
     /// 0 fixed, 1 until event, 2 permanent.
     pub kind: u64,
-    /// Period, milliseconds.
-    pub period_ms: Option<u64>,
+    /// How long.
+    pub period: Option<Period>,
     /// Event.
     pub event: Option<String>,
+    /// When it ends, where that is known already: milliseconds since 1970.
+    pub end_ms: Option<u64>,
+    /// Digest of the schedule that it was made by.
+    pub schedule: Option<Digest>,
+}
+
+/// The length of a retention period.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Period {
+    /// In milliseconds.
+    Ms(u64),
+    /// By the calendar: years, months, days, added in this order.
+    Calendar {
+        /// Years.
+        years: u64,
+        /// Months.
+        months: u64,
+        /// Days.
+        days: u64,
+    },
 }
 
 /// The private half. Absent fields do not apply.
@@ -135,6 +167,11 @@ pub struct PrivateHalf {
     /// An encoded item.
     pub previous_value: Option<Vec<u8>>,
     pub credential: Option<Thumbprint>,
+    /// Salt and SHA-256 of what left.
+    pub exported: Option<([u8; 32], Digest)>,
+    pub set_salt: Option<[u8; 32]>,
+    /// Fields of later programs: number, from 32 to 63, and encoded item.
+    pub later: Vec<(u64, Vec<u8>)>,
 }
 
 impl PrivateSealer for PrivateHalf {
@@ -142,9 +179,9 @@ impl PrivateSealer for PrivateHalf {
         let mut out = Fields(EncodedFields::new());
         out.with(0, self.actor.as_ref(), |w, a| {
             w.array(3);
-            w.uint(a.kind as u64);
+            w.uint(a.kind.number());
             w.bytes(&a.id);
-            w.uint(a.authentication as u64);
+            w.uint(a.authentication.number());
         });
         out.list(1, &self.roles, |w, r| w.text(r));
         out.bytes(2, self.on_behalf_of.as_deref());
@@ -164,7 +201,7 @@ impl PrivateSealer for PrivateHalf {
             w.uint(last);
         });
         out.with(9, self.bytes, |w, n| w.uint(n));
-        out.with(10, self.outcome, |w, o| w.uint(o as u64));
+        out.with(10, self.outcome, |w, o| w.uint(o.number()));
         out.with(11, self.error.as_ref(), |w, (number, words)| {
             w.array(2);
             w.uint(*number);
@@ -189,10 +226,18 @@ impl PrivateSealer for PrivateHalf {
         out.bytes(20, self.attachment.as_ref().map(AsRef::as_ref));
         out.with(21, self.class.as_ref(), |w, c| w.text(c));
         out.list(22, &self.claims, |w, c| {
-            w.array(3);
+            w.array(5);
             w.uint(c.kind);
-            w.nullable(c.period_ms, Writer::uint);
+            w.nullable(c.period, |w, period| match period {
+                Period::Ms(ms) => w.uint(ms),
+                Period::Calendar { years, months, days } => {
+                    w.array(3);
+                    [years, months, days].into_iter().for_each(|n| w.uint(n));
+                }
+            });
             w.nullable(c.event.as_deref(), Writer::text);
+            w.nullable(c.end_ms, Writer::uint);
+            w.nullable(c.schedule.as_ref().map(AsRef::as_ref), Writer::bytes);
         });
         out.with(23, self.namespace.as_ref(), |w, n| w.text(n));
         out.bytes(24, self.recipient.as_deref());
@@ -205,6 +250,15 @@ impl PrivateSealer for PrivateHalf {
         });
         out.with(28, self.previous_value.as_ref(), |w, d| w.raw(d));
         out.bytes(29, self.credential.as_ref().map(AsRef::as_ref));
+        out.with(30, self.exported.as_ref(), |w, (salt, digest)| {
+            w.array(2);
+            w.bytes(salt);
+            w.bytes(digest.as_ref());
+        });
+        out.bytes(31, self.set_salt.as_ref().map(<[u8; 32]>::as_slice));
+        for (number, item) in &self.later {
+            out.with(*number, Some(item), |w, item| w.raw(item));
+        }
         out.0
     }
 }
@@ -307,6 +361,12 @@ impl PrivateHalf {
             }
             28 => self.previous_value = Some(v.any_within(1)?.to_vec()),
             29 => self.credential = Some(Thumbprint::from_bytes(v.bytes_n()?)),
+            30 => {
+                v.array_of(2)?;
+                self.exported = Some((v.bytes_n()?, Digest::from_bytes(v.bytes_n()?)));
+            }
+            31 => self.set_salt = Some(v.bytes_n()?),
+            32..=LATER_FIELD_MAX => self.later.push((key.unsigned_abs(), v.any_within(1)?.to_vec())),
             _ => return Err(CborError::UnknownKey),
         }
         Ok(())
@@ -329,12 +389,23 @@ fn list<'a, T>(
 }
 
 fn read_claim(v: &mut Reader<'_>) -> Result<ClaimRecord, CborError> {
-    v.array_of(3)?;
-    let (kind, period_ms) = (v.uint()?, optional_uint(v)?);
-    if kind > 2 {
-        return Err(CborError::Range);
+    v.array_of(5)?;
+    let (kind, period) = (v.uint()?, read_period(v)?);
+    let event = if v.null_if_next() { None } else { Some(v.text()?.to_owned()) };
+    let end_ms = optional_uint(v)?;
+    let schedule = if v.null_if_next() { None } else { Some(Digest::from_bytes(v.bytes_n()?)) };
+    Ok(ClaimRecord { kind, period, event, end_ms, schedule })
+}
+
+fn read_period(v: &mut Reader<'_>) -> Result<Option<Period>, CborError> {
+    if v.null_if_next() {
+        return Ok(None);
     }
-    Ok(ClaimRecord { kind, period_ms, event: if v.null_if_next() { None } else { Some(v.text()?.to_owned()) } })
+    if v.array_is_next() {
+        v.array_of(3)?;
+        return Ok(Some(Period::Calendar { years: v.uint()?, months: v.uint()?, days: v.uint()? }));
+    }
+    v.uint().map(|ms| Some(Period::Ms(ms)))
 }
 
 /// Custody ids one after another, ascending.

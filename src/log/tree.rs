@@ -2,7 +2,7 @@
 
 use sha2::{Digest as _, Sha256};
 
-use crate::codec::digest::{CustodyId, LeafHash, RootHash, sha256};
+use crate::codec::digest::{LeafHash, RootHash, sha256};
 
 /// `SHA-256(0x00 || d)`.
 #[must_use]
@@ -169,13 +169,4 @@ pub fn consistency_path(
     }
     path.reverse();
     Some(path)
-}
-
-/// RFC 6962 root over custody ids in ascending order, each one leaf.
-#[must_use]
-pub fn set_commitment(ids: &mut [CustodyId]) -> RootHash {
-    ids.sort_unstable();
-    let mut f = Frontier::new();
-    ids.iter().for_each(|id| f.push(&leaf_hash(id.as_ref())));
-    f.root()
 }

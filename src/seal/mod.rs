@@ -23,7 +23,7 @@ mod wrap;
 pub use chunk::{ChunkBuilder, ChunkRange, SealedHeader, open_chunk};
 pub use codes::{DedupeKey, JournalKey, VaultCodeKey};
 pub use error::SealError;
-pub use manifest::{Manifest, ManifestObject};
+pub use manifest::{Attachment, Manifest, ManifestObject};
 pub use object::{open_object, seal_object, seal_packed};
 pub use packer::Packer;
 pub use padme::padme;

@@ -16,6 +16,7 @@ pub enum EndState {
     Truncated,
     Imported,
     Error(Vec<u8>),
+    Continued,
 }
 
 /// Names given to a tape.
@@ -129,6 +130,7 @@ impl EndState {
                 head(w, 6, true);
                 w.bytes(words);
             }
+            Self::Continued => head(w, 7, false),
         }
     }
 
@@ -144,7 +146,8 @@ impl EndState {
             (4, 1) => Self::Truncated,
             (5, 1) => Self::Imported,
             (6, 2) => Self::Error(r.bytes()?.to_vec()),
-            (0..=6, _) => return Err(CborError::Length.into()),
+            (7, 1) => Self::Continued,
+            (0..=7, _) => return Err(CborError::Length.into()),
             (value, _) => return Err(TapeError::Value { field: "end state", value }),
         })
     }
@@ -160,6 +163,7 @@ impl EndState {
             Self::Truncated => "truncated",
             Self::Imported => "imported",
             Self::Error(_) => "error",
+            Self::Continued => "continued in another tape",
         }
     }
 }

@@ -112,6 +112,12 @@ numbered! {
         StorageFailed = 2, "storage failed";
         /// The source says so.
         Declared = 3, "declared by the source";
+        /// Recording was paused on purpose.
+        Paused = 4, "paused";
+        /// More came than could be kept.
+        Overflow = 5, "overflow";
+        /// A redaction profile left it out.
+        Withheld = 6, "withheld by policy";
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use immutape::Code;
 use immutape::codec::CborError;
 use immutape::codec::digest::CustodyId;
 use immutape::codec::random::{Random, RandomUnavailable};
@@ -147,11 +148,28 @@ fn what_is_too_long_is_not_sealed() {
     assert_eq!(key.seal([6; 32], aad, &half(65_000)).map(drop), Err(private));
 }
 
+/// The manual's table, the code's number and the exit of the program say the same of every code; no two share a number.
+#[test]
+fn every_code_has_its_exit_in_the_manual() {
+    let manual = std::fs::read_to_string(folder().join("../../docs/operating.md")).unwrap();
+    let numbers: std::collections::BTreeSet<u16> = Code::ALL.iter().map(|c| c.number()).collect();
+    assert_eq!(numbers.len(), Code::ALL.len());
+    for code in Code::ALL {
+        let row = manual.lines().find(|line| line.starts_with(&format!("| `{}` |", code.as_str())));
+        let exit = row.and_then(|row| row.split('|').nth(2)).and_then(|cell| cell.trim().parse().ok());
+        assert_eq!(exit, Some(code.kind().exit_code()), "{}", code.as_str());
+    }
+    let exits: std::collections::BTreeSet<u8> = Code::ALL.iter().map(|c| c.kind().exit_code()).collect();
+    assert_eq!(exits.into_iter().collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6, 7, 8, 9, 11]);
+}
+
 #[test]
 fn what_has_too_many_objects_is_no_manifest() {
     let root = TapeRoot::decode(&std::fs::read(folder().join("2-tape/accept/root-no-frames.cbor")).unwrap()).unwrap();
     let object = ManifestObject { digest: immutape::codec::digest::ObjectDigest::from_bytes([0; 32]), bytes: 1 };
-    let mut manifest = Manifest { custody: CustodyId::from_bytes([2; 32]), root, objects: vec![object; (1 << 20) + 1] };
+    let objects = vec![object; (1 << 20) + 1];
+    let custody = CustodyId::from_bytes([2; 32]);
+    let mut manifest = Manifest { custody, root, objects, attachments: Vec::new() };
     let (what, found, max) = ("the number of objects of a tape", (1 << 20) + 1, 1 << 20);
     assert_eq!(manifest.encode().map(drop), Err(SealError::Limit { what, found, max }));
     manifest.objects.pop();

@@ -175,15 +175,19 @@ proptest! {
     }
 
     #[test]
-    fn a_set_has_one_commitment_in_any_order(ids in proptest::collection::hash_set(any::<[u8; 32]>(), 0..20)) {
+    fn a_set_has_one_commitment_in_any_order(salt: [u8; 32], ids in proptest::collection::hash_set(any::<[u8; 32]>(), 0..20)) {
         let ids: Vec<_> = ids.into_iter().map(immutape::codec::digest::CustodyId::from_bytes).collect();
         let (mut one, mut two) = (ids.clone(), ids);
         two.reverse();
-        prop_assert_eq!(set_commitment(&mut one), set_commitment(&mut two));
-        let sorted: Vec<Vec<u8>> = one.iter().map(|id| id.as_bytes().to_vec()).collect();
-        prop_assert!(sorted.is_sorted());
-        let root = set_commitment(&mut one);
-        prop_assert_eq!(root.as_bytes(), &by_hand::mth(&sorted));
+        prop_assert_eq!(set_commitment(&salt, &mut one), set_commitment(&salt, &mut two));
+        prop_assert!(one.is_sorted_by_key(|id| *id.as_bytes()));
+        let leaf = |id: &immutape::codec::digest::CustodyId| {
+            let own = by_hand::ld("immutape/set/1/salt", [by_hand::b(salt), by_hand::b(id.as_bytes())]);
+            by_hand::ld("immutape/set/1", [by_hand::b(own), by_hand::b(id.as_bytes())]).to_vec()
+        };
+        let leaves: Vec<Vec<u8>> = one.iter().map(leaf).collect();
+        let root = set_commitment(&salt, &mut one);
+        prop_assert_eq!(root.as_bytes(), &by_hand::mth(&leaves));
     }
 
     /// What our reader takes, ciborium reads as the same and writes as the same; what ciborium cannot read, we refuse.

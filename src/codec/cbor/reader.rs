@@ -157,6 +157,12 @@ impl<'a> Reader<'a> {
         next
     }
 
+    /// Does an array come next?
+    #[must_use]
+    pub fn array_is_next(&self) -> bool {
+        self.input.get(self.at).is_some_and(|head| head >> 5 == 4)
+    }
+
     /// The head of an array; its number of items.
     pub fn array(&mut self) -> Result<usize, CborError> {
         self.container(4)

@@ -24,7 +24,7 @@ pub(super) fn compare(rows: &TapeRows, saved: &Saved, opened: &Opened) -> Vec<(S
 }
 
 fn summary_is_right(rows: &TapeRows, saved: &Saved, opened: &Opened, keys: &TapeKeys, header: &Header) -> bool {
-    let objects = opened.manifest.objects.iter().map(|o| o.bytes).sum::<u64>();
+    let objects = opened.manifest.all_objects().map(|o| o.bytes).sum::<u64>();
     let stored_bytes = objects.saturating_add(opened.manifest_bytes);
     let plain = keys.row_key().open(saved.custody.as_ref(), &rows.summary).ok();
     plain.and_then(|plain| Summary::decode(&plain).ok()).is_some_and(|summary| {

@@ -11,7 +11,7 @@ use crate::codec::digest::{CustodyId, ObjectDigest};
 use crate::error::{Code, Error, Result};
 use crate::evidence::{Finding, Report, Severity};
 use crate::log::{Frontier, leaf_hash};
-use crate::seal::{Manifest, SealedHeader, Statement, TapeKeys, open_chunk};
+use crate::seal::{Manifest, SealedHeader, Statement, TapeKeys, open_chunk, open_object};
 use crate::store::ObjectRef;
 use crate::tape::{Header, frame_leaf};
 
@@ -263,6 +263,7 @@ impl Run<'_> {
                 header = bytes;
             }
         }
+        are_whole &= self.attachments(saved, manifest, keys);
         if let Some(open) = opener.filter(|_| are_whole) {
             match open.finish() {
                 Ok(()) => {
@@ -272,6 +273,35 @@ impl Run<'_> {
             }
         }
         header
+    }
+}
+
+/// Attachments stand beside the frames: they are under the manifest's digest, not under the tape root.
+impl Run<'_> {
+    /// Hashes every piece of every attachment, and with the keys opens each; are they whole?
+    fn attachments(&self, saved: &Saved, manifest: &Manifest, keys: Option<&TapeKeys>) -> bool {
+        let (mut position, mut are_whole) = (manifest.objects.len() as u64, true);
+        for (n, attachment) in manifest.attachments.iter().enumerate() {
+            let name = format!("attachment {n}");
+            let mut raw_bytes = 0u64;
+            for object in &attachment.objects {
+                let is_whole = match keys {
+                    None => self.rehash(saved, object.digest, object.bytes, &name) == Some(object.bytes),
+                    Some(keys) => self.fetch(saved, object.digest, object.bytes, &name).is_some_and(|stored| {
+                        let raw = open_object(keys, &saved.custody, position, &stored);
+                        raw_bytes = raw_bytes.saturating_add(raw.as_ref().map_or(0, |raw| raw.len() as u64));
+                        stored.len() as u64 == object.bytes && raw.is_ok()
+                    }),
+                };
+                are_whole &= is_whole;
+                position = position.saturating_add(1);
+            }
+            if keys.is_some() && raw_bytes != attachment.raw_bytes {
+                self.find("tape", saved, name, "it does not open to as many bytes as the manifest says".into());
+                are_whole = false;
+            }
+        }
+        are_whole
     }
 }
 

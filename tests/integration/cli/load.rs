@@ -71,7 +71,7 @@ fn peak_kib(child: &Child) -> Option<u64> {
 /// A gigabyte in long runs, a part of it else.
 #[test]
 fn a_session_larger_than_memory_goes_in() {
-    let bytes: u64 = if std::env::var_os(TRIALS_VARIABLE).is_some() { 1 << 30 } else { 96 << 20 };
+    let bytes: u64 = if std::env::var_os(TRIALS_VARIABLE).is_some() { 1 << 30 } else { 200 << 20 };
     let world = World::new();
     let mut child = world.command();
     let mut child =
@@ -87,6 +87,12 @@ fn a_session_larger_than_memory_goes_in() {
         input.write_all(line.as_bytes()).unwrap();
         sent += line.len() as u64;
         frames += 1;
+        if frames == 1_000 && cfg!(target_os = "linux") {
+            // What it holds in memory must not reach a disk by a crash.
+            let limits = fs::read_to_string(format!("/proc/{}/limits", child.id())).unwrap();
+            let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+            assert_eq!(core.split_whitespace().skip(4).take(2).collect::<Vec<_>>(), ["0", "0"], "core dumps are off");
+        }
         if frames.is_multiple_of(1_000) {
             peak = peak.max(peak_kib(&child));
         }

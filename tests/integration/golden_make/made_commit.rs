@@ -6,7 +6,7 @@ use immutape::codec::digest::{CustodyId, Digest, GroupHash, RootHash, TapeId, Th
 use immutape::codec::extent::{SegmentHeader, push_record};
 use immutape::log::{
     Actor, ActorKind, Authentication, Body, Checkpoint, ClaimRecord, ClockStamp, EntryKind, LogError, NoteKey, Outcome,
-    PrivateHalf, SignedNote, root_of,
+    Period, PrivateHalf, SignedNote, root_of,
 };
 use immutape::seal::{PrivateSealer as _, Signer as _};
 use immutape::tape::Labels;
@@ -29,6 +29,7 @@ pub fn chapter() -> Chapter {
     let log = golden_log();
     let mut accepts: Vec<_> = log.entries.iter().map(entry).collect();
     accepts.push(genesis_successor());
+    accepts.extend(later_numbers());
     accepts.extend(journal(&log));
     accepts.extend(private_halves());
     accepts.extend(heads(&log));
@@ -76,6 +77,18 @@ fn genesis_successor() -> Accept {
     let draft = super::made_log::draft(&act, 60);
     let (bytes, _) = draft.place(0, &zero, Timestamp::from_ms(START_MS), 0, &zero).unwrap();
     file("genesis-successor.cbor", "entry", Some("entry"), "a genesis that names its predecessor", bytes)
+}
+
+/// Entries with numbers that a later program may write; no part of the golden log.
+fn later_numbers() -> Vec<Accept> {
+    let zero = immutape::codec::digest::LeafHash::from_bytes([0; 32]);
+    let entry = |act: super::made_log::Act| {
+        let draft = super::made_log::draft(&act, 61);
+        let (bytes, _) = draft.place(61, &zero, Timestamp::from_ms(act.now), 0, &zero).unwrap();
+        let what = "numbers out of open lists that this program does not know";
+        file(&format!("{}.cbor", act.name), "entry", Some("entry"), what, bytes)
+    };
+    super::made_log::later_numbers().into_iter().map(entry).collect()
 }
 
 fn journal(log: &GoldenLog) -> Vec<Accept> {
@@ -153,7 +166,14 @@ fn private_halves() -> Vec<Accept> {
 
 fn private_full() -> PrivateHalf {
     let digest = |byte| Some(Digest::from_bytes([byte; 32]));
-    let claim = |kind, period_ms, event: Option<&str>| ClaimRecord { kind, period_ms, event: event.map(Into::into) };
+    let claim = |kind, period, event: Option<&str>| ClaimRecord {
+        kind,
+        period,
+        event: event.map(Into::into),
+        end_ms: None,
+        schedule: None,
+    };
+    let six_years = Period::Calendar { years: 6, months: 0, days: 0 };
     PrivateHalf {
         actor: Some(Actor {
             kind: ActorKind::Agent,
@@ -181,7 +201,13 @@ fn private_full() -> PrivateHalf {
         set: Some(vec![CUSTODY]),
         attachment: digest(0x74),
         class: Some("contracts".into()),
-        claims: vec![claim(0, Some(86_400_000), None), claim(1, None, Some("contract ends")), claim(2, None, None)],
+        claims: vec![
+            claim(0, Some(Period::Ms(86_400_000)), None),
+            claim(1, Some(six_years), Some("contract ends")),
+            claim(2, None, None),
+            // A kind that a later program writes.
+            ClaimRecord { end_ms: Some(START_MS), schedule: digest(0x77), ..claim(3, None, None) },
+        ],
         namespace: Some("trading".into()),
         recipient: Some(b"court".to_vec()),
         tool: Some(b"immutape".to_vec()),
@@ -189,6 +215,9 @@ fn private_full() -> PrivateHalf {
         labels: Some(([0x75; 32], Labels { tags: vec![b"t".to_vec()], ..Labels::default() })),
         previous_value: Some(encode(|w| w.null())),
         credential: Some(Thumbprint::from_bytes([0x76; 32])),
+        exported: Some(([0x78; 32], Digest::from_bytes([0x79; 32]))),
+        set_salt: Some([0x7a; 32]),
+        later: vec![(32, encode(|w| w.text("later"))), (63, encode(|w| w.array(0)))],
     }
 }
 

@@ -5,7 +5,7 @@ use immutape::codec::digest::{CustodyId, Digest, GroupHash, LeafHash, sha256};
 use immutape::codec::extent::GroupHeader;
 use immutape::log::{
     Actor, ActorKind, Authentication, Body, ChainState, ClockStamp, EntryDraft, EntryKind, Genesis, GroupBuilder,
-    GroupPlace, LogError, Outcome, PlacedEntry, PrivateHalf, SubjectTip, leaf_hash, set_commitment,
+    GroupPlace, LogError, Outcome, PlacedEntry, PrivateHalf, SubjectTip, export_commitment, leaf_hash, set_commitment,
 };
 use immutape::seal::{PrivateAad, thumbprint};
 use immutape::tape::Labels;
@@ -110,14 +110,17 @@ pub fn acts() -> Vec<Act> {
 }
 
 const LEDGER: CustodyId = CustodyId::LEDGER;
+/// Salt of every set of the golden log.
+pub const SET_SALT: [u8; 32] = [0x4e; 32];
 
 fn first_acts() -> Vec<Act> {
-    let set = set_commitment(&mut [CUSTODY]);
+    let set = set_commitment(&SET_SALT, &mut [CUSTODY]);
     let statement = super::made_seal::statement_bytes();
     let mut granted = written("access-granted", CUSTODY, Body::AccessGranted, 3);
     granted.private = access_private();
     let mut listed = written("listed", LEDGER, Body::Listed { set, count: 1, size: 5 }, 5);
     listed.private.set = Some(vec![CUSTODY]);
+    listed.private.set_salt = Some(SET_SALT);
     vec![
         written("genesis", LEDGER, Body::Genesis(Box::new(genesis())), 0),
         written("log-started", LEDGER, Body::LogStarted { term: 1 }, 1),
@@ -145,7 +148,11 @@ fn reads() -> Vec<Act> {
     })));
     let mut labelled = written("labelled", CUSTODY, Body::Labelled { labels: labels_digest }, 8);
     labelled.private.labels = Some((salt, new));
-    let searched = Body::Searched { set: set_commitment(&mut two), count: 2, size: 10 };
+    let (left, export_salt) = (digest(0x91), [0x4d; 32]);
+    let commitment = export_commitment(&export_salt, &left);
+    let mut exported = written("exported", CUSTODY, Body::Exported { commitment }, 14);
+    exported.private.exported = Some((export_salt, left));
+    let searched = Body::Searched { set: set_commitment(&SET_SALT, &mut two), count: 2, size: 10 };
     vec![
         written("tape-saved-again", CUSTODY, Body::TapeSavedAgain, 7),
         labelled,
@@ -154,7 +161,7 @@ fn reads() -> Vec<Act> {
         written("metadata-read", CUSTODY, Body::MetadataRead, 11),
         written("log-read", LEDGER, Body::LogRead { first: 0, last: 11 }, 12),
         written("custody-read", CUSTODY, Body::CustodyRead { size: 13 }, 13),
-        written("exported", CUSTODY, Body::Exported { digest: digest(0x91) }, 14),
+        exported,
     ]
 }
 
@@ -162,7 +169,8 @@ fn checks() -> Vec<Act> {
     let digest = |byte| Digest::from_bytes([byte; 32]);
     let verified = Body::Verified { scope: 0, verdict: 1, entries: 15, objects: 3, findings: 0 };
     let recovered = Body::Recovered { segment: 1, offset: 4_096, bytes: 512, hash: digest(0x92) };
-    let repaired = Body::IntegrityRepaired { what: 0, from: 2, old: digest(0x93), new: digest(0x94), entries: 20 };
+    let repaired =
+        Body::IntegrityRepaired { what: 0, from: 2, old: Some(digest(0x93)), new: digest(0x94), entries: 20 };
     // The clock goes back here: the entry keeps the time of the one before.
     let mut anomaly = written("clock-anomaly", LEDGER, Body::ClockAnomaly { behind_ms: 14_500 }, 0);
     anomaly.now += 500;
@@ -176,6 +184,20 @@ fn checks() -> Vec<Act> {
         written("journal-failed", LEDGER, Body::IntegrityFailed { what: 0, at: 7, digest: None }, 21),
         written("integrity-repaired", LEDGER, repaired, 22),
         written("log-unclean-stop", LEDGER, Body::LogUncleanStop { term: 1 }, 23),
+    ]
+}
+
+/// Bodies with numbers out of open lists that a later program may write, and a tape that was missing and is there again.
+pub fn later_numbers() -> Vec<Act> {
+    let new = Digest::from_bytes([0x94; 32]);
+    let verified = Body::Verified { scope: 7, verdict: 12, entries: 1, objects: 0, findings: 0 };
+    let repaired = Body::IntegrityRepaired { what: 9, from: 9, old: None, new, entries: 0 };
+    vec![
+        written("later-verified", CUSTODY, verified, 41),
+        written("later-rebuilt", LEDGER, Body::RowsRebuilt { reason: 9, entries: 26 }, 41),
+        written("later-accepted", LEDGER, Body::HeadFileRebuilt { reason: 9, size: 27 }, 41),
+        written("later-failed", CUSTODY, Body::IntegrityFailed { what: 9, at: 0, digest: None }, 41),
+        written("later-repaired", CUSTODY, repaired, 41),
     ]
 }
 

@@ -3,7 +3,7 @@
 use immutape::codec::digest::{LedgerId, ObjectDigest, sha256};
 use immutape::log::PrivateHalf;
 use immutape::seal::{
-    ChunkBuilder, ChunkRange, KeyEncryptionKey, Manifest, ManifestObject, PersonStatement, PrivateAad,
+    Attachment, ChunkBuilder, ChunkRange, KeyEncryptionKey, Manifest, ManifestObject, PersonStatement, PrivateAad,
     PrivateSealer as _, Purpose, SealedHeader, Signer as _, Statement, StatementClaims, TapeSecret, seal_object,
 };
 use immutape::time::Timestamp;
@@ -39,6 +39,14 @@ fn accepts() -> Vec<Accept> {
         sealed_header(),
         chunk_stored(),
         file("manifest-two-frames.cbor", "manifest", Some("manifest"), "manifest of the tape", manifest(), vec![]),
+        file(
+            "manifest-attached.cbor",
+            "manifest",
+            Some("manifest"),
+            "a manifest with two attachments",
+            manifest_attached(),
+            vec![],
+        ),
         statement(),
         statement_alg_19(),
         person("person-range.cbor", "acts on frames 0 to 1", Some((0, 1))),
@@ -162,7 +170,19 @@ fn sealed_header() -> Accept {
 fn manifest() -> Vec<u8> {
     let objects = [sealed_header().bytes, chunk_two_frames().bytes]
         .map(|o| ManifestObject { digest: ObjectDigest::from_bytes(sha256(&o)), bytes: o.len() as u64 });
-    Manifest { custody: CUSTODY, root: root_two_frames().0, objects: objects.to_vec() }.encode().unwrap()
+    Manifest { custody: CUSTODY, root: root_two_frames().0, objects: objects.to_vec(), attachments: Vec::new() }
+        .encode()
+        .unwrap()
+}
+
+/// The same tape with its source and something that a later program keeps.
+fn manifest_attached() -> Vec<u8> {
+    let object = |byte, bytes| ManifestObject { digest: ObjectDigest::from_bytes([byte; 32]), bytes };
+    let attachments = vec![
+        Attachment { kind: 0, raw_bytes: 20_000_000, objects: vec![object(0xa1, 16_777_320), object(0xa2, 3_300_000)] },
+        Attachment { kind: 9, raw_bytes: 0, objects: vec![object(0xa3, 120)] },
+    ];
+    Manifest { attachments, ..Manifest::decode(&manifest()).unwrap() }.encode().unwrap()
 }
 
 fn ledger() -> LedgerId {

@@ -159,10 +159,26 @@ fn manifests(r: &mut Refuse<'_>) {
     put("manifest-no-objects.cbor", "Cbor(Items)", "no object, not even the header", &[(&list, "80")]);
     let five = format!("{list}80");
     put(
-        "manifest-five-items.cbor",
-        "Cbor(Length)",
-        "attachments: reserved",
+        "manifest-no-attachment.cbor",
+        "Cbor(Items)",
+        "a list of no attachments",
         &[("8473696d", "8573696d"), (&list, &five)],
+    );
+    let six = format!("{list}8000");
+    put("manifest-six-items.cbor", "Cbor(Length)", "a sixth item", &[("8473696d", "8673696d"), (&list, &six)]);
+    let bare = format!("{list}8183000080");
+    put(
+        "manifest-attachment-empty.cbor",
+        "Cbor(Items)",
+        "an attachment of no pieces",
+        &[("8473696d", "8573696d"), (&list, &bare)],
+    );
+    let pair = format!("{list}81820080");
+    put(
+        "manifest-attachment-two.cbor",
+        "Cbor(Length)",
+        "an attachment of two items",
+        &[("8473696d", "8573696d"), (&list, &pair)],
     );
     let custody = "c1".repeat(32);
     let short = format!("581f{}", "c1".repeat(31));

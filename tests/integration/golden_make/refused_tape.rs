@@ -101,8 +101,8 @@ fn header_keys(r: &mut Refuse<'_>) {
 
 fn header_values(r: &mut Refuse<'_>) {
     value(r, HEADER, "header-kind-7.cbor", "tape kind", 7, &[("01000a", "01070a")]);
-    value(r, HEADER, "header-end-state-7.cbor", "end state", 7, &[("0c8100", "0c8107")]);
-    value(r, HEADER_FULL, "header-gap-reason-4.cbor", "gap reason", 4, &[("83070300", "83070400")]);
+    value(r, HEADER, "header-end-state-8.cbor", "end state", 8, &[("0c8100", "0c8108")]);
+    value(r, HEADER_FULL, "header-gap-reason-7.cbor", "gap reason", 7, &[("83070300", "83070700")]);
     value(r, HEADER, "header-class-empty.cbor", "the class in bytes", 0, &[("10656472616674", "1060")]);
     value(r, HEADER, "header-namespace-empty.cbor", "the namespace in bytes", 0, &[("6764656661756c74", "60")]);
     let long = |what: &str| format!("TapeError::Limit {{ what: {what:?}, found: 129, max: 128 }}");

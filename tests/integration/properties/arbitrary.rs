@@ -3,10 +3,10 @@
 use immutape::codec::cbor::encode;
 use immutape::codec::digest::{CustodyId, Digest, LedgerId, ObjectDigest, RootHash, TapeId, Thumbprint};
 use immutape::log::{
-    Actor, ActorKind, Authentication, Body, ClaimRecord, ClockStamp, EntryDraft, EntryKind, Genesis, Outcome,
+    Actor, ActorKind, Authentication, Body, ClaimRecord, ClockStamp, EntryDraft, EntryKind, Genesis, Outcome, Period,
     PrivateHalf,
 };
-use immutape::seal::{Manifest, ManifestObject, StatementClaims};
+use immutape::seal::{Attachment, Manifest, ManifestObject, StatementClaims};
 use immutape::tape::{
     Delimiter, Direction, EndState, Frame, FrameKind, Gap, GapReason, Header, Labels, Provenance, RecorderInfo, Stats,
     TapeKind, TapeRoot, flags,
@@ -138,6 +138,7 @@ fn end_state() -> impl Strategy<Value = EndState> {
         Just(EndState::Truncated),
         Just(EndState::Imported),
         bytes().prop_map(EndState::Error),
+        Just(EndState::Continued),
     ]
 }
 
@@ -218,7 +219,11 @@ pub fn tape_root() -> impl Strategy<Value = TapeRoot> {
 
 pub fn manifest() -> impl Strategy<Value = Manifest> {
     let objects = vec((object(), number()).prop_map(|(digest, bytes)| ManifestObject { digest, bytes }), 1..6);
-    (custody(), tape_root(), objects).prop_map(|(custody, root, objects)| Manifest { custody, root, objects })
+    let pieces = vec((object(), number()).prop_map(|(digest, bytes)| ManifestObject { digest, bytes }), 1..4);
+    let attachment =
+        (number(), number(), pieces).prop_map(|(kind, raw_bytes, objects)| Attachment { kind, raw_bytes, objects });
+    (custody(), tape_root(), objects, vec(attachment, 0..3))
+        .prop_map(|(custody, root, objects, attachments)| Manifest { custody, root, objects, attachments })
 }
 
 pub fn claims() -> impl Strategy<Value = StatementClaims> {
@@ -264,8 +269,9 @@ pub fn body() -> impl Strategy<Value = Body> {
         (0u64..=3, n()).prop_map(|(reason, entries)| Body::RowsRebuilt { reason, entries }),
         (0u64..=1, n()).prop_map(|(reason, size)| Body::HeadFileRebuilt { reason, size }),
         (0u64..=5, n(), option::of(digest())).prop_map(|(what, at, digest)| Body::IntegrityFailed { what, at, digest }),
-        (0u64..=5, 1u64..=4, digest(), digest(), n())
-            .prop_map(|(what, from, old, new, entries)| Body::IntegrityRepaired { what, from, old, new, entries }),
+        (0u64..=5, 1u64..=4, digest(), digest(), n()).prop_map(|(what, from, old, new, entries)| {
+            Body::IntegrityRepaired { what, from, old: (entries % 2 == 0).then_some(old), new, entries }
+        }),
         (0u64..=1, 0u64..=3, n(), n(), n()).prop_map(|(scope, verdict, entries, objects, findings)| Body::Verified {
             scope,
             verdict,
@@ -285,19 +291,20 @@ pub fn body() -> impl Strategy<Value = Body> {
         Just(Body::MetadataRead),
         (n(), n()).prop_map(|(first, last)| Body::LogRead { first, last }),
         n().prop_map(|size| Body::CustodyRead { size }),
-        digest().prop_map(|digest| Body::Exported { digest }),
+        digest().prop_map(|commitment| Body::Exported { commitment }),
         any::<(u16, u16)>().prop_map(|(act, error)| Body::Refused { act, error }),
     ]
 }
 
 fn actor() -> impl Strategy<Value = Actor> {
-    let kinds = [ActorKind::Human, ActorKind::Service, ActorKind::Agent, ActorKind::System];
+    let kinds = [ActorKind::Human, ActorKind::Service, ActorKind::Agent, ActorKind::System, ActorKind::Later(4)];
     let ways = [
         Authentication::OsUser,
         Authentication::UnregisteredKey,
         Authentication::RegisteredKey,
         Authentication::Token,
         Authentication::Itself,
+        Authentication::Later(u64::MAX),
     ];
     (proptest::sample::select(kinds.to_vec()), bytes(), proptest::sample::select(ways.to_vec()))
         .prop_map(|(kind, id, authentication)| Actor { kind, id, authentication })
@@ -312,11 +319,13 @@ fn clock() -> impl Strategy<Value = ClockStamp> {
 }
 
 fn claim() -> impl Strategy<Value = ClaimRecord> {
-    (0u64..=2, option::of(number()), option::of(words())).prop_map(|(kind, period_ms, event)| ClaimRecord {
-        kind,
-        period_ms,
-        event,
-    })
+    let calendar = (number(), number(), number());
+    let period = prop_oneof![
+        number().prop_map(Period::Ms),
+        calendar.prop_map(|(years, months, days)| Period::Calendar { years, months, days }),
+    ];
+    (0u64..=9, option::of(period), option::of(words()), option::of(number()), option::of(digest()))
+        .prop_map(|(kind, period, event, end_ms, schedule)| ClaimRecord { kind, period, event, end_ms, schedule })
 }
 
 fn any_item() -> impl Strategy<Value = Vec<u8>> {
@@ -328,7 +337,7 @@ pub fn private_half() -> impl Strategy<Value = PrivateHalf> {
     let place = option::of((bytes(), number(), some_bytes()));
     let what =
         (option::of(any::<[u8; 16]>()), option::of(tape_id()), option::of((number(), number())), option::of(number()));
-    let outcomes = proptest::sample::select(vec![Outcome::Ok, Outcome::Refused, Outcome::Failed]);
+    let outcomes = proptest::sample::select(vec![Outcome::Ok, Outcome::Refused, Outcome::Failed, Outcome::Later(3)]);
     let ending = (option::of(outcomes), option::of((number(), words())), option::of(clock()));
     let interval = option::of((option::of(number()), option::of(number())));
     let hashes = (option::of(digest()), option::of(digest()), option::of(digest()), option::of(thumb()));
@@ -336,8 +345,13 @@ pub fn private_half() -> impl Strategy<Value = PrivateHalf> {
     let set = option::of(proptest::collection::btree_set(any::<[u8; 32]>(), 0..4));
     let class = (option::of(words()), vec(claim(), 0..3), option::of(words()));
     let items = (option::of(any_item()), option::of(any_item()), option::of((any::<[u8; 32]>(), labels())));
-    ((who, place, what, ending, interval), (hashes, said, set, class, items)).prop_map(
-        |((who, origin, what, ending, clock_interval), (hashes, said, set, class, items))| PrivateHalf {
+    let later = proptest::collection::btree_map(32u64..=63, any_item(), 0..3);
+    let salted = (option::of((any::<[u8; 32]>(), digest())), option::of(any::<[u8; 32]>()), later);
+    ((who, place, what, ending, interval), (hashes, said, set, class, items), salted).prop_map(
+        |((who, origin, what, ending, clock_interval), (hashes, said, set, class, items), salted)| PrivateHalf {
+            exported: salted.0,
+            set_salt: salted.1,
+            later: salted.2.into_iter().collect(),
             actor: who.0,
             roles: who.1,
             on_behalf_of: who.2,

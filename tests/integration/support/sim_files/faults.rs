@@ -38,11 +38,26 @@ pub struct Operation {
     pub stage: String,
 }
 
+/// Loses the n-th sync of those that are meant, and stops the machine at the operation after it. A number among all
+/// operations would name another in a run whose callers fall into other groups.
+#[derive(Clone)]
+pub struct Lie {
+    pub is_meant: fn(&Operation) -> bool,
+    pub left: usize,
+}
+
+impl std::fmt::Debug for Lie {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Lie {{ left: {} }}", self.left)
+    }
+}
+
 #[derive(Debug, Clone, Default)]
 pub(super) struct Plan {
     pub stop: Option<(u64, Effect)>,
     pub fail: BTreeMap<u64, (ErrorKind, Effect)>,
     pub lose: BTreeSet<u64>,
+    pub lie: Option<Lie>,
 }
 
 /// What the plan says of one operation.

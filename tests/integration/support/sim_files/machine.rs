@@ -111,6 +111,7 @@ impl Machine {
         self.refuse_if_stopped()?;
         let number = self.operations.len() as u64;
         self.operations.push(Operation { number, kind, path: path.to_owned(), bytes, stage: self.stage.clone() });
+        self.plan_lie();
         let verdict = self.plan.verdict(number, kind);
         self.faults_made += u64::from(!matches!(verdict, Verdict::Go));
         match verdict {
@@ -126,6 +127,21 @@ impl Machine {
                 Err(io::Error::new(error, "a fault made by the test"))
             }
         }
+    }
+
+    /// Is the newest operation the sync that lies?
+    fn plan_lie(&mut self) {
+        let (Some(lie), Some(newest)) = (&mut self.plan.lie, self.operations.last()) else { return };
+        if newest.kind != Kind::Sync || !(lie.is_meant)(newest) {
+            return;
+        }
+        if lie.left > 0 {
+            lie.left -= 1;
+            return;
+        }
+        self.plan.lie = None;
+        self.plan.lose.insert(newest.number);
+        self.plan.stop = Some((newest.number + 1, Effect::Without));
     }
 
     pub fn file(&self, path: &Path) -> io::Result<&Node> {

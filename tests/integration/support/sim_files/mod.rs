@@ -10,7 +10,7 @@ mod files;
 mod image;
 mod machine;
 
-pub use faults::{Effect, Kind, Operation};
+pub use faults::{Effect, Kind, Lie, Operation};
 pub use image::Survive;
 
 use std::io::ErrorKind;
@@ -51,6 +51,12 @@ impl SimFiles {
     /// This sync answers "done" and makes nothing durable.
     pub fn lose_sync_at(&self, number: u64) {
         self.machine().plan.lose.insert(number);
+    }
+
+    /// The n-th sync of those that are meant answers "done" and makes nothing durable; the machine stops at the very next
+    /// operation, so that no later sync covers for it.
+    pub fn lie_at(&self, nth: usize, is_meant: fn(&Operation) -> bool) {
+        self.machine().plan.lie = Some(Lie { is_meant, left: nth });
     }
 
     /// Bytes that all files together may have; writes beyond it fail with `StorageFull`.
