@@ -142,6 +142,12 @@ impl EntryKind {
         }
     }
 
+    /// Does an entry of this kind about a tape say that its key was destroyed? Its objects may be gone from then on.
+    #[must_use]
+    pub const fn destroys_tape(self) -> bool {
+        matches!(self.0, 86 | 88 | 90)
+    }
+
     /// Can this program write and fully read it?
     #[must_use]
     pub const fn is_written(self) -> bool {

@@ -357,7 +357,11 @@ impl PrivateHalf {
             26 => self.detail = Some(v.any_within(1)?.to_vec()),
             27 => {
                 v.array_of(2)?;
-                self.labels = Some((v.bytes_n()?, Labels::read(v)?));
+                let (salt, labels) = (v.bytes_n()?, Labels::read(v)?);
+                self.labels = Some((salt, labels)).filter(|(_, labels)| labels.fit());
+                if self.labels.is_none() {
+                    return Err(CborError::Length);
+                }
             }
             28 => self.previous_value = Some(v.any_within(1)?.to_vec()),
             29 => self.credential = Some(Thumbprint::from_bytes(v.bytes_n()?)),

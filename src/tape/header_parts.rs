@@ -4,6 +4,7 @@ use super::TapeError;
 use super::lists::not_empty;
 use crate::codec::cbor::{CborError, Key, Reader, Writer, encode};
 use crate::codec::digest::{Digest, Thumbprint};
+use crate::codec::limits::{LABEL_BYTES_MAX, TAGS_MAX};
 
 /// How the session ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,6 +83,13 @@ impl Labels {
             w.array(self.tags.len());
             self.tags.iter().for_each(|t| w.bytes(t));
         }
+    }
+
+    /// Are they within the limits of 2.2?
+    #[must_use]
+    pub fn fit(&self) -> bool {
+        let texts = self.name.iter().chain(&self.description).chain(&self.tags);
+        self.tags.len() <= TAGS_MAX && texts.into_iter().all(|text| text.len() <= LABEL_BYTES_MAX)
     }
 
     /// Reads the labels map.

@@ -81,6 +81,38 @@ async fn a_critical_entry_of_a_later_version_stops_the_opening_but_no_check() {
     assert!(named, "{report:#?}");
 }
 
+/// A disposal that only a later version can do: the log says that the key is destroyed, and the objects are gone.
+#[tokio::test]
+async fn a_tape_that_a_later_version_destroyed_is_not_called_altered() {
+    let base = tempfile::tempdir().unwrap();
+    for (kind, verdict) in [(86, Verdict::IntactWithGaps), (90, Verdict::IntactWithGaps), (87, Verdict::Altered)] {
+        let folder = base.path().join(kind.to_string());
+        let pack = folder.join("ledger/packs/00000001.pack");
+        let ledger = create(&folder).await;
+        save_tape(&ledger, "git-policies").await.unwrap();
+        let bytes = std::fs::read(&pack).unwrap();
+        let used = bytes.iter().rposition(|b| *b != 0).unwrap() + 1;
+        let receipt = save_tape(&ledger, "sqlite-crash").await.unwrap();
+        ledger.close().await.unwrap();
+        forge::with_all_keys(&folder, |forged| {
+            let index = forged.records.len() - 1;
+            let record = forged.records[index].clone();
+            forged.insert(index, record);
+            forged.rewrite(index, |draft, _| {
+                let (kind, body) = (EntryKind::from_number(kind), immutape::log::empty_body());
+                *draft = EntryDraft { kind, subject: receipt.custody, body, ..draft.clone() };
+            });
+        });
+        std::fs::File::options().write(true).open(&pack).unwrap().set_len(used as u64).unwrap();
+        let report = Checker::open(&Places::beneath(&folder), &real()).unwrap().run(&CheckOptions::default());
+        assert_eq!(report.verdict(), verdict, "kind {kind}: {report:#?}");
+        let of_tape = report.findings.iter().filter(|f| f.tape == Some(receipt.tape));
+        let told: Vec<_> = of_tape.map(|f| (f.severity, f.what.contains("was destroyed"))).collect();
+        let expected = if kind == 87 { (Severity::Altered, false) } else { (Severity::Note, true) };
+        assert!(!told.is_empty() && told.iter().all(|t| *t == expected), "kind {kind}: {report:#?}");
+    }
+}
+
 #[tokio::test]
 async fn the_class_of_the_ledgers_own_entries_is_no_tapes() {
     let folder = tempfile::tempdir().unwrap();

@@ -140,6 +140,9 @@ impl<'a> Walk<'a> {
             report.find(Severity::Gap, self.part, format!("entry {}", entry.index), what).entry = Some(entry.index);
             self.walked.critical.push((entry.index, entry.kind.number()));
         }
+        if entry.kind.destroys_tape() {
+            saved.destroyed.entry(entry.subject).or_insert(entry.index);
+        }
         if let Some(tape) = tape {
             saved.take(entry.index, tape, report);
         }

@@ -31,6 +31,8 @@ pub(super) struct SavedTapes {
     pub tapes: Vec<Saved>,
     /// What rows that follow from the log say of the tapes beyond it.
     pub rows: HashMap<CustodyId, TapeRows>,
+    /// Tapes whose key was destroyed, and the entry that says so.
+    pub destroyed: HashMap<CustodyId, u64>,
     seen: HashSet<CustodyId>,
 }
 
@@ -62,13 +64,20 @@ struct Counts {
     bytes: AtomicU64,
     roots: AtomicUsize,
     rows: AtomicUsize,
+    destroyed: HashMap<CustodyId, u64>,
     findings: Mutex<Vec<Finding>>,
 }
 
 impl Counts {
     fn find(&self, part: &'static str, saved: &Saved, place: String, what: String) {
+        // What a lawful destruction leaves is no alteration; the statement stays checkable for ever.
+        let end = self.destroyed.get(&saved.custody).filter(|_| part != "statement");
+        let (severity, what) = match end {
+            Some(entry) => (Severity::Note, format!("entry #{entry} says that this tape was destroyed: {what}")),
+            None => (Severity::Altered, what),
+        };
         let finding = Finding {
-            severity: Severity::Altered,
+            severity,
             part,
             place,
             what,
@@ -99,7 +108,8 @@ pub(super) fn check(
         }
     };
     let stored = stored.finish(report);
-    let run = Run { checker, options, stored: &stored, rows, counts: Counts::default(), used: Mutex::default() };
+    let counts = Counts { destroyed: saved.destroyed, ..Counts::default() };
+    let run = Run { checker, options, stored: &stored, rows, counts, used: Mutex::default() };
     let next = AtomicUsize::new(0);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
@@ -373,7 +383,8 @@ impl<'a> Opener<'a> {
 
 fn sum_up(checker: &Checker, options: &CheckOptions, tapes: u64, counts: Counts, report: &mut Report) {
     let findings = counts.findings.into_inner().unwrap_or_default();
-    let wrong = |part: &str| findings.iter().filter(|f| f.part == part).count() as u64;
+    let is_wrong = |f: &&Finding, part: &str| f.part == part && f.severity == Severity::Altered;
+    let wrong = |part: &str| findings.iter().filter(|f| is_wrong(f, part)).count() as u64;
     let (statements, objects) = (counts.statements.into_inner() as u64, counts.objects.into_inner() as u64);
     let bytes = counts.bytes.into_inner();
     let roots = counts.roots.into_inner() as u64;

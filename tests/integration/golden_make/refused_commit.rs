@@ -196,6 +196,8 @@ fn private_halves(r: &mut Refuse<'_>) {
     let last = [("b82200", "b82300"), ("183f80", "183f80616100")];
     put(from, "half-text-key.cbor", "UnknownKey", "a text as key", &last);
     put(from, "half-trailing.cbor", "Trailing", "a byte after it", &[("183f80", "183f8000")]);
+    let tag = ("a102814174", format!("a10281591001{}", "74".repeat(4_097)));
+    put(from, "half-label-long.cbor", "Length", "a tag of 4,097 bytes", &[(tag.0, &tag.1)]);
     put(from, "half-claim-four.cbor", "Length", "a claim of four items", &[("8502f6f6f6f6", "8402f6f6f6")]);
     put(from, "half-period-two.cbor", "Length", "a period of years and months", &[("8501830600006d", "85018206006d")]);
     put(from, "half-actor-pair.cbor", "Length", "an actor of two items", &[("00830243626f7402", "00820243626f74")]);
