@@ -55,6 +55,7 @@ mod ledger_repair;
 mod ledger_room;
 mod ledger_rows;
 mod ledger_rows_checked;
+mod ledger_rows_lost;
 mod ledger_sealing;
 mod ledger_sled;
 mod ledger_turns;
