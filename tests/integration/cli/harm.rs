@@ -111,6 +111,16 @@ impl Drop for SmallDisk<'_> {
 
 #[test]
 fn a_full_disk_refuses_and_loses_nothing() {
+    fill_a_disk(false);
+}
+
+/// The signed head stands on the full disk as well: what was set aside for it lets a start record that it refused.
+#[test]
+fn a_full_disk_that_holds_the_state_as_well_refuses_on_record() {
+    fill_a_disk(true);
+}
+
+fn fill_a_disk(has_state: bool) {
     let world = World::new();
     let disk = world.path("disk");
     fs::create_dir(&disk).unwrap();
@@ -122,7 +132,10 @@ fn a_full_disk_refuses_and_loses_nothing() {
     }
     let _small = SmallDisk(&disk);
     let ledger = disk.join("ledger");
-    let run = |args: &[&str]| world.run([&["-C", ledger.to_str().unwrap(), "-q"][..], args].concat());
+    let state = disk.join("state");
+    let place = ["-C", ledger.to_str().unwrap(), "-q", "--state-dir", state.to_str().unwrap()];
+    let place = if has_state { &place[..] } else { &place[..3] };
+    let run = |args: &[&str]| world.run([place, args].concat());
     let mut kept = Vec::new();
     let refused = (0..200u32).find_map(|n| {
         // Different digests do not compress.
@@ -142,6 +155,16 @@ fn a_full_disk_refuses_and_loses_nothing() {
     let report = run(&["verify", "--json"]);
     assert!([0, 10].contains(&report.exit), "{}", report.all());
     assert_ne!(run(&["status"]).exit, 3, "a full disk is no tampering");
+    // What still finds room is on record, what does not gives nothing out; nothing in between.
+    let first = kept.first().unwrap();
+    let mut given = 0;
+    for read in [&["cat", first][..], &["show", first], &["list"], &["log"]] {
+        let did = run(read);
+        assert!(did.exit == 0 || (did.exit == 11 && did.stdout.is_empty()), "{read:?} ended with {}", did.exit);
+        given += usize::from(did.exit == 0 && read.len() == 2);
+    }
+    let refusal = run(&["delete", first]).exit;
+    assert!([5, 11].contains(&refusal), "delete ended with {refusal}");
 
     // With room again everything acknowledged is there.
     assert!(Command::new("mount").args(["-o", "remount,size=16m"]).arg(&disk).status().unwrap().success());
@@ -149,5 +172,9 @@ fn a_full_disk_refuses_and_loses_nothing() {
     for tape in &kept {
         assert!(listed.iter().any(|d| d["tape"] == *tape), "{tape}");
     }
+    let log = run(&["log", "--json"]).exits(0).documents();
+    let recorded = |kind: &str| log.iter().filter(|d| d["kind"] == kind).count();
+    assert_eq!(recorded("access.granted"), given);
+    assert_eq!(recorded("refused"), usize::from(refusal == 5));
     run(&["verify"]).exits(0);
 }
