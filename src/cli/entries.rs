@@ -115,7 +115,7 @@ fn facts(view: View<'_>) -> String {
             };
             format!("signed anew at {size} entries; the old one {why}")
         }
-        Body::IntegrityFailed { what: 4, at: at @ 1.., .. } => {
+        Body::IntegrityFailed { what: 8, at, .. } => {
             format!("the key of the tape that entry #{at} saved is lost; the vault was accepted without it")
         }
         Body::IntegrityFailed { what, at: 0, .. } => format!("{} not what was stored", part_words(*what)),

@@ -323,6 +323,7 @@ fn what_word(what: u64) -> &'static str {
         3 => "head file",
         4 => "vault",
         5 => "keys",
+        8 => "key given up",
         _ => "a part that this program does not know",
     }
 }

@@ -1,14 +1,14 @@
 //! What is on record without a frame having left: headers that were read, and damage that a check found.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use immutape::Code;
 use immutape::evidence::Verdict;
 use immutape::interchange::ImportOptions;
-use immutape::ledger::{CheckOptions, Environment, Event, Ledger, Observer, Places, SaveOptions};
+use immutape::ledger::{CheckOptions, Environment, Event, Ledger, Places, SaveOptions};
 use immutape::log::{Body, EntryKind};
 
-use crate::support::ledgers::{ann, create, real, save_bytes, save_tape, tape_path};
+use crate::support::ledgers::{Heard, ann, create, real, save_bytes, save_tape, tape_path};
 
 #[tokio::test]
 async fn a_header_is_read_on_record_and_without_a_frame() {
@@ -86,15 +86,6 @@ async fn a_namespace_is_carried_and_keeps_equal_contents_apart() {
     let spaces: Vec<_> = listing.iter().map(|l| l.summary.as_ref().unwrap().namespace.clone()).collect();
     assert_eq!(spaces, ["trading", "care"]);
     ledger.close().await.unwrap();
-}
-
-#[derive(Default)]
-struct Heard(Mutex<Vec<Event>>);
-
-impl Observer for Heard {
-    fn event(&self, event: Event) {
-        self.0.lock().unwrap().push(event);
-    }
 }
 
 #[tokio::test]

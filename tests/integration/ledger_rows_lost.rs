@@ -1,19 +1,19 @@
 //! sled gives up while the ledger is at work, as it does on a full disk: what is acknowledged stays acknowledged, questions are
 //! answered from what is right or not at all, and the next opening has it all again.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 
 use immutape::error::{Error, Result};
 use immutape::evidence::Verdict;
-use immutape::ledger::{CheckOptions, Environment, Event, Ledger, Observer, Places};
+use immutape::ledger::{CheckOptions, Environment, Event, Ledger, Places};
 use immutape::store::embedded::EmbeddedEngine;
 use immutape::store::files::RealFiles;
 use immutape::store::memory::rows::MemoryRows;
 use immutape::store::{Batch, Rows};
 use immutape::{Code, ledger::FrameSelection};
 
-use crate::support::ledgers::{ann, open, real, save_tape};
+use crate::support::ledgers::{Heard, ann, open, real, save_tape};
 
 /// Rows that take nothing any more once they are told so; what they have stays readable.
 #[derive(Default)]
@@ -46,15 +46,6 @@ impl Rows for Failing {
     }
     fn reset(&self) -> Result<Option<std::path::PathBuf>> {
         self.rows.reset()
-    }
-}
-
-#[derive(Default)]
-struct Heard(Mutex<Vec<Event>>);
-
-impl Observer for Heard {
-    fn event(&self, event: Event) {
-        self.0.lock().unwrap().push(event);
     }
 }
 

@@ -133,7 +133,7 @@ impl Lossy {
             let told: Vec<_> = log
                 .iter()
                 .filter_map(|line| match &line.body {
-                    Body::IntegrityFailed { what: 4, at, digest: None } => {
+                    Body::IntegrityFailed { what: 8, at, digest: None } => {
                         let saved = log.iter().find(|l| l.index == *at).unwrap();
                         assert!(matches!(saved.body, Body::TapeSaved { .. }) && saved.subject == line.subject);
                         Some(*at)
@@ -439,7 +439,7 @@ fn no_crash_leaves_a_vault_accepted_and_nothing_said() {
     let repair = |world: &World| in_runtime(Ledger::repair(world.places(), world.env(), Repair::AcceptVault, &ann()));
     let accepted = |world: &World| {
         let log = read_log(&world.env(), &World::folders().ledger).unwrap();
-        log.iter().filter(|line| matches!(line.body, Body::IntegrityFailed { what: 4, .. })).count()
+        log.iter().filter(|line| matches!(line.body, Body::IntegrityFailed { what: 8, .. })).count()
     };
     let world = machine(1);
     world.stage("accept");

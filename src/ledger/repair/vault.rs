@@ -10,8 +10,8 @@ use crate::ledger::newest_key::{Lost, LostKey};
 use crate::ledger::{Environment, Places, Who, start};
 use crate::log::{Actor, Body};
 
-/// `what` of an `integrity.failed` entry about the vault.
-const VAULT: u64 = 4;
+/// `what` of an `integrity.failed` entry about a key that was given up.
+const KEY_GIVEN_UP: u64 = 8;
 /// Entries appended at once: well within what one group holds, by number and by bytes.
 const AT_ONCE: usize = 256;
 /// Revisions of the lost vault that the log may not know of: keys that were made and sealed nothing.
@@ -34,7 +34,7 @@ impl Core {
         let (mut drafts, mut tapes) = (Vec::with_capacity(lost.tapes.len()), Vec::with_capacity(lost.tapes.len()));
         for key in &lost.tapes {
             let (tape, class) = self.tape_and_class(key)?;
-            let body = Body::IntegrityFailed { what: VAULT, at: key.entry, digest: None };
+            let body = Body::IntegrityFailed { what: KEY_GIVEN_UP, at: key.entry, digest: None };
             let act = Act::about_tape(who, key.custody, &class, body);
             drafts.push(self.draft(&act, |p| p.tape_id = Some(tape))?);
             tapes.push((tape, key.entry));

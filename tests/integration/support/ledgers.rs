@@ -1,12 +1,12 @@
 //! Ledgers for tests: on the disk in a temporary folder, with the seeded generator where asked for.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use immutape::codec::digest::Digest;
 use immutape::interchange::{ImportOptions, Importer};
 use immutape::keyring::{OsRandom, SeededRandom};
-use immutape::ledger::{Environment, Ledger, NoObserver, Places, SaveOptions, SaveReceipt, Who};
+use immutape::ledger::{Environment, Event, Ledger, NoObserver, Observer, Places, SaveOptions, SaveReceipt, Who};
 use immutape::store::embedded::EmbeddedEngine;
 use immutape::store::files::RealFiles;
 use immutape::time::SystemClock;
@@ -77,4 +77,14 @@ pub async fn save_bytes(
         saver.frame(&frame)?;
     }
     saver.finish(importer.finish()?).await
+}
+
+/// An observer that remembers.
+#[derive(Default)]
+pub struct Heard(pub Mutex<Vec<Event>>);
+
+impl Observer for Heard {
+    fn event(&self, event: Event) {
+        self.0.lock().unwrap().push(event);
+    }
 }
