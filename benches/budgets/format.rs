@@ -32,7 +32,7 @@ const ORIGIN: &str = "bench/0123456789abcdef";
 /// A chunk of a long tape goes to the second thread in parts of this length.
 const PART_BYTES: usize = 256 << 10;
 
-type Asked = (Vec<EntryDraft>, oneshot::Sender<()>);
+type Asked = (EntryDraft, oneshot::Sender<()>);
 
 /// A log in the format: callers seal, one writer links, hashes, writes and syncs.
 #[derive(Clone)]
@@ -59,7 +59,7 @@ impl FormatLog {
                 before(batch.len());
                 let mut group = GroupBuilder::new(&chain);
                 let now = SystemClock::new([7; 16]).read().wall;
-                for draft in batch.iter().flat_map(|(drafts, _)| drafts) {
+                for (draft, _) in &batch {
                     group.push(draft, now, |_| Ok::<Option<SubjectTip>, LogError>(None)).unwrap();
                 }
                 let place = GroupPlace { term: 1, segment: 1, offset: 0, previous_group: previous };
@@ -89,7 +89,7 @@ impl FormatLog {
         fill: impl FnOnce(&mut PrivateHalf),
     ) -> oneshot::Receiver<()> {
         let (answer, wait) = oneshot::channel();
-        self.queue.send((vec![self.draft(subject, body, fill)], answer)).await.unwrap();
+        self.queue.send((self.draft(subject, body, fill), answer)).await.unwrap();
         wait
     }
 

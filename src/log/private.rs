@@ -358,10 +358,10 @@ impl PrivateHalf {
             27 => {
                 v.array_of(2)?;
                 let (salt, labels) = (v.bytes_n()?, Labels::read(v)?);
-                self.labels = Some((salt, labels)).filter(|(_, labels)| labels.fit());
-                if self.labels.is_none() {
+                if !labels.fit() {
                     return Err(CborError::Length);
                 }
+                self.labels = Some((salt, labels));
             }
             28 => self.previous_value = Some(v.any_within(1)?.to_vec()),
             29 => self.credential = Some(Thumbprint::from_bytes(v.bytes_n()?)),
