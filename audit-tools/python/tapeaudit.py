@@ -40,6 +40,8 @@ MAX_HEAD_BYTES = 1 << 20
 MAX_MANIFEST_BYTES = 64 << 20
 MAX_MANIFEST_OBJECTS = 1 << 20
 MAX_GENERATION_BYTES = 64 << 20
+PRIVATE_SET_MAX = 512
+SET_LIST_MAX = (20 << 20) // 32 - 1
 PIECE_BYTES = 1 << 20
 
 SECTOR = 512
@@ -760,6 +762,7 @@ def _predecessor(value):
 
 LEDGER, TAPE, ANY = "ledger", "tape", "any"
 _SET_BODY = {0: b32, 1: is_uint, 2: is_uint}
+_SET_LIST = {3: b32}
 # kind: (name, subject, keys that must be there, keys that may)
 KINDS = {
     0: ("genesis", LEDGER, {0: uint_of(1, 1), 1: _origin_text, 2: b32, 3: b32, 4: b32, 5: _three_thumbprints, 6: is_text,
@@ -780,8 +783,8 @@ KINDS = {
     25: ("amended", TAPE, {0: b32}, {}),
     32: ("access.granted", TAPE, {}, {}),
     33: ("access.completed", TAPE, {0: is_uint}, {}),
-    34: ("listed", LEDGER, _SET_BODY, {}),
-    35: ("searched", LEDGER, _SET_BODY, {}),
+    34: ("listed", LEDGER, _SET_BODY, _SET_LIST),
+    35: ("searched", LEDGER, _SET_BODY, _SET_LIST),
     36: ("metadata.read", TAPE, {}, {}),
     37: ("log.read", LEDGER, {0: is_uint, 1: is_uint}, {}),
     38: ("custody.read", TAPE, {0: is_uint}, {}),
@@ -839,6 +842,16 @@ class Entry:
                 raise Refusal("ENTRY_BODY", "body of %s has a key %d that its row does not name" % (name, key))
             if not rule(value):
                 raise Refusal("ENTRY_BODY", "key %d in the body of %s has a wrong value" % (key, name))
+        if self.kind in (34, 35):
+            self._check_set()
+
+    def _check_set(self):
+        """A set of more than 512 ids may be, and that of a search must be, an object (chapter 4.3)."""
+        count, has_list = self.body[1], 3 in self.body
+        if has_list and not PRIVATE_SET_MAX < count <= SET_LIST_MAX:
+            raise Refusal("ENTRY_BODY", "a set of %d tapes is no object" % count)
+        if not has_list and self.kind == 35 and count > PRIVATE_SET_MAX:
+            raise Refusal("ENTRY_BODY", "the %d tapes of a search are nowhere" % count)
 
 
 def padme(length):
@@ -1161,6 +1174,7 @@ class Journal:
         self.grants = {}
         self.genesis = None
         self.tapes = []
+        self.lists = []
         self.saved = set()
         self.disposed = set()
         self.tears = []
@@ -1634,6 +1648,8 @@ class Journal:
             self._odd("log.read names entries %d to %d" % (body[0], body[1]), place)
         if kind in DISPOSED_KINDS:
             self.disposed.add(entry.subject)
+        if kind in (34, 35) and 3 in body:
+            self.lists.append((index, body[3]))
 
     def _odd(self, words, place):
         self.find("grammar", GAP, "ENTRY_MEANING", words, *place)
@@ -2082,6 +2098,8 @@ class Tapes:
                 self._find(tape, ALTERED, refusal.code, refusal.words, tape.manifest)
             except OSError as trouble:
                 self._find(tape, CANNOT, "PACK_UNREAD", str(trouble), tape.manifest)
+        for index, digest in self.journal.lists:
+            self._list(index, digest)
         self.packs.tell_unnamed()
         check = self.report.checks["tapes"]
         check.extra = "%d tapes, %d whole, %d destroyed" % (check.count, self.whole, self.gone)
@@ -2098,6 +2116,19 @@ class Tapes:
         elif digest in self.packs.damaged or digest in self.packs.zeroed:
             file, offset = self.packs.damaged.get(digest) or self.packs.zeroed[digest]
         self.report.find("tapes", severity, code, words, file, offset, tape.entry, tape_name(tape.tape_id))
+
+    def _list(self, index, digest):
+        """The object that holds the ids of a long list or search: there, whole, and of a length that a sealed object has."""
+        self.report.ok("tapes")
+        self.packs.referenced.add(digest)
+        if digest not in self.packs.objects and not self.packs.search(digest):
+            altered = digest in self.packs.damaged or digest in self.packs.zeroed
+            code = "OBJECT_ALTERED" if altered else "OBJECT_MISSING"
+            self.report.find("tapes", ALTERED if altered else MISSING, code, "the ids that entry %d names are %s: %s"
+                             % (index, "altered" if altered else "in no pack", digest.hex()), None, None, index)
+        elif not object_length_ok(self.packs.objects[digest][2]):
+            self.report.find("tapes", GAP, "OBJECT_SHAPE", "the ids that entry %d names have a length that no sealed object has"
+                             % index, None, None, index)
 
     def _present(self, tape, digest, what):
         """Whether an object is there; if not, says so, unless the log says that the tape was destroyed. The vault's list of

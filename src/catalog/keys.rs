@@ -12,6 +12,7 @@ pub(super) const DEDUPE: u8 = b'd';
 pub(super) const HINTS: u8 = b'o';
 pub(super) const CRITICAL: u8 = b'x';
 pub(super) const CUSTODY: u8 = b'u';
+pub(super) const LABELS: u8 = b'l';
 
 fn key(kind: u8, parts: &[&[u8]]) -> Vec<u8> {
     let mut k = vec![kind];
@@ -41,6 +42,10 @@ pub(super) fn hints(custody: &CustodyId, n: u32) -> Vec<u8> {
 
 pub(super) fn critical(index: u64) -> Vec<u8> {
     key(CRITICAL, &[&index.to_be_bytes()])
+}
+
+pub(super) fn labels(custody: &CustodyId) -> Vec<u8> {
+    key(LABELS, &[custody.as_ref()])
 }
 
 /// A node of an index of terms: one byte for each digit that leads to it.

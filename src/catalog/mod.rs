@@ -4,6 +4,8 @@
 //! Row layout: `docs/format/store-embedded.md` section 8.
 
 mod blocks;
+mod filter;
+mod grammar;
 mod keys;
 mod position;
 mod projector;
@@ -15,6 +17,8 @@ mod terms;
 mod tiles;
 
 pub use blocks::{LogPiece, pieces_to_extents};
+pub use filter::{Filter, TapeState, Verdict};
+pub use grammar::{FilterError, KEYS as FILTER_KEYS};
 pub use position::RowsPosition;
 pub use projector::{Enrichment, Projector};
 pub use queries::{Queries, StoredEntry};

@@ -7,7 +7,7 @@ use crate::log::{ChainState, Frontier};
 use crate::store::Position;
 use crate::time::Timestamp;
 
-const LABEL: &str = "immutape/rows/2";
+const LABEL: &str = "immutape/rows/3";
 
 /// Position of the rows in the journal, with all that is needed to go on from there.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -171,6 +171,9 @@ impl Projector {
         if entry.kind.is_critical() && !entry.kind.is_written() {
             self.batch.puts.push((keys::critical(entry.index), entry.kind.number().to_be_bytes().to_vec()));
         }
+        if entry.kind == EntryKind::LABELLED {
+            self.batch.puts.push((keys::labels(&entry.subject), entry.index.to_be_bytes().to_vec()));
+        }
         if entry.kind == EntryKind::TAPE_SAVED {
             self.saved(&entry, leaf, enrich)?;
         }

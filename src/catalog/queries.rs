@@ -1,5 +1,6 @@
 //! Every question the ledger answers from rows.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use super::blocks::{LogPiece, pieces_from};
@@ -144,6 +145,18 @@ impl<'a> Queries<'a> {
         })
     }
 
+    /// Tapes whose labels were changed, and the newest entry that did so.
+    pub fn labelled(&self) -> Result<HashMap<CustodyId, u64>> {
+        let damaged = || Error::new(Code::RowsUnavailable, "a row of labels in sled is damaged");
+        let mut labelled = HashMap::new();
+        self.rows.scan(&[keys::LABELS], &[keys::LABELS.saturating_add(1)], &mut |key, value| {
+            let custody = key.get(1..).and_then(CustodyId::from_slice).ok_or_else(damaged)?;
+            labelled.insert(custody, value.try_into().map(u64::from_be_bytes).map_err(|_| damaged())?);
+            Ok(true)
+        })?;
+        Ok(labelled)
+    }
+
     /// The first entry of a critical kind that this program does not know: index and kind.
     pub fn first_critical(&self) -> Result<Option<(u64, u16)>> {
         let mut found = None;
@@ -159,6 +172,11 @@ impl<'a> Queries<'a> {
     /// The catalogue in order of saving.
     pub fn catalog(&self, each: &mut dyn FnMut(CatalogRow) -> Result<bool>) -> Result<()> {
         saved::from(self.rows, 0, each)
+    }
+
+    /// The catalogue from the record of entry `index` on, or from somewhat before it.
+    pub fn catalog_from(&self, index: u64, each: &mut dyn FnMut(CatalogRow) -> Result<bool>) -> Result<()> {
+        saved::from(self.rows, index, each)
     }
 
     /// The tape that was saved last.

@@ -3,13 +3,17 @@
 use crate::codec::CborError;
 use crate::codec::cbor::{Reader, encode};
 use crate::codec::digest::TapeId;
-use crate::tape::{Header, TapeKind};
+use crate::tape::{Header, Labels, TapeKind};
 use crate::time::Timestamp;
 
 /// Labels in rows are cut to this many bytes; the header has them whole.
 const LABEL_BYTES_SHOWN: usize = 256;
 /// Tags in rows.
 const TAGS_SHOWN: usize = 16;
+/// Methods, tools and error codes in rows, of each.
+const NAMED_SHOWN: usize = 24;
+/// Their names in rows are cut to this many bytes.
+const NAMED_BYTES_SHOWN: usize = 64;
 
 /// One line of a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +36,15 @@ pub struct Summary {
     pub source_bytes: Option<u64>,
     pub end_state: String,
     pub gaps: u64,
+    pub methods: Vec<Vec<u8>>,
+    pub tools: Vec<Vec<u8>>,
+    pub error_codes: Vec<i64>,
+    /// Name of the file it was imported from.
+    pub source_name: Option<Vec<u8>>,
+    /// Description, session id, protocol, transport, environment and extra fields.
+    pub texts: Vec<Vec<u8>>,
+    /// Something was left out here that a search may be for.
+    pub is_cut: bool,
 }
 
 impl Summary {
@@ -39,8 +52,23 @@ impl Summary {
     #[must_use]
     pub fn of(tape: TapeId, header: &Header, saved: Timestamp, stored_bytes: u64) -> Self {
         let source_name = header.provenance.as_ref().and_then(|p| p.source_name.as_ref());
-        let cut = |v: &Vec<u8>| v.get(..LABEL_BYTES_SHOWN).unwrap_or(v).to_vec();
-        Self {
+        let is_cut = std::cell::Cell::new(false);
+        let cut_to = |v: &[u8], bytes: usize| {
+            is_cut.set(is_cut.get() || v.len() > bytes);
+            v.get(..bytes).unwrap_or(v).to_vec()
+        };
+        let cut = |v: &Vec<u8>| cut_to(v, LABEL_BYTES_SHOWN);
+        let named = &header.named;
+        let names = |list: &[(Vec<u8>, u64)]| -> Vec<Vec<u8>> {
+            list.iter().take(NAMED_SHOWN).map(|(name, _)| cut_to(name, NAMED_BYTES_SHOWN)).collect()
+        };
+        let lists = [named.methods.len(), named.tools.len(), named.errors.len()];
+        let are_short = header.labels.tags.len() <= TAGS_SHOWN && lists.iter().all(|len| *len <= NAMED_SHOWN);
+        is_cut.set(!are_short || !header.extra.is_empty());
+        let fields = [&header.session_id, &header.protocol, &header.transport, &header.environment];
+        let texts = header.labels.description.iter().chain(fields.into_iter().flatten()).map(cut).collect();
+        let (methods, tools) = (names(&named.methods), names(&named.tools));
+        let summary = Self {
             tape,
             kind: header.kind,
             // Who names no tape still knows the file it came from.
@@ -59,14 +87,27 @@ impl Summary {
             source_bytes: header.provenance.as_ref().and_then(|p| p.source_bytes),
             end_state: header.end_state.word().to_owned(),
             gaps: header.gaps.len() as u64,
-        }
+            methods,
+            tools,
+            error_codes: named.errors.iter().take(NAMED_SHOWN).map(|(code, _)| *code).collect(),
+            source_name: source_name.map(cut),
+            texts,
+            is_cut: false,
+        };
+        Self { is_cut: is_cut.get(), ..summary }
+    }
+
+    /// Shows the labels that a later entry gave in place of those of the header.
+    pub fn relabel(&mut self, labels: &Labels) {
+        self.name = labels.name.clone().or_else(|| self.source_name.clone());
+        self.tags.clone_from(&labels.tags);
     }
 
     /// Encodes it, to be sealed.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         encode(|w| {
-            w.array(17);
+            w.array(23);
             w.bytes(self.tape.as_ref());
             w.uint(self.kind.number());
             w.nullable(self.name.as_deref(), |w, v| w.bytes(v));
@@ -85,6 +126,16 @@ impl Summary {
             w.nullable(self.source_bytes, |w, v| w.uint(v));
             w.text(&self.end_state);
             w.uint(self.gaps);
+            for list in [&self.methods, &self.tools] {
+                w.array(list.len());
+                list.iter().for_each(|name| w.bytes(name));
+            }
+            w.array(self.error_codes.len());
+            self.error_codes.iter().for_each(|code| w.int(*code));
+            w.nullable(self.source_name.as_deref(), |w, v| w.bytes(v));
+            w.array(self.texts.len());
+            self.texts.iter().for_each(|text| w.bytes(text));
+            w.uint(u64::from(self.is_cut));
         })
     }
 
@@ -100,13 +151,14 @@ impl Summary {
             if r.null_if_next() { Ok(None) } else { read(r).map(Some) }
         }
         let owned = |r: &mut Reader<'_>| r.bytes().map(<[u8]>::to_vec);
+        let list = |r: &mut Reader<'_>| (0..r.array()?).map(|_| owned(r)).collect::<Result<Vec<_>, _>>();
         let mut r = Reader::new(bytes);
-        r.array_of(17)?;
+        r.array_of(23)?;
         let summary = Self {
             tape: TapeId::from_bytes(r.bytes_n()?),
             kind: TapeKind::from_number(r.uint()?).map_err(|_| CborError::Range)?,
             name: nullable(&mut r, owned)?,
-            tags: (0..r.array()?).map(|_| owned(&mut r)).collect::<Result<_, _>>()?,
+            tags: list(&mut r)?,
             legacy_tape_id: nullable(&mut r, owned)?,
             class: r.text()?.to_owned(),
             namespace: r.text()?.to_owned(),
@@ -120,6 +172,12 @@ impl Summary {
             source_bytes: nullable(&mut r, Reader::uint)?,
             end_state: r.text()?.to_owned(),
             gaps: r.uint()?,
+            methods: list(&mut r)?,
+            tools: list(&mut r)?,
+            error_codes: (0..r.array()?).map(|_| r.int()).collect::<Result<_, _>>()?,
+            source_name: nullable(&mut r, owned)?,
+            texts: list(&mut r)?,
+            is_cut: r.uint()? == 1,
         };
         r.end()?;
         Ok(summary)

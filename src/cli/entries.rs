@@ -275,8 +275,8 @@ fn body(body: &Body) -> Value {
         Body::Labelled { labels } => json!({ "labels": labels.to_hex() }),
         Body::Amended { by } => json!({ "by": by.to_hex() }),
         Body::AccessCompleted { grant } => json!({ "grant": grant }),
-        Body::Listed { set, count, size } | Body::Searched { set, count, size } => {
-            json!({ "set": set.to_hex(), "count": count, "size": size })
+        Body::Listed { set, count, size, list } | Body::Searched { set, count, size, list } => {
+            json!({ "set": set.to_hex(), "count": count, "size": size, "list": list.map(|l| l.to_hex()) })
         }
         Body::LogRead { first, last } => json!({ "first": first, "last": last }),
         Body::CustodyRead { size } => json!({ "size": size }),

@@ -9,6 +9,10 @@ pub const ENTRY_BYTES_MAX: usize = 65_535;
 pub const SEALED_BYTES_MAX: usize = 65_535;
 /// FORMAT. Longest set of custody ids written out in a private half.
 pub const PRIVATE_SET_BYTES_MAX: usize = 16_384;
+/// FORMAT. Most ids of such a set; a longer one is an object.
+pub const PRIVATE_SET_MAX: u64 = (PRIVATE_SET_BYTES_MAX / 32) as u64;
+/// FORMAT. Most ids of a set that is an object: it holds a salt besides.
+pub const SET_LIST_MAX: u64 = (OBJECT_RAW_BYTES_MAX / 32) as u64 - 1;
 /// FORMAT. Deepest nesting of arrays, maps and tags in any CBOR item.
 pub const CBOR_DEPTH_MAX: usize = 16;
 /// FORMAT. Most items in one CBOR array or pairs in one CBOR map.
@@ -22,6 +26,14 @@ pub const FRAME_ENVELOPE_BYTES_MAX: usize = 1 << 20;
 pub const OBJECT_RAW_BYTES_MAX: usize = 20 << 20;
 /// FORMAT. Longest tape header (decoded) in bytes; lines that are not frames are kept in it.
 pub const HEADER_BYTES_MAX: usize = 8 << 20;
+/// FORMAT. Most methods, tools and error codes that a header lists, of each.
+pub const NAMED_MAX: usize = 256;
+/// FORMAT. Longest name of a method or tool that a header lists.
+pub const NAMED_BYTES_MAX: usize = 256;
+/// FORMAT. Longest piece of an attachment before it is sealed.
+pub const ATTACHMENT_PIECE_BYTES_MAX: u64 = 16 << 20;
+/// Pieces of attachments as they are written: two of them are in memory, raw and sealed.
+pub const ATTACHMENT_PIECE_BYTES_TARGET: u64 = 4 << 20;
 /// FORMAT. Most objects one manifest may name.
 pub const MANIFEST_OBJECTS_MAX: usize = 1 << 20;
 /// FORMAT. Longest manifest in bytes: digest, size and position of each object.
@@ -83,6 +95,8 @@ pub const ID_PREFIX_DIGITS_MIN: usize = 4;
 
 const _: () = {
     assert!(FRAME_PAYLOAD_BYTES_MAX + FRAME_ENVELOPE_BYTES_MAX + 64 <= OBJECT_RAW_BYTES_MAX);
+    assert!(ATTACHMENT_PIECE_BYTES_TARGET <= ATTACHMENT_PIECE_BYTES_MAX);
+    assert!(ATTACHMENT_PIECE_BYTES_MAX <= OBJECT_RAW_BYTES_MAX as u64);
     assert!(HEADER_BYTES_MAX <= OBJECT_RAW_BYTES_MAX);
     assert!(CHUNK_RAW_BYTES_TARGET < OBJECT_RAW_BYTES_MAX);
     assert!(LINE_BYTES_MAX <= FRAME_PAYLOAD_BYTES_MAX);

@@ -11,6 +11,10 @@ pub enum Action {
     Save,
     /// List tapes.
     List,
+    /// Search for tapes by conditions.
+    Search,
+    /// Give a tape other labels.
+    Label,
     /// Read what a tape is about, without its frames.
     ReadMetadata,
     /// Read frames.
@@ -31,9 +35,11 @@ pub enum Action {
 
 impl Action {
     /// Every action, for the table of tests.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Save,
         Self::List,
+        Self::Search,
+        Self::Label,
         Self::ReadMetadata,
         Self::ReadContent,
         Self::ReadLog,
@@ -50,6 +56,8 @@ impl Action {
         match self {
             Self::Save => EntryKind::TAPE_SAVED,
             Self::List => EntryKind::LISTED,
+            Self::Search => EntryKind::SEARCHED,
+            Self::Label => EntryKind::LABELLED,
             Self::ReadMetadata => EntryKind::METADATA_READ,
             Self::ReadContent => EntryKind::ACCESS_GRANTED,
             Self::ReadLog => EntryKind::LOG_READ,

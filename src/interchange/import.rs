@@ -214,6 +214,7 @@ impl<R: BufRead> Importer<R> {
             ));
         }
         header.stats = draft.tally.stats;
+        header.named = draft.tally.named.finish();
         header.unsaved_lines = draft.kept.finish();
         describe(&mut header, self.options, self.companion, self.format, &source, losses);
         // A header that cannot be sealed must be refused here, while the caller can still say which file it was.

@@ -33,6 +33,12 @@ pub(super) struct Message<'a> {
     pub(super) version: Option<Cow<'a, str>>,
     /// A method of the Model Context Protocol, or a version of it.
     pub(super) mcp: bool,
+    /// The method that it calls or tells.
+    pub(super) method: Option<Cow<'a, str>>,
+    /// The tool that it calls.
+    pub(super) tool: Option<Cow<'a, str>>,
+    /// The code of its error.
+    pub(super) error_code: Option<i64>,
 }
 
 /// Methods and families of methods of the Model Context Protocol, all versions.
@@ -49,6 +55,8 @@ const MCP_METHODS: [&str; 11] = [
     "tasks/",
     "tools/",
 ];
+
+const TOOL_CALL: &str = "tools/call";
 
 /// Calls `each` for the message, or for every element of a batch (which only the version 2025-03-26 knew).
 ///
@@ -67,7 +75,17 @@ pub(super) fn classify<'a>(text: &'a str, mut each: impl FnMut(Message<'a>)) -> 
 }
 
 fn other<'a>() -> Message<'a> {
-    Message { class: Class::Other, id: None, is_error: false, protocol_error: false, version: None, mcp: false }
+    Message {
+        class: Class::Other,
+        id: None,
+        is_error: false,
+        protocol_error: false,
+        version: None,
+        mcp: false,
+        method: None,
+        tool: None,
+        error_code: None,
+    }
 }
 
 fn message(text: &str) -> Result<Message<'_>, NotRead> {
@@ -85,7 +103,10 @@ fn message(text: &str) -> Result<Message<'_>, NotRead> {
         _ => [None, None],
     };
     let version = agreed.and_then(version_text).or_else(|| params.and_then(asked_version));
-    let mcp = version.is_some() || method.and_then(string).is_some_and(|m| is_mcp_method(&m));
+    let method = method.and_then(string);
+    let mcp = version.is_some() || method.as_deref().is_some_and(is_mcp_method);
+    let tool = params.filter(|_| method.as_deref() == Some(TOOL_CALL)).and_then(called);
+    let error_code = error.filter(|_| protocol_error).and_then(code);
     Ok(Message {
         class,
         id,
@@ -93,7 +114,20 @@ fn message(text: &str) -> Result<Message<'_>, NotRead> {
         protocol_error,
         version,
         mcp,
+        method,
+        tool,
+        error_code,
     })
+}
+
+fn called(params: &str) -> Option<Cow<'_, str>> {
+    let [name] = pick(params, ["name"]).ok()?;
+    string(name?)
+}
+
+fn code(error: &str) -> Option<i64> {
+    let [code] = pick(error, ["code"]).ok()?;
+    code?.parse().ok()
 }
 
 /// Since 2026-07-28 every request names its version, and there is no answer that agrees on one.

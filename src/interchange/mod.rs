@@ -14,6 +14,7 @@ mod json;
 mod jsonrpc;
 mod lines;
 mod losses;
+mod named;
 mod pairing;
 mod payloads;
 mod rpc_lines;

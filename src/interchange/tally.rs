@@ -1,6 +1,7 @@
 //! Counts over a tape, made from the messages alone: what a source says of itself is compared, never believed.
 
 use super::jsonrpc::{Class, classify};
+use super::named::NamedCounts;
 use super::pairing::{Pair, Pairing};
 use crate::tape::{Direction, Frame, Stats, flags};
 
@@ -41,6 +42,7 @@ pub(super) struct Tally {
     asked: Option<Vec<u8>>,
     /// Some message is of the Model Context Protocol.
     pub(super) mcp: bool,
+    pub(super) named: NamedCounts,
     pairing: Pairing,
     longest_t_ns: Option<u64>,
     latest_wall_ns: Option<u64>,
@@ -73,6 +75,9 @@ impl Tally {
                 seen.flags |= flags::IS_ERROR;
             }
             self.mcp |= m.mcp;
+            m.method.iter().for_each(|name| self.named.method(name));
+            m.tool.iter().for_each(|name| self.named.tool(name));
+            m.error_code.iter().for_each(|code| self.named.error(*code));
             let slot = if m.class == Class::Response { &mut self.agreed } else { &mut self.asked };
             if let (None, Some(version)) = (&slot, m.version) {
                 *slot = Some(version.into_owned().into_bytes());

@@ -27,6 +27,8 @@ pub(super) struct SealedSave {
     pub statement: Vec<u8>,
     /// The entry but for its body.
     pub draft: EntryDraft,
+    /// About a tape that this one amends, in the same group.
+    pub amended: Option<EntryDraft>,
     pub stored: Stored,
     pub summary: Vec<u8>,
 }
@@ -41,7 +43,7 @@ pub(super) enum SaveAnswer {
 
 /// A save that passed its own checks, with its entry and what rows need to know.
 struct ReadySave {
-    draft: EntryDraft,
+    drafts: Vec<EntryDraft>,
     term: [u8; 32],
     enrichment: Enrichment,
     answer: Answer<SaveAnswer>,
@@ -67,7 +69,7 @@ struct Unit {
 impl ReadySave {
     /// The entry's body names the epoch that the key went to.
     fn new(save: SealedSave, answer: Answer<SaveAnswer>, (epoch, slot): ([u8; 16], u32)) -> Self {
-        let SealedSave { term, statement, draft, stored, summary, .. } = save;
+        let SealedSave { term, statement, draft, amended, stored, summary, .. } = save;
         let enrichment = Enrichment {
             slot: Some(slot),
             manifest: Some(ManifestPlace { bytes: stored.manifest.bytes, hint: stored.manifest.hint }),
@@ -76,7 +78,8 @@ impl ReadySave {
             summary,
         };
         let body = Body::TapeSaved { statement, epoch }.encode();
-        Self { draft: EntryDraft { body, ..draft }, term, enrichment, answer }
+        let drafts = [EntryDraft { body, ..draft }].into_iter().chain(amended).collect();
+        Self { drafts, term, enrichment, answer }
     }
 }
 
@@ -92,7 +95,7 @@ impl Writer {
         loop {
             let (first, same) = first_of_each(saves);
             units.extend(self.keep_all(first).into_iter().map(|s| Unit {
-                drafts: vec![s.draft],
+                drafts: s.drafts,
                 waiting: Waiting::Save(s.answer),
                 term: Some(s.term),
                 enrichment: Some(s.enrichment),
@@ -254,15 +257,17 @@ impl Writer {
         }
         let (mut taken, mut rest) = (Vec::new(), Vec::new());
         for unit in units {
-            let fits = rest.is_empty() && unit.drafts.iter().all(|d| group.has_room_for(d));
+            let fits = rest.is_empty() && group.has_room_for(&unit.drafts);
             if !fits && !taken.is_empty() {
                 rest.push(unit);
                 continue;
             }
             let is_new = matches!(unit.waiting, Waiting::Save(_));
-            let tip = |custody: &CustodyId| if is_new { self.no_tip(custody) } else { self.tip(custody) };
+            // Of a save only the first entry is about the new tape; another may be about one that it amends.
+            let tip = |custody: &CustodyId, n| if is_new && n == 0 { self.no_tip(custody) } else { self.tip(custody) };
+            let drafts = unit.drafts.iter().enumerate();
             let pushed: Result<Vec<PlacedEntry>> =
-                unit.drafts.iter().map(|draft| group.push(draft, now, tip)).collect();
+                drafts.map(|(n, draft)| group.push(draft, now, |custody| tip(custody, n))).collect();
             match pushed {
                 Ok(placed) => taken.push((unit, placed)),
                 // Part of the unit may be in the builder: the whole group is given up, nothing was written.

@@ -25,7 +25,11 @@ impl Core {
         let mut events = self.links(&found.custody, size)?;
         let saved_at = events.first().map_or(0, |e| e.index);
         let of_ledger = self.links(&CustodyId::LEDGER, size)?.into_iter();
-        events.extend(of_ledger.filter(|e| touches(e, (&found.custody, &tape), saved_at)));
+        for event in of_ledger {
+            if self.touches(&event, (&found.custody, &tape), saved_at)? {
+                events.push(event);
+            }
+        }
         events.sort_by_key(|e| e.index);
         let report = CustodyReport { tape, custody: found.custody, size, events };
         if !report.is_unbroken() {
@@ -45,6 +49,24 @@ impl Core {
         }
         Ok(events)
     }
+
+    /// Did this entry of the ledger's own chain give out anything about the tape, or refuse to?
+    fn touches(&self, e: &CustodyEvent, (custody, tape): (&CustodyId, &TapeId), saved_at: u64) -> Result<bool> {
+        let set = e.private.as_ref().and_then(|p: &PrivateHalf| p.set.as_ref());
+        Ok(match (&e.body, set) {
+            (Body::Listed { .. } | Body::Searched { .. } | Body::Refused { .. }, Some(set)) => {
+                set.binary_search(custody).is_ok()
+            }
+            (Body::Listed { list: Some(_), .. } | Body::Searched { list: Some(_), .. }, None) => {
+                saved_at < e.index && self.long_set(e.index)?.binary_search(custody).is_ok()
+            }
+            // A list of everything that is too long to be written out names the log size it was asked at: all tapes saved before it.
+            (Body::Listed { size, .. }, None) => saved_at < *size,
+            // Nothing was looked up for who was refused: the digits that were asked for tell whose they were.
+            (Body::Refused { .. }, None) => saved_at < e.index && asked(e).is_some_and(|p| p.matches(tape.as_bytes())),
+            _ => false,
+        })
+    }
 }
 
 fn event(line: LogLine, about_ledger: bool) -> CustodyEvent {
@@ -56,21 +78,6 @@ fn event(line: LogLine, about_ledger: bool) -> CustodyEvent {
         body: line.body,
         private: line.private,
         about_ledger,
-    }
-}
-
-/// Did this entry of the ledger's own chain give out anything about the tape, or refuse to?
-fn touches(e: &CustodyEvent, (custody, tape): (&CustodyId, &TapeId), saved_at: u64) -> bool {
-    let set = e.private.as_ref().and_then(|p: &PrivateHalf| p.set.as_ref());
-    match (&e.body, set) {
-        (Body::Listed { .. } | Body::Searched { .. } | Body::Refused { .. }, Some(set)) => {
-            set.binary_search(custody).is_ok()
-        }
-        // A list of everything that is too long to be written out names the log size it was asked at: all tapes saved before it.
-        (Body::Listed { size, .. }, None) => saved_at < *size,
-        // Nothing was looked up for who was refused: the digits that were asked for tell whose they were.
-        (Body::Refused { .. }, None) => saved_at < e.index && asked(e).is_some_and(|p| p.matches(tape.as_bytes())),
-        _ => false,
     }
 }
 

@@ -12,12 +12,14 @@ use super::open::Wanted;
 use super::read::{FrameSelection, TapeReader};
 use super::repair::{Mended, Repair, RepairDone};
 use super::save::{SaveOptions, TapeSaver};
+use super::search::{ListPage, ListRequest};
 use super::status::{ClassCount, Status};
 use super::{Environment, Places, Who, acts, create, open, repair};
 use crate::codec::digest::{CustodyId, LedgerId};
 use crate::error::{Code, Error, Result};
 use crate::evidence::{CustodyReport, Report};
 use crate::governance::{Action, Decision};
+use crate::tape::Labels;
 
 /// An open ledger. Cheap to clone; [`Ledger::close`] ends it in order, dropping every clone without it
 /// leaves an "unclean stop" for the next start to record.
@@ -112,11 +114,21 @@ impl Ledger {
     /// Begins a tape; frames are added to the saver, which commits it.
     ///
     /// # Errors
-    /// `E_NOT_PERMITTED` (recorded), `E_USAGE` for an impossible class or namespace, `E_NO_RANDOM`.
+    /// `E_NOT_PERMITTED` (recorded), `E_USAGE` for an impossible class or namespace, `E_NO_RANDOM`; of a tape to be amended
+    /// `E_BAD_ID`, `E_NOT_FOUND`, `E_AMBIGUOUS_ID` (recorded).
     pub async fn begin_save(&self, who: &Who, options: SaveOptions) -> Result<TapeSaver> {
         self.core.refuse_if_broken()?;
-        self.core.permit(who, Action::Save, None).await?;
-        TapeSaver::new(self.core.clone(), self.alive.clone(), who.clone(), options)
+        let amended = match &options.amends {
+            None => {
+                self.core.permit(who, Action::Save, None).await?;
+                None
+            }
+            Some(amends) => {
+                super::label::checked_words(Some(&amends.reason))?;
+                Some(self.core.look_up(who, Action::Save, &amends.tape).await?)
+            }
+        };
+        TapeSaver::new(self.core.clone(), self.alive.clone(), who.clone(), options, amended)
     }
 
     /// Opens a tape for reading by its id or a prefix of at least four digits. `range` is the first and the last frame
@@ -144,8 +156,44 @@ impl Ledger {
     /// # Errors
     /// `E_NOT_PERMITTED` (recorded), `E_ROWS_UNAVAILABLE`, `E_STORE_FULL`, `E_BROKEN`.
     pub async fn list(&self, who: &Who) -> Result<(Vec<Listing>, u64)> {
+        let page = self.list_page(who, ListRequest::default()).await?;
+        Ok((page.tapes, page.entry))
+    }
+
+    /// Lists the tapes that pass a filter, in the order in which they were saved, page by page. The set of each page is committed
+    /// in an entry, which is durable before this returns.
+    ///
+    /// # Errors
+    /// As [`Ledger::list`]; `E_USAGE` for a cursor that this log cannot have given.
+    pub async fn list_page(&self, who: &Who, request: ListRequest) -> Result<ListPage> {
+        self.find(who, Action::List, request).await
+    }
+
+    /// As [`Ledger::list_page`], recorded as a search.
+    ///
+    /// # Errors
+    /// As [`Ledger::list_page`].
+    pub async fn search(&self, who: &Who, request: ListRequest) -> Result<ListPage> {
+        self.find(who, Action::Search, request).await
+    }
+
+    async fn find(&self, who: &Who, action: Action, request: ListRequest) -> Result<ListPage> {
         self.core.refuse_if_broken()?;
-        self.core.list(who).await
+        self.core.permit(who, action, None).await?;
+        let (core, request) = (self.core.clone(), std::sync::Arc::new(request));
+        let asked = request.clone();
+        let found = blocking(move || core.find(&asked)).await?;
+        self.core.tell(who, action, &request, found).await
+    }
+
+    /// Gives a tape labels in place of those it has, with the words of who does so; the index of the entry. The header stays
+    /// as it was sealed: lists and searches go by the newest labels.
+    ///
+    /// # Errors
+    /// As [`Ledger::open_tape`]; `E_LIMIT` for labels or words that are too long.
+    pub async fn label(&self, who: &Who, id: &str, labels: &Labels, reason: Option<&str>) -> Result<u64> {
+        self.core.refuse_if_broken()?;
+        self.core.label(who, id, labels, reason).await
     }
 
     /// Entries of a range of the log; also the index of the entry that records the reading.

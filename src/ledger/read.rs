@@ -13,8 +13,8 @@ use crate::codec::digest::{CustodyId, TapeId};
 use crate::error::{Code, Error, Result};
 use crate::governance::Action;
 use crate::log::{Body, EntryDraft};
-use crate::seal::{Manifest, SealedHeader, TapeKeys, open_chunk};
-use crate::store::ObjectRef;
+use crate::seal::{Manifest, RowKey, SealedHeader, TapeKeys, TapeSecret, open_chunk};
+use crate::store::{Hint, ObjectRef};
 use crate::tape::{Frame, Header};
 
 use super::rebuild::by_digest;
@@ -64,8 +64,17 @@ impl Core {
         Ok(OpenedTape { keys, manifest, header })
     }
 
-    /// Opens the keys of a tape: content for reading, or its rows for listing. Counted by the caller.
+    /// Opens the keys of a tape. Counted by the caller.
     pub(super) fn unwrap_tape(&self, custody: &CustodyId, epoch: &[u8; 16], slot: Option<u32>) -> Result<TapeKeys> {
+        self.unwrap_secret(custody, epoch, slot).map(|secret| secret.keys())
+    }
+
+    /// Opens the key of a tape's rows, for listing. Counted by the caller.
+    pub(super) fn unwrap_row_key(&self, custody: &CustodyId, epoch: &[u8; 16], slot: Option<u32>) -> Result<RowKey> {
+        self.unwrap_secret(custody, epoch, slot).map(|secret| secret.row_key())
+    }
+
+    fn unwrap_secret(&self, custody: &CustodyId, epoch: &[u8; 16], slot: Option<u32>) -> Result<TapeSecret> {
         let record = self.stores.vault.get(epoch, custody, slot).map_err(missing_key)?;
         let keys = self.vault_read()?;
         let missing = || Error::new(Code::VaultDamaged, "the epoch of a tape has no key in the vault");
@@ -77,7 +86,7 @@ impl Core {
             )
             .with_source(e)
         };
-        Ok(secret.map_err(damaged)?.keys())
+        secret.map_err(damaged)
     }
 }
 
@@ -141,6 +150,40 @@ impl TapeReader {
         self.tape
     }
 
+    pub(super) const fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+
+    pub(super) const fn who(&self) -> &Who {
+        &self.who
+    }
+
+    pub(super) fn class(&self) -> &str {
+        &self.class
+    }
+
+    pub(super) const fn keys(&self) -> &TapeKeys {
+        &self.keys
+    }
+
+    pub(super) const fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    pub(super) const fn is_for_a_range(&self) -> bool {
+        self.grant.range.is_some()
+    }
+
+    /// Where object `position` lies, when the rows know.
+    pub(super) fn hint(&self, position: usize) -> Result<Hint> {
+        self.core.queries().hint(&self.grant.custody, &self.facts, position)
+    }
+
+    /// Counts bytes that leave.
+    pub(super) fn gave(&self, bytes: u64) {
+        self.given.fetch_add(bytes, Ordering::Relaxed);
+    }
+
     /// Index of the entry that granted this reading.
     #[must_use]
     pub const fn grant_index(&self) -> u64 {
@@ -185,7 +228,7 @@ impl TapeReader {
             let position = n.saturating_add(1);
             for frame in self.chunk(position, range)? {
                 if granted.contains(&frame.seq) && selection.takes(&frame) {
-                    self.given.fetch_add(frame.payload.len() as u64, Ordering::Relaxed);
+                    self.gave(frame.payload.len() as u64);
                     each(frame)?;
                 }
             }
@@ -217,7 +260,7 @@ impl TapeReader {
     fn chunk(&self, position: usize, range: &crate::seal::ChunkRange) -> Result<Vec<Frame>> {
         let missing = || Error::new(Code::TapeDamaged, "the manifest names fewer chunks than the header");
         let object = self.manifest.objects.get(position).ok_or_else(missing)?;
-        let hint = self.core.queries().hint(&self.grant.custody, &self.facts, position)?;
+        let hint = self.hint(position)?;
         let stored = stored_object(&self.core, &ObjectRef { digest: object.digest, bytes: object.bytes, hint })?;
         Ok(open_chunk(&self.keys, &self.grant.custody, position as u64, &stored, range)?)
     }
@@ -246,16 +289,21 @@ impl TapeReader {
     /// # Errors
     /// `E_AUDIT_UNAVAILABLE` and others of the writer; the grant then stands without a completion.
     pub async fn finish(mut self) -> Result<u64> {
-        self.finished = true;
-        let draft = self.completion()?;
+        let draft = self.complete()?;
         let placed = self.core.append(vec![draft]).await?;
         Ok(placed.first().map_or(0, |p| p.index))
     }
 
     /// The completion as a draft, to ride in the ledger's last group.
     pub(super) fn into_completion(mut self) -> Result<EntryDraft> {
+        self.complete()
+    }
+
+    /// The completion, which this reader makes only once.
+    pub(super) fn complete(&mut self) -> Result<EntryDraft> {
+        let draft = self.completion()?;
         self.finished = true;
-        self.completion()
+        Ok(draft)
     }
 
     fn completion(&self) -> Result<EntryDraft> {
@@ -280,7 +328,7 @@ impl Drop for TapeReader {
 }
 
 /// An object of a live tape: that it is not there is damage, and no question of a wrong id.
-fn stored_object(core: &Core, object: &ObjectRef) -> Result<Vec<u8>> {
+pub(super) fn stored_object(core: &Core, object: &ObjectRef) -> Result<Vec<u8>> {
     core.stores.objects.get(object).map_err(|e| match e.code() {
         Code::NotFound => Error::new(Code::TapeDamaged, format!("a part of this tape is missing: {}", e.message()))
             .with_hint("bring the packs back from a copy; `immutape verify` names what else is missing")

@@ -1,10 +1,12 @@
 //! Saving: frames are chunked and sealed as they come; the entry is committed at the end.
 
+use std::io::Read;
 use std::sync::Arc;
 
 use super::acts::Act;
 use super::commit::{SaveAnswer, SealedSave};
 use super::core::Core;
+use super::look_up::FoundTape;
 use super::sealing::{Gathered, PART_BYTES, Piece, Sealer};
 use super::writer::Request;
 use super::{Event, Who};
@@ -26,11 +28,22 @@ pub struct SaveOptions {
     pub class: String,
     /// Namespace.
     pub namespace: String,
+    /// A kept tape that this one corrects or completes.
+    pub amends: Option<Amends>,
+}
+
+/// Which tape a new one amends, and why. The amended tape stays as it is; an entry about it names the new one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Amends {
+    /// Its id, or a prefix of at least four digits.
+    pub tape: String,
+    /// Why, in the words of who saves.
+    pub reason: String,
 }
 
 impl Default for SaveOptions {
     fn default() -> Self {
-        Self { class: Schedule::DEFAULT_CLASS.into(), namespace: "default".into() }
+        Self { class: Schedule::DEFAULT_CLASS.into(), namespace: "default".into(), amends: None }
     }
 }
 
@@ -60,6 +73,7 @@ pub struct TapeSaver {
     alive: tokio::sync::mpsc::Sender<Request>,
     who: Who,
     options: SaveOptions,
+    amended: Option<FoundTape>,
     custody: CustodyId,
     secret: TapeSecret,
     keys: Arc<TapeKeys>,
@@ -77,6 +91,7 @@ impl TapeSaver {
         alive: tokio::sync::mpsc::Sender<Request>,
         who: Who,
         options: SaveOptions,
+        amended: Option<FoundTape>,
     ) -> Result<Self> {
         for (what, text) in [("class", &options.class), ("namespace", &options.namespace)] {
             if text.is_empty() || text.len() > CLASS_BYTES_MAX || text.chars().any(char::is_control) {
@@ -99,6 +114,7 @@ impl TapeSaver {
             alive,
             who,
             options,
+            amended,
             custody,
             secret,
             keys,
@@ -161,11 +177,25 @@ impl TapeSaver {
     ///
     /// # Errors
     /// As [`TapeSaver::frame`]; `E_READBACK_MISMATCH`, `E_AUDIT_UNAVAILABLE`.
-    pub async fn finish(mut self, mut header: Header) -> Result<SaveReceipt> {
+    pub async fn finish(self, header: Header) -> Result<SaveReceipt> {
+        self.finish_with(header, None).await
+    }
+
+    /// As [`TapeSaver::finish`], and keeps beside the frames what they were imported from, byte for byte. `source` must give
+    /// the bytes whose SHA-256 stands in the header.
+    ///
+    /// # Errors
+    /// As [`TapeSaver::finish`]; `E_USAGE` when they are other bytes, `E_IO` when they cannot be read.
+    pub async fn finish_with(
+        mut self,
+        mut header: Header,
+        source: Option<&mut (dyn Read + Send)>,
+    ) -> Result<SaveReceipt> {
         let (core, _alive) = (self.core.clone(), self.alive.clone());
         header.class.clone_from(&self.options.class);
         header.namespace.clone_from(&self.options.namespace);
         header.stats.frames = self.tree.size();
+        header.amends = self.amended.as_ref().map(|found| found.facts.tape).or(header.amends);
         header.recorder = Some(RecorderInfo {
             key: Some(core.keys.recorder.public_key().thumbprint()),
             version: Some(env!("CARGO_PKG_VERSION").to_owned()),
@@ -182,7 +212,7 @@ impl TapeSaver {
         if let Some(kept) = core.kept_already(&term)? {
             return again(&core, &who, &options, kept).await;
         }
-        let (save, receipt) = self.seal(gathered, header, (term, unknown_at))?;
+        let (save, receipt) = self.seal(gathered, header, (term, unknown_at), source)?;
         match core.ask(|answer| Request::Save { save: Box::new(save), answer }).await? {
             SaveAnswer::Kept(placed) => {
                 core.env.observer.event(Event::Saved { stored_bytes: receipt.stored_bytes });
@@ -198,15 +228,20 @@ impl TapeSaver {
         gathered: Gathered,
         header: Header,
         (term, unknown_at): ([u8; 32], u64),
+        source: Option<&mut (dyn Read + Send)>,
     ) -> Result<(SealedSave, SaveReceipt)> {
-        let Self { core, who, options, custody, secret, keys, tree, .. } = self;
+        let Self { core, who, options, amended, custody, secret, keys, tree, .. } = self;
         let (mut chunks, last) = gathered.seal()?;
         let commitment = header.commit(keys.header_salts()).commitment;
         let root = TapeRoot { header: commitment, frames: tree.size(), tree: tree.root() };
         let tape = root.id();
         let sealed = SealedHeader { header, chunks: std::mem::take(&mut chunks.ranges) };
+        let behind_chunks = (sealed.chunks.len() as u64).saturating_add(1);
+        let source = source
+            .map(|source| core.put_source((&keys, &custody), behind_chunks, &sealed.header, source))
+            .transpose()?;
         let header = sealed.seal(&keys, bytes(&*core.env.random)?, &custody)?;
-        let stored = chunks.put_with(last.as_deref(), &header, root)?;
+        let stored = chunks.put_with(last.as_deref(), &header, root, source)?;
         let claims = StatementClaims {
             origin: core.origin().to_owned(),
             ledger: core.identity.ledger,
@@ -225,8 +260,25 @@ impl TapeSaver {
         let standing = core.schedule.standing(&options.class);
         let frames = tree.size();
         let receipt = SaveReceipt { tape, custody, entry: 0, already_kept: false, frames, stored_bytes, standing };
-        Ok((SealedSave { custody, secret, term, unknown_at, statement, draft, stored, summary }, receipt))
+        let amended = amended.map(|found| amended_by(&core, &who, &options, &found, custody)).transpose()?;
+        Ok((SealedSave { custody, secret, term, unknown_at, statement, draft, amended, stored, summary }, receipt))
     }
+}
+
+/// The entry about a tape that a new one amends.
+fn amended_by(
+    core: &Core,
+    who: &Who,
+    options: &SaveOptions,
+    found: &FoundTape,
+    by: CustodyId,
+) -> Result<crate::log::EntryDraft> {
+    let act = Act::about_tape(who, found.custody, &found.class, Body::Amended { by });
+    let tape = found.facts.tape;
+    core.draft(&act, |p| {
+        p.tape_id = Some(tape);
+        p.words = options.amends.as_ref().map(|a| a.reason.clone().into_bytes());
+    })
 }
 
 /// Records that a content was saved once more; its claims count from now.

@@ -9,6 +9,7 @@ use std::thread::JoinHandle;
 use zeroize::Zeroizing;
 
 use super::core::{Core, died};
+use super::source::KeptSource;
 use crate::codec::digest::CustodyId;
 use crate::error::{Code, Error, Result};
 use crate::seal::{ChunkRange, Manifest, ManifestObject, Packer, TapeKeys, seal_object, seal_packed};
@@ -166,7 +167,7 @@ impl Gathered {
 /// Everything of one tape in the store, visible but not yet durable.
 pub(super) struct Stored {
     pub manifest: ObjectRef,
-    /// Header and chunks in order.
+    /// Header, chunks and pieces of attachments in order.
     pub objects: Vec<ObjectRef>,
     /// Those that nobody has read back yet, the manifest among them.
     pub unread: Vec<ObjectRef>,
@@ -182,21 +183,30 @@ impl Stored {
 impl Chunks {
     /// Puts the header, the last chunk if it was not put yet, and the manifest of all objects: next to each other, so that
     /// they are written and read back at once.
-    pub(super) fn put_with(self, last: Option<&[u8]>, header: &[u8], root: TapeRoot) -> Result<Stored> {
+    pub(super) fn put_with(
+        self,
+        last: Option<&[u8]>,
+        header: &[u8],
+        root: TapeRoot,
+        source: Option<KeptSource>,
+    ) -> Result<Stored> {
         let Self { core, custody, objects: chunks, verified, .. } = self;
         let ends: Vec<_> = [header].into_iter().chain(last).map(NewObject::of).collect();
         let (header, last) = ends.split_first().ok_or_else(died)?;
         let kept = |o: &ObjectRef| ManifestObject { digest: o.digest, bytes: o.bytes };
         let new = |o: &NewObject<'_>| ManifestObject { digest: *o.digest(), bytes: o.bytes().len() as u64 };
         let listed = [new(header)].into_iter().chain(chunks.iter().map(kept)).chain(last.iter().map(new)).collect();
-        let manifest = Manifest { custody, root, objects: listed, attachments: Vec::new() }.encode()?;
+        let (attachments, source) = source.map(|s| (s.attachment, s.objects)).unzip();
+        let attachments = attachments.into_iter().collect();
+        let manifest = Manifest { custody, root, objects: listed, attachments }.encode()?;
         let all: Vec<_> = ends.iter().copied().chain([NewObject::of(&manifest)]).collect();
         let mut put = core.heed(core.stores.objects.put_all(&all, Protection::WORM))?;
         let unverified = chunks.get(verified..).unwrap_or_default();
         let unread = put.iter().chain(unverified).copied().collect();
         let manifest = put.pop().ok_or_else(died)?;
         let (header, last) = put.split_first().ok_or_else(died)?;
-        let objects = [header].into_iter().chain(&chunks).chain(last).copied().collect();
+        let source = source.iter().flatten();
+        let objects = [header].into_iter().chain(&chunks).chain(last).chain(source).copied().collect();
         Ok(Stored { manifest, objects, unread })
     }
 }

@@ -5,7 +5,8 @@ use super::body_fields::Fields;
 use super::genesis::{Genesis, read_genesis, write_genesis};
 use crate::codec::CborError;
 use crate::codec::cbor::{Writer, encode};
-use crate::codec::digest::{CustodyId, Digest, RootHash};
+use crate::codec::digest::{CustodyId, Digest, ObjectDigest, RootHash};
+use crate::codec::limits::{PRIVATE_SET_MAX, SET_LIST_MAX};
 
 /// A typed body.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,11 +80,13 @@ pub enum Body {
         set: RootHash,
         count: u64,
         size: u64,
+        list: Option<ObjectDigest>,
     },
     Searched {
         set: RootHash,
         count: u64,
         size: u64,
+        list: Option<ObjectDigest>,
     },
     MetadataRead,
     LogRead {
@@ -180,11 +183,15 @@ impl Body {
             Self::TapeSavedAgain | Self::AccessGranted | Self::MetadataRead => w.map(0),
             Self::Labelled { labels: d } | Self::Exported { commitment: d } => bytes(&mut w, &[d.as_ref()]),
             Self::Amended { by } => bytes(&mut w, &[by.as_ref()]),
-            Self::Listed { set, count, size } | Self::Searched { set, count, size } => {
-                w.map(3);
+            Self::Listed { set, count, size, list } | Self::Searched { set, count, size, list } => {
+                w.map(if list.is_some() { 4 } else { 3 });
                 w.uint(0);
                 w.bytes(set.as_ref());
                 pairs(&mut w, 1, &[*count, *size]);
+                if let Some(list) = list {
+                    w.uint(3);
+                    w.bytes(list.as_ref());
+                }
             }
             Self::Refused { act, error } => uints(&mut w, &[u64::from(*act), u64::from(*error)]),
             Self::Other(raw) => w.raw(raw),
@@ -240,8 +247,18 @@ impl Body {
             EntryKind::AMENDED => Self::Amended { by: CustodyId::from_bytes(*f.digest(0)?.as_bytes()) },
             EntryKind::ACCESS_GRANTED => Self::AccessGranted,
             EntryKind::ACCESS_COMPLETED => Self::AccessCompleted { grant: f.uint(0)? },
-            EntryKind::LISTED => Self::Listed { set: f.root(0)?, count: f.uint(1)?, size: f.uint(2)? },
-            EntryKind::SEARCHED => Self::Searched { set: f.root(0)?, count: f.uint(1)?, size: f.uint(2)? },
+            EntryKind::LISTED => {
+                let (set, count, size) = (f.root(0)?, f.uint(1)?, f.uint(2)?);
+                Self::Listed { set, count, size, list: set_list(&mut f, count)? }
+            }
+            EntryKind::SEARCHED => {
+                let (set, count, size) = (f.root(0)?, f.uint(1)?, f.uint(2)?);
+                let list = set_list(&mut f, count)?;
+                if list.is_none() && count > PRIVATE_SET_MAX {
+                    return Err(CborError::MissingKey);
+                }
+                Self::Searched { set, count, size, list }
+            }
             EntryKind::METADATA_READ => Self::MetadataRead,
             EntryKind::LOG_READ => Self::LogRead { first: f.uint(0)?, last: f.uint(1)? },
             EntryKind::CUSTODY_READ => Self::CustodyRead { size: f.uint(0)? },
@@ -252,6 +269,15 @@ impl Body {
         f.end()?;
         Ok(body)
     }
+}
+
+/// A set that stands in the private half needs no object.
+fn set_list(f: &mut Fields<'_>, count: u64) -> Result<Option<ObjectDigest>, CborError> {
+    let list = f.optional_digest(3)?.map(|d| ObjectDigest::from_bytes(*d.as_bytes()));
+    if list.is_some() && !(PRIVATE_SET_MAX < count && count <= SET_LIST_MAX) {
+        return Err(CborError::Range);
+    }
+    Ok(list)
 }
 
 fn pairs(w: &mut Writer, first_key: u64, values: &[u64]) {

@@ -71,9 +71,10 @@ impl GroupBuilder {
 
     /// Is there room for `draft`?
     #[must_use]
-    pub fn has_room_for(&self, draft: &EntryDraft) -> bool {
-        let more = draft.body.len().saturating_add(draft.sealed.len()).saturating_add(512);
-        self.placed.len() < GROUP_ENTRIES_MAX
+    pub fn has_room_for(&self, drafts: &[EntryDraft]) -> bool {
+        let bytes = |d: &EntryDraft| d.body.len().saturating_add(d.sealed.len()).saturating_add(512);
+        let more = drafts.iter().map(bytes).fold(0, usize::saturating_add);
+        self.placed.len().saturating_add(drafts.len()) <= GROUP_ENTRIES_MAX
             && extent_bytes(self.records.len().saturating_add(more) as u64) <= GROUP_BYTES_MAX as u64
     }
 

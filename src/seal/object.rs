@@ -35,12 +35,7 @@ pub fn seal_object(
     position: u64,
     raw: &[u8],
 ) -> Result<Vec<u8>, SealError> {
-    if raw.len() > OBJECT_RAW_BYTES_MAX {
-        return Err(too_long(raw.len() as u64));
-    }
-    let packed = compress(raw)?;
-    let (codec, body) = packed.as_deref().map_or((CODEC_STORED, raw), |packed| (CODEC_ZSTD, packed));
-    encrypt(keys, salt, &aad(custody, position), raw.len(), codec, body)
+    seal_under(&object_keys(keys, &salt), salt, &aad(custody, position), raw)
 }
 
 /// Pads and seals what `packer` was given; it is empty then.
@@ -55,24 +50,39 @@ pub fn seal_packed(
     packer: &mut Packer,
 ) -> Result<Vec<u8>, SealError> {
     let (packed, raw_len) = packer.finish()?;
-    let aad = aad(custody, position);
+    let (aad, okm) = (aad(custody, position), object_keys(keys, &salt));
     if packed.len() < raw_len {
-        return encrypt(keys, salt, &aad, raw_len, CODEC_ZSTD, &packed);
+        return encrypt(&okm, salt, &aad, raw_len, CODEC_ZSTD, &packed);
     }
     // Rare: nobody keeps the parts for it.
     let raw = decompress(&packed, raw_len)?;
-    encrypt(keys, salt, &aad, raw_len, CODEC_STORED, &raw)
+    encrypt(&okm, salt, &aad, raw_len, CODEC_STORED, &raw)
+}
+
+/// Compresses, pads and seals `raw` under keys that were derived for it alone.
+pub(super) fn seal_under(
+    okm: &Zeroizing<[u8; 76]>,
+    salt: [u8; 32],
+    aad: &[u8],
+    raw: &[u8],
+) -> Result<Vec<u8>, SealError> {
+    if raw.len() > OBJECT_RAW_BYTES_MAX {
+        return Err(too_long(raw.len() as u64));
+    }
+    let packed = compress(raw)?;
+    let (codec, body) = packed.as_deref().map_or((CODEC_STORED, raw), |packed| (CODEC_ZSTD, packed));
+    encrypt(okm, salt, aad, raw.len(), codec, body)
 }
 
 fn encrypt(
-    keys: &TapeKeys,
+    okm: &Zeroizing<[u8; 76]>,
     salt: [u8; 32],
     aad: &[u8],
     raw_len: usize,
     codec: u8,
     body: &[u8],
 ) -> Result<Vec<u8>, SealError> {
-    let (key, nonce, commitment) = object_key(keys, &salt);
+    let (key, nonce, commitment) = split_okm(okm);
     let plain_len = usize::try_from(padme(PLAIN_HEAD_BYTES.saturating_add(body.len()) as u64)).unwrap_or(usize::MAX);
     let mut out = Vec::with_capacity(FRONT_BYTES.saturating_add(plain_len).saturating_add(TAG_BYTES));
     out.extend_from_slice(&salt);
@@ -96,14 +106,22 @@ pub fn open_object(
     position: u64,
     stored: &[u8],
 ) -> Result<Zeroizing<Vec<u8>>, SealError> {
+    open_under(|salt| object_keys(keys, salt), &aad(custody, position), stored)
+}
+
+/// Opens what [`seal_under`] sealed, with the keys that `derive` makes of its salt.
+pub(super) fn open_under(
+    derive: impl FnOnce(&[u8; 32]) -> Zeroizing<[u8; 76]>,
+    aad: &[u8],
+    stored: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, SealError> {
     let (salt, rest) = stored.split_first_chunk::<32>().ok_or(SealError::Truncated)?;
     let (commitment, sealed) = rest.split_first_chunk::<32>().ok_or(SealError::Truncated)?;
-    let (key, nonce, expected) = object_key(keys, salt);
+    let (key, nonce, expected) = split_okm(&derive(salt));
     if !bool::from(commitment.ct_eq(&expected)) {
         return Err(SealError::KeyCommitment);
     }
-    let plain = aead::open(&key, &nonce, &aad(custody, position), sealed)?;
-    unpack(&plain)
+    unpack(&aead::open(&key, &nonce, aad, sealed)?)
 }
 
 fn unpack(plain: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
@@ -166,8 +184,11 @@ fn decompress(body: &[u8], raw_len: usize) -> Result<Zeroizing<Vec<u8>>, SealErr
     if raw.len() == raw_len { Ok(raw) } else { Err(SealError::Decompress) }
 }
 
-fn object_key(keys: &TapeKeys, salt: &[u8; 32]) -> (Zeroizing<[u8; 32]>, [u8; 12], [u8; 32]) {
-    let okm: Zeroizing<[u8; 76]> = keys.content.expand(&[b"immutape/object/1", salt]);
+fn object_keys(keys: &TapeKeys, salt: &[u8; 32]) -> Zeroizing<[u8; 76]> {
+    keys.content.expand(&[b"immutape/object/1", salt])
+}
+
+fn split_okm(okm: &Zeroizing<[u8; 76]>) -> (Zeroizing<[u8; 32]>, [u8; 12], [u8; 32]) {
     let (key, nonce) = key_and_nonce(okm.as_ref());
     (key, nonce, okm.last_chunk::<32>().copied().unwrap_or([0; 32]))
 }

@@ -184,7 +184,12 @@ impl CustodyKey {
     }
 
     fn derive(&self, salt: &[u8; 32]) -> Zeroizing<[u8; 76]> {
-        self.expander.expand(&[LABEL.as_bytes(), salt])
+        self.expand(LABEL, salt)
+    }
+
+    /// Key, nonce and 32 bytes more for one thing sealed under this key.
+    pub(super) fn expand(&self, label: &str, salt: &[u8; 32]) -> Zeroizing<[u8; 76]> {
+        self.expander.expand(&[label.as_bytes(), salt])
     }
 }
 

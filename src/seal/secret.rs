@@ -39,23 +39,32 @@ impl TapeSecret {
         &self.0
     }
 
+    /// The key of the tape's rows alone, for lists of many tapes.
+    #[must_use]
+    pub fn row_key(&self) -> RowKey {
+        RowKey(self.expander().expand(&[b"immutape/row-key/1"]))
+    }
+
     /// The keys of the tape (`docs/format/2-tape.md` 2.5).
     #[must_use]
     pub fn keys(&self) -> TapeKeys {
-        let prk: Zeroizing<[u8; 32]> = {
-            // HKDF-Extract is HMAC with the salt as key (RFC 5869 2.2).
-            let mut salt = [0u8; 32];
-            let label = b"immutape/tape-secret/1";
-            salt.iter_mut().zip(label).for_each(|(s, l)| *s = *l);
-            Zeroizing::new(super::kdf::hmac(&salt, &[&self.0]))
-        };
-        let prk = Expander::new(&prk);
+        let prk = self.expander();
         TapeKeys {
             content: Expander::new(&prk.expand(&[b"immutape/content-key/1"])),
             frame_salts: SaltStream::new(&prk.expand(&[b"immutape/frame-salt-key/1"])),
             header_salts: SaltStream::new(&prk.expand(&[b"immutape/header-salt-key/1"])),
             row: prk.expand(&[b"immutape/row-key/1"]),
         }
+    }
+}
+
+impl TapeSecret {
+    fn expander(&self) -> Expander {
+        // HKDF-Extract is HMAC with the salt as key (RFC 5869 2.2).
+        let mut salt = [0u8; 32];
+        let label = b"immutape/tape-secret/1";
+        salt.iter_mut().zip(label).for_each(|(s, l)| *s = *l);
+        Expander::new(&Zeroizing::new(super::kdf::hmac(&salt, &[&self.0])))
     }
 }
 

@@ -4,7 +4,7 @@ use super::fields::{FieldCommitment, Salts, commit};
 use super::header_parts::{EndState, Labels, Provenance, RecorderInfo, encode_map, read_list};
 use super::kinds::{GapReason, TapeKind};
 use super::lists::{not_empty, read_pairs, write_pairs};
-use super::{Stats, TapeError};
+use super::{Named, Stats, TapeError};
 use crate::codec::cbor::{CborError, Key, Reader, Writer, encode};
 use crate::codec::digest::{Digest, TapeId};
 use crate::codec::limits::{CLASS_BYTES_MAX, HEADER_BYTES_MAX, LABEL_BYTES_MAX, TAGS_MAX};
@@ -52,6 +52,7 @@ pub struct Header {
     pub namespace: String,
     pub extra: Vec<(Vec<u8>, Vec<u8>)>,
     pub unsaved_lines: Vec<(u64, Vec<u8>)>,
+    pub named: Named,
 }
 
 impl Header {
@@ -84,6 +85,7 @@ impl Header {
             namespace: "default".into(),
             extra: Vec::new(),
             unsaved_lines: Vec::new(),
+            named: Named::default(),
         }
     }
 
@@ -160,6 +162,9 @@ impl Header {
                     w.bytes(line);
                 }
             });
+        }
+        if !self.named.is_empty() {
+            put(27, &|w| self.named.write(w))
         }
         out
     }
@@ -267,6 +272,7 @@ impl Header {
                     Ok((r.uint()?, r.bytes()?.to_vec()))
                 })?)?;
             }
+            27 => self.named = Named::read(v)?,
             _ => return Err(CborError::UnknownKey.into()),
         }
         Ok(())

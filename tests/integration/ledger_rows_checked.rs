@@ -247,7 +247,7 @@ fn rows_of_another_layout_are_built_anew() {
     let (world, kept) = lived();
     let older = with_rows(&world, |map| {
         let position = map.get_mut(&b"p"[..]).unwrap();
-        let label = position.windows(15).position(|bytes| bytes == b"immutape/rows/2").unwrap();
+        let label = position.windows(15).position(|bytes| bytes == b"immutape/rows/3").unwrap();
         position[label + 14] = b'1';
     });
     assert_eq!(check(&older).verdict(), Verdict::IntactWithGaps);

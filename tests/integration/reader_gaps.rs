@@ -111,7 +111,7 @@ fn the_largest_group_is_read_back() {
     let mut group = GroupBuilder::new(&ChainState::default());
     let push = |group: &mut GroupBuilder, sealed: usize| {
         let draft = draft(sealed);
-        let fits = group.has_room_for(&draft);
+        let fits = group.has_room_for(std::slice::from_ref(&draft));
         if fits {
             group.push::<LogError>(&draft, Timestamp::from_ms(0), |_| Ok(None)).unwrap();
         }

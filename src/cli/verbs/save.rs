@@ -101,7 +101,7 @@ async fn one(s: &Session<'_>, ledger: &Ledger, args: &Save, file: &Path) -> Resu
         Ok(importer) => importer,
         Err(e) => return Ok(Err(e)),
     };
-    let keep = SaveOptions { class: args.class.clone(), namespace: args.namespace.clone() };
+    let keep = SaveOptions { class: args.class.clone(), namespace: args.namespace.clone(), ..SaveOptions::default() };
     let mut saver = ledger.begin_save(&s.parts.who, keep).await?;
     loop {
         match importer.next_frame() {

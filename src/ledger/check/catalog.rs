@@ -70,6 +70,7 @@ pub(super) fn compare(
         .and_then(|()| comparison.index(CUSTODY_IDS, |each| queries.custody_ids(each), |s| Some(*s.custody.as_bytes())))
         .and_then(|()| comparison.subjects(queries, &journal.subjects))
         .and_then(|()| comparison.criticals(queries, &journal.critical))
+        .and_then(|()| comparison.labels(queries, &journal.labelled))
         .and_then(|()| {
             comparison.index(CONTENTS, |each| queries.dedupe_terms(each), |s| kept.get(&s.custody).map(|k| k.term))
         });
@@ -210,6 +211,21 @@ impl Comparison<'_> {
         let invented = invented.map(|(index, _)| (*index, "this entry is not critical, or not of this kind"));
         for (index, what) in missing.chain(invented) {
             self.found.push((format!("critical row {index}"), what, None, Some(index)));
+        }
+        Ok(())
+    }
+
+    /// Which labels a tape has now. A row may know a later entry than the walk came to.
+    fn labels(&mut self, queries: &Queries<'_>, expected: &HashMap<CustodyId, u64>) -> Result<()> {
+        let rows = queries.labelled()?;
+        let is_right = |custody: &CustodyId, index: u64| expected.get(custody) == Some(&index) || index >= self.size;
+        let wrong = rows.iter().filter(|(custody, index)| !is_right(custody, **index)).map(|(custody, _)| custody);
+        let missing = expected.keys().filter(|custody| !rows.contains_key(*custody));
+        let mut found: Vec<CustodyId> = wrong.chain(missing).copied().collect();
+        found.sort_unstable();
+        for custody in found {
+            let tape = self.rows.get(&custody).map(|known| known.facts.tape);
+            self.find(format!("labels of {}", custody.to_hex()), "they are not the newest that the log gives", tape);
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! A group as far as it stands for itself: the journal's code, every entry with its sealed half, statements.
 
 use super::Checker;
+use super::set_lists::SetList;
 use super::tapes::Saved;
 use crate::codec::digest::LeafHash;
 use crate::codec::extent::{Group, GroupHeader};
@@ -13,6 +14,8 @@ pub(super) struct Examined {
     pub leaf: LeafHash,
     /// Of a `tape.saved` entry: the tape, or nothing when its statement cannot be read.
     pub saved: Option<Option<Box<Saved>>>,
+    /// Of a list whose ids stand in an object.
+    pub list: Option<Box<SetList>>,
 }
 
 /// What a group says by itself.
@@ -33,8 +36,9 @@ pub(super) fn examine_group(checker: &Checker, group: &Group<'_>) -> ExaminedGro
     for record in group.records() {
         match record.map_err(LogError::from).and_then(|(public, sealed)| examine(public, sealed)) {
             Ok((entry, body, leaf)) => {
+                let list = SetList::of(&entry, &body).map(Box::new);
                 let saved = (entry.kind == EntryKind::TAPE_SAVED).then(|| saved_tape(&entry, body));
-                entries.push(Examined { entry: entry.without_body(), leaf, saved });
+                entries.push(Examined { entry: entry.without_body(), leaf, saved, list });
             }
             Err(fault) => return ExaminedGroup { header, is_own, entries, fault: Some(fault) },
         }

@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::evidence::{Report, Severity};
 use crate::ledger::head_file::{self, JournalEnd};
 use crate::ledger::rebuild::BEGINNING;
-use crate::log::{ChainState, HeadFile, LogError, SubjectTip};
+use crate::log::{ChainState, EntryKind, HeadFile, LogError, SubjectTip};
 use crate::store::Position;
 
 /// What a walk through a copy of the log came to.
@@ -32,6 +32,8 @@ pub struct Walked {
     pub broken_at: Option<Position>,
     /// Index and kind of entries that are critical and unknown to this program.
     pub critical: Vec<(u64, u16)>,
+    /// The newest entry that gave a tape its labels.
+    pub labelled: HashMap<CustodyId, u64>,
     /// Every subject with its entries.
     pub subjects: HashMap<CustodyId, SubjectEntries>,
 }
@@ -123,7 +125,7 @@ impl<'a> Walk<'a> {
     }
 
     fn entry(&mut self, examined: Examined, saved: &mut SavedTapes, report: &mut Report) -> Result<(), LogError> {
-        let Examined { entry, leaf, saved: tape } = examined;
+        let Examined { entry, leaf, saved: tape, list } = examined;
         let known = self.walked.subjects.get_mut(&entry.subject);
         let tip = self.chain.advance(&entry, leaf, known.as_ref().map(|known| &known.tip))?;
         match known {
@@ -140,9 +142,13 @@ impl<'a> Walk<'a> {
             report.find(Severity::Gap, self.part, format!("entry {}", entry.index), what).entry = Some(entry.index);
             self.walked.critical.push((entry.index, entry.kind.number()));
         }
+        if entry.kind == EntryKind::LABELLED {
+            self.walked.labelled.insert(entry.subject, entry.index);
+        }
         if entry.kind.destroys_tape() {
             saved.destroyed.entry(entry.subject).or_insert(entry.index);
         }
+        saved.lists.extend(list.map(|list| *list));
         if let Some(tape) = tape {
             saved.take(entry.index, tape, report);
         }

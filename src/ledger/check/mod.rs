@@ -10,6 +10,7 @@ mod journal;
 mod record;
 mod rows;
 mod rows_of_tape;
+mod set_lists;
 mod stored;
 mod tapes;
 mod vault;

@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use super::catalog::TapeRows;
+use super::set_lists::{self, SetList};
 use super::stored::{Ahead, Stored};
 use super::{CheckOptions, Checker, rows_of_tape, wanted};
 use crate::codec::digest::{CustodyId, ObjectDigest};
@@ -29,6 +30,8 @@ pub(super) struct Saved {
 #[derive(Default)]
 pub(super) struct SavedTapes {
     pub tapes: Vec<Saved>,
+    /// Sets that are kept as objects.
+    pub lists: Vec<SetList>,
     /// What rows that follow from the log say of the tapes beyond it.
     pub rows: HashMap<CustodyId, TapeRows>,
     /// Tapes whose key was destroyed, and the entry that says so.
@@ -127,9 +130,11 @@ pub(super) fn check(
             });
         }
     });
+    let mut used = run.used.into_inner().unwrap_or_default();
     sum_up(checker, options, tapes.len() as u64, run.counts, report);
+    set_lists::check((checker, options), &saved.lists, &stored, &mut used, report);
     if options.tape.is_none() {
-        stored.orphans(checker, &run.used.into_inner().unwrap_or_default(), report);
+        stored.orphans(checker, &used, report);
     }
 }
 

@@ -6,6 +6,8 @@ use ciborium::Value;
 use hmac::Mac as _;
 use sha2::{Digest as _, Sha256};
 
+use super::inputs::{CUSTODY_KEY, ORIGIN};
+
 pub fn b(bytes: impl AsRef<[u8]>) -> Value {
     Value::Bytes(bytes.as_ref().to_vec())
 }
@@ -142,6 +144,15 @@ pub fn seal_object(tape_secret: &[u8], salt: &[u8; 32], custody: &[u8], position
     let okm = expand(&content_key, &[&b"immutape/object/1"[..], salt].concat(), 76);
     let aad = cbor(&list([t("immutape/object/1"), b(custody), n(position)]));
     [&salt[..], &okm[44..76], &gcm(&okm[..32], &okm[32..44], &aad, plain)].concat()
+}
+
+/// 3.8: the ids of the golden set, whose plaintext is `plain`.
+pub fn seal_set(ids: &[[u8; 32]], salt: &[u8], plain: &[u8]) -> Vec<u8> {
+    let okm = expand(&CUSTODY_KEY, &[&b"immutape/set-list/1"[..], salt].concat(), 76);
+    let mut ids = ids.iter().copied().map(immutape::codec::digest::CustodyId::from_bytes).collect::<Vec<_>>();
+    let root = immutape::log::set_commitment(&super::made_log::SET_SALT, &mut ids);
+    let aad = cbor(&list([t("immutape/set-list/1"), t(ORIGIN), b(root.as_ref())]));
+    [salt, &okm[44..76], &gcm(&okm[..32], &okm[32..44], &aad, plain)].concat()
 }
 
 /// 3.5: plaintext of a private half.

@@ -1,12 +1,12 @@
 //! One reader of the library for each word in the `decoder` column of an index.
 
-use immutape::codec::digest::{CustodyId, Digest, LeafHash};
+use immutape::codec::digest::{CustodyId, Digest, LeafHash, RootHash};
 use immutape::codec::extent::{Group, SegmentHeader, push_record, split_record};
 use immutape::codec::{Reader, cbor};
 use immutape::log::{Body, Chain, Checkpoint, Entry, EntryDraft, HeadFile, HeadState, LogError, NoteKey, PrivateHalf};
 use immutape::seal::{
     ChunkRange, CustodyKey, KeyEncryptionKey, Manifest, PersonStatement, PrivateAad, PrivateSealer as _, PublicKey,
-    Purpose, SealError, SealedHeader, Statement, TapeKeys, TapeSecret, open_chunk, open_object,
+    Purpose, SealError, SealedHeader, Statement, TapeKeys, TapeSecret, open_chunk, open_object, open_set,
 };
 use immutape::tape::{Frame, Header, TapeError, TapeRoot};
 
@@ -41,6 +41,7 @@ pub fn decode(decoder: &str, bytes: &[u8], with: &Values) -> Result<Read, String
         "statement" => named("SealError", statement(bytes, with)),
         "person" => named("SealError", person(bytes, with)),
         "private" => named("SealError", private(bytes, with)),
+        "set-list" => named("SealError", set_list(bytes, with)),
         "wrapped" => named("SealError", wrapped(bytes, with)),
         "public-key" => named("SealError", public_key(bytes).map(|k| Again(k.to_bytes().to_vec()))),
         "entry" => named("LogError", entry(bytes)),
@@ -141,6 +142,13 @@ fn private(bytes: &[u8], with: &Values) -> Result<Read, SealError> {
     let aad = PrivateAad { origin: with.text("origin"), kind, subject: &subject };
     let commitment = Digest::from_bytes(with.array("commitment"));
     key.open(aad, bytes, &commitment).map(|map| Opened(map.to_vec()))
+}
+
+fn set_list(bytes: &[u8], with: &Values) -> Result<Read, SealError> {
+    let key = CustodyKey::from_bytes(with.array("custody_key_id"), &with.array("custody_key"));
+    let root = RootHash::from_bytes(with.array("set"));
+    let (salt, ids) = open_set(&key, with.text("origin"), &root, bytes)?;
+    Ok(Opened([&salt[..], &ids.iter().flat_map(|id| *id.as_bytes()).collect::<Vec<_>>()].concat()))
 }
 
 fn wrapped(bytes: &[u8], with: &Values) -> Result<Read, SealError> {

@@ -29,7 +29,9 @@ pub fn chapter() -> Chapter {
     let log = golden_log();
     let mut accepts: Vec<_> = log.entries.iter().map(entry).collect();
     accepts.push(genesis_successor());
-    accepts.extend(later_numbers());
+    accepts
+        .extend(outside("numbers out of open lists that this program does not know", super::made_log::later_numbers()));
+    accepts.extend(outside("a set of more than 512 tapes", super::made_log::long_sets()));
     accepts.extend(journal(&log));
     accepts.extend(private_halves());
     accepts.extend(heads(&log));
@@ -79,16 +81,15 @@ fn genesis_successor() -> Accept {
     file("genesis-successor.cbor", "entry", Some("entry"), "a genesis that names its predecessor", bytes)
 }
 
-/// Entries with numbers that a later program may write; no part of the golden log.
-fn later_numbers() -> Vec<Accept> {
+/// Entries that are no part of the golden log.
+fn outside(what: &'static str, acts: Vec<super::made_log::Act>) -> Vec<Accept> {
     let zero = immutape::codec::digest::LeafHash::from_bytes([0; 32]);
     let entry = |act: super::made_log::Act| {
         let draft = super::made_log::draft(&act, 61);
         let (bytes, _) = draft.place(61, &zero, Timestamp::from_ms(act.now), 0, &zero).unwrap();
-        let what = "numbers out of open lists that this program does not know";
         file(&format!("{}.cbor", act.name), "entry", Some("entry"), what, bytes)
     };
-    super::made_log::later_numbers().into_iter().map(entry).collect()
+    acts.into_iter().map(entry).collect()
 }
 
 fn journal(log: &GoldenLog) -> Vec<Accept> {

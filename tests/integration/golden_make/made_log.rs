@@ -1,7 +1,7 @@
 //! The golden log: one entry of every kind that is written, and of kinds that are not known.
 
 use immutape::codec::cbor::encode;
-use immutape::codec::digest::{CustodyId, Digest, GroupHash, LeafHash, sha256};
+use immutape::codec::digest::{CustodyId, Digest, GroupHash, LeafHash, ObjectDigest, RootHash, sha256};
 use immutape::codec::extent::GroupHeader;
 use immutape::log::{
     Actor, ActorKind, Authentication, Body, ChainState, ClockStamp, EntryDraft, EntryKind, Genesis, GroupBuilder,
@@ -118,7 +118,7 @@ fn first_acts() -> Vec<Act> {
     let statement = super::made_seal::statement_bytes();
     let mut granted = written("access-granted", CUSTODY, Body::AccessGranted, 3);
     granted.private = access_private();
-    let mut listed = written("listed", LEDGER, Body::Listed { set, count: 1, size: 5 }, 5);
+    let mut listed = written("listed", LEDGER, Body::Listed { set, count: 1, size: 5, list: None }, 5);
     listed.private.set = Some(vec![CUSTODY]);
     listed.private.set_salt = Some(SET_SALT);
     vec![
@@ -152,7 +152,7 @@ fn reads() -> Vec<Act> {
     let commitment = export_commitment(&export_salt, &left);
     let mut exported = written("exported", CUSTODY, Body::Exported { commitment }, 14);
     exported.private.exported = Some((export_salt, left));
-    let searched = Body::Searched { set: set_commitment(&SET_SALT, &mut two), count: 2, size: 10 };
+    let searched = Body::Searched { set: set_commitment(&SET_SALT, &mut two), count: 2, size: 10, list: None };
     vec![
         written("tape-saved-again", CUSTODY, Body::TapeSavedAgain, 7),
         labelled,
@@ -184,6 +184,16 @@ fn checks() -> Vec<Act> {
         written("journal-failed", LEDGER, Body::IntegrityFailed { what: 0, at: 7, digest: None }, 21),
         written("integrity-repaired", LEDGER, repaired, 22),
         written("log-unclean-stop", LEDGER, Body::LogUncleanStop { term: 1 }, 23),
+    ]
+}
+
+/// A search whose ids are an object, and such a list.
+pub fn long_sets() -> Vec<Act> {
+    let (set, list) = (RootHash::from_bytes([0x96; 32]), Some(ObjectDigest::from_bytes([0x97; 32])));
+    vec![
+        written("searched-513", LEDGER, Body::Searched { set, count: 513, size: 41, list }, 41),
+        written("listed-655359", LEDGER, Body::Listed { set, count: 655_359, size: 41, list }, 41),
+        written("listed-all-513", LEDGER, Body::Listed { set, count: 513, size: 41, list: None }, 41),
     ]
 }
 

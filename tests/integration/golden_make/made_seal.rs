@@ -1,17 +1,18 @@
 //! Golden files of chapter 3: the tape of two frames sealed, signed and wrapped.
 
 use immutape::codec::digest::{LedgerId, ObjectDigest, sha256};
-use immutape::log::PrivateHalf;
+use immutape::log::{PrivateHalf, set_commitment};
 use immutape::seal::{
     Attachment, ChunkBuilder, ChunkRange, KeyEncryptionKey, Manifest, ManifestObject, PersonStatement, PrivateAad,
     PrivateSealer as _, Purpose, SealedHeader, Signer as _, Statement, StatementClaims, TapeSecret, seal_object,
+    seal_set,
 };
 use immutape::time::Timestamp;
 
 use super::inputs::{
-    CUSTODY, CUSTODY_KEY, CUSTODY_KEY_ID, DEDUPE_KEY, EPOCH_ID, EPOCH_KEY, JOURNAL_KEY, ORIGIN, PERSON_SEED,
-    RECORDER_SEED, REQUEST, START_MS, TAPE_SECRET, VAULT_ROOT, custody_key, named, object_salt, signer, tape_keys,
-    vault_root,
+    CUSTODY, CUSTODY_KEY, CUSTODY_KEY_ID, DEDUPE_KEY, EPOCH_ID, EPOCH_KEY, JOURNAL_KEY, ORIGIN, OTHER_CUSTODY,
+    PERSON_SEED, RECORDER_SEED, REQUEST, START_MS, TAPE_SECRET, VAULT_ROOT, custody_key, named, object_salt, signer,
+    tape_keys, vault_root,
 };
 use super::kit::{Accept, Chapter, Value, hex, text};
 use super::made_tape::{frames_two, header_two_frames, root_two_frames, two_frames};
@@ -54,6 +55,7 @@ fn accepts() -> Vec<Accept> {
         private_access(),
         private_empty(),
     ];
+    all.push(set_list());
     all.extend(wrapped());
     let key = super::inputs::public_key(RECORDER_SEED);
     let thumb = vec![("thumbprint", hex(immutape::seal::thumbprint(&key)))];
@@ -269,6 +271,24 @@ fn private_access() -> Accept {
 
 fn private_empty() -> Accept {
     private_file("private-empty.bin", "no field at all: still 176 bytes", 36, [0x7e; 32], &PrivateHalf::default())
+}
+
+/// Two ids: few enough to be seen at once; an entry would name no object for them.
+fn set_list() -> Accept {
+    let mut ids = [CUSTODY, OTHER_CUSTODY];
+    let (salt, root) = ([0x7d; 32], set_commitment(&made_log::SET_SALT, &mut ids));
+    let bytes = seal_set(&custody_key(), salt, ORIGIN, &root, &made_log::SET_SALT, &ids).unwrap();
+    let raw = [&made_log::SET_SALT[..], ids[0].as_ref(), ids[1].as_ref()].concat();
+    let okm = by_hand::expand(&CUSTODY_KEY, &[&b"immutape/set-list/1"[..], &salt].concat(), 76);
+    let values = vec![
+        ("set", hex(root)),
+        ("salt", hex(salt)),
+        ("key", hex(&okm[..32])),
+        ("nonce", hex(&okm[32..44])),
+        ("key_commitment", hex(&okm[44..])),
+        ("opened", hex(raw)),
+    ];
+    file("set-list.bin", "set-list", None, "the ids of a set of two tapes as an object", bytes, values)
 }
 
 fn wrapped() -> Vec<Accept> {

@@ -3,7 +3,7 @@
 use immutape::codec::digest::{Digest, TapeId, sha256};
 use immutape::log::{leaf_hash, root_of};
 use immutape::tape::{
-    ContentDigest, Delimiter, Direction, EndState, Frame, FrameKind, Gap, GapReason, Header, Labels, Provenance,
+    ContentDigest, Delimiter, Direction, EndState, Frame, FrameKind, Gap, GapReason, Header, Labels, Named, Provenance,
     RecorderInfo, Stats, TapeKind, TapeRoot, flags, frame_leaf,
 };
 
@@ -202,6 +202,12 @@ fn header_full() -> Header {
         namespace: "trading".into(),
         extra: vec![(b"custom".to_vec(), b"[1,2]".to_vec())],
         unsaved_lines: vec![(1, b"# comment".to_vec()), (9, b"".to_vec())],
+        named: Named {
+            methods: vec![(b"ping".to_vec(), 1), (b"tools/call".to_vec(), 2)],
+            tools: vec![(b"query".to_vec(), 2)],
+            errors: vec![(-32_601, 1), (7, 3)],
+            unlisted: 5,
+        },
     }
 }
 

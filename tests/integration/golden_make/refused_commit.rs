@@ -109,6 +109,22 @@ fn bodies(r: &mut Refuse<'_>) {
         &format!("{set}{}", listed_set()),
         &format!("a300581f{}", &listed_set()[..62]),
     );
+    let (set, list) = (format!("a4005820{}", "96".repeat(32)), format!("035820{}", "97".repeat(32)));
+    let [few, none, many] = ["190201", "190200", "1a000a0000"].map(|count| format!("{set}01{count}021829{list}"));
+    let nowhere = format!("a3{}01190201021829", &set[2..]);
+    let error = |kind: u16, fault: &str| format!("LogError::Body {{ index: 61, kind: {kind}, fault: {fault} }}");
+    let searched = "searched-513.cbor";
+    r.swap("searched-object-512.cbor", searched, &error(35, "Range"), "an object for 512 tapes", &[(&few, &none)]);
+    r.swap(
+        "searched-nowhere.cbor",
+        searched,
+        &error(35, "MissingKey"),
+        "513 tapes, and no object",
+        &[(&few, &nowhere)],
+    );
+    let longest = format!("{set}011a0009ffff021829{list}");
+    let what = "655,360 tapes: more than an object holds";
+    r.swap("listed-655360.cbor", "listed-655359.cbor", &error(34, "Range"), what, &[(&longest, &many)]);
     let saved = "entry-02-tape-saved.cbor";
     r.swap(
         "body-epoch-15.cbor",

@@ -1,10 +1,10 @@
 //! Refused files of chapter 3: sealed objects, what stands in them, manifests.
 
-use super::by_hand;
-use super::inputs::{CUSTODY, TAPE_SECRET, object_salt};
+use super::inputs::{CUSTODY, OTHER_CUSTODY, TAPE_SECRET, object_salt};
 use super::kit::{Accept, Refuse, Reject, append, flip, swap, unhex};
 use super::made_seal::{header_raw, incompressible};
 use super::made_tape::{encode_frame, two_frames};
+use super::{by_hand, made_log};
 
 pub fn rejects(accepts: &[Accept]) -> Vec<Reject> {
     let mut r = Refuse::new(accepts);
@@ -13,6 +13,7 @@ pub fn rejects(accepts: &[Accept]) -> Vec<Reject> {
     chunks(&mut r);
     sealed_headers(&mut r);
     manifests(&mut r);
+    set_lists(&mut r);
     r.out
 }
 
@@ -36,6 +37,26 @@ fn objects(r: &mut Refuse<'_>) {
     put("object-commitment.bin", "KeyCommitment", "a bit of the key commitment", flip(&base, 32));
     put("object-ciphertext.bin", "Authentication", "a bit of the ciphertext", flip(&base, 64));
     put("object-tag.bin", "Authentication", "a bit of the tag", flip(&base, -1));
+}
+
+/// The ids of a set, sealed under a custody key.
+fn set_lists(r: &mut Refuse<'_>) {
+    let from = "set-list.bin";
+    let base = r.base(from).to_vec();
+    r.put("set-list-salt.bin", from, "SealError::KeyCommitment", "a bit of the salt", flip(&base, 0));
+    r.put("set-list-ciphertext.bin", from, "SealError::Authentication", "a bit of the ciphertext", flip(&base, 64));
+    let (salt, ids) = (made_log::SET_SALT, [CUSTODY, OTHER_CUSTODY].map(|id| *id.as_bytes()));
+    let mut put = |file: &str, error: &str, what: &str, raw: &[&[u8]]| {
+        let raw = raw.concat();
+        let plain = by_hand::object_plain(0, raw.len() as u64, &raw);
+        let bytes = by_hand::seal_set(&ids, &base[..32], &plain);
+        r.put_refreshed(file, from, &format!("SealError::{error}"), what, AGAIN, bytes);
+    };
+    let [low, high] = if ids[0] < ids[1] { ids } else { [ids[1], ids[0]] };
+    put("set-list-order.bin", "Cbor(KeyOrder)", "the greater id first", &[&salt, &high, &low]);
+    put("set-list-twice.bin", "Cbor(KeyOrder)", "an id twice", &[&salt, &low, &low]);
+    put("set-list-cut-id.bin", "Cbor(Length)", "the last id has 31 bytes", &[&salt, &low, &high[..31]]);
+    put("set-list-no-salt.bin", "Truncated", "31 bytes of salt, no id", &[&salt[..31]]);
 }
 
 fn plaintexts(r: &mut Refuse<'_>) {

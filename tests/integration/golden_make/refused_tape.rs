@@ -86,8 +86,8 @@ fn header_keys(r: &mut Refuse<'_>) {
     let swaps = [("a700", "a600"), ("18186764656661756c74", "")];
     put("header-no-namespace.cbor", "MissingKey", "key 24 is missing", &swaps);
     put("header-key-13.cbor", "UnknownKey", "the key that is not used", &[("a700", "a800"), ("0c8100", "0c81000d00")]);
-    let swaps = [("a700", "a800"), ("64656661756c74", "64656661756c74181b00")];
-    put("header-key-27.cbor", "UnknownKey", "key 27", &swaps);
+    let swaps = [("a700", "a800"), ("64656661756c74", "64656661756c74181c00")];
+    put("header-key-28.cbor", "UnknownKey", "key 28", &swaps);
     put("header-labels-key-3.cbor", "UnknownKey", "key 3 in labels", &[("0aa0", "0aa10300")]);
     let swaps = [("0baa", "0ba9"), ("09000c", "0c")];
     put("header-stats-short.cbor", "MissingKey", "a count is missing", &swaps);
@@ -142,6 +142,21 @@ fn header_lists(r: &mut Refuse<'_>) {
     put(HEADER_FULL, "header-extra-empty.cbor", "Length", "an empty list of extra fields", &extra);
     let lines = [("181a82 8201 49 2320636f6d6d656e74 820940", "181a80")];
     put(HEADER_FULL, "header-lines-empty.cbor", "Length", "an empty list of unsaved lines", &lines);
+    let (ping, call) = ("82 44 70696e67 01", "82 4a 746f6f6c732f63616c6c 02");
+    let (methods, swapped) = (format!("0082{ping}{call}"), format!("0082{call}{ping}"));
+    put(HEADER_FULL, "header-methods-order.cbor", "KeyOrder", "methods that do not ascend", &[(&methods, &swapped)]);
+    let twice = format!("0082{ping}{ping}");
+    put(HEADER_FULL, "header-methods-twice.cbor", "KeyOrder", "a method twice", &[(&methods, &twice)]);
+    put(HEADER_FULL, "header-methods-empty.cbor", "Length", "an empty list of methods", &[(&methods, "0080")]);
+    put(HEADER_FULL, "header-method-never.cbor", "Range", "a method named 0 times", &[(ping, "82 44 70696e67 00")]);
+    put(HEADER_FULL, "header-unlisted-none.cbor", "Range", "0 mentions not listed", &[("07030305", "07030300")]);
+    let (name, long) = ("45 7175657279 02", format!("590101{}02", "71".repeat(257)));
+    put(HEADER_FULL, "header-tool-long.cbor", "Length", "a tool of 257 bytes", &[(name, &long)]);
+    let many: String = (0..257).map(|n| format!("82 19{:04x} 01", 1_000 + n)).collect();
+    let (codes, many) = ("0282 82 397f58 01 82 07 03", format!("02990101{many}"));
+    put(HEADER_FULL, "header-errors-257.cbor", "Length", "257 error codes", &[(codes, &many)]);
+    let swaps = [("a700", "a800"), ("64656661756c74", "64656661756c74181ba0")];
+    put(HEADER, "header-named-empty.cbor", "Length", "key 27 without keys", &swaps);
     put(HEADER_FULL, "header-line-three.cbor", "Length", "three items in a pair", &[("820940", "83094000")]);
 }
 

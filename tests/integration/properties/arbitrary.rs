@@ -8,11 +8,11 @@ use immutape::log::{
 };
 use immutape::seal::{Attachment, Manifest, ManifestObject, StatementClaims};
 use immutape::tape::{
-    Delimiter, Direction, EndState, Frame, FrameKind, Gap, GapReason, Header, Labels, Provenance, RecorderInfo, Stats,
-    TapeKind, TapeRoot, flags,
+    Delimiter, Direction, EndState, Frame, FrameKind, Gap, GapReason, Header, Labels, Named, Provenance, RecorderInfo,
+    Stats, TapeKind, TapeRoot, flags,
 };
 use immutape::time::Timestamp;
-use proptest::collection::vec;
+use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
 
@@ -176,14 +176,25 @@ fn gap() -> impl Strategy<Value = Gap> {
     })
 }
 
+fn named() -> impl Strategy<Value = Named> {
+    let names = || btree_map(vec(any::<u8>(), 0..256), 1u64.., 0..4).prop_map(|m| m.into_iter().collect());
+    let errors = btree_map(any::<i64>(), 1u64.., 0..4).prop_map(|m| m.into_iter().collect());
+    (names(), names(), errors, number()).prop_map(|(methods, tools, errors, unlisted)| Named {
+        methods,
+        tools,
+        errors,
+        unlisted,
+    })
+}
+
 pub fn header() -> impl Strategy<Value = Header> {
     let raw = (some_bytes(), some_bytes(), some_bytes(), some_bytes(), some_bytes());
     let numbers = (option::of(number()), option::of(number()), option::of(number()), option::of(number()));
     let parts = (labels(), stats(), end_state(), option::of(recorder()), option::of(provenance()));
     let ids = (option::of(digest()), option::of(tape_id()), option::of(tape_id()), option::of(tape_id()));
     let lists = (vec(gap(), 0..3), vec(any::<[u8; 32]>(), 0..3), pairs(), vec((number(), bytes()), 0..3));
-    (0u64..=6, raw, numbers, parts, (class(), class()), ids, lists).prop_map(
-        |(kind, raw, numbers, parts, (class, namespace), ids, lists)| Header {
+    (0u64..=6, raw, numbers, parts, (class(), class()), ids, (lists, named())).prop_map(
+        |(kind, raw, numbers, parts, (class, namespace), ids, (lists, named))| Header {
             kind: TapeKind::from_number(kind).unwrap(),
             session_id: raw.0,
             legacy_tape_id: raw.1,
@@ -209,6 +220,7 @@ pub fn header() -> impl Strategy<Value = Header> {
             namespace,
             extra: lists.2,
             unsaved_lines: lists.3,
+            named,
         },
     )
 }
@@ -286,8 +298,14 @@ pub fn body() -> impl Strategy<Value = Body> {
         custody().prop_map(|by| Body::Amended { by }),
         Just(Body::AccessGranted),
         n().prop_map(|grant| Body::AccessCompleted { grant }),
-        (root_hash(), n(), n()).prop_map(|(set, count, size)| Body::Listed { set, count, size }),
-        (root_hash(), n(), n()).prop_map(|(set, count, size)| Body::Searched { set, count, size }),
+        (root_hash(), n(), n()).prop_map(|(set, count, size)| Body::Listed { set, count, size, list: None }),
+        (root_hash(), 0u64..=512, n()).prop_map(|(set, count, size)| Body::Searched { set, count, size, list: None }),
+        (root_hash(), 513u64..=655_359, n(), any::<[u8; 32]>(), any::<bool>()).prop_map(
+            |(set, count, size, list, all)| {
+                let list = Some(ObjectDigest::from_bytes(list));
+                if all { Body::Listed { set, count, size, list } } else { Body::Searched { set, count, size, list } }
+            }
+        ),
         Just(Body::MetadataRead),
         (n(), n()).prop_map(|(first, last)| Body::LogRead { first, last }),
         n().prop_map(|size| Body::CustodyRead { size }),

@@ -37,7 +37,7 @@ fn write(acts: &[(EntryDraft, u64)], size: usize, key: &JournalKey) -> (ChainSta
     for part in acts.chunks(size) {
         let mut group = GroupBuilder::new(&state);
         for (draft, now) in part {
-            assert!(group.has_room_for(draft));
+            assert!(group.has_room_for(std::slice::from_ref(draft)));
             let tip = |subject: &CustodyId| Ok::<_, LogError>(tips.get(subject).copied());
             let placed = group.push(draft, Timestamp::from_ms(*now), tip).unwrap();
             assert_eq!(placed.index + 1, group.next_index());
