@@ -96,7 +96,8 @@ impl TapeKeys {
     }
 }
 
-/// Seals the rows made from a private header. Not part of the formats: rows are rebuilt at any time.
+/// Seals the rows made from a private header (`store-embedded` 8.2). Rows are rebuilt at any time: a later layout of them
+/// may seal otherwise.
 pub struct RowKey(Zeroizing<[u8; 32]>);
 
 impl RowKey {

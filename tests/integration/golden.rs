@@ -8,7 +8,7 @@ use crate::golden_make::diff::{apply, undo};
 use crate::golden_make::index::{self, Index};
 use crate::golden_make::{chapters, folder};
 
-const CHAPTERS: [&str; 4] = ["1-bytes", "2-tape", "3-seal", "4-commit"];
+const CHAPTERS: [&str; 5] = ["1-bytes", "2-tape", "3-seal", "4-commit", "store-embedded"];
 
 fn read_index(chapter: &str) -> Index {
     index::read(&std::fs::read_to_string(folder().join(chapter).join("index.toml")).unwrap())

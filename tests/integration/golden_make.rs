@@ -6,6 +6,7 @@
 
 pub mod by_hand;
 pub mod decoders;
+pub mod decoders_store;
 pub mod diff;
 pub mod index;
 pub mod inputs;
@@ -14,6 +15,7 @@ pub mod made_bytes;
 pub mod made_commit;
 pub mod made_log;
 pub mod made_seal;
+pub mod made_store;
 pub mod made_tape;
 pub mod refused_bytes;
 pub mod refused_chain;
@@ -21,13 +23,20 @@ pub mod refused_commit;
 pub mod refused_heads;
 pub mod refused_objects;
 pub mod refused_seal;
+pub mod refused_store;
 pub mod refused_tape;
 
 use kit::Chapter;
 
 /// The chapters in order.
 pub fn chapters() -> Vec<Chapter> {
-    vec![made_bytes::chapter(), made_tape::chapter(), made_seal::chapter(), made_commit::chapter()]
+    vec![
+        made_bytes::chapter(),
+        made_tape::chapter(),
+        made_seal::chapter(),
+        made_commit::chapter(),
+        made_store::chapter(),
+    ]
 }
 
 /// The folder of the golden files.

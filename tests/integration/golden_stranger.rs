@@ -233,3 +233,56 @@ fn groups_and_notes() {
         assert_eq!(note.as_bytes(), file("4-commit", name));
     }
 }
+
+#[test]
+fn rows_of_the_log() {
+    let index = index("store-embedded");
+    let v = &entry(&index, "rows-summary.bin").values;
+    let (sealed, opened) = (file("store-embedded", "rows-summary.bin"), v.bytes("opened"));
+    let [.., row_key] = by_hand::tape_keys(&v.bytes("tape_secret"));
+    same(&row_key, v, "row_key");
+    let okm = by_hand::hkdf(&row_key, &sealed[..16], b"immutape/row/1", 44);
+    assert_eq!(sealed[16..], by_hand::gcm(&okm[..32], &okm[32..], &v.bytes("custody"), &opened));
+    let record = entry(&index, "rows-block-catalogue.bin").values.bytes("opened");
+    assert!(record.ends_with(&cbor(&b(&sealed))));
+    // One piece: count, type, length.
+    let length = u32::try_from(record.len()).unwrap().to_be_bytes();
+    assert_eq!(file("store-embedded", "rows-block-catalogue.bin"), [&[1, 1], &length[..], &record].concat());
+    let tape = h(file("2-tape", "root-two-frames.cbor"));
+    assert_eq!(file("store-embedded", "rows-node-tape-ids.bin"), [&[0], &tape[..6], &[0, 0, 0, 0, 0, 2]].concat());
+    // The group stream: headers and records without what fills the extents up.
+    let (mut left, mut stream) = (&file("4-commit", "extents.bin")[..], Vec::new());
+    while !left.is_empty() {
+        let said = 256 + usize::try_from(u64::from_be_bytes(left[48..56].try_into().unwrap())).unwrap();
+        stream.extend_from_slice(&left[..said]);
+        left = &left[said.next_multiple_of(512)..];
+    }
+    let pieces = entry(&index, "rows-block-log.bin").values.bytes("opened");
+    assert!(pieces.len() > 3_000 && stream.starts_with(&pieces));
+}
+
+#[test]
+fn the_vault() {
+    let index = index("store-embedded");
+    let v = &entry(&index, "vault-generation.bin").values;
+    let generation = file("store-embedded", "vault-generation.bin");
+    let body = generation.strip_prefix(b"immutape vault 1 2 3\n").unwrap();
+    same(h(body), v, "body_digest");
+    let (item, code) = body.split_at(body.len() - 32);
+    let key = by_hand::hkdf(&v.bytes("vault_root"), &v.bytes("root_id"), b"immutape/vault-code/1", 32);
+    assert_eq!(code, hmac(&key, item));
+    // The keys that chapter 3 wraps stand in it as they are there.
+    for name in ["epoch", "dedupe", "journal", "index"] {
+        let wrapped = cbor(&b(file("3-seal", &format!("wrapped-{name}.bin"))));
+        assert_eq!(item.windows(wrapped.len()).filter(|w| *w == wrapped).count(), 1, "{name}");
+    }
+    let (v, slots) = (&entry(&index, "vault-slots.bin").values, file("store-embedded", "vault-slots.bin"));
+    assert_eq!(slots[..32], v.bytes("custody"));
+    assert_eq!(slots[32..80], file("3-seal", "wrapped-tape.bin"));
+    same(&slots[80..112], v, "dedupe_term");
+    for number in [0u8, 2] {
+        let slot = &slots[usize::from(number) * 144..][..144];
+        let said = [&b"immutape/vault-slot/1"[..], &v.bytes("epoch_id"), &[0, 0, 0, number], &slot[..112]].concat();
+        assert_eq!(slot[112..], h(said));
+    }
+}

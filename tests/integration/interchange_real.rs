@@ -78,6 +78,11 @@ fn cut_message(line: &str) -> Option<&str> {
     None
 }
 
+/// The messages of a source, a line each.
+pub fn lines_of(source: &[u8]) -> String {
+    std::str::from_utf8(source).unwrap().lines().filter_map(cut_message).map(|m| format!("{m}\n")).collect()
+}
+
 fn with_companion(name: &str) -> ImportOptions {
     ImportOptions { companion: Some(data(&format!("{name}.meta.json"))), ..ImportOptions::default() }
 }
@@ -87,8 +92,7 @@ fn every_message_comes_out_byte_for_byte() {
     let mut messages = 0;
     for name in NAMES {
         let source = data(&format!("{name}.jsonl"));
-        let expected: String =
-            std::str::from_utf8(&source).unwrap().lines().filter_map(cut_message).map(|m| format!("{m}\n")).collect();
+        let expected = lines_of(&source);
         let (frames, _) = import(&source, with_companion(name)).unwrap();
         assert_eq!(String::from_utf8(cat(&frames)).unwrap(), expected, "{name}");
         messages += frames.len();

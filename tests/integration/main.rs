@@ -70,6 +70,7 @@ mod reader_gaps;
 mod rows_damage;
 mod sim_files_test;
 mod spool_damage;
+mod stranger;
 mod tamper;
 mod tamper_folders;
 mod tamper_forged;

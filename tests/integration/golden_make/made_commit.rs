@@ -109,14 +109,20 @@ fn journal(log: &GoldenLog) -> Vec<Accept> {
                 ("offsets", text(offsets.join(" "))),
                 ("last_leaf", hex(log.state.last_leaf)),
             ],
-            ..file("extents.bin", "extents", None, "the whole log in six groups; `opened` is its tree root", extents)
+            ..file(
+                "extents.bin",
+                "extents",
+                Some("entry"),
+                "the whole log in six groups; `opened` is its tree root",
+                extents,
+            )
         },
         Accept {
             values: vec![("group_hash", hex(group.0.hash)), ("group_code", hex(group.0.mac))],
-            ..file("group.bin", "group", None, "the fourth group: entries 4 to 6", group.1.clone())
+            ..file("group.bin", "group", Some("entry"), "the fourth group: entries 4 to 6", group.1.clone())
         },
-        file("records.bin", "records", None, "records of entries 0 to 7, as in a group", first),
-        file("record-genesis.bin", "records", None, "the record of entry 0 alone", genesis),
+        file("records.bin", "records", Some("entry"), "records of entries 0 to 7, as in a group", first),
+        file("record-genesis.bin", "records", Some("entry"), "the record of entry 0 alone", genesis),
         file("segment-first.bin", "segment", None, "header of segment 1", segment_first().encode()),
         file("segment-after-tear.bin", "segment", None, "header of segment 2 after a tear", segment_torn().encode()),
     ]

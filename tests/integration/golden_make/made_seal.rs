@@ -39,7 +39,14 @@ fn accepts() -> Vec<Accept> {
         chunk_two_frames(),
         sealed_header(),
         chunk_stored(),
-        file("manifest-two-frames.cbor", "manifest", Some("manifest"), "manifest of the tape", manifest(), vec![]),
+        file(
+            "manifest-two-frames.cbor",
+            "manifest",
+            Some("manifest"),
+            "manifest of the tape",
+            manifest_bytes(),
+            vec![],
+        ),
         file(
             "manifest-attached.cbor",
             "manifest",
@@ -139,7 +146,7 @@ fn chunk_two_frames() -> Accept {
         ("first_t_ns", Value::Int(range.first_t_ns)),
         ("last_t_ns", Value::Int(range.last_t_ns)),
     ]);
-    file("chunk-two-frames.bin", "chunk", None, "object 1: both frames", bytes, values)
+    file("chunk-two-frames.bin", "chunk", Some("frame"), "object 1: both frames", bytes, values)
 }
 
 /// The same chunk, stored without compression.
@@ -149,7 +156,7 @@ fn chunk_stored() -> Accept {
     let bytes = by_hand::seal_object(&TAPE_SECRET, &object_salt(1), CUSTODY.as_ref(), 1, &plain);
     let mut values = base.values;
     values.retain(|(name, _)| *name != "body");
-    file("chunk-stored.bin", "chunk", None, "object 1 with codec 0: a reader takes it too", bytes, values)
+    file("chunk-stored.bin", "chunk", Some("frame"), "object 1 with codec 0: a reader takes it too", bytes, values)
 }
 
 fn header_object() -> Vec<u8> {
@@ -169,7 +176,7 @@ fn sealed_header() -> Accept {
     file("header-two-frames.bin", "sealed-header", Some("header-object"), what, header_object(), values)
 }
 
-fn manifest() -> Vec<u8> {
+pub fn manifest_bytes() -> Vec<u8> {
     let objects = [sealed_header().bytes, chunk_two_frames().bytes]
         .map(|o| ManifestObject { digest: ObjectDigest::from_bytes(sha256(&o)), bytes: o.len() as u64 });
     Manifest { custody: CUSTODY, root: root_two_frames().0, objects: objects.to_vec(), attachments: Vec::new() }
@@ -184,7 +191,7 @@ fn manifest_attached() -> Vec<u8> {
         Attachment { kind: 0, raw_bytes: 20_000_000, objects: vec![object(0xa1, 16_777_320), object(0xa2, 3_300_000)] },
         Attachment { kind: 9, raw_bytes: 0, objects: vec![object(0xa3, 120)] },
     ];
-    Manifest { attachments, ..Manifest::decode(&manifest()).unwrap() }.encode().unwrap()
+    Manifest { attachments, ..Manifest::decode(&manifest_bytes()).unwrap() }.encode().unwrap()
 }
 
 fn ledger() -> LedgerId {
@@ -196,7 +203,7 @@ pub fn claims() -> StatementClaims {
         origin: ORIGIN.into(),
         ledger: ledger(),
         custody: CUSTODY,
-        manifest: Manifest::digest(&manifest()),
+        manifest: Manifest::digest(&manifest_bytes()),
         tape: root_two_frames().0.id(),
     }
 }

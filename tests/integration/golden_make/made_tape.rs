@@ -37,8 +37,7 @@ fn accepts() -> Vec<Accept> {
         plain("leaf-answer.cbor", "the leaf input of frame-answer.cbor", "frame-leaf", leaf(&answer)),
         Accept {
             decoder: "frames",
-            cddl: None,
-            ..plain("frames-two.cborseq", "both frames, one after another: what a chunk holds", "", frames_two())
+            ..plain("frames-two.cborseq", "both frames, one after another: what a chunk holds", "frame", frames_two())
         },
         header("header-minimal.cbor", "no optional field", &Header::new(TapeKind::Mcp)),
         header("header-full.cbor", "every field", &header_full()),

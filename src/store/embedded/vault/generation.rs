@@ -12,8 +12,8 @@ const LINE_BYTES_MAX: usize = 64;
 const LABEL: &str = "immutape vault ";
 const VERSION: &str = "1";
 
-/// The whole file for these bytes: the line with the numbers, then the bytes as they are. What is
-/// signed as the digest of the generation file (section 5) is the digest of this.
+/// The whole file for these bytes: the line with the numbers, then the bytes as they are. The head file
+/// (section 5) names the digest of the bytes alone; whoever opens the vault compares the line with them.
 #[must_use]
 pub fn generation_file(generation: u64, revision: u64, bytes: &[u8]) -> Vec<u8> {
     let mut out = format!("{LABEL}{VERSION} {generation} {revision}\n").into_bytes();
