@@ -69,6 +69,7 @@ mod rows_damage;
 mod sim_files_test;
 mod spool_damage;
 mod tamper;
+mod tamper_disk;
 mod tamper_folders;
 mod tamper_forged;
 mod tamper_forged_rows;
