@@ -72,6 +72,7 @@ mod sim_files_test;
 mod spool_damage;
 mod stranger;
 mod tamper;
+mod tamper_disk;
 mod tamper_folders;
 mod tamper_forged;
 mod tamper_forged_rows;

@@ -16,8 +16,8 @@ use crate::support::tamper::judge;
 use crate::support::tamper::table;
 use crate::{tamper_folders, tamper_head, tamper_journal, tamper_keys, tamper_packs, tamper_rows, tamper_vault};
 
-/// Every kind of file with the edits that make sense for it.
-fn wanted() -> Vec<(&'static str, &'static [Kind])> {
+/// Every kind of file, or of part of one, with the number of edits of each kind. `tamper_disk` says why others have no meaning.
+pub fn wanted() -> Vec<(&'static str, &'static [(Kind, usize)])> {
     [
         tamper_journal::WANTED,
         tamper_packs::WANTED,
@@ -50,7 +50,10 @@ fn every_kind_of_file_under_every_kind_of_edit() {
     let gaps = table::gaps(&cases, &wanted());
     assert!(gaps.is_empty(), "{}", gaps.join("\n"));
     assert_eq!(table::not_told(&cases), [""; 0]);
-    assert!(cases.len() >= 200, "only {} edits", cases.len());
+    assert_eq!(table::unseen(&cases), [""; 0]);
+    let told: usize = wanted().iter().flat_map(|(_, kinds)| *kinds).map(|(_, count)| count).sum();
+    assert_eq!(cases.len(), told);
+    assert!(told >= 200, "only {told} edits");
     if let Ok(only) = std::env::var("IMMUTAPE_TAMPER_ONLY") {
         cases.retain(|c| format!("{} {:?} {}", c.file, c.kind, c.words).contains(&only));
     }
@@ -100,11 +103,10 @@ fn the_judge_tells_right_from_wrong() {
         assert!(judge(record.body.start, expect.clone()).is_err(), "{expect:?}");
     }
     if auditor::is_here() {
-        if auditor::takes_all() {
-            assert!(judge(record.body.start, right.blind()).is_err());
-        }
+        assert!(judge(record.body.start, right.blind()).is_err());
         let untouched = folder.path().join("untouched");
         copy_tree(&base.root, &untouched);
-        assert_eq!(auditor::run(&untouched, &base), Some(0));
+        assert_eq!(auditor::run(&untouched, &base, "untouched"), Some(0));
+        assert_eq!(auditor::exit_code(&untouched, &[]), 10, "started for itself, without pinned keys");
     }
 }

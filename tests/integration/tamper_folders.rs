@@ -8,6 +8,7 @@ use crate::support::tamper::base::Base;
 use crate::support::tamper::edits::Kind::{self, *};
 use crate::support::tamper::edits::{Step, delete, put};
 use crate::support::tamper::expect::{Auditor, Case, Expect, Opened};
+use crate::support::tamper::table::Wanted;
 use crate::tamper_journal;
 
 const JOURNAL: &str = "whole journal folder";
@@ -19,15 +20,15 @@ const STATE: &str = "whole state folder";
 const CONFIG: &str = "whole config folder";
 const STRAYS: &str = "names that no part has";
 
-pub const WANTED: &[(&str, &[Kind])] = &[
-    (JOURNAL, &[Swap, Delete, Older, Append, Foreign]),
-    (PACKS, &[Delete, Older, Foreign]),
-    (INDEX, &[Delete, Older, Append, Foreign, Other]),
-    (VAULT, &[Delete, Older, Foreign]),
-    (LEDGER, &[Delete, Older, Foreign]),
-    (STATE, &[Delete, Older, Foreign]),
-    (CONFIG, &[Delete, Foreign, Append]),
-    (STRAYS, &[Append, Other]),
+pub const WANTED: Wanted = &[
+    (JOURNAL, &[(Swap, 1), (Delete, 1), (Older, 1), (Append, 2), (Foreign, 1)]),
+    (PACKS, &[(Swap, 1), (Delete, 1), (Older, 1), (Foreign, 1)]),
+    (INDEX, &[(Swap, 1), (Delete, 1), (Older, 1), (Append, 1), (Foreign, 1), (Other, 1)]),
+    (VAULT, &[(Swap, 1), (Delete, 1), (Older, 1), (Foreign, 1)]),
+    (LEDGER, &[(Swap, 1), (Delete, 1), (Older, 1), (Foreign, 1)]),
+    (STATE, &[(Swap, 1), (Delete, 1), (Older, 1), (Foreign, 1)]),
+    (CONFIG, &[(Swap, 1), (Delete, 1), (Append, 1), (Foreign, 1)]),
+    (STRAYS, &[(Append, 24), (Other, 7)]),
 ];
 
 pub fn cases(base: &Base) -> Vec<Case> {
@@ -103,6 +104,9 @@ fn packs(base: &Base, out: &mut Vec<Case>) {
     out.push(Case::whole(PACKS, delete("ledger/packs"), losing(base.every_tape())));
     out.push(Case::whole(PACKS, put(Older, &base.older, "ledger/packs"), losing(base.late_tapes())));
     out.push(Case::whole(PACKS, put(Foreign, &base.other, "ledger/packs"), losing(base.every_tape())));
+    let exchange = Step::Exchange { a: "ledger/packs".into(), b: "ledger/quarantine".into() };
+    let swapped = losing(base.every_tape()).at("packs/index-1");
+    out.push(Case::whole(PACKS, (Swap, "packs and quarantine changed places".into(), exchange), swapped));
 }
 
 fn index(base: &Base, out: &mut Vec<Case>) {
@@ -112,6 +116,12 @@ fn index(base: &Base, out: &mut Vec<Case>) {
     let mut foreign = Expect::altered(&["rows"]).blind().at("index").opening(Opened::Rebuilt(2));
     foreign.named.clear();
     out.push(Case::whole(INDEX, put(Foreign, &base.other, "ledger/index"), foreign));
+    let exchange = Step::Exchange { a: "ledger/index".into(), b: "ledger/packs".into() };
+    let swapped = Expect::altered(&["object"])
+        .losing(base.every_tape(), Code::TapeDamaged)
+        .opening(Opened::Rebuilt(0))
+        .at("packs/db");
+    out.push(Case::whole(INDEX, (Swap, "index and packs changed places".into(), exchange), swapped));
     out.push(Case::whole(INDEX, stray("ledger/index/blobs/1", b"x"), gap().opening(Opened::Rebuilt(1))));
     let link = Step::Link { path: "ledger/index/db".into() };
     let unreadable = gap().opening(Opened::Rebuilt(1));
@@ -125,6 +135,11 @@ fn vault(base: &Base, out: &mut Vec<Case>) {
     older.named = base.late_tapes();
     out.push(Case::whole(VAULT, put(Older, &base.older, "state/vault"), older));
     out.push(Case::whole(VAULT, put(Foreign, &base.other, "state/vault"), code(Code::VaultDamaged)));
+    let exchange = Step::Exchange { a: "state/vault".into(), b: "ledger/packs".into() };
+    let mut swapped = code(Code::VaultMissing);
+    swapped.parts.insert("object");
+    swapped.named = base.every_tape();
+    out.push(Case::whole(VAULT, (Swap, "vault and packs changed places".into(), exchange), swapped));
 }
 
 fn ledger(base: &Base, out: &mut Vec<Case>) {
@@ -137,6 +152,9 @@ fn ledger(base: &Base, out: &mut Vec<Case>) {
     out.push(Case::whole(LEDGER, put(Older, &base.older, "ledger"), rollback));
     let foreign = Expect::refused(Code::KeyForeign, &["keys", "head", "vault"]).at("entry 0");
     out.push(Case::whole(LEDGER, put(Foreign, &base.other, "ledger"), foreign));
+    let exchange = Step::Exchange { a: "ledger".into(), b: "state".into() };
+    let swapped = Expect::gone(Code::NoLedger);
+    out.push(Case::whole(LEDGER, (Swap, "ledger and state folder changed places".into(), exchange), swapped));
 }
 
 fn state(base: &Base, out: &mut Vec<Case>) {
@@ -146,6 +164,9 @@ fn state(base: &Base, out: &mut Vec<Case>) {
     out.push(Case::whole(STATE, put(Older, &base.older, "state"), older));
     let foreign = Expect::refused(Code::HeadInvalid, &["head", "vault"]);
     out.push(Case::whole(STATE, put(Foreign, &base.other, "state"), foreign));
+    let exchange = Step::Exchange { a: "state".into(), b: "config".into() };
+    let swapped = Expect::refused(Code::KeyMissing, &["head", "vault"]);
+    out.push(Case::whole(STATE, (Swap, "state and config folder changed places".into(), exchange), swapped));
 }
 
 fn config(base: &Base, out: &mut Vec<Case>) {
@@ -154,4 +175,7 @@ fn config(base: &Base, out: &mut Vec<Case>) {
     let foreign = Expect::refused(Code::KeyForeign, &["keys", "vault"]).at("entry 0").blind();
     out.push(Case::whole(CONFIG, put(Foreign, &base.other, "config"), foreign));
     out.push(Case::whole(CONFIG, stray("config/notes.txt", b"x"), Expect::harmless()));
+    let step = Step::Exchange { a: "config".into(), b: "ledger/quarantine".into() };
+    let swapped = Expect::refused(Code::KeyMissing, &["vault"]).at("E_KEY_MISSING").blind();
+    out.push(Case::whole(CONFIG, (Swap, "config folder and quarantine changed places".into(), step), swapped));
 }

@@ -20,7 +20,7 @@ use crate::support::ledgers::ann;
 use crate::support::tamper::auditor;
 use crate::support::tamper::base::{AUTUMN_MS, base, environment};
 use crate::support::tamper::edits::Step;
-use crate::support::tamper::expect::Expect;
+use crate::support::tamper::expect::{Auditor, Expect};
 use crate::support::tamper::folders::{copy_tree, replace_tree};
 use crate::support::tamper::forge::{self, Forge, GroupShape};
 use crate::support::tamper::map::Part;
@@ -203,7 +203,8 @@ fn groups_moved(shop: &mut Shop) {
     forged.groups[8].closes = true;
     let start = all[8].first_index;
     forged.write(&root, None);
-    let marked = Expect::refused(Code::LogDamaged, &["journal", "rows"]).at(format!("entry {start}")).blind();
+    let mut marked = Expect::refused(Code::LogDamaged, &["journal", "rows"]).at(format!("entry {start}"));
+    marked.auditor = Auditor::Doubts;
     shop.case("a group says \"closed in order\" and did not", &root, &[JOURNAL], marked);
 
     let root = shop.copy();

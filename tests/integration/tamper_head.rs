@@ -7,16 +7,18 @@ use crate::support::tamper::dice::Dice;
 use crate::support::tamper::edits::Kind::{self, *};
 use crate::support::tamper::edits::{Step, Target, delete, put};
 use crate::support::tamper::expect::{Case, Expect};
+use crate::support::tamper::table::Wanted;
 
 const HEAD: &str = "state/head";
 const NOTE_1: &str = "head note 1";
 const NOTE_2: &str = "head note 2";
 const FILE: &str = "head";
 
-const NOTE_EDITS: &[Kind] = &[Flip, ZeroRun, Truncate, Swap, Older, Foreign];
-
-pub const WANTED: &[(&str, &[Kind])] =
-    &[(NOTE_1, NOTE_EDITS), (NOTE_2, NOTE_EDITS), (FILE, &[ZeroBlock, Truncate, Swap, Delete, Older, Append, Foreign])];
+pub const WANTED: Wanted = &[
+    (NOTE_1, &[(Flip, 8), (ZeroRun, 2), (Truncate, 1), (Swap, 1), (Older, 1), (Foreign, 1)]),
+    (NOTE_2, &[(Flip, 8), (ZeroRun, 2), (Truncate, 1), (Swap, 1), (Older, 1), (Foreign, 1)]),
+    (FILE, &[(ZeroBlock, 1), (Truncate, 1), (Swap, 1), (Delete, 1), (Older, 1), (Append, 3), (Foreign, 1)]),
+];
 
 /// Where the second note begins.
 pub fn second_note(head: &[u8]) -> usize {

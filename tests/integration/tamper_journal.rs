@@ -6,10 +6,11 @@ use immutape::Code;
 
 use crate::support::tamper::base::Base;
 use crate::support::tamper::dice::Dice;
-use crate::support::tamper::edits::Kind::{self, *};
+use crate::support::tamper::edits::Kind::*;
 use crate::support::tamper::edits::{Edited, Target, delete, put};
 use crate::support::tamper::expect::{Case, Expect};
 use crate::support::tamper::map::{GroupSpan, u64_at};
+use crate::support::tamper::table::Wanted;
 
 const SEGMENT: &str = "ledger/journal/00000001.seg";
 const SEGMENT_HEADER: &str = "journal segment header";
@@ -21,15 +22,15 @@ const PADDING: &str = "journal padding";
 const TAIL: &str = "journal unused tail";
 const FILE: &str = "journal segment";
 
-pub const WANTED: &[(&str, &[Kind])] = &[
-    (SEGMENT_HEADER, &[Flip, ZeroRun, ZeroBlock, Truncate, Swap, Foreign]),
-    (GROUP_HEADER, &[Flip, ZeroRun, ZeroBlock, Truncate, Swap, Foreign]),
-    (GROUP_CODE, &[Flip, ZeroRun, Foreign, Swap]),
-    (ENTRY, &[Flip, ZeroRun, ZeroBlock, Truncate, Swap, Foreign]),
-    (SEALED, &[Flip, ZeroRun, ZeroBlock, Truncate, Swap, Foreign]),
-    (PADDING, &[Flip, Foreign]),
-    (TAIL, &[Flip, Truncate, Swap, Append, Foreign]),
-    (FILE, &[Truncate, Swap, Delete, Older, Append, Foreign, Other]),
+pub const WANTED: Wanted = &[
+    (SEGMENT_HEADER, &[(Flip, 5), (ZeroRun, 2), (ZeroBlock, 1), (Truncate, 1), (Swap, 1), (Foreign, 1)]),
+    (GROUP_HEADER, &[(Flip, 9), (ZeroRun, 3), (ZeroBlock, 5), (Truncate, 1), (Swap, 1), (Foreign, 1)]),
+    (GROUP_CODE, &[(Flip, 3), (ZeroRun, 1), (Swap, 1), (Foreign, 1)]),
+    (ENTRY, &[(Flip, 6), (ZeroRun, 2), (ZeroBlock, 1), (Truncate, 1), (Swap, 2), (Foreign, 1)]),
+    (SEALED, &[(Flip, 6), (ZeroRun, 2), (ZeroBlock, 1), (Truncate, 1), (Swap, 2), (Foreign, 1)]),
+    (PADDING, &[(Flip, 3), (Foreign, 1)]),
+    (TAIL, &[(Flip, 5), (Truncate, 1), (Swap, 1), (Append, 2), (Foreign, 2)]),
+    (FILE, &[(Truncate, 2), (Swap, 1), (Delete, 1), (Older, 1), (Append, 1), (Foreign, 1), (Other, 1)]),
 ];
 
 const SECTOR: usize = 512;

@@ -6,9 +6,10 @@ use immutape::Code;
 
 use crate::support::tamper::base::Base;
 use crate::support::tamper::dice::Dice;
-use crate::support::tamper::edits::Kind::{self, *};
+use crate::support::tamper::edits::Kind::*;
 use crate::support::tamper::edits::{Edited, Step, Target, delete, put};
 use crate::support::tamper::expect::{Case, Expect};
+use crate::support::tamper::table::Wanted;
 
 const CHECKPOINT: &str = "checkpoint.pem";
 const RECORDER: &str = "recorder.pem";
@@ -17,17 +18,88 @@ const NEXT: &str = "next keys";
 const ROOT: &str = "vault-root key";
 const NAME_OF_LEDGER: &str = "state/ledger";
 const LOCK: &str = "state/lock";
+const RESERVE: &str = "state/reserve";
 
-const KEY_EDITS: &[Kind] = &[Flip, ZeroRun, ZeroBlock, Truncate, Swap, Delete, Append, Foreign, Other];
-
-pub const WANTED: &[(&str, &[Kind])] = &[
-    (CHECKPOINT, KEY_EDITS),
-    (RECORDER, KEY_EDITS),
-    (ISSUER, KEY_EDITS),
-    (ROOT, KEY_EDITS),
-    (NEXT, &[Flip, Swap, Delete, Foreign]),
-    (NAME_OF_LEDGER, &[Flip, ZeroRun, ZeroBlock, Truncate, Delete, Append, Foreign]),
-    (LOCK, &[Delete, Append]),
+pub const WANTED: Wanted = &[
+    (
+        CHECKPOINT,
+        &[
+            (Flip, 7),
+            (ZeroRun, 1),
+            (ZeroBlock, 1),
+            (Truncate, 1),
+            (Swap, 1),
+            (Delete, 1),
+            (Append, 1),
+            (Foreign, 1),
+            (Other, 1),
+        ],
+    ),
+    (
+        RECORDER,
+        &[
+            (Flip, 7),
+            (ZeroRun, 1),
+            (ZeroBlock, 1),
+            (Truncate, 1),
+            (Swap, 1),
+            (Delete, 1),
+            (Append, 1),
+            (Foreign, 1),
+            (Other, 1),
+        ],
+    ),
+    (
+        ISSUER,
+        &[
+            (Flip, 7),
+            (ZeroRun, 1),
+            (ZeroBlock, 1),
+            (Truncate, 1),
+            (Swap, 1),
+            (Delete, 1),
+            (Append, 1),
+            (Foreign, 1),
+            (Other, 1),
+        ],
+    ),
+    (
+        NEXT,
+        &[(Flip, 3), (ZeroRun, 3), (ZeroBlock, 3), (Truncate, 6), (Swap, 1), (Delete, 3), (Append, 3), (Foreign, 3)],
+    ),
+    (
+        ROOT,
+        &[
+            (Flip, 7),
+            (ZeroRun, 1),
+            (ZeroBlock, 1),
+            (Truncate, 1),
+            (Swap, 1),
+            (Delete, 1),
+            (Append, 1),
+            (Foreign, 1),
+            (Other, 1),
+        ],
+    ),
+    (
+        NAME_OF_LEDGER,
+        &[
+            (Flip, 2),
+            (ZeroRun, 1),
+            (ZeroBlock, 1),
+            (Truncate, 2),
+            (Swap, 1),
+            (Delete, 1),
+            (Older, 1),
+            (Append, 1),
+            (Foreign, 1),
+        ],
+    ),
+    (LOCK, &[(Swap, 1), (Delete, 1), (Append, 1)]),
+    (
+        RESERVE,
+        &[(Flip, 2), (ZeroRun, 1), (ZeroBlock, 1), (Truncate, 2), (Swap, 1), (Delete, 1), (Append, 1), (Foreign, 1)],
+    ),
 ];
 
 pub fn cases(base: &Base, dice: &mut Dice) -> Vec<Case> {
@@ -46,7 +118,34 @@ pub fn cases(base: &Base, dice: &mut Dice) -> Vec<Case> {
     out.push(Case::whole(LOCK, delete("state/lock"), harmless()));
     let step = Step::Append { path: "state/lock".into(), bytes: dice.bytes(20) };
     out.push(Case::whole(LOCK, (Append, "20 bytes appended to the lock file".into(), step), harmless()));
+    let exchange = Step::Exchange { a: "state/lock".into(), b: "state/head.tmp".into() };
+    let steps = vec![Step::Plant { path: "state/head.tmp".into(), bytes: b"left by a crash".to_vec() }, exchange];
+    let words = "the lock file and what a crash left changed places".into();
+    out.push(Case { file: LOCK, kind: Swap, words, steps, expect: harmless() });
+    reserve(base, dice, &mut out);
     out
+}
+
+/// Room that is given up when the disk is full. Nothing reads it, and a missing one is made again.
+fn reserve(base: &Base, dice: &mut Dice, out: &mut Vec<Case>) {
+    const PATH: &str = "state/reserve";
+    let file = Target::new(base, PATH);
+    let all = 0..file.bytes.len() as u64;
+    let edits = [
+        file.flip(dice, &all),
+        file.flip(dice, &all),
+        file.zero_run(dice, &all),
+        file.zero_block(dice, &all),
+        file.cut_within(dice, &all),
+        file.cut(0),
+        file.append(dice.bytes(50)),
+        file.overwrite(0, &dice.bytes(700), "noise"),
+    ];
+    out.extend(edits.into_iter().map(|e| Case::of(RESERVE, e, Expect::harmless())));
+    out.push(Case::whole(RESERVE, delete(PATH), Expect::harmless()));
+    let exchange = Step::Exchange { a: PATH.into(), b: "state/lock".into() };
+    let swapped = (Swap, "the reserve and the lock file changed places".into(), exchange);
+    out.push(Case::whole(RESERVE, swapped, Expect::harmless()));
 }
 
 /// What a key file must come to under the code that opening gives for it.
@@ -123,7 +222,16 @@ fn next_keys(base: &Base, dice: &mut Dice, out: &mut Vec<Case>) {
     for name in ["checkpoint.pem", "recorder.pem", "issuer.pem"] {
         let path = format!("config/next/{name}");
         let target = Target::new(base, &path);
-        out.push(Case::of(NEXT, target.flip(dice, &(28..90)), named(name)));
+        let all = 0..target.bytes.len() as u64;
+        let edits = [
+            target.flip(dice, &(28..90)),
+            target.zero_run(dice, &all),
+            target.zero_block(dice, &all),
+            target.cut(0),
+            target.cut_within(dice, &all),
+            target.append(b"more\n".to_vec()),
+        ];
+        out.extend(edits.into_iter().map(|e| Case::of(NEXT, e, named(name))));
         out.push(Case::whole(NEXT, put(Foreign, &base.other, &path), named(name)));
         // They may be kept elsewhere: that is what is asked for.
         out.push(Case::whole(NEXT, delete(&path), Expect::harmless()));
@@ -152,4 +260,8 @@ fn name_of_ledger(base: &Base, dice: &mut Dice, out: &mut Vec<Case>) {
     }
     out.push(Case::whole(NAME_OF_LEDGER, delete("state/ledger"), noted()));
     out.push(Case::whole(NAME_OF_LEDGER, put(Foreign, &base.other, "state/ledger"), noted()));
+    out.push(Case::whole(NAME_OF_LEDGER, put(Older, &base.older, "state/ledger"), noted()));
+    let exchange = Step::Exchange { a: "state/ledger".into(), b: "state/reserve".into() };
+    let words = "the name of the ledger's folder and the reserve changed places".to_owned();
+    out.push(Case::whole(NAME_OF_LEDGER, (Swap, words, exchange), noted()));
 }

@@ -11,8 +11,9 @@ use crate::support::tamper::base::Base;
 use crate::support::tamper::dice::Dice;
 use crate::support::tamper::edits::Kind::{self, *};
 use crate::support::tamper::edits::{Edited, Step, Target, delete, put};
-use crate::support::tamper::expect::{Case, Expect};
+use crate::support::tamper::expect::{Case, Expect, Opened};
 use crate::support::tamper::map::{Part, RecordSpan};
+use crate::support::tamper::table::Wanted;
 
 const PACK: &str = "ledger/packs/00000001.pack";
 const PACK_HEADER: &str = "pack header";
@@ -24,15 +25,15 @@ const TAIL: &str = "pack unused tail";
 const FILE: &str = "pack";
 const SECOND: &str = "second pack";
 
-pub const WANTED: &[(&str, &[Kind])] = &[
-    (PACK_HEADER, &[Flip, ZeroRun, ZeroBlock, Truncate, Swap, Foreign]),
-    (RECORD_HEADER, &[Flip, ZeroRun, ZeroBlock, Truncate, Swap, Foreign]),
-    (HEADER, &[Flip, ZeroRun, ZeroBlock, Truncate, Swap, Foreign]),
-    (CHUNK, &[Flip, ZeroRun, ZeroBlock, Truncate, Swap, Foreign]),
-    (MANIFEST, &[Flip, ZeroRun, ZeroBlock, Truncate, Swap, Foreign]),
-    (TAIL, &[Flip, Truncate, Append, Foreign]),
-    (FILE, &[Truncate, Delete, Older, Foreign, Other]),
-    (SECOND, &[Flip, ZeroRun, ZeroBlock, Truncate, Swap, Other]),
+pub const WANTED: Wanted = &[
+    (PACK_HEADER, &[(Flip, 4), (ZeroRun, 2), (ZeroBlock, 1), (Truncate, 1), (Swap, 1), (Foreign, 1)]),
+    (RECORD_HEADER, &[(Flip, 8), (ZeroRun, 3), (ZeroBlock, 2), (Truncate, 1), (Swap, 1), (Foreign, 1)]),
+    (HEADER, &[(Flip, 5), (ZeroRun, 2), (ZeroBlock, 1), (Truncate, 1), (Swap, 2), (Foreign, 1)]),
+    (CHUNK, &[(Flip, 6), (ZeroRun, 2), (ZeroBlock, 1), (Truncate, 1), (Swap, 3), (Foreign, 1)]),
+    (MANIFEST, &[(Flip, 5), (ZeroRun, 2), (ZeroBlock, 1), (Truncate, 1), (Swap, 2), (Foreign, 1)]),
+    (TAIL, &[(Flip, 5), (Truncate, 2), (Append, 1), (Foreign, 3)]),
+    (FILE, &[(Truncate, 1), (Swap, 1), (Delete, 1), (Older, 1), (Foreign, 1), (Other, 3)]),
+    (SECOND, &[(Flip, 9), (ZeroRun, 2), (ZeroBlock, 4), (Truncate, 4), (Swap, 1), (Other, 5)]),
 ];
 
 pub fn cases(base: &Base, dice: &mut Dice) -> Vec<Case> {
@@ -253,6 +254,9 @@ fn whole_file(base: &Base, dice: &mut Dice, pack: &Target, out: &mut Vec<Case>) 
     let late = Expect::altered(&["object"]).losing(base.late_tapes(), Code::TapeDamaged);
     out.push(Case::whole(FILE, put(Older, &base.older, PACK), late));
     out.push(Case::whole(FILE, put(Foreign, &base.other, PACK), all().at("00000001.pack at byte 0")));
+    let exchange = Step::Exchange { a: PACK.into(), b: "ledger/index/db".into() };
+    let expect = all().at("00000001.pack at byte 0").opening(Opened::Rebuilt(1));
+    out.push(Case::whole(FILE, (Swap, "pack and sled's database changed places".into(), exchange), expect));
     let planted = Step::Plant { path: "ledger/packs/00000002.pack".into(), bytes: dice.bytes(500) };
     let named = Expect::altered(&["object"]).at("00000002.pack");
     out.push(Case::whole(FILE, (Other, "a second pack of noise".into(), planted), named));

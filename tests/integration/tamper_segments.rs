@@ -7,11 +7,11 @@ use immutape::codec::digest::sha256;
 
 use crate::support::tamper::base::{Base, long};
 use crate::support::tamper::dice::{Dice, seed};
-use crate::support::tamper::edits::Kind::{self, *};
+use crate::support::tamper::edits::Kind::*;
 use crate::support::tamper::edits::{Edited, Step, Target, delete};
 use crate::support::tamper::expect::{Case, Expect};
 use crate::support::tamper::map::{groups, u64_at};
-use crate::support::tamper::table;
+use crate::support::tamper::table::{self, Wanted};
 
 const FIRST: &str = "ledger/journal/00000001.seg";
 const SECOND: &str = "ledger/journal/00000002.seg";
@@ -24,13 +24,13 @@ const TAIL_1: &str = "tail of segment 1 of 2";
 const EMPTY: &str = "prepared segment";
 const FILES: &str = "segment files";
 
-const WANTED: &[(&str, &[Kind])] = &[
-    (HEADER_2, &[Flip, ZeroRun, Other]),
-    (GROUPS_1, &[Flip, ZeroRun, ZeroBlock]),
-    (GROUPS_2, &[Flip, ZeroRun, ZeroBlock]),
-    (TAIL_1, &[Flip, Foreign]),
-    (EMPTY, &[Flip, Truncate, Append, Delete]),
-    (FILES, &[Truncate, Swap, Delete, Older, Append, Foreign]),
+const WANTED: Wanted = &[
+    (HEADER_2, &[(Flip, 2), (ZeroRun, 1), (Other, 11)]),
+    (GROUPS_1, &[(Flip, 6), (ZeroRun, 1), (ZeroBlock, 1)]),
+    (GROUPS_2, &[(Flip, 1), (ZeroRun, 1), (ZeroBlock, 1)]),
+    (TAIL_1, &[(Flip, 3), (Foreign, 1)]),
+    (EMPTY, &[(Flip, 3), (Truncate, 2), (Delete, 1), (Append, 1)]),
+    (FILES, &[(Truncate, 3), (Swap, 2), (Delete, 3), (Older, 1), (Append, 1), (Foreign, 1)]),
 ];
 
 #[test]

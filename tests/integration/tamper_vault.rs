@@ -7,9 +7,10 @@ use immutape::codec::digest::TapeId;
 
 use crate::support::tamper::base::Base;
 use crate::support::tamper::dice::Dice;
-use crate::support::tamper::edits::Kind::{self, *};
-use crate::support::tamper::edits::{Edited, Target, delete, put};
+use crate::support::tamper::edits::Kind::*;
+use crate::support::tamper::edits::{Edited, Step, Target, delete, put};
 use crate::support::tamper::expect::{Case, Expect};
+use crate::support::tamper::table::Wanted;
 
 const GENERATION_PATH: &str = "state/vault/generation";
 const GENERATION: &str = "vault generation";
@@ -17,11 +18,24 @@ const TAKEN: &str = "vault slot of a tape";
 const FREE: &str = "vault free slot";
 const EPOCH: &str = "vault epoch";
 
-pub const WANTED: &[(&str, &[Kind])] = &[
-    (GENERATION, &[Flip, ZeroRun, ZeroBlock, Truncate, Swap, Delete, Older, Append, Foreign]),
-    (TAKEN, &[Flip, ZeroRun, ZeroBlock, Truncate, Swap, Foreign]),
-    (FREE, &[Flip, Truncate, Foreign]),
-    (EPOCH, &[Truncate, Delete, Older, Append, Foreign]),
+pub const WANTED: Wanted = &[
+    (
+        GENERATION,
+        &[
+            (Flip, 10),
+            (ZeroRun, 2),
+            (ZeroBlock, 1),
+            (Truncate, 2),
+            (Swap, 1),
+            (Delete, 1),
+            (Older, 1),
+            (Append, 1),
+            (Foreign, 1),
+        ],
+    ),
+    (TAKEN, &[(Flip, 6), (ZeroRun, 6), (ZeroBlock, 1), (Truncate, 1), (Swap, 2), (Foreign, 1)]),
+    (FREE, &[(Flip, 6), (Truncate, 1), (Foreign, 1)]),
+    (EPOCH, &[(Truncate, 1), (Swap, 1), (Delete, 1), (Older, 1), (Append, 2), (Foreign, 1)]),
 ];
 
 const SLOT: u64 = 144;
@@ -139,10 +153,13 @@ fn whole_epoch(base: &Base, dice: &mut Dice, path: &str, epoch: &Target, out: &m
     let mut older = Expect::refused(Code::VaultRollback, &["vault"]);
     older.named = base.late_tapes();
     out.push(Case::whole(EPOCH, put(Older, &base.older, path), older));
+    let exchange = Step::Exchange { a: path.into(), b: GENERATION_PATH.into() };
+    let words = "the epoch's file and the generation file changed places".to_owned();
+    out.push(Case::whole(EPOCH, (Swap, words, exchange), Expect::refused(Code::VaultDamaged, &["vault"])));
     // Slots are bound to their epoch, so another one's file under this name holds nothing.
     let other = base.other_map.epoch.to_str().unwrap();
     let (kind, words, _) = put(Foreign, &base.other, other);
-    let step = crate::support::tamper::edits::Step::Put { path: path.into(), from: base.other.join(other) };
+    let step = Step::Put { path: path.into(), from: base.other.join(other) };
     out.push(Case::whole(EPOCH, (kind, words, step), losing(base.every_tape())));
 }
 

@@ -1,26 +1,27 @@
 //! The auditor's program beside the ledger's own check, where there is a Python to run it.
+//!
+//! Every edit goes through both. One Python process (`auditor_many.py`) checks one folder after another, for starting it
+//! takes longer than a check; a share of the edits goes through the program itself as well, which must answer the same.
 
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::sync::OnceLock;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use immutape::keyring::read_public_or_signer;
 use immutape::store::files::RealFiles;
 
 use super::base::Base;
 
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/audit-tools/python");
 const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/audit-tools/python/tapeaudit.py");
+const MANY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/integration/support/tamper/auditor_many.py");
 
-/// Every edit goes through the ledger's own check; the auditor's program, which takes a second to start and read
-/// everything, sees each sixth of them here and all of them when `IMMUTAPE_TAMPER_AUDITOR` is `all`.
-pub fn takes(case: &str) -> bool {
-    let share = if takes_all() { 1 } else { 6 };
+/// Does the program, started for itself, see this case as well? Each fortieth; all of them when
+/// `IMMUTAPE_TAMPER_AUDITOR` is `all`.
+fn is_started_for(case: &str) -> bool {
+    let share = if std::env::var("IMMUTAPE_TAMPER_AUDITOR").is_ok_and(|v| v == "all") { 1 } else { 40 };
     case.bytes().fold(7u32, |n, b| n.wrapping_mul(31).wrapping_add(u32::from(b))).is_multiple_of(share)
-}
-
-/// Was the auditor's program asked to see every edit?
-pub fn takes_all() -> bool {
-    std::env::var("IMMUTAPE_TAMPER_AUDITOR").is_ok_and(|v| v == "all")
 }
 
 /// The interpreter itself: a shim in front of it doubles the time of a short run.
@@ -37,38 +38,94 @@ pub fn is_here() -> bool {
     })
 }
 
-/// Runs it on the folders beneath `root` with the base's keys pinned; its exit code.
-pub fn run(root: &Path, base: &Base) -> Option<i32> {
+/// Runs it on the folders beneath `root` with the base's keys pinned; its exit code. `case` decides whether the program
+/// is started for itself, too.
+pub fn run(root: &Path, base: &Base, case: &str) -> Option<i32> {
     is_here().then(|| {
         let keys = ["checkpoint.pem", "recorder.pem"].map(|name| key(&base.root.join("config").join(name)));
-        exit_code(root, &keys)
+        let arguments = arguments(root, &keys, None);
+        let exit = one_of_many(&arguments);
+        if is_started_for(case) {
+            assert_eq!(by_itself(&arguments), exit, "{case}: the program, started for itself, answers otherwise");
+        }
+        exit
     })
 }
 
 /// With these keys pinned, in hexadecimal.
 pub fn exit_code(root: &Path, pins: &[String]) -> i32 {
-    exit_of(root, pins, None)
+    by_itself(&arguments(root, pins, None))
 }
 
 /// With a head that somebody kept, too.
 pub fn exit_code_with_head(root: &Path, pins: &[String], head: &Path) -> i32 {
-    exit_of(root, pins, Some(head))
+    by_itself(&arguments(root, pins, Some(head)))
 }
 
-fn exit_of(root: &Path, pins: &[String], head: Option<&Path>) -> i32 {
-    let mut command = Command::new(python());
-    command.arg(PROGRAM).arg("--state").arg(root.join("state"));
+fn arguments(root: &Path, pins: &[String], head: Option<&Path>) -> Vec<String> {
+    let text = |path: &Path| path.to_str().unwrap().to_owned();
+    let mut out = vec!["--state".to_owned(), text(&root.join("state"))];
     for pin in pins {
-        command.arg("--pub").arg(pin);
+        out.extend(["--pub".to_owned(), pin.clone()]);
     }
     if let Some(head) = head {
-        command.arg("--head").arg(head);
+        out.extend(["--head".to_owned(), text(head)]);
     }
-    let output = command.arg(root.join("ledger")).output().unwrap();
-    if std::env::var_os("IMMUTAPE_TAMPER_SHOW").is_some() {
-        eprintln!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    }
+    out.push(text(&root.join("ledger")));
+    assert!(out.iter().all(|word| !word.contains(['\t', '\n'])));
+    out
+}
+
+fn by_itself(arguments: &[String]) -> i32 {
+    let output = Command::new(python()).arg(PROGRAM).args(arguments).output().unwrap();
+    show(&output.stdout);
+    show(&output.stderr);
     output.status.code().unwrap_or(-1)
+}
+
+fn show(said: &[u8]) {
+    if std::env::var_os("IMMUTAPE_TAMPER_SHOW").is_some() {
+        eprintln!("{}", String::from_utf8_lossy(said));
+    }
+}
+
+/// A process that checks many folders; it ends when nobody can write to it any more, which is when the tests end.
+struct Many {
+    _process: Child,
+    ask: ChildStdin,
+    answers: BufReader<ChildStdout>,
+}
+
+static IDLE: Mutex<Vec<Many>> = Mutex::new(Vec::new());
+
+fn one_of_many(arguments: &[String]) -> i32 {
+    let idle = || IDLE.lock().unwrap_or_else(PoisonError::into_inner);
+    let waiting = idle().pop();
+    let mut many = waiting.unwrap_or_else(Many::start);
+    let exit = many.ask(arguments);
+    idle().push(many);
+    exit
+}
+
+impl Many {
+    fn start() -> Self {
+        let mut command = Command::new(python());
+        let mut process =
+            command.args([MANY, FOLDER]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("python starts");
+        let (ask, answers) = (process.stdin.take().unwrap(), process.stdout.take().unwrap());
+        Self { _process: process, ask, answers: BufReader::new(answers) }
+    }
+
+    fn ask(&mut self, arguments: &[String]) -> i32 {
+        writeln!(self.ask, "{}", arguments.join("\t")).unwrap();
+        let mut line = String::new();
+        self.answers.read_line(&mut line).unwrap();
+        let (exit, bytes) = line.trim_end().split_once(' ').expect("the auditor's process answers");
+        let mut said = vec![0; bytes.parse().unwrap()];
+        self.answers.read_exact(&mut said).unwrap();
+        show(&said);
+        exit.parse().unwrap()
+    }
 }
 
 /// The public half of a key file, in hexadecimal.

@@ -1,4 +1,5 @@
-//! The ledger that is tampered with: built once a run on the real disk, the same bytes each time.
+//! The ledger that is tampered with: built once a run on the real disk, the same bytes each time but for sled's database,
+//! which depends on how many groups of rows went in together.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -67,6 +68,8 @@ pub struct Base {
     /// The same after its first term, closed in order.
     pub older: PathBuf,
     pub other: PathBuf,
+    /// The snapshot of sled's that stood in `root` before its last rows; none in a [`long`] base.
+    pub snapshot: Option<PathBuf>,
     pub tapes: Vec<Tape>,
     pub other_tapes: Vec<Tape>,
     /// Entries in the log.
@@ -104,12 +107,29 @@ impl Base {
         // A database that is no database: the second term puts it into quarantine.
         std::fs::write(root.join("ledger/index/db"), [0xa5; 4096]).unwrap();
         tapes.extend(runtime.block_on(second_term(&root)));
-        // Once more without doing anything: no trace in the log, but sled leaves a snapshot.
+        // Once more without doing anything: no trace in the log, but sled leaves a snapshot. Then rows come after it.
+        runtime.block_on(idle_term(&root));
+        let snapshot = copy_snapshot(&root, &folder.path().join("snapshot"));
+        runtime.block_on(short_term(&root));
         runtime.block_on(idle_term(&root));
         let other_tapes = runtime.block_on(other_ledger(&other));
         let (map, other_map, older_map) = (Map::read(&root), Map::read(&other), Map::read(&older));
         let size = map.size();
-        Self { _folder: folder, root, older, other, tapes, other_tapes, size, older_size, map, other_map, older_map }
+        let snapshot = Some(snapshot);
+        Self {
+            _folder: folder,
+            root,
+            older,
+            other,
+            snapshot,
+            tapes,
+            other_tapes,
+            size,
+            older_size,
+            map,
+            other_map,
+            older_map,
+        }
     }
 
     /// A copy to tamper with, with a state folder that names it.
@@ -161,7 +181,20 @@ pub fn long() -> Base {
     let other_tapes = runtime.block_on(other_ledger(&other));
     let (map, other_map, older_map) = (Map::read(&root), Map::read(&other), Map::read(&older));
     let older_size = older_map.size();
-    Base { _folder: folder, root, older, other, tapes, other_tapes, size, older_size, map, other_map, older_map }
+    Base {
+        _folder: folder,
+        root,
+        older,
+        other,
+        snapshot: None,
+        tapes,
+        other_tapes,
+        size,
+        older_size,
+        map,
+        other_map,
+        older_map,
+    }
 }
 
 fn ledger_ends_at(root: &Path, size: u64) {
@@ -202,6 +235,21 @@ async fn second_term(root: &Path) -> Vec<Tape> {
     ledger.verify(&ann(), CheckOptions::default()).await.unwrap().1.unwrap();
     ledger.close().await.unwrap();
     tapes
+}
+
+async fn short_term(root: &Path) {
+    let ledger = Ledger::open(Places::beneath(root), environment(5, SUMMER_MS)).await.unwrap();
+    ledger.list(&ann()).await.unwrap();
+    ledger.close().await.unwrap();
+}
+
+fn copy_snapshot(root: &Path, to: &Path) -> PathBuf {
+    let entries = std::fs::read_dir(root.join("ledger/index")).unwrap().map(|e| e.unwrap());
+    let snapshots: Vec<_> = entries.filter(|e| e.file_name().to_str().unwrap().starts_with("snap.")).collect();
+    assert_eq!(snapshots.len(), 1);
+    let to = to.join(snapshots[0].file_name());
+    copy_tree(&snapshots[0].path(), &to);
+    to
 }
 
 async fn idle_term(root: &Path) {

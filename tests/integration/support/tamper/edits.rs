@@ -76,6 +76,22 @@ pub enum Step {
 }
 
 impl Step {
+    /// The paths it changes.
+    pub fn paths(&self) -> Vec<&str> {
+        match self {
+            Self::Exchange { a, b } => vec![a, b],
+            Self::Write { path, .. }
+            | Self::Cut { path, .. }
+            | Self::Append { path, .. }
+            | Self::Remove { path }
+            | Self::Put { path, .. }
+            | Self::Plant { path, .. }
+            | Self::Link { path }
+            | Self::Point { path, .. }
+            | Self::Open { path } => vec![path],
+        }
+    }
+
     pub fn apply(&self, root: &Path) {
         match self {
             Self::Write { path, at, bytes } => {

@@ -16,8 +16,6 @@ pub enum Opened {
     Ok,
     /// It opens after its rows were built anew, for this reason.
     Rebuilt(u64),
-    /// It opens; whether sled noticed is sled's affair.
-    OkWithAnyRows,
     Refused(Code),
 }
 
@@ -25,20 +23,20 @@ pub enum Opened {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Checked {
     Verdict(Verdict),
-    /// Intact, with gaps, or altered in the rows and nowhere else: sled decides what of its files it reads.
-    AnyRows,
     Refused(Code),
 }
 
 /// What the auditor's program must come to, which has no key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Auditor {
-    /// Exit 0 or 10.
+    /// Exit 0.
     Accepts,
     /// Exit 3 or 1.
     Refuses,
-    /// Altered, but only keys or sled can tell: exit 0 or 10.
+    /// Altered, but only keys or sled can tell: exit 0.
     Blind,
+    /// Altered, and without keys no more than a gap is seen: exit 10.
+    Doubts,
     /// There is no folder to look at: exit 2.
     NoFolder,
 }
@@ -60,6 +58,8 @@ pub struct Expect {
     pub extra: BTreeSet<CustodyId>,
     /// Custody ids that a list lacks.
     pub hidden: BTreeSet<CustodyId>,
+    /// What a check says once the ledger was opened and closed, where that is not told by the rest.
+    pub afterwards: Option<Verdict>,
     /// What a repair must do, after which a check finds nothing.
     pub repaired: Option<RepairDone>,
 }
@@ -77,6 +77,7 @@ impl Expect {
             auditor: Auditor::Accepts,
             extra: BTreeSet::new(),
             hidden: BTreeSet::new(),
+            afterwards: None,
             repaired: None,
         }
     }
@@ -101,9 +102,15 @@ impl Expect {
         Self { open: Opened::Refused(code), check: Checked::Refused(code), ..Self::altered(&[]) }
     }
 
-    /// Bytes of sled's files.
-    pub fn rows() -> Self {
-        Self { open: Opened::OkWithAnyRows, check: Checked::AnyRows, ..Self::harmless() }
+    /// The rows cannot be read: a gap, for the log is whole, and the next opening puts them aside and builds them anew.
+    pub fn unreadable_rows() -> Self {
+        Self::harmless().with_gaps().at("index").opening(Opened::Rebuilt(1))
+    }
+
+    /// The rows are whole, but what is put behind them is lost whenever they are closed: a gap, each time brought up from
+    /// the journal by the next opening.
+    pub fn rows_that_fall_behind() -> Self {
+        Self { afterwards: Some(Verdict::IntactWithGaps), ..Self::harmless() }
     }
 
     pub fn at(mut self, place: impl Into<String>) -> Self {

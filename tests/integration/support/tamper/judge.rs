@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use immutape::Code;
 use immutape::codec::digest::{TapeId, sha256};
 use immutape::error::Error;
 use immutape::evidence::{Report, Severity, Verdict};
@@ -12,6 +13,7 @@ use immutape::ledger::{CheckOptions, Checker, FrameSelection, Ledger, Places, Re
 use immutape::log::Body;
 use tokio::task::LocalSet;
 
+use super::after::{Before, log_in_journal, log_in_rows};
 use super::auditor;
 use super::base::{AUTUMN_MS, Base, Tape, content, environment};
 use super::expect::{Auditor, Case, Checked, Expect, Opened};
@@ -38,23 +40,53 @@ pub fn run(base: &Arc<Base>, case: &Case, root: &Path) -> Result<Outcome, Vec<St
         wrong.push("the edit changed nothing".to_owned());
     }
     let name = format!("{} {:?} {}", case.file, case.kind, case.words);
-    let exit = if auditor::takes(&name) { auditor::run(root, base) } else { None };
+    let exit = auditor::run(root, base, &name);
     wrong.extend(exit.and_then(|exit| judge_auditor(exit, &case.expect)));
     let verdict = check(root, &case.expect, &mut wrong);
     repair(base, case, &root.with_extension("repaired"), &mut wrong);
+    let before = Before::read(root);
     let opened = open(base, &case.expect, root, &mut wrong);
-    wrong.extend(audit_again(base, case, root, &opened));
+    if let Ok(rebuilt) = opened {
+        wrong.extend(before.compare(root, rebuilt));
+        wrong.extend(compare_rows(case, root, rebuilt));
+    }
+    wrong.extend(audit_again(base, case, root, opened));
+    let opened = match opened {
+        Ok(None) => "ok".to_owned(),
+        Ok(Some(reason)) => format!("rows rebuilt ({reason})"),
+        Err(code) => code.as_str().to_owned(),
+    };
     if wrong.is_empty() { Ok(Outcome { verdict, opened, auditor: exit }) } else { Err(wrong) }
 }
 
-/// The auditor's program on what an opening made of harmless edits: it must accept that as well.
-fn audit_again(base: &Base, case: &Case, root: &Path, opened: &str) -> Option<String> {
-    let harmless = case.expect.check == Checked::Verdict(Verdict::Intact) && case.expect.auditor == Auditor::Accepts;
-    let name = format!("{} {:?} {} again", case.file, case.kind, case.words);
-    if opened != "ok" || !harmless || !auditor::takes(&name) {
+/// Rows that were hit, and opened or built anew: the log in them is the journal's again, byte for byte.
+fn compare_rows(case: &Case, root: &Path, rebuilt: Option<u64>) -> Option<String> {
+    let parts = &case.expect.parts;
+    let is_right = !parts.contains("journal") && (!parts.contains("rows") || rebuilt.is_some());
+    let is_hit = case.steps.iter().any(|step| step.paths().iter().any(|path| path.starts_with("ledger/index")));
+    if !is_right || !is_hit && rebuilt.is_none() {
         return None;
     }
-    let wrong = judge_auditor(auditor::run(root, base)?, &case.expect)?;
+    let (journal, rows) = (log_in_journal(root), log_in_rows(root));
+    let falls_behind = case.expect.afterwards == Some(Verdict::IntactWithGaps);
+    let fits = if falls_behind { journal.len() > rows.len() && journal.starts_with(&rows) } else { journal == rows };
+    (!fits || rows.is_empty()).then(|| {
+        format!(
+            "after opening and closing the log is of {} bytes in the journal, of {} in the rows, or another",
+            journal.len(),
+            rows.len()
+        )
+    })
+}
+
+/// The auditor's program on what an opening made of harmless edits: it must accept that as well.
+fn audit_again(base: &Base, case: &Case, root: &Path, opened: Result<Option<u64>, Code>) -> Option<String> {
+    let harmless = case.expect.parts.is_empty() && case.expect.auditor == Auditor::Accepts;
+    let name = format!("{} {:?} {} again", case.file, case.kind, case.words);
+    if opened.is_err() || !harmless {
+        return None;
+    }
+    let wrong = judge_auditor(auditor::run(root, base, &name)?, &case.expect)?;
     Some(format!("after opening and closing: {wrong}"))
 }
 
@@ -75,12 +107,11 @@ fn repair(base: &Base, case: &Case, root: &Path, wrong: &mut Vec<String>) {
 }
 
 fn judge_auditor(exit: i32, expect: &Expect) -> Option<String> {
-    let accepts = matches!(exit, 0 | 10);
     let expected = expect.auditor;
     let fits = match expected {
-        // What is intact for one is intact for the other, without gaps. The rows are seen by the ledger's check alone.
-        Auditor::Accepts if expect.check == Checked::Verdict(Verdict::Intact) => exit == 0,
-        Auditor::Accepts | Auditor::Blind => accepts,
+        // What is intact for one is intact for the other, without gaps; a gap in the rows is seen by the ledger's check alone.
+        Auditor::Accepts | Auditor::Blind => exit == 0,
+        Auditor::Doubts => exit == 10,
         Auditor::Refuses => matches!(exit, 1 | 3),
         Auditor::NoFolder => exit == 2,
     };
@@ -124,18 +155,9 @@ fn judge_report(report: &Report, expect: &Expect, checked: Checked, wrong: &mut 
                 wrong.push(format!("the parts named are {parts:?}, expected {:?}: {}", expect.parts, findings()));
             }
         }
-        Checked::AnyRows => {
-            if verdict == Verdict::CannotTell || !parts.is_subset(&BTreeSet::from(["rows"])) {
-                wrong.push(format!(
-                    "the verdict is \"{}\" in {parts:?}, expected rows alone: {}",
-                    verdict.word(),
-                    findings()
-                ));
-            }
-        }
         Checked::Refused(code) => wrong.push(format!("the check runs, expected {}: {}", code.as_str(), findings())),
     }
-    if checked != Checked::AnyRows && named != expect.named {
+    if named != expect.named {
         wrong.push(format!("tapes named: {}, expected {}", short(&named), short(&expect.named)));
     }
     let places: Vec<String> = report.findings.iter().map(|f| f.place.clone()).collect();
@@ -150,8 +172,9 @@ fn judge_place(places: &[String], expect: &Expect, wrong: &mut Vec<String>) {
     }
 }
 
-/// Opens the ledger, reads every tape of the base, closes it, and checks it once more.
-fn open(base: &Base, expect: &Expect, root: &Path, wrong: &mut Vec<String>) -> String {
+/// Opens the ledger, reads every tape of the base, closes it, and checks it once more. Why rows were built anew, if they
+/// were, or the code of the refusal.
+fn open(base: &Base, expect: &Expect, root: &Path, wrong: &mut Vec<String>) -> Result<Option<u64>, Code> {
     let kept = ["ledger/journal", "ledger/packs", "state/head", "state/vault", "config"];
     let before = fingerprint(root, &kept);
     let rows_were_there = root.join("ledger/index/db").exists();
@@ -172,20 +195,19 @@ fn open(base: &Base, expect: &Expect, root: &Path, wrong: &mut Vec<String>) -> S
             if rows_were_there && !root.join("ledger/index/db").exists() {
                 wrong.push("a refused opening put the rows aside".to_owned());
             }
-            e.code().as_str().to_owned()
+            Err(e.code())
         }
         Ok(rebuilt) => {
             let fits = match expect.open {
                 Opened::Ok => rebuilt.is_none(),
                 Opened::Rebuilt(reason) => rebuilt == Some(reason),
-                Opened::OkWithAnyRows => true,
                 Opened::Refused(_) => false,
             };
             if !fits {
                 wrong.push(format!("opened with rows.rebuilt {rebuilt:?}, expected {:?}", expect.open));
             }
             recheck(root, expect, rebuilt, wrong);
-            rebuilt.map_or("ok".to_owned(), |reason| format!("rows rebuilt ({reason})"))
+            Ok(rebuilt)
         }
     }
 }
@@ -193,13 +215,16 @@ fn open(base: &Base, expect: &Expect, root: &Path, wrong: &mut Vec<String>) -> S
 /// Opening mends rows and nothing else: all other damage is still named.
 fn recheck(root: &Path, expect: &Expect, rebuilt: Option<u64>, wrong: &mut Vec<String>) {
     let only_rows = expect.parts.iter().all(|part| *part == "rows");
-    let mended = expect.open == Opened::OkWithAnyRows || only_rows && rebuilt.is_some();
+    let mended = only_rows && rebuilt.is_some();
     let was_behind = expect.check == Checked::Verdict(Verdict::IntactWithGaps) && expect.parts.is_empty();
     let mut again = expect.clone();
     if mended || was_behind && only_rows {
         (again.check, again.place) = (Checked::Verdict(Verdict::Intact), None);
         again.parts.clear();
         again.named.clear();
+    }
+    if let Some(verdict) = expect.afterwards {
+        again.check = Checked::Verdict(verdict);
     }
     let before = wrong.len();
     check(root, &again, wrong);

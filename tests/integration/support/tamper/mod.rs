@@ -1,5 +1,6 @@
 //! Tampering: the ledger it is done to, the map of its bytes, the edits, and the judge.
 
+pub mod after;
 pub mod auditor;
 pub mod base;
 pub mod dice;
@@ -10,5 +11,6 @@ pub mod forge;
 pub mod judge;
 pub mod map;
 pub mod shop;
+pub mod sled_map;
 pub mod sled_rows;
 pub mod table;
