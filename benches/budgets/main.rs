@@ -20,6 +20,7 @@ mod bare;
 mod checks;
 mod entries;
 mod format;
+mod lists;
 mod material;
 mod quiet;
 mod raw;
@@ -39,7 +40,7 @@ fn main() {
         return starts::child(&args[1..]);
     }
     let plan = Plan::from_env(args.iter().any(|a| a == "--quick"));
-    let parts: [(&str, &str, fn(&Plan, &mut Table)); 8] = [
+    let parts: [(&str, &str, fn(&Plan, &mut Table)); 9] = [
         ("a", "durable entries", entries::throughput),
         ("b", "durable entry, one caller", entries::latency),
         ("c", "tapes of 10 KB", saves::small),
@@ -48,6 +49,7 @@ fn main() {
         ("f", "opening", starts::all),
         ("g", "stored size", sizes::all),
         ("h", "reads", reads::all),
+        ("i", "lists", lists::all),
     ];
     println!("{}", setup::machine());
     println!("{plan}\n");
