@@ -13,7 +13,9 @@ mod support;
 
 mod cddl;
 mod cli;
+mod conformance_files;
 mod conformance_journal;
+mod conformance_lasting;
 mod conformance_objects;
 mod conformance_rows;
 mod conformance_spool;
