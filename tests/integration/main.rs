@@ -82,6 +82,7 @@ mod tamper_rows;
 mod tamper_segments;
 mod tamper_tears;
 mod tamper_vault;
+mod tiles;
 mod vault_crash;
 mod vault_damage;
 mod vectors;
