@@ -11,6 +11,7 @@
 
 mod support;
 
+mod audit_trail;
 mod cddl;
 mod cli;
 mod conformance_files;
