@@ -50,7 +50,9 @@ fn main() {
     pair.lists(&plan, &mut table);
     pair.checks(&plan, &mut table);
     pair.sizes(&mut table);
-    println!("\nmeasured: Immutape; bound: SQLite (WAL, synchronous=FULL, one commit for all who wait, hash chain in the client)");
+    println!(
+        "\nmeasured: Immutape; bound: SQLite (WAL, synchronous=FULL, one commit for all who wait, hash chain in the client)"
+    );
     println!("load at the end {}; {}\n\n{table}", setup::load(), plan.quiet);
 }
 
@@ -87,7 +89,9 @@ impl Pair {
                         let sqlite = self.sqlite.clone();
                         let theirs = self.rate(plan, count, move |_| {
                             let sqlite = sqlite.clone();
-                            async move { drop(sqlite.ask(Act::Note { kind: "read", subject: [7; 32] }).await) }
+                            async move {
+                                _ = sqlite.ask(Act::Note { kind: "read", subject: [7; 32] }).await;
+                            }
                         });
                         (ours, theirs)
                     })
@@ -111,7 +115,9 @@ impl Pair {
                         let theirs = self.rate(plan, count, move |n| {
                             let act = plain(&windows[n % windows.len()], saved.fetch_add(1, Ordering::Relaxed));
                             let sqlite = sqlite.clone();
-                            async move { drop(sqlite.ask(act).await) }
+                            async move {
+                                _ = sqlite.ask(act).await;
+                            }
                         });
                         (ours, theirs)
                     })
@@ -208,7 +214,13 @@ impl Pair {
         let ours = bytes_in(&self.folder.path().join("l")) as f64 / tapes;
         let theirs = self.saved.load(Ordering::Relaxed) as f64;
         let db: u64 = ["peer.db", "peer.db-wal"].iter().map(|f| bytes_in(&self.folder.path().join(f))).sum();
-        table.add(Row::ratio("f", "bytes on disk for each tape, log and rows with it", "B", &[(ours, db as f64 / theirs)], Budget::None));
+        table.add(Row::ratio(
+            "f",
+            "bytes on disk for each tape, log and rows with it",
+            "B",
+            &[(ours, db as f64 / theirs)],
+            Budget::None,
+        ));
     }
 
     fn rate<F, Fut>(&self, plan: &Plan, count: usize, job: F) -> f64
@@ -218,9 +230,9 @@ impl Pair {
     {
         let next = Arc::new(AtomicU64::new(0));
         let start = Instant::now();
-        let calls = self.runtime.block_on(callers(count, plan.half_round, move |_| {
-            job(next.fetch_add(1, Ordering::Relaxed) as usize)
-        }));
+        let calls = self
+            .runtime
+            .block_on(callers(count, plan.half_round, move |_| job(next.fetch_add(1, Ordering::Relaxed) as usize)));
         calls as f64 / start.elapsed().as_secs_f64()
     }
 }

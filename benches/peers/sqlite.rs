@@ -104,7 +104,13 @@ fn commit(db: &Connection, group: &[Asked], n: &mut i64, last: &mut [u8; 32]) ->
 }
 
 fn row_hash(n: i64, kind: &str, subject: &[u8], previous: &[u8]) -> [u8; 32] {
-    Sha256::new().chain_update(n.to_be_bytes()).chain_update(kind).chain_update(subject).chain_update(previous).finalize().into()
+    Sha256::new()
+        .chain_update(n.to_be_bytes())
+        .chain_update(kind)
+        .chain_update(subject)
+        .chain_update(previous)
+        .finalize()
+        .into()
 }
 
 /// The bytes of a tape.

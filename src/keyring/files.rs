@@ -113,19 +113,22 @@ fn write_secret(files: &dyn Files, path: &Path, content: &[u8]) -> Result<()> {
     // replaces it. A crash after it leaves the whole file.
     let temporary = with_suffix(path, ".tmp");
     let io = |e| Error::new(Code::Io, format!("{} cannot be written", shown(path))).with_source(e);
+    let is_there = || {
+        Error::new(Code::LedgerExists, format!("{} is there already; a key is never overwritten", shown(path)))
+            .with_hint("it belongs to another ledger, or to one whose making was cut off; give another folder with --config-dir")
+    };
+    if files.exists(path).map_err(io)? {
+        return Err(is_there());
+    }
     if files.exists(&temporary).map_err(io)? {
         files.remove_file(&temporary).map_err(io)?;
     }
     let file = files.create_new(&temporary).map_err(io)?;
     file.write_at(0, content).map_err(io)?;
     file.sync_data().map_err(io)?;
-    files.rename_noreplace(&temporary, path).map_err(|e| {
-        if e.kind() == std::io::ErrorKind::AlreadyExists {
-            Error::new(Code::LedgerExists, format!("{} is there already; a key is never overwritten", shown(path)))
-        } else {
-            io(e)
-        }
-    })?;
+    files
+        .rename_noreplace(&temporary, path)
+        .map_err(|e| if e.kind() == std::io::ErrorKind::AlreadyExists { is_there() } else { io(e) })?;
     files.sync_dir(parent(path)).map_err(io)
 }
 

@@ -101,7 +101,11 @@ impl ConfigFolder {
         root: &KeyEncryptionKey,
     ) -> Result<()> {
         let next_folder = self.folder.join("next");
-        let io = |e| Error::new(Code::Io, "the config folder cannot be written").with_source(e);
+        let io = |e| {
+            Error::new(Code::Io, "the config folder cannot be written")
+                .with_hint("look at its owner, its mode and the disk, or give another with --config-dir")
+                .with_source(e)
+        };
         // A folder whose own name a power cut takes away takes the keys with it.
         create_dir_durable(files, &next_folder).map_err(io)?;
         for (name, key) in NAMES.iter().zip([&keys.checkpoint, &keys.recorder, &keys.issuer]) {

@@ -244,7 +244,7 @@ impl Writer {
     fn commit_some(&mut self, units: Vec<Unit>) -> Vec<Unit> {
         let first_in_term = !self.start.is_empty();
         if first_in_term && let Err(e) = self.write_head(crate::log::HeadState::Open) {
-            answer_all(units, &e);
+            answer_all(units, &without_head(e));
             return Vec::new();
         }
         let mut group = GroupBuilder::new(&self.chain);
@@ -361,6 +361,18 @@ fn answer_all(units: Vec<Unit>, e: &Error) {
             Waiting::Save(answer) => drop(answer.send(Err(again(e)))),
         }
     }
+}
+
+/// Nothing of a term is recorded before its head says that it is open.
+fn without_head(e: Error) -> Error {
+    if e.code() != Code::Io {
+        return e;
+    }
+    let cause = std::error::Error::source(&e).map_or_else(String::new, |cause| format!(" ({cause})"));
+    let words =
+        format!("the signed head file cannot be written{cause}: nothing could be recorded, so nothing was given out");
+    Error::new(Code::AuditUnavailable, words)
+        .with_hint("look at the state folder's owner, its mode and the disk; `immutape verify` checks all the same")
 }
 
 fn unrecordable() -> Error {

@@ -1,4 +1,4 @@
-//! Making a new ledger: keys, vault, entry 0, head, in this order.
+//! Making a new ledger: a marker, keys, vault, entry 0, head, in this order.
 
 use super::acts::LEDGER_CLASS;
 use super::core::Folders;
@@ -48,12 +48,17 @@ pub(super) fn create(places: &Places, env: &Environment, name: &str, test: bool)
 
     let folders = Folders { places: places.clone(), state: places.state_of(&id)?, config: places.config_of(&id)? };
     let files = &*env.files;
-    let io = |e| Error::new(Code::Io, "the state folder cannot be written").with_source(e);
+    let io = |e| {
+        Error::new(Code::Io, "the state folder cannot be written")
+            .with_hint("look at its owner, its mode and the disk, or give another with --state-dir")
+            .with_source(e)
+    };
     create_dir_durable(files, &folders.state).map_err(io)?;
+    // Before the keys: where the state cannot stand, none are left behind to be in the way of the next try.
+    write_atomic(files, &folders.state.join(CREATING), b"").map_err(io)?;
     ConfigFolder::new(folders.config.clone()).write(files, &keys, &next, &root_copy)?;
     let mut line = places.ledger.as_os_str().as_encoded_bytes().to_vec();
     line.push(b'\n');
-    write_atomic(files, &folders.state.join(CREATING), b"").map_err(io)?;
     write_atomic(files, &folders.state.join("ledger"), &line).map_err(io)?;
     create_dir_durable(files, &places.ledger).map_err(io)?;
 

@@ -91,6 +91,16 @@ mod tests {
     use crate::seal::{TapeSecret, open_object, seal_packed};
 
     #[test]
+    fn what_zstd_refuses_is_no_frame() {
+        let mut packer = Packer::new().unwrap();
+        // A promise of another length, which nothing in this program makes: the one refusal that can be provoked.
+        packer.context.set_pledged_src_size(Some(5)).unwrap();
+        packer.add(b"four").unwrap();
+        assert_eq!(packer.finish().map(drop), Err(SealError::Compress));
+        assert_eq!(crate::Error::from(SealError::Compress).code(), crate::Code::Internal);
+    }
+
+    #[test]
     fn parts_come_back_as_one_object() {
         let keys = TapeSecret::from_bytes(&[7; 32]).keys();
         let custody = CustodyId::from_bytes([9; 32]);

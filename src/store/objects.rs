@@ -138,10 +138,37 @@ pub trait Objects: Send + Sync {
     /// `E_RETENTION_SHORTEN`, `E_NOT_FOUND`.
     fn protect(&self, object: &ObjectRef, protection: Protection) -> Result<()>;
 
-    /// Gives up the bytes of an object. The only removal there is, and it costs a clearance.
+    /// Gives up the bytes of an object. The only removal there is, and it costs a clearance. Durable after
+    /// [`Objects::sync`]. May be repeated: an engine that remembers the object goes on where a crash cut it short.
+    ///
+    /// No function gives a clearance yet, so nothing outside the tests of this library can call it: the disposal workflow
+    /// will, with one clearance for one call. What an engine owes is in `conformance::discard`.
+    ///
+    /// ```
+    /// use immutape::governance::DisposalClearance;
+    /// use immutape::store::{ObjectRef, Objects};
+    /// fn once(store: &dyn Objects, object: &ObjectRef, cleared: DisposalClearance) -> immutape::error::Result<()> {
+    ///     store.discard(object, 0, cleared)
+    /// }
+    /// ```
+    ///
+    /// ```compile_fail,E0382
+    /// use immutape::governance::DisposalClearance;
+    /// use immutape::store::{ObjectRef, Objects};
+    /// fn twice(store: &dyn Objects, object: &ObjectRef, cleared: DisposalClearance) -> immutape::error::Result<()> {
+    ///     store.discard(object, 0, cleared)?;
+    ///     store.discard(object, 0, cleared)
+    /// }
+    /// ```
+    ///
+    /// ```compile_fail,E0599
+    /// use immutape::codec::digest::CustodyId;
+    /// use immutape::governance::DisposalClearance;
+    /// let forged = DisposalClearance::for_tests(CustodyId::LEDGER);
+    /// ```
     ///
     /// # Errors
-    /// `E_NOT_FOUND`; `E_RETENTION_SHORTEN` while its until-date lies ahead of `now_ms`.
+    /// `E_NOT_FOUND` (also where nothing is remembered of one discarded before); `E_RETENTION_SHORTEN` while its until-date lies ahead of `now_ms`.
     fn discard(&self, object: &ObjectRef, now_ms: u64, clearance: DisposalClearance) -> Result<()>;
 }
 

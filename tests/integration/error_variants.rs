@@ -4,30 +4,33 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use immutape::Code;
+use immutape::catalog::{Enrichment, Projector};
 use immutape::codec::CborError;
-use immutape::codec::digest::CustodyId;
+use immutape::codec::digest::{CustodyId, GroupHash, LedgerId, RootHash};
+use immutape::codec::extent::{Group, GroupHeader, SegmentHeader, push_record};
 use immutape::codec::random::{Random, RandomUnavailable};
-use immutape::log::PrivateHalf;
+use immutape::ledger::Places;
+use immutape::log::{LogError, PrivateHalf};
 use immutape::seal::{
     CustodyKey, KeyEncryptionKey, Manifest, ManifestObject, PrivateAad, SealError, TapeSecret, seal_object,
 };
+use immutape::store::Position;
+use immutape::store::conformance::journal::material;
+use immutape::store::memory::rows::MemoryRows;
 use immutape::tape::TapeRoot;
 
 use crate::golden_make::folder;
 use crate::golden_make::index;
+use crate::support::ledgers;
 
-/// Provoked outside the golden files.
-const ELSEWHERE: [(&str, &str); 3] = [
-    ("LogError::TooLong", "properties::long_headers_labels_and_entries_are_refused"),
-    ("LogError::Proof", "vectors_log::inclusion_probes"),
-    ("SealError::Random", "error_variants::no_key_without_randomness"),
-];
-
-/// Given out above the rooms that golden files reach, or by nothing that can be made to happen.
-const UNREACHED: [(&str, &str); 3] = [
-    ("SealError::Compress", "zstd compresses anything that fits in memory"),
-    ("LogError::Root", "given out by the catalogue and by checks: see the tamper tests"),
-    ("LogError::Group", "given out by the catalogue and by checks: see the tamper tests"),
+/// Provoked outside the golden files: the variant, the test, and the file that it stands in.
+const ELSEWHERE: [(&str, &str, &str); 6] = [
+    ("LogError::TooLong", "long_headers_labels_and_entries_are_refused", "tests/integration/properties/sealed.rs"),
+    ("LogError::Proof", "every_inclusion_up_to_64_verifies_and_nothing_else", "tests/integration/vectors_oracles.rs"),
+    ("LogError::Root", "a_group_that_follows_no_other_is_not_projected", "tests/integration/error_variants.rs"),
+    ("LogError::Group", "a_group_that_follows_no_other_is_not_projected", "tests/integration/error_variants.rs"),
+    ("SealError::Random", "no_key_without_randomness", "tests/integration/error_variants.rs"),
+    ("SealError::Compress", "what_zstd_refuses_is_no_frame", "src/seal/packer.rs"),
 ];
 
 /// Names of an enum's variants, taken from its source.
@@ -70,12 +73,74 @@ fn every_variant_is_provoked() {
     all.extend(variants("seal/error.rs", "SealError"));
     all.extend(variants("log/error.rs", "LogError"));
     assert!(all.len() >= 60, "{} variants", all.len());
-    let (reached, listed) = (reached(), ELSEWHERE.iter().chain(&UNREACHED).map(|(v, _)| *v));
-    let listed: BTreeSet<_> = listed.collect();
+    let reached = reached();
+    let listed: BTreeSet<_> = ELSEWHERE.iter().map(|(variant, ..)| *variant).collect();
     let missing: Vec<_> = all.iter().filter(|v| !reached.contains(*v) && !listed.contains(v.as_str())).collect();
     assert!(missing.is_empty(), "no test provokes {missing:?}");
     let stale: Vec<_> = listed.iter().filter(|v| reached.contains(**v) || !all.iter().any(|a| a == *v)).collect();
     assert!(stale.is_empty(), "listed, yet reached or gone: {stale:?}");
+    for (variant, test, file) in ELSEWHERE {
+        let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
+        let body =
+            text.split_once(&format!("fn {test}()")).map(|(_, rest)| rest.split("\n    #[test]").next().unwrap());
+        assert!(body.is_some_and(|body| body.contains(variant)), "{file}: {test} does not provoke {variant}");
+    }
+}
+
+/// The extents of a small ledger's journal.
+async fn groups() -> Vec<Vec<u8>> {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = ledgers::create(folder.path()).await;
+    ledgers::save_tape(&ledger, "sqlite-crash").await.unwrap();
+    let id = ledger.id();
+    ledger.close().await.unwrap();
+    let places = Places::beneath(folder.path());
+    let state = places.state_of(&id).unwrap();
+    let segment = std::fs::read(places.ledger.join("journal/00000001.seg")).unwrap();
+    let origin = SegmentHeader::parse(&segment).unwrap().origin;
+    let stores = ledgers::real().engine.open(&places.ledger, &state, origin).unwrap();
+    material::read_all(&*stores.journal).unwrap()
+}
+
+/// The group again with another header; its own hash is right.
+fn sealed_anew(extent: &[u8], change: impl FnOnce(&mut GroupHeader)) -> Vec<u8> {
+    let group = Group::parse(extent).unwrap();
+    let (mut header, mut records) = (*group.header(), Vec::new());
+    for record in group.records() {
+        let (public, sealed) = record.unwrap();
+        push_record(&mut records, public, sealed);
+    }
+    change(&mut header);
+    header.seal(&records, |_| header.mac).1
+}
+
+/// What the catalogue says of the first two groups.
+fn projected(groups: &[Vec<u8>]) -> Result<(), LogError> {
+    let mut projector = Projector::fresh(LedgerId::from_bytes([0; 32]));
+    let rows = MemoryRows::new();
+    let at = Position { segment: 1, offset: 0 };
+    for extent in &groups[..2] {
+        let group = Group::parse(extent).unwrap();
+        projector.group(&rows, at, &group, at, &[], &mut |_, _, _| Enrichment::default()).map_err(|e| {
+            assert_eq!(e.code(), Code::LogDamaged, "{e}");
+            std::error::Error::source(&e).and_then(|source| source.downcast_ref::<LogError>()).unwrap().clone()
+        })?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_group_that_follows_no_other_is_not_projected() {
+    let groups = groups().await;
+    assert!(groups.len() >= 2);
+    let second = *Group::parse(&groups[1]).unwrap().header();
+    let with = |change: &dyn Fn(&mut GroupHeader)| vec![groups[0].clone(), sealed_anew(&groups[1], |h| change(h))];
+    assert_eq!(projected(&groups), Ok(()));
+    assert_eq!(with(&|_| ()), groups[..2], "sealing anew changes nothing by itself");
+    let other_root = with(&|header| header.root = RootHash::from_bytes([9; 32]));
+    assert_eq!(projected(&other_root), Err(LogError::Root(second.size_after())));
+    let other_group = with(&|header| header.previous_group = GroupHash::from_bytes([9; 32]));
+    assert_eq!(projected(&other_group), Err(LogError::Group(second.first_index)));
 }
 
 /// Every file of a folder and those beneath it.

@@ -335,3 +335,36 @@ fn the_codemap_names_places_that_are_there() {
         assert!(root.join("src").join(path).exists(), "docs/ARCHITECTURE.md names {path}");
     }
 }
+
+/// Dependencies of the manifest that no reason stands beside.
+fn without_reason(manifest: &str) -> Vec<&str> {
+    let mut section = "";
+    let mut out = Vec::new();
+    for line in manifest.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        if line.starts_with('[') {
+            section = line.trim_matches(['[', ']']);
+            // A dependency as a table of its own has no line for a reason.
+            out.extend(section.contains("dependencies.").then_some(line));
+        } else if section.ends_with("dependencies") {
+            let reason = line.split_once(" # ").map_or("", |(_, reason)| reason.trim());
+            out.extend((reason.len() < 15 || !reason.contains(' ')).then_some(line));
+        }
+    }
+    out
+}
+
+#[test]
+fn each_dependency_has_its_reason_beside_it() {
+    let manifest = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")).unwrap();
+    assert_eq!(without_reason(&manifest), [""; 0]);
+    let planted = "left-pad = \"1\"";
+    for line in [planted, "left-pad = \"1\" # ", "left-pad = \"1\" # useful", "[dependencies.left-pad]"] {
+        for section in ["[dependencies]", "[dev-dependencies]"] {
+            let with = manifest.replacen(section, &format!("{section}\n{line}"), 1);
+            assert!(with.len() > manifest.len());
+            assert!(without_reason(&with).contains(&line), "{line} in {section} was passed over");
+        }
+    }
+    let good = manifest.replacen("[dependencies]", &format!("[dependencies]\n{planted} # pads what is too short"), 1);
+    assert_eq!(without_reason(&good), [""; 0]);
+}

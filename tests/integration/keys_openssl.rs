@@ -9,6 +9,8 @@ use immutape::keyring::{LocalSigner, OsRandom, read_root, read_signer, write_roo
 use immutape::seal::{KeyEncryptionKey, Signer as _};
 use immutape::store::files::RealFiles;
 
+use crate::support::skipped;
+
 fn openssl(arguments: &[&str]) -> Option<Vec<u8>> {
     let output = Command::new("openssl").args(arguments).output().ok()?;
     assert!(output.status.success(), "openssl {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
@@ -23,7 +25,7 @@ fn openssl_reads_the_keys_we_write() {
     write_signer(&RealFiles, &path, &key).unwrap();
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     let Some(der) = openssl(&["pkey", "-in", path.to_str().unwrap(), "-pubout", "-outform", "DER"]) else {
-        return println!("openssl is not there: skipped");
+        return skipped("openssl is not there");
     };
     // SubjectPublicKeyInfo of RFC 8410: a fixed front of 12 bytes, then the key.
     assert_eq!(hex::encode(&der[..12]), "302a300506032b6570032100");
@@ -36,7 +38,7 @@ fn we_read_the_keys_openssl_writes_and_it_accepts_our_signatures() {
     let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     let (private, public, message, signature) = (at("p.pem"), at("pub.pem"), at("message"), at("signature"));
     if openssl(&["genpkey", "-algorithm", "ed25519", "-out", &private]).is_none() {
-        return println!("openssl is not there: skipped");
+        return skipped("openssl is not there");
     }
     std::fs::set_permissions(&private, std::fs::Permissions::from_mode(0o600)).unwrap();
     let key = read_signer(&RealFiles, Path::new(&private)).unwrap();

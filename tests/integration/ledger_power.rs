@@ -79,7 +79,7 @@ async fn save_until_cut(ledger: Ledger, diary: Diary, round: u64, task: u64, tol
 fn fifteen_power_cuts_of_a_real_process() {
     let tools = some_folder();
     let Some(library) = library(tools.path()) else {
-        println!("SKIPPED: no gcc or no preloading here; no power cut of a real process was modelled (1 test skipped)");
+        crate::support::skipped("no gcc or no preloading here; no power cut of a real process was modelled");
         return;
     };
     let place = some_folder();
@@ -112,7 +112,7 @@ fn fifteen_power_cuts_of_a_real_process() {
 fn the_library_keeps_only_what_was_synced() {
     let tools = some_folder();
     let Some(library) = library(tools.path()) else {
-        println!("SKIPPED: no gcc or no preloading here (1 test skipped)");
+        crate::support::skipped("no gcc or no preloading here");
         return;
     };
     let place = some_folder();

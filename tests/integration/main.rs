@@ -11,9 +11,12 @@
 
 mod support;
 
+mod audit_trail;
 mod cddl;
 mod cli;
+mod conformance_files;
 mod conformance_journal;
+mod conformance_lasting;
 mod conformance_objects;
 mod conformance_rows;
 mod conformance_spool;
@@ -84,6 +87,7 @@ mod tamper_rows;
 mod tamper_segments;
 mod tamper_tears;
 mod tamper_vault;
+mod tiles;
 mod vault_crash;
 mod vault_damage;
 mod vectors;

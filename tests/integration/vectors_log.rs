@@ -1,6 +1,6 @@
 //! Other people's vectors and other people's code: Merkle proofs, signed notes, tiles, COSE_Sign1.
 //!
-//! The files lie in `../shared/vectors`; where that folder is absent, the tests that need it say so in one line.
+//! The files lie in `../shared/vectors`; where that folder is absent, each test that needs it says so; `tiles` covers what would then be tried nowhere.
 
 use std::path::PathBuf;
 
@@ -13,11 +13,11 @@ use immutape::proof::{verify_consistency, verify_inclusion};
 use immutape::seal::{PublicKey, SealError, Statement};
 use serde_json::Value;
 
-/// The folder, or one printed line.
+/// The folder; what is not there is counted.
 fn vectors(part: &str) -> Option<PathBuf> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/vectors").join(part);
     if !folder.exists() {
-        println!("SKIPPED: no vectors at {}", folder.display());
+        crate::support::skipped(&format!("no vectors at ../shared/vectors/{part}"));
         return None;
     }
     Some(folder)

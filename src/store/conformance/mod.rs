@@ -1,6 +1,8 @@
 //! One suite for every engine.
 
 mod clause;
+pub mod discard;
+pub mod files;
 pub mod journal;
 pub mod objects;
 pub mod rows;

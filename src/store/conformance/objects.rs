@@ -1,7 +1,8 @@
 //! The clauses of [`Objects`].
 //!
 //! Not here: that `get` re-hashes and that `list` names damage (an engine's own tests damage its
-//! storage), and what `discard` does (its clearance is made by the disposal workflow alone).
+//! storage), and what `discard` does: its clearance is made by the disposal workflow alone, so its clauses stand in
+//! [`discard`](super::discard).
 
 use std::collections::BTreeMap;
 use std::thread;

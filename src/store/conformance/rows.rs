@@ -21,6 +21,8 @@ pub const CLAUSES: &[Clause<dyn Rows>] = &[
     Clause { name: "apply: a longer value is refused", check: longer_value_refused },
     Clause { name: "apply: a longer key is refused", check: longer_key_refused },
     Clause { name: "apply: all or nothing", check: all_or_nothing },
+    Clause { name: "is_there: yes once something was applied", check: is_there_when_used },
+    Clause { name: "is_there: asking makes nothing", check: asking_makes_nothing },
     Clause { name: "position: none at first", check: no_position },
     Clause { name: "get: none for another key", check: none_for_another },
     Clause { name: "scan: from <= key", check: scan_begins },
@@ -40,6 +42,7 @@ pub const CLAUSES: &[Clause<dyn Rows>] = &[
 /// is dropped first.
 pub const LASTING: &[Clause<dyn Rows>] = &[
     Clause { name: "flush: what was applied lasts", check: flushed_lasts },
+    Clause { name: "is_there: yes in the next run", check: is_there_later },
     Clause { name: "reset: the old rows are put aside, the new ones last", check: reset_lasts },
 ];
 
@@ -145,6 +148,25 @@ fn all_or_nothing(fresh: &Fresh<'_>) -> Verdict {
     same("tb", value(&*rows, "tb")?, Some(b"TB".to_vec()))?;
     same("position", ok("position", rows.position())?, Some(b"2".to_vec()))?;
     ok("a refusal leaves the rows in use", rows.apply(puts(&[("ta", "later")]), b"4"))
+}
+
+fn is_there_when_used(fresh: &Fresh<'_>) -> Verdict {
+    let rows = five(fresh)?;
+    same("after a batch", rows.is_there(), true)?;
+    ok("flush", rows.flush())?;
+    same("after a flush", rows.is_there(), true)?;
+    ok("reset", rows.reset())?;
+    ok("apply", rows.apply(puts(&[("a", "1")]), b"1"))?;
+    same("after a reset and a batch", rows.is_there(), true)
+}
+
+fn asking_makes_nothing(fresh: &Fresh<'_>) -> Verdict {
+    let rows = fresh();
+    let first = rows.is_there();
+    for _ in 0..3 {
+        same("asked again", rows.is_there(), first)?;
+    }
+    same("position", ok("position", rows.position())?, None)
 }
 
 fn no_position(fresh: &Fresh<'_>) -> Verdict {
@@ -290,6 +312,18 @@ fn flushed_lasts(again: &Fresh<'_>) -> Verdict {
         same("rows", all(&*rows, b"t", b"u")?, wanted)?;
     }
     Ok(())
+}
+
+fn is_there_later(again: &Fresh<'_>) -> Verdict {
+    let rows = again();
+    ok("apply", rows.apply(puts(&[("a", "1")]), b"1"))?;
+    ok("flush", rows.flush())?;
+    drop(rows);
+    // Before anything else was asked of it, and afterwards.
+    let rows = again();
+    same("before it was opened", rows.is_there(), true)?;
+    same("a", value(&*rows, "a")?, Some(b"1".to_vec()))?;
+    same("after it was opened", rows.is_there(), true)
 }
 
 fn reset_lasts(again: &Fresh<'_>) -> Verdict {

@@ -28,6 +28,8 @@ pub const CLAUSES: &[Clause<dyn Vault>] = &[
     Clause { name: "get: epochs are apart", check: epochs_are_apart },
     Clause { name: "records: every one in slot order", check: records_in_order },
     Clause { name: "records: no such epoch", check: records_need_an_epoch },
+    Clause { name: "next_slot: the one that the next put takes", check: next_slot_is_next },
+    Clause { name: "next_slot: no such epoch", check: next_slot_needs_an_epoch },
     Clause { name: "rotate: only the next generation", check: only_the_next_generation },
     Clause { name: "rotate: the new generation is present", check: rotate_makes_present },
     Clause { name: "rotate: the old stays whole", check: rotate_keeps_the_old },
@@ -40,6 +42,7 @@ pub const LASTING: &[Clause<dyn Vault>] = &[
     Clause { name: "set_generation: durable on return", check: generation_lasts },
     Clause { name: "create_epoch: durable on return", check: epoch_lasts },
     Clause { name: "sync: what was put lasts, and puts go on behind it", check: puts_last },
+    Clause { name: "next_slot: the same in the next run", check: next_slot_lasts },
     Clause { name: "rotate: durable on return", check: rotation_lasts },
 ];
 
@@ -199,6 +202,24 @@ fn records_need_an_epoch(fresh: &Fresh<'_>) -> Verdict {
     refused("records", fresh().records(&A), Code::NotFound)
 }
 
+fn next_slot_is_next(fresh: &Fresh<'_>) -> Verdict {
+    let vault = fresh();
+    ok("create_epoch", vault.create_epoch(&A))?;
+    filled(&*vault, &B, 3)?;
+    for n in 0..EPOCH_TAPES_MAX {
+        same("next slot", ok("next_slot", vault.next_slot(&A))?, n)?;
+        same("slot taken", ok("put", vault.put(&A, &record(n)))?, n)?;
+    }
+    same("of a full epoch", ok("next_slot", vault.next_slot(&A))?, EPOCH_TAPES_MAX)?;
+    same("of another epoch", ok("next_slot", vault.next_slot(&B))?, 3)
+}
+
+fn next_slot_needs_an_epoch(fresh: &Fresh<'_>) -> Verdict {
+    let vault = fresh();
+    filled(&*vault, &A, 2)?;
+    refused("next_slot", vault.next_slot(&B), Code::NotFound)
+}
+
 fn only_the_next_generation(fresh: &Fresh<'_>) -> Verdict {
     let vault = fresh();
     refused("from nothing", vault.rotate(1, b"x", &[]), Code::Conflict)?;
@@ -291,6 +312,11 @@ fn puts_last(again: &Fresh<'_>) -> Verdict {
     same("after opening again", ok("records", again().records(&A))?, (1..=10).map(record).collect())?;
     same("next slot", ok("put", again().put(&A, &record(11)))?, 10)?;
     same("get", ok("get", again().get(&A, &id(4), Some(3)))?, record(4))
+}
+
+fn next_slot_lasts(again: &Fresh<'_>) -> Verdict {
+    filled(&*again(), &A, 4)?;
+    same("next slot after opening again", ok("next_slot", again().next_slot(&A))?, 4)
 }
 
 fn rotation_lasts(again: &Fresh<'_>) -> Verdict {

@@ -84,7 +84,7 @@ fn size(world: &World) -> u64 {
 #[test]
 fn a_save_beside_a_long_check_is_kept_and_both_are_on_record() {
     if !std::path::Path::new("/proc/self/fd").exists() {
-        return eprintln!("skipped: no /proc");
+        return crate::support::skipped("no /proc");
     }
     let world = large();
     for attempt in 0..ATTEMPTS {
@@ -116,7 +116,7 @@ fn a_save_beside_a_long_check_is_kept_and_both_are_on_record() {
 #[test]
 fn a_check_that_cannot_be_recorded_says_so_and_keeps_its_exit_code() {
     if !std::path::Path::new("/proc/self/fd").exists() {
-        return eprintln!("skipped: no /proc");
+        return crate::support::skipped("no /proc");
     }
     let world = large();
     let child = (0..ATTEMPTS).find_map(|_| stopped(&world)).expect("no check was met in the middle");

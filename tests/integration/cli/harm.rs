@@ -5,6 +5,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::world::{Did, World};
+use crate::support::ledgers::tape_path;
+use crate::support::skipped;
 
 /// Nobody, who may write to nothing of ours.
 const NOBODY: u32 = 65_534;
@@ -13,7 +15,7 @@ const NOBODY: u32 = 65_534;
 fn as_nobody(world: &World, args: &[&str]) -> Option<Did> {
     let is_root = rustix::process::getuid().is_root();
     if !is_root || !Path::new("/usr/bin/setpriv").exists() {
-        eprintln!("skipped: needs root and setpriv to become another user");
+        skipped("needs root and setpriv to become another user");
         return None;
     }
     // The build's folder may be closed to others, so the program lies in the world's own.
@@ -58,6 +60,116 @@ fn a_ledger_that_cannot_be_written_gives_nothing_out_and_can_be_checked() {
     assert!(did.out().contains("checks still run"), "{}", did.all());
     chmod("u+w", &world.path("ledger"));
     as_nobody(&world, &["verify"]).unwrap().exits(0);
+}
+
+/// Every file of the world's three folders, with its bytes.
+fn all_bytes(world: &World) -> Vec<(std::path::PathBuf, Vec<u8>)> {
+    let (mut folders, mut all) = (["ledger", "state", "keys"].map(|name| world.path(name)).to_vec(), Vec::new());
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() { folders.push(path) } else { all.push((path.clone(), fs::read(path).unwrap())) }
+        }
+    }
+    all.sort();
+    all
+}
+
+/// Files that are not as they were.
+fn changed(before: &[(std::path::PathBuf, Vec<u8>)], after: &[(std::path::PathBuf, Vec<u8>)]) -> Vec<String> {
+    let either =
+        before.iter().filter(|one| !after.contains(one)).chain(after.iter().filter(|one| !before.contains(one)));
+    either.map(|(path, _)| path.display().to_string()).collect()
+}
+
+/// A world of nobody's with one tape kept and another to save; `None` where nobody cannot be played.
+fn nobodys_world() -> Option<World> {
+    let world = World::with_tapes(&["sqlite-crash"]);
+    as_nobody(&world, &["version"])?;
+    fs::copy(tape_path("sqlite-claims"), world.path("in.jsonl")).unwrap();
+    chown_to_nobody(&world.path(""));
+    as_nobody(&world, &["list"]).unwrap().exits(0);
+    Some(world)
+}
+
+/// Everything that a read-only ledger or state folder keeps from being recorded is refused, and changes nothing that counts.
+#[test]
+fn what_cannot_be_recorded_is_refused_whichever_folder_is_read_only() {
+    let Some(world) = nobodys_world() else { return };
+    let before = all_bytes(&world);
+    // The folders and their files, or the names in them alone.
+    for (folder, only_folders) in [("ledger", false), ("state", false), ("state", true)] {
+        let path = world.path(folder);
+        if only_folders {
+            close_folders(&path)
+        } else {
+            chmod("a-w", &path)
+        }
+        let words = format!("{folder}, {only_folders}");
+        for args in [&["save", "in.jsonl"][..], &["list"], &["cat", "0000"], &["delete", "0000"]] {
+            let did = as_nobody(&world, args).unwrap().exits(11);
+            let is_told = did.stderr.contains("E_AUDIT_UNAVAILABLE") && did.stderr.contains("look at the");
+            assert!(did.out().is_empty() && is_told, "{words}: {args:?}: {}", did.all());
+        }
+        let did = as_nobody(&world, &["verify"]).unwrap();
+        assert!([0, 10].contains(&did.exit), "{words}: {}", did.all());
+        assert!(did.stderr.contains("This check was not recorded"), "{words}: {}", did.all());
+        let mut written = changed(&before, &all_bytes(&world));
+        if only_folders {
+            // Files are open to writers: what a save seals before its commit stays, as after a crash, and counts for nothing.
+            written.retain(|path| !["/packs/", "/vault/", "/index/"].iter().any(|part| path.contains(part)));
+        }
+        assert_eq!(written, [""; 0], "{words}: something was written");
+        chmod("u+w", &path);
+    }
+    as_nobody(&world, &["save", "in.jsonl"]).unwrap().exits(0);
+    as_nobody(&world, &["verify"]).unwrap().exits(0);
+}
+
+/// Takes the right to write away from folders and leaves that of their files.
+fn close_folders(path: &Path) {
+    let find = Command::new("find").arg(path).args(["-type", "d", "-exec", "chmod", "a-w", "{}", "+"]).status();
+    assert!(find.unwrap().success());
+}
+
+/// Keys are read and never written to, so a config folder that is closed to writers keeps nothing from being done.
+#[test]
+fn a_read_only_config_folder_is_enough_for_daily_use() {
+    let Some(world) = nobodys_world() else { return };
+    chmod("a-w", &world.path("keys"));
+    for args in [&["save", "in.jsonl"][..], &["list"], &["verify"], &["status"]] {
+        as_nobody(&world, args).unwrap().exits(0);
+    }
+}
+
+/// A ledger is made whole or not begun: what was in the way once is not in the way of the next try.
+#[test]
+fn where_state_or_config_cannot_be_written_no_ledger_is_half_made() {
+    for closed in ["state", "keys"] {
+        let world = World::new();
+        if as_nobody(&world, &["version"]).is_none() {
+            return;
+        }
+        for folder in ["ledger", "state", "keys"] {
+            fs::create_dir(world.path(folder)).unwrap();
+        }
+        fs::copy(tape_path("sqlite-claims"), world.path("in.jsonl")).unwrap();
+        chown_to_nobody(&world.path(""));
+        chmod("a-w", &world.path(closed));
+        for args in [&["init"][..], &["save", "in.jsonl"]] {
+            let did = as_nobody(&world, args).unwrap().exits(1);
+            let folder = if closed == "keys" { "config" } else { closed };
+            assert!(did.stderr.contains(&format!("the {folder} folder cannot be written (E_IO)")), "{}", did.all());
+            assert!(did.out().is_empty() && did.stderr.contains("look at its owner"), "{}", did.all());
+            let left: Vec<_> = all_bytes(&world).into_iter().map(|(path, _)| path).collect();
+            let marker = world.path("state/creating");
+            assert!(left.iter().all(|path| *path == marker), "{closed}: {left:?}");
+        }
+        chmod("u+w", &world.path(closed));
+        as_nobody(&world, &["init"]).unwrap().exits(0);
+        as_nobody(&world, &["save", "in.jsonl"]).unwrap().exits(0);
+        as_nobody(&world, &["verify"]).unwrap().exits(0);
+    }
 }
 
 #[test]
@@ -127,7 +239,7 @@ fn fill_a_disk(has_state: bool) {
     let mount = ["-t", "tmpfs", "-o", "size=3m", "tmpfs"];
     let mounted = Command::new("mount").args(mount).arg(&disk).stderr(Stdio::null()).status();
     if !mounted.is_ok_and(|s| s.success()) {
-        eprintln!("skipped: a small disk cannot be mounted here");
+        skipped("a small disk cannot be mounted here");
         return;
     }
     let _small = SmallDisk(&disk);

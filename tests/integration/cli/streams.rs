@@ -121,7 +121,7 @@ fn the_demo_shows_every_catch() {
 fn on_a_terminal(world: &World, env: &[(&str, &str)], args: &str) -> Option<String> {
     let mut script = world.bare("/usr/bin/script".as_ref());
     if !std::path::Path::new("/usr/bin/script").exists() {
-        eprintln!("skipped: this system has no `script`");
+        crate::support::skipped("this system has no `script`");
         return None;
     }
     script.env_remove("NO_COLOR").env("TERM", "xterm").envs(env.iter().copied());

@@ -85,8 +85,8 @@ impl Packs {
         let place = known.map_or_else(|| self.near(object), |place| Ok(Some(place)))?;
         let Some(place) = place else { return Ok(None) };
         Ok(match self.read(place, &object.digest)? {
-            Read::Whole(bytes) => Some(bytes),
-            Read::Damaged(_) | Read::Other => None,
+            Read::Whole(bytes) if !bytes.is_empty() => Some(bytes),
+            Read::Whole(_) | Read::Damaged(_) | Read::Other => None,
         })
     }
 
@@ -267,12 +267,13 @@ impl Objects for Packs {
 
     fn get(&self, object: &ObjectRef) -> Result<Vec<u8>> {
         self.writer.check()?;
-        let is_damaged = match self.read(Place::from_hint(object.hint), &object.digest)? {
-            Read::Whole(bytes) => return Ok(bytes),
-            Read::Damaged(_) => true,
+        let is_doubtful = match self.read(Place::from_hint(object.hint), &object.digest)? {
+            Read::Whole(bytes) if !bytes.is_empty() => return Ok(bytes),
+            // Where nothing was to be cleared, nothing shows at its place that it was discarded.
+            Read::Whole(_) | Read::Damaged(_) => true,
             Read::Other => false,
         };
-        if !is_damaged && let Some(bytes) = self.find_quickly(object)? {
+        if !is_doubtful && let Some(bytes) = self.find_quickly(object)? {
             return Ok(bytes);
         }
         // Discarded, damaged or elsewhere: only the records of all packs can tell.
@@ -284,7 +285,8 @@ impl Objects for Packs {
         let place = Place::from_hint(object.hint);
         if let Some(file) = self.reader(place)? {
             let read_error = |e| io_error("read", &self.folder.file_path(place.pack), e);
-            if let Some(bytes) = pieces::rehash(file.as_ref(), place.offset, object).map_err(read_error)? {
+            let found = pieces::rehash(file.as_ref(), place.offset, object).map_err(read_error)?;
+            if let Some(bytes) = found.filter(|bytes| *bytes > 0) {
                 return Ok(bytes);
             }
         }

@@ -138,6 +138,9 @@ impl Files for SimFiles {
     fn create_dir_all(&self, path: &Path) -> io::Result<()> {
         let mut machine = self.machine();
         machine.refuse_if_stopped()?;
+        if path.ancestors().any(|above| matches!(machine.names.get(above), Some(Target::File(_)))) {
+            return Err(ErrorKind::NotADirectory.into());
+        }
         let missing: Vec<PathBuf> = path
             .ancestors()
             .take_while(|folder| !is_root(folder) && !machine.names.contains_key(*folder))
