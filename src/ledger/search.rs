@@ -102,6 +102,9 @@ impl Core {
             Some(cursor) => (cursor.size, cursor.after.saturating_add(1)),
         };
         let limit = request.limit.map_or(SET_LIST_MAX, |n| n.get() as u64).min(SET_LIST_MAX);
+        // Without a condition each row is on the page, and one more says whether it goes on.
+        let together = if request.filter.is_empty() { limit.saturating_add(1) } else { u64::MAX };
+        let together = usize::try_from(together).unwrap_or(usize::MAX).min(ROWS_TOGETHER);
         let labelled = queries.labelled()?;
         let is_all = request.filter.is_empty() && request.limit.is_none() && request.cursor.is_none();
         let mut found = Found { tapes: Vec::new(), size, next: None, undecided: 0, is_all };
@@ -121,7 +124,7 @@ impl Core {
                         rows.push(row);
                     }
                 }
-                Ok(rows.len() < ROWS_TOGETHER)
+                Ok(rows.len() < together)
             })?;
             let Some(last) = last else { break };
             for judged in self.judge(rows, &request.filter, &labelled) {

@@ -68,10 +68,15 @@ fn peak_kib(child: &Child) -> Option<u64> {
     line.split_whitespace().next()?.parse().ok()
 }
 
-/// A gigabyte in long runs, a part of it else.
+/// Gigabytes of the session, where somebody asks for another length.
+const GIGABYTES_VARIABLE: &str = "IMMUTAPE_TEST_GB";
+
+/// A gigabyte in long runs, a part of it else; as many as asked for.
 #[test]
 fn a_session_larger_than_memory_goes_in() {
-    let bytes: u64 = if std::env::var_os(TRIALS_VARIABLE).is_some() { 1 << 30 } else { 200 << 20 };
+    let asked: Option<u64> = std::env::var(GIGABYTES_VARIABLE).ok().map(|n| n.parse().unwrap());
+    let usual = if std::env::var_os(TRIALS_VARIABLE).is_some() { 1 << 30 } else { 200 << 20 };
+    let bytes = asked.map_or(usual, |gigabytes| gigabytes << 30);
     let world = World::new();
     let mut child = world.command();
     let mut child =
