@@ -44,6 +44,7 @@ mod ledger_crash;
 mod ledger_epoch;
 mod ledger_fail;
 mod ledger_frozen;
+mod ledger_full;
 mod ledger_kill;
 mod ledger_life;
 mod ledger_links;
