@@ -58,6 +58,7 @@ mod ledger_rows;
 mod ledger_rows_checked;
 mod ledger_rows_lost;
 mod ledger_sealing;
+mod ledger_second_try;
 mod ledger_sled;
 mod ledger_turns;
 mod ledger_vault_accepted;

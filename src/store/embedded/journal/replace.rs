@@ -307,6 +307,8 @@ impl<'a> Job<'a> {
         let new = with_suffix(&path, NEW);
         if !is_right || in_place {
             self.write_new(&new, image)?;
+        } else {
+            self.write_again(&new, image)?;
         }
         if in_place {
             self.put_aside(self.number)?;
@@ -324,6 +326,14 @@ impl<'a> Job<'a> {
         file.write_at(0, image).map_err(|e| failed("write", new, e))?;
         file.sync_data().map_err(|e| failed("sync", new, e))?;
         self.sync_folder()
+    }
+
+    /// A file that an earlier run left reads right, but that run's sync may have failed, and then what is read is not
+    /// what is on the disk. Written again, byte for byte, it is synced anew; a crash meanwhile changes nothing of it.
+    fn write_again(&self, new: &Path, image: &[u8]) -> Result<()> {
+        let file = self.shelf.files.open(new, true).map_err(|e| failed("open", new, e))?;
+        file.write_at(0, image).map_err(|e| failed("write", new, e))?;
+        file.sync_data().map_err(|e| failed("sync", new, e))
     }
 
     /// Renames a segment file into the quarantine under a name that nothing has.
