@@ -152,6 +152,31 @@ fn a_making_fails_and_is_tried_again() {
     }
 }
 
+/// The first write of the journal is header and group in one; of any part of it the next making begins anew.
+#[test]
+fn a_making_whose_first_group_was_torn_is_begun_anew() {
+    let world = World::new(5);
+    drop(make(&world, &Diary::default()).unwrap());
+    let is_first = |o: &&Operation| o.kind == Kind::Write && (1_000..10_000).contains(&o.bytes) && is_journal(o);
+    let first = world.sim.operations().iter().find(is_first).cloned().unwrap();
+    let sectors = u32::try_from(first.bytes / 512).unwrap();
+    assert!(sectors >= 3, "{first:?}");
+    for mask in 0..1_u64 << sectors {
+        let (world, diary) = (World::new(6), Diary::default());
+        world.sim.stop_at(first.number, Effect::With);
+        assert!(make(&world, &diary).is_err());
+        let image = world.sim.crash_image(Survive::LastWriteSectors(mask));
+        let words = format!("sectors {mask:b} of {first:?}");
+        let rows = Arc::new(MemoryRows::new());
+        let outcome = audit(Case { image, rows, diary: &diary, broken: &[], seed: mask, words: &words });
+        assert_eq!(outcome.made_anew, mask + 1 < 1 << sectors, "{words}");
+    }
+}
+
+fn is_journal(operation: &Operation) -> bool {
+    operation.path.starts_with("l/journal")
+}
+
 /// What is to be mended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Harm {
@@ -185,11 +210,12 @@ impl Harm {
     }
 
     /// What may be broken again by a power cut. A repair that finds nothing left to do has opened nothing, and only an
-    /// opening makes durable what an earlier one failed to: the name of a new segment.
+    /// opening makes durable what an earlier one failed to: the name of a new segment, or of a new head.
     fn again(self) -> &'static [Code] {
         match self {
             Self::Bit | Self::Journal => &[Code::LogDamaged, Code::LedgerMissing],
-            Self::Head | Self::HeadAndEnd | Self::Rows => &[],
+            Self::Head | Self::HeadAndEnd => &[Code::HeadInvalid, Code::HeadMissing],
+            Self::Rows => &[],
         }
     }
 

@@ -77,6 +77,7 @@ fn complete(
 }
 
 fn still_valid(head: &HeadFile, stores: &Stores) -> Result<Mended> {
+    stores.journal.set_reopened(head.state == HeadState::Open);
     match compare_end(head, stores) {
         Ok(()) => Ok(Mended::nothing()),
         Err(e) if e.code() == Code::HeadStale => Err(e.with_hint("the head file is signed and older than an orderly close: put the newest state folder back; a valid head is never overruled")),
