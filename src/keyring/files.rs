@@ -11,7 +11,7 @@ use crate::codec::escape::visible;
 use crate::codec::random::{Random, bytes};
 use crate::error::{Code, Error, Result};
 use crate::seal::{KeyEncryptionKey, PublicKey, Signature, Signer};
-use crate::store::files::{Files, parent, with_suffix};
+use crate::store::files::{Files, code_of, parent, with_suffix};
 
 const ROOT_LABEL: &str = "IMMUTAPE VAULT ROOT";
 const KEY_FILE_BYTES_MAX: u64 = 16 << 10;
@@ -50,7 +50,7 @@ impl Signer for LocalSigner {
 /// Writes a new key file (0600). Never over an existing one.
 ///
 /// # Errors
-/// `E_IO`; `E_LEDGER_EXISTS` when the file is there.
+/// `E_IO`, `E_STORE_FULL`; `E_LEDGER_EXISTS` when the file is there.
 pub fn write_signer(files: &dyn Files, path: &Path, signer: &LocalSigner) -> Result<()> {
     // Version 1, without the public key: OpenSSL 3.0 cannot read version 2.
     let pair = KeypairBytes { secret_key: *signer.key.as_bytes(), public_key: None };
@@ -86,7 +86,7 @@ pub fn read_public_or_signer(files: &dyn Files, path: &Path) -> Result<PublicKey
 /// Writes a vault root file (0600). Never over an existing one.
 ///
 /// # Errors
-/// `E_IO`, `E_LEDGER_EXISTS`.
+/// `E_IO`, `E_STORE_FULL`, `E_LEDGER_EXISTS`.
 pub fn write_root(files: &dyn Files, path: &Path, root: &KeyEncryptionKey) -> Result<()> {
     let pem = pem_rfc7468::encode_string(ROOT_LABEL, pem_rfc7468::LineEnding::LF, root.expose())
         .map_err(|_| Error::new(Code::Internal, "the vault root could not be encoded"))?;
@@ -112,7 +112,7 @@ fn write_secret(files: &dyn Files, path: &Path, content: &[u8]) -> Result<()> {
     // A crash before the rename leaves a `.tmp` file that holds a key nobody uses; making keys again
     // replaces it. A crash after it leaves the whole file.
     let temporary = with_suffix(path, ".tmp");
-    let io = |e| Error::new(Code::Io, format!("{} cannot be written", shown(path))).with_source(e);
+    let io = |e| Error::new(code_of(&e), format!("{} cannot be written", shown(path))).with_source(e);
     let is_there = || {
         Error::new(Code::LedgerExists, format!("{} is there already; a key is never overwritten", shown(path)))
             .with_hint("it belongs to another ledger, or to one whose making was cut off; give another folder with --config-dir")

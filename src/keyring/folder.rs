@@ -7,7 +7,7 @@ use crate::codec::random::Random;
 use crate::error::{Code, Error, Result};
 use crate::log::Genesis;
 use crate::seal::{KeyEncryptionKey, PublicKey, Signer as _};
-use crate::store::files::{Files, create_dir_durable};
+use crate::store::files::{Files, code_of, create_dir_durable};
 
 /// Paths of the key files.
 #[derive(Debug, Clone)]
@@ -92,7 +92,7 @@ impl ConfigFolder {
     /// Writes the key files of a new ledger; each durable on return.
     ///
     /// # Errors
-    /// `E_IO`; `E_LEDGER_EXISTS` when one is there.
+    /// `E_IO`, `E_STORE_FULL`; `E_LEDGER_EXISTS` when one is there.
     pub fn write(
         &self,
         files: &dyn Files,
@@ -102,7 +102,7 @@ impl ConfigFolder {
     ) -> Result<()> {
         let next_folder = self.folder.join("next");
         let io = |e| {
-            Error::new(Code::Io, "the config folder cannot be written")
+            Error::new(code_of(&e), "the config folder cannot be written")
                 .with_hint("look at its owner, its mode and the disk, or give another with --config-dir")
                 .with_source(e)
         };

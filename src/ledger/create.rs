@@ -15,7 +15,7 @@ use crate::log::{
 };
 use crate::seal::{PrivateAad, Signer as _};
 use crate::store::Stores;
-use crate::store::files::{create_dir_durable, write_atomic};
+use crate::store::files::{code_of, create_dir_durable, write_atomic};
 
 /// Present in the state folder from before the first write to the journal until the head file is there.
 pub(super) const CREATING: &str = "creating";
@@ -49,7 +49,7 @@ pub(super) fn create(places: &Places, env: &Environment, name: &str, test: bool)
     let folders = Folders { places: places.clone(), state: places.state_of(&id)?, config: places.config_of(&id)? };
     let files = &*env.files;
     let io = |e| {
-        Error::new(Code::Io, "the state folder cannot be written")
+        Error::new(code_of(&e), "the state folder cannot be written")
             .with_hint("look at its owner, its mode and the disk, or give another with --state-dir")
             .with_source(e)
     };
@@ -119,7 +119,7 @@ pub(super) fn write_first_head(
 
 /// Takes the marker away. While it is there, a ledger folder that vanishes is taken for one that never was.
 pub(super) fn end_making(env: &Environment, folders: &Folders) -> Result<()> {
-    let io = |e| Error::new(Code::Io, "the state folder cannot be written").with_source(e);
+    let io = |e| Error::new(code_of(&e), "the state folder cannot be written").with_source(e);
     env.files.remove_file(&folders.state.join(CREATING)).map_err(io)?;
     env.files.sync_dir(&folders.state).map_err(io)
 }

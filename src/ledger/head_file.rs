@@ -8,7 +8,7 @@ use crate::codec::digest::{Digest, RootHash, sha256};
 use crate::error::{Code, Error, Result};
 use crate::log::{Checkpoint, DurableHead, HeadFile, HeadState, NoteKey};
 use crate::store::Vault;
-use crate::store::files::{Files, write_atomic};
+use crate::store::files::{Files, code_of, with_suffix, write_atomic};
 
 /// A head file is two short notes.
 const HEAD_BYTES_MAX: u64 = 64 << 10;
@@ -39,25 +39,23 @@ fn write(core: &Core, head: &DurableHead, state: HeadState) -> Result<()> {
 pub(super) fn store(files: &dyn Files, folders: &Folders, text: &str) -> Result<()> {
     let path = folders.state.join("head");
     match write_atomic(files, &path, text.as_bytes()) {
-        Err(e) if e.kind() == std::io::ErrorKind::StorageFull && give_up_reserve(files, &folders.state) => {
+        Err(e) if code_of(&e) == Code::StoreFull && give_up_reserve(files, &folders.state) => {
             write_atomic(files, &path, text.as_bytes())
         }
         other => other,
     }
-    .map_err(|e| {
-        let code = if e.kind() == std::io::ErrorKind::StorageFull { Code::StoreFull } else { Code::Io };
-        Error::new(code, "the signed head file cannot be written").with_source(e)
-    })
+    .map_err(|e| Error::new(code_of(&e), "the signed head file cannot be written").with_source(e))
 }
 
 /// Bytes set aside in the state folder for the head files of a full disk.
 const RESERVE_BYTES: usize = 16 << 10;
 
-/// Sets the reserve aside if it is not there. Failing to is no fault: there is just none then.
+/// Sets the reserve aside if it is not there. Failing to is no fault: there is just none then, and the part of it that
+/// found room gives that room back, which is the last that head files have.
 pub(super) fn keep_reserve(files: &dyn Files, state: &Path) {
     let path = state.join("reserve");
-    if files.exists(&path).is_ok_and(|there| !there) {
-        let _no_room_no_reserve = write_atomic(files, &path, &[0xa5; RESERVE_BYTES]);
+    if files.exists(&path).is_ok_and(|there| !there) && write_atomic(files, &path, &[0xa5; RESERVE_BYTES]).is_err() {
+        let _nothing_left_to_remove = files.remove_file(&with_suffix(&path, ".tmp"));
     }
 }
 

@@ -1,17 +1,25 @@
 //! Crash images on the real disk, with the real sled beside them: absent, older, or with bits flipped.
+//!
+//! A short run takes about seven images of each stage, a long one (`IMMUTAPE_TEST_TRIALS`) every operation. The other images of
+//! a short run are opened with rows in memory alone (`ledger_crash`): the newest, older ones and none.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
+use immutape::Code;
+use immutape::ledger::{Ledger, Repair};
+use immutape::log::EntryKind;
 use immutape::store::memory::rows::MemoryRows;
 
 use crate::support::crash::{
-    Diary, Disk, NOW_MS, Outcome, World, audit_machine, copy_rows, in_parallel, in_runtime, put_on_disk, sled_of,
-    some_folder, story,
+    Diary, Disk, Machine, NOW_MS, Outcome, STAGES, World, audit_machine, copy_rows, every_byte, in_parallel,
+    in_runtime, put_on_disk, sled_of, some_folder, story,
 };
-use crate::support::sim_files::{Effect, Survive};
+use crate::support::ledgers::ann;
+use crate::support::sim_files::{Effect, Operation, SimFiles, Survive};
+use crate::support::trials;
 
 /// What is left of the sled folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,84 +29,132 @@ enum Sled {
     Flipped,
 }
 
-const IMAGES: usize = 40;
-
 #[derive(Default)]
 struct Met {
     outcomes: BTreeMap<(Sled, Outcome), u64>,
     stages: BTreeMap<String, u64>,
+    /// Repairs that refused while sled could not help, and were made when it could.
+    refused: u64,
     wrong: Vec<String>,
+}
+
+/// Numbers of operations, as many of each stage, spread over it; about `count` in all.
+fn spread(operations: &[Operation], count: usize) -> Vec<u64> {
+    let of_each = count.div_ceil(STAGES.len());
+    let mut numbers = Vec::new();
+    for stage in STAGES {
+        let of_stage: Vec<u64> = operations.iter().filter(|o| o.stage == stage).map(|o| o.number).collect();
+        let taken = of_each.min(of_stage.len());
+        numbers.extend((0..taken).map(|n| of_stage[n * of_stage.len() / taken]));
+    }
+    numbers
 }
 
 #[test]
 fn crash_images_with_every_kind_of_sled() {
     let whole = World::new(20);
     in_runtime(story(&whole, &Diary::default(), &mut Vec::new())).unwrap();
-    // Where the story itself breaks the journal, sled has to be whole; its threads may shift the numbers a little.
     let operations = whole.sim.operations();
-    let end = operations.iter().position(|o| o.stage == "mend log").unwrap() - 20;
+    let numbers = spread(&operations, usize::try_from(3 * trials(40)).unwrap());
     let met = Mutex::new(Met::default());
-    in_parallel(IMAGES, |n| {
-        let number = (end / 5 + n * (end * 4 / 5) / IMAGES) as u64;
-        let (world, diary, mut snapshots) = (World::new(20), Diary::default(), Vec::new());
-        world.sim.stop_at(number, Effect::With);
-        let _stopped = in_runtime(story(&world, &diary, &mut snapshots));
-        assert_eq!(world.sim.faults_made(), 1);
-        let operation = world.sim.operations().last().cloned().unwrap();
-        let survive = [Survive::Nothing, Survive::Everything, Survive::Random(number)][n % 3];
-        for sled in [Sled::Absent, Sled::Older, Sled::Flipped] {
-            let words = format!("{operation:?}, {survive:?}, sled {sled:?}");
-            let rows = match sled {
-                Sled::Absent => None,
-                Sled::Older => Some(snapshots[n % snapshots.len()].clone()),
-                Sled::Flipped => Some(copy_rows(&*world.rows)),
-            };
-            let image = world.sim.crash_image(survive);
-            let audited =
-                catch_unwind(AssertUnwindSafe(|| on_disk(&image, rows.as_ref(), sled, number, &diary.copy(), &words)));
-            let mut met = met.lock().unwrap();
-            match audited {
-                Ok(outcome) => {
-                    *met.outcomes.entry((sled, outcome)).or_default() += 1;
-                    *met.stages.entry(operation.stage.clone()).or_default() += 1;
-                }
-                Err(_) => met.wrong.push(words),
-            }
-        }
-    });
+    in_parallel(numbers.len(), |n| stop_and_open(numbers[n], n, &met));
     let met = met.into_inner().unwrap();
-    println!("{:#?}\n{:?}", met.outcomes, met.stages);
+    println!("{} images; {:#?}\n{:?}, {} refused", numbers.len(), met.outcomes, met.stages, met.refused);
     assert!(met.wrong.is_empty(), "{:#?}", met.wrong);
-    assert_eq!(met.outcomes.values().sum::<u64>(), 3 * IMAGES as u64);
-    assert!(met.stages.len() >= 10);
+    let cases = met.outcomes.values().sum::<u64>();
+    // The threads of a story may shift its numbers a little, and its last ones beyond its end.
+    assert!(cases >= 3 * (numbers.len() as u64 - 8), "{cases}");
+    assert!(STAGES.iter().all(|stage| met.stages.get(*stage).is_some_and(|count| *count >= 10)), "{:?}", met.stages);
+    assert!(met.refused >= 3);
     for sled in [Sled::Absent, Sled::Flipped] {
         let rebuilt = met.outcomes.iter().filter(|((of, outcome), _)| *of == sled && outcome.rebuilt);
         assert!(rebuilt.map(|(_, count)| count).sum::<u64>() >= 10, "{sled:?}");
     }
 }
 
-/// Audits one image on the disk.
-fn on_disk(
-    image: &crate::support::sim_files::SimFiles,
-    rows: Option<&Arc<MemoryRows>>,
-    sled: Sled,
-    seed: u64,
-    diary: &Diary,
-    words: &str,
-) -> Outcome {
-    let folder = some_folder();
-    put_on_disk(image, folder.path());
-    let ledger = folder.path().join("l");
-    let mut disk = Disk::new(folder.path(), seed, NOW_MS + 3_600_000);
-    // Before there is a ledger folder there is no sled.
-    if let Some(rows) = rows.filter(|_| ledger.exists()) {
-        sled_of(&**rows, &ledger.join("index"));
-        if sled == Sled::Flipped {
-            flip_some(&ledger.join("index/db"), seed);
-            disk = disk.with_damaged_rows();
+/// Stops the story at one operation, and audits what that leaves with each kind of sled.
+fn stop_and_open(number: u64, turn: usize, met: &Mutex<Met>) {
+    let (world, diary, mut snapshots) = (World::new(20), Diary::default(), Vec::new());
+    world.sim.stop_at(number, if turn.is_multiple_of(2) { Effect::With } else { Effect::Without });
+    let _stopped = in_runtime(story(&world, &diary, &mut snapshots));
+    if !world.sim.has_stopped() {
+        return;
+    }
+    let operation = world.sim.operations().last().cloned().unwrap();
+    let survive = [Survive::Nothing, Survive::Everything, Survive::Random(number)][turn % 3];
+    for sled in [Sled::Absent, Sled::Older, Sled::Flipped] {
+        let words = format!("{operation:?}, {survive:?}, sled {sled:?}");
+        let rows = match sled {
+            Sled::Absent => None,
+            Sled::Older => Some(snapshots[turn % snapshots.len()].clone()),
+            Sled::Flipped => Some(copy_rows(&*world.rows)),
+        };
+        let image = Image { files: world.sim.crash_image(survive), operation: &operation, newest: &world.rows };
+        let audited = catch_unwind(AssertUnwindSafe(|| image.on_disk(rows.as_ref(), sled, &diary.copy(), &words)));
+        let mut met = met.lock().unwrap();
+        match audited {
+            Ok((outcome, refused)) => {
+                *met.outcomes.entry((sled, outcome)).or_default() += 1;
+                *met.stages.entry(operation.stage.clone()).or_default() += 1;
+                met.refused += u64::from(refused);
+            }
+            Err(_) => met.wrong.push(words),
         }
     }
-    audit_machine(&disk, diary, &[], seed, words).0
+}
+
+/// A disk, where the story stopped that left it, and the rows as they were then.
+struct Image<'a> {
+    files: SimFiles,
+    operation: &'a Operation,
+    newest: &'a Arc<MemoryRows>,
+}
+
+impl Image<'_> {
+    /// What the story itself had broken.
+    fn broken(&self) -> &'static [Code] {
+        match self.operation.stage.as_str() {
+            "mend log" => &[Code::LogDamaged],
+            "accept head" => &[Code::HeadInvalid, Code::HeadMissing],
+            _ => &[],
+        }
+    }
+
+    /// Audits it on the disk; also whether a broken journal could be mended only when sled was whole again.
+    fn on_disk(&self, rows: Option<&Arc<MemoryRows>>, sled: Sled, diary: &Diary, words: &str) -> (Outcome, bool) {
+        let folder = some_folder();
+        put_on_disk(&self.files, folder.path());
+        let (ledger, seed) = (folder.path().join("l"), self.operation.number);
+        let mut disk = Disk::new(folder.path(), seed, NOW_MS + 3_600_000);
+        // Before there is a ledger folder there is no sled.
+        if let Some(rows) = rows.filter(|_| ledger.exists()) {
+            sled_of(&**rows, &ledger.join("index"));
+            if sled == Sled::Flipped {
+                flip_some(&ledger.join("index/db"), seed);
+                disk = disk.with_damaged_rows();
+            }
+        }
+        let refused = self.broken().contains(&Code::LogDamaged) && self.is_refused(&disk, diary, words);
+        (audit_machine(&disk, diary, self.broken(), seed, words).0, refused)
+    }
+
+    /// Tries to mend the journal with the sled that is there. A repair that refuses has changed no byte of it, and is
+    /// given the newest sled for the next attempt.
+    fn is_refused(&self, disk: &Disk, diary: &Diary, words: &str) -> bool {
+        let (journal, index) = (disk.base.join("l/journal"), disk.base.join("l/index"));
+        let before = every_byte(&journal, "");
+        diary.begin(&[EntryKind::INTEGRITY_REPAIRED]);
+        match in_runtime(Ledger::repair(disk.places(), disk.env(), Repair::Log, &ann())) {
+            Ok(_) => false,
+            Err(e) => {
+                assert!(matches!(e.code(), Code::LogDamaged | Code::LedgerMissing), "{words}: {e}");
+                assert!(every_byte(&journal, "") == before, "{words}: a repair that refused changed the journal");
+                let _none_is_there = fs::remove_dir_all(&index);
+                sled_of(&**self.newest, &index);
+                true
+            }
+        }
+    }
 }
 
 /// Flips bits among the bytes that sled has written.

@@ -89,15 +89,19 @@ pub(super) fn permit(identity: &Identity, actor: &Actor) -> Result<()> {
     }
 }
 
-fn log(places: &Places, env: &Environment, actor: &Actor) -> Result<Mended> {
-    let (identity, folders) = match start::find(places, env) {
-        Ok(found) => (found.identity, found.folders),
-        // Not even entry 0 can be read from the journal: sled's copy says who this ledger is.
+/// Who this ledger is: by entry 0 in the journal, or by sled's copy when not even that can be read.
+pub(super) fn find_in_either(places: &Places, env: &Environment) -> Result<(Identity, Folders)> {
+    match start::find(places, env) {
+        Ok(found) => Ok((found.identity, found.folders)),
         Err(e) if matches!(e.code(), Code::LogDamaged | Code::LedgerMissing | Code::NewerFormat) => {
-            journal::from_rows(places, env).map_err(|_| e)?
+            journal::from_rows(places, env).map_err(|_| e)
         }
-        Err(e) => return Err(e),
-    };
+        Err(e) => Err(e),
+    }
+}
+
+fn log(places: &Places, env: &Environment, actor: &Actor) -> Result<Mended> {
+    let (identity, folders) = find_in_either(places, env)?;
     permit(&identity, actor)?;
     // Whoever has the ledger may be about to be done, and what is read before that is out of date.
     start::wait_for_turn(&folders.state, env, start::end_of_patience())?;

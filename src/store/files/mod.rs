@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::codec::escape::visible;
+use crate::error::Code;
 
 /// A file held open.
 ///
@@ -150,6 +151,14 @@ pub trait Files: Send + Sync + Debug {
     /// Where a real path is needed by a library beneath us (sled); simulated file systems say so.
     fn is_real(&self) -> bool {
         false
+    }
+}
+
+/// The code of an operation that the system refused: a full disk or quota has its own, for there the way out is another.
+pub(crate) fn code_of(e: &io::Error) -> Code {
+    match e.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Code::StoreFull,
+        _ => Code::Io,
     }
 }
 

@@ -1,6 +1,7 @@
 //! The journal in plain files: preallocated segments of groups, one sync a group.
 //! Layout and tear rule: `docs/format/store-embedded.md` sections 2 to 4.
 
+mod beginnings;
 mod old_file;
 mod prepare;
 mod reader;
@@ -158,6 +159,7 @@ impl Journal for EmbeddedJournal {
             Some(lock) => lock,
             None => self.lock()?,
         };
+        beginnings::clear(&self.shelf)?;
         let found = tail::find_fast(&self.shelf, self.reopened())?;
         let (last, tears) = (found.last(), found.tears());
         let term = found.next.term.max(past_term).saturating_add(1);

@@ -23,7 +23,7 @@ use crate::codec::extent::{Group, GroupHeader, SEGMENT_HEADER_BYTES, SegmentHead
 use crate::codec::limits::{SECTOR_BYTES, SEGMENT_BYTES_MAX};
 use crate::error::{Code, Error, Result};
 use crate::store::contracts::{Position, Tear};
-use crate::store::files::{create_dir_durable, with_suffix};
+use crate::store::files::with_suffix;
 
 const NEW: &str = ".new";
 /// Segments without a group that may stand in a row: one for each crash during a first write.
@@ -307,6 +307,8 @@ impl<'a> Job<'a> {
         let new = with_suffix(&path, NEW);
         if !is_right || in_place {
             self.write_new(&new, image)?;
+        } else {
+            self.write_again(&new, image)?;
         }
         if in_place {
             self.put_aside(self.number)?;
@@ -326,28 +328,21 @@ impl<'a> Job<'a> {
         self.sync_folder()
     }
 
-    /// Renames a segment file into the quarantine under a name that nothing has.
+    /// A file that an earlier run left reads right, but that run's sync may have failed, and then what is read is not
+    /// what is on the disk. Written again, byte for byte, it is synced anew; a crash meanwhile changes nothing of it.
+    fn write_again(&self, new: &Path, image: &[u8]) -> Result<()> {
+        let file = self.shelf.files.open(new, true).map_err(|e| failed("open", new, e))?;
+        file.write_at(0, image).map_err(|e| failed("write", new, e))?;
+        file.sync_data().map_err(|e| failed("sync", new, e))
+    }
+
     fn put_aside(&mut self, number: u64) -> Result<()> {
-        let Shelf { files, quarantine, .. } = self.shelf;
-        create_dir_durable(files.as_ref(), quarantine).map_err(|e| failed("create", quarantine, e))?;
-        let path = self.shelf.path(number);
-        for attempt in 1_u32.. {
-            let aside = quarantine.join(format!("journal-{number:08}.seg.{attempt}"));
-            match files.rename_noreplace(&path, &aside) {
-                Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
-                Err(e) => return Err(failed("put aside", &path, e)),
-                Ok(()) => {
-                    self.aside.push(aside);
-                    break;
-                }
-            }
-        }
-        files.sync_dir(quarantine).map_err(|e| failed("sync", quarantine, e))?;
-        self.sync_folder()
+        self.aside.push(self.shelf.put_aside(number)?);
+        Ok(())
     }
 
     fn sync_folder(&self) -> Result<()> {
-        self.shelf.files.sync_dir(&self.shelf.folder).map_err(|e| failed("sync", &self.shelf.folder, e))
+        self.shelf.sync_folder()
     }
 
     /// Segments after the last extent stay where they follow from it; otherwise they hold nothing

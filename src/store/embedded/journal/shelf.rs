@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::codec::digest::Digest;
 use crate::codec::escape::visible;
 use crate::error::{Code, Error, Result};
-use crate::store::files::Files;
+use crate::store::files::{Files, create_dir_durable};
 
 const SUFFIX: &str = ".seg";
 const DIGITS: usize = 8;
@@ -50,6 +50,32 @@ impl Shelf {
         let mut numbers: Vec<u64> = entries.iter().filter_map(|entry| number_of(&entry.name)).collect();
         numbers.sort_unstable();
         Ok(numbers)
+    }
+
+    /// Renames a segment file into the quarantine under a name that nothing has, durably; which.
+    ///
+    /// # Errors
+    /// `E_IO`, `E_STORE_FULL`.
+    pub fn put_aside(&self, number: u64) -> Result<PathBuf> {
+        let Self { files, quarantine, .. } = self;
+        create_dir_durable(files.as_ref(), quarantine).map_err(|e| failed("create", quarantine, e))?;
+        let path = self.path(number);
+        let mut attempt = 1_u32;
+        let aside = loop {
+            let aside = quarantine.join(format!("journal-{number:08}.seg.{attempt}"));
+            match files.rename_noreplace(&path, &aside) {
+                Err(e) if e.kind() == ErrorKind::AlreadyExists => attempt = attempt.saturating_add(1),
+                Err(e) => return Err(failed("put aside", &path, e)),
+                Ok(()) => break aside,
+            }
+        };
+        files.sync_dir(quarantine).map_err(|e| failed("sync", quarantine, e))?;
+        self.sync_folder()?;
+        Ok(aside)
+    }
+
+    pub fn sync_folder(&self) -> Result<()> {
+        self.files.sync_dir(&self.folder).map_err(|e| failed("sync", &self.folder, e))
     }
 
     pub fn io(&self, action: &str, number: u64, error: io::Error) -> Error {

@@ -138,8 +138,9 @@ impl State {
         self.sync_names(folder)?;
         if !folder.files.exists(&folder.path).map_err(|e| io_error("look at", &folder.path, e))? {
             folder.files.create_dir_all(&folder.path).map_err(|e| io_error("make the folder", &folder.path, e))?;
-            self.unsynced.is_folder_new = true;
         }
+        // Once by each run: the one that made the folder may have ended before it had anything to sync.
+        self.unsynced.is_folder_new |= self.active.is_none();
         let number = folder.numbers()?.last().copied().unwrap_or(0).saturating_add(1);
         let path = folder.file_path(number);
         let file = folder.files.create_new(&path).map_err(|e| io_error("make", &path, e))?;

@@ -36,6 +36,8 @@ pub struct Operation {
     pub bytes: u64,
     /// What the test said it was doing.
     pub stage: String,
+    /// Length of all files together before it.
+    pub used: u64,
 }
 
 /// Loses the n-th sync of those that are meant, and stops the machine at the operation after it. A number among all

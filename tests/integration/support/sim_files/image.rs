@@ -22,12 +22,18 @@ pub enum Survive {
     LastWriteFirstBytes(usize),
     /// Everything but the last write, of which sector n reaches the disk if bit n % 64 is set.
     LastWriteSectors(u64),
+    /// Everything but what was renamed: each such thing still has its old name.
+    WithoutRenames,
 }
 
 pub(super) fn after_power_cut(machine: &Machine, survive: Survive) -> Machine {
     let mut nodes: BTreeMap<u64, Content> = machine.nodes.iter().map(|(n, node)| (*n, node.durable.clone())).collect();
     let mut names = machine.durable_names.clone();
     let is_write = |pending: &Pending| matches!(pending, Pending::Write { .. });
+    let is_rename = |pending: &Pending| match pending {
+        Pending::Name(change) => change.remove.is_some() && change.add.is_some(),
+        Pending::Write { .. } => false,
+    };
     let last_write = machine.pending.iter().rposition(is_write);
     let mut missed = Missed::new();
     let mut coin = Coin(if let Survive::Random(seed) = survive { seed } else { 0 });
@@ -37,6 +43,7 @@ pub(super) fn after_power_cut(machine: &Machine, survive: Survive) -> Machine {
             Survive::First(count) if index >= count => break,
             Survive::Everything | Survive::First(_) => true,
             Survive::Random(_) => !is_write(pending) && coin.toss(),
+            Survive::WithoutRenames => !is_rename(pending),
             Survive::LastWriteFirstBytes(_) | Survive::LastWriteSectors(_) => Some(index) != last_write,
         };
         match pending {

@@ -26,6 +26,8 @@ pub(super) struct Machine {
     pub stopped: bool,
     pub room: Option<u64>,
     pub faults_made: u64,
+    /// The stage in which the first fault was made.
+    pub first_fault: Option<String>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -110,10 +112,13 @@ impl Machine {
     ) -> io::Result<()> {
         self.refuse_if_stopped()?;
         let number = self.operations.len() as u64;
-        self.operations.push(Operation { number, kind, path: path.to_owned(), bytes, stage: self.stage.clone() });
+        let (stage, used) = (self.stage.clone(), self.used_bytes());
+        self.operations.push(Operation { number, kind, path: path.to_owned(), bytes, stage, used });
         self.plan_lie();
         let verdict = self.plan.verdict(number, kind);
-        self.faults_made += u64::from(!matches!(verdict, Verdict::Go));
+        if !matches!(verdict, Verdict::Go) {
+            self.count_fault();
+        }
         match verdict {
             Verdict::Go => run(self, Effect::With),
             Verdict::Lose => Ok(()),
@@ -127,6 +132,11 @@ impl Machine {
                 Err(io::Error::new(error, "a fault made by the test"))
             }
         }
+    }
+
+    fn count_fault(&mut self) {
+        self.faults_made += 1;
+        self.first_fault.get_or_insert_with(|| self.stage.clone());
     }
 
     /// Is the newest operation the sync that lies?
@@ -180,7 +190,7 @@ impl Machine {
         self.overwrite_given_up(node, offset, bytes.len() as u64);
         self.pending.push(Pending::Write { node, offset, bytes: bytes.into(), given_up: false });
         if full {
-            self.faults_made += 1;
+            self.count_fault();
             return Err(io::Error::new(ErrorKind::StorageFull, "no room left, says the test"));
         }
         Ok(())

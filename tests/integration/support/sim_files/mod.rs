@@ -84,6 +84,11 @@ impl SimFiles {
         self.machine().faults_made
     }
 
+    /// The stage in which the first of them happened.
+    pub fn first_fault(&self) -> Option<String> {
+        self.machine().first_fault.clone()
+    }
+
     pub fn has_stopped(&self) -> bool {
         self.machine().stopped
     }
@@ -91,6 +96,12 @@ impl SimFiles {
     /// Length of all files together.
     pub fn used_bytes(&self) -> u64 {
         self.machine().used_bytes()
+    }
+
+    /// Bytes for which there is room; `None` on a disk without an end.
+    pub fn free_bytes(&self) -> Option<u64> {
+        let machine = self.machine();
+        machine.room.map(|room| room.saturating_sub(machine.used_bytes()))
     }
 
     /// Is everything durable? Then every power cut leaves the same.
