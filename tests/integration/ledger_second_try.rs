@@ -42,7 +42,7 @@ fn faults(operation: &Operation) -> Vec<Fault> {
 }
 
 fn is_typed(code: Code) -> bool {
-    matches!(code, Code::Io | Code::StoreFull | Code::Broken | Code::InDoubt)
+    matches!(code, Code::Io | Code::StoreFull | Code::Broken | Code::InDoubt | Code::AuditUnavailable)
 }
 
 /// What a sweep met: the first answer and the second, and how often.

@@ -29,6 +29,9 @@ enum Sled {
     Flipped,
 }
 
+/// Cases of each stage.
+const CASES_MIN: u64 = 10;
+
 #[derive(Default)]
 struct Met {
     outcomes: BTreeMap<(Sled, Outcome), u64>,
@@ -58,13 +61,24 @@ fn crash_images_with_every_kind_of_sled() {
     let numbers = spread(&operations, usize::try_from(3 * trials(40)).unwrap());
     let met = Mutex::new(Met::default());
     in_parallel(numbers.len(), |n| stop_and_open(numbers[n], n, &met));
+    // The threads of a story shift its numbers, on a busy machine past a short stage: such a one is gone through again.
+    for _ in 0..3 {
+        let is_short = |stage: &str| met.lock().unwrap().stages.get(stage).is_none_or(|count| *count < CASES_MIN);
+        let of_short = operations.iter().filter(|o| is_short(&o.stage) && STAGES.contains(&o.stage.as_str()));
+        let again: Vec<u64> = of_short.map(|o| o.number).collect();
+        in_parallel(again.len(), |n| stop_and_open(again[n], n, &met));
+    }
     let met = met.into_inner().unwrap();
     println!("{} images; {:#?}\n{:?}, {} refused", numbers.len(), met.outcomes, met.stages, met.refused);
     assert!(met.wrong.is_empty(), "{:#?}", met.wrong);
     let cases = met.outcomes.values().sum::<u64>();
     // The threads of a story may shift its numbers a little, and its last ones beyond its end.
     assert!(cases >= 3 * (numbers.len() as u64 - 8), "{cases}");
-    assert!(STAGES.iter().all(|stage| met.stages.get(*stage).is_some_and(|count| *count >= 10)), "{:?}", met.stages);
+    assert!(
+        STAGES.iter().all(|stage| met.stages.get(*stage).is_some_and(|count| *count >= CASES_MIN)),
+        "{:?}",
+        met.stages
+    );
     assert!(met.refused >= 3);
     for sled in [Sled::Absent, Sled::Flipped] {
         let rebuilt = met.outcomes.iter().filter(|((of, outcome), _)| *of == sled && outcome.rebuilt);

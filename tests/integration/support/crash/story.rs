@@ -88,8 +88,9 @@ pub async fn story(world: &World, diary: &Diary, rows: &mut Vec<Arc<MemoryRows>>
     work.read_log().await?;
     work.read_log().await?;
     stage("verify");
-    work.verify().await?;
-    work.verify().await?;
+    for _ in 0..4 {
+        work.verify().await?;
+    }
     stage("next segment");
     let mut wordy = diary.with(&ledger);
     wordy.who.purpose = Some(vec![b'w'; WORDS_BYTES]);
