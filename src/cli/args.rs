@@ -1,9 +1,17 @@
 //! What can be typed.
 
+mod keep;
+mod tapes;
+mod tools;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+
+pub(super) use keep::{Format, Import, Keep, Label, Save};
+pub(super) use tapes::{Filters, List, Page, Stats};
+pub(super) use tools::{Completions, Config, ConfigVerb, Key, KeyVerb, Man};
 
 use super::help;
 use super::range::{FrameRange, TimeRange};
@@ -52,6 +60,9 @@ pub(super) struct Common {
     /// No words on standard error but errors.
     #[arg(short, long, global = true)]
     pub quiet: bool,
+    /// Print the values in force, as `config print` does, and do nothing else.
+    #[arg(long, global = true)]
+    pub print_config: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -62,9 +73,21 @@ pub(super) enum Verb {
     /// Keep recorded sessions; makes a ledger if there is none.
     #[command(after_help = help::SAVE)]
     Save(Save),
+    /// Keep many recorded sessions: files, and folders of them.
+    #[command(after_help = help::IMPORT)]
+    Import(Import),
+    /// Name, describe or tag a kept tape: an entry in the log; what is sealed stays.
+    #[command(after_help = help::LABEL)]
+    Label(Label),
     /// List the tapes.
     #[command(visible_alias = "ls", after_help = help::LIST)]
-    List,
+    List(List),
+    /// Find tapes by class, label, time, method, tool or words of their headers.
+    #[command(after_help = help::SEARCH)]
+    Search(List),
+    /// Add up what is kept.
+    #[command(after_help = help::STATS)]
+    Stats(Stats),
     /// Show what a tape is about and its frames, one line each.
     #[command(after_help = help::SHOW)]
     Show(Show),
@@ -92,6 +115,21 @@ pub(super) enum Verb {
     /// Refused: says how a tape ends.
     #[command(after_help = help::DELETE)]
     Delete(OneTape),
+    /// Look at folders, keys, disk, clock and lock, and say what to do.
+    #[command(after_help = help::DOCTOR)]
+    Doctor,
+    /// Keys of this ledger.
+    #[command(after_help = help::KEY)]
+    Key(Key),
+    /// Values in force: folders, and where each comes from.
+    #[command(after_help = help::CONFIG)]
+    Config(Config),
+    /// Write a completion script for a shell.
+    #[command(after_help = help::COMPLETIONS)]
+    Completions(Completions),
+    /// Write manual pages.
+    #[command(after_help = help::MAN)]
+    Man(Man),
     /// Version, formats and digest of this program.
     #[command(after_help = help::VERSION)]
     Version,
@@ -105,31 +143,6 @@ pub(super) struct Init {
     /// Make keys and ids from a number: for tests alone, protects nothing.
     #[arg(long, value_name = "N")]
     pub test_seed: Option<u64>,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Save {
-    /// Recorded sessions; - is standard input.
-    #[arg(required = true, value_name = "FILE")]
-    pub files: Vec<PathBuf>,
-    /// Retention class.
-    #[arg(long, default_value = "draft")]
-    pub class: String,
-    /// Namespace.
-    #[arg(long, default_value = "default")]
-    pub namespace: String,
-    /// Name of the tape.
-    #[arg(long)]
-    pub name: Option<OsString>,
-    /// Description of the tape.
-    #[arg(long)]
-    pub description: Option<OsString>,
-    /// Tag; may be given again.
-    #[arg(long, value_name = "TAG")]
-    pub tag: Vec<OsString>,
-    /// Companion metadata; without it X.meta.json beside X.jsonl.
-    #[arg(long, value_name = "FILE")]
-    pub meta: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -198,4 +211,36 @@ pub(super) struct Repair {
     /// Give up the newest tapes, whose keys the vault lacks, when no newer copy of the vault can be found.
     #[arg(long, conflicts_with = "accept_head")]
     pub accept_vault: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    /// A verb's own argument that has the name of a flag that every verb takes is read as that flag.
+    #[test]
+    fn no_argument_of_a_verb_has_the_name_of_a_flag_of_all() {
+        fn look(command: &clap::Command, common: &[String], seen: &mut usize) {
+            for verb in command.get_subcommands() {
+                for argument in verb.get_arguments() {
+                    *seen += 1;
+                    let name = argument.get_id().to_string();
+                    assert!(!common.contains(&name), "{} {name}", verb.get_name());
+                }
+                look(verb, common, seen);
+            }
+        }
+        let command = Cli::command();
+        let common: Vec<String> = command.get_arguments().map(|a| a.get_id().to_string()).collect();
+        let mut seen = 0;
+        look(&command, &common, &mut seen);
+        assert!(common.len() > 6 && seen > 40, "{common:?} {seen}");
+    }
 }

@@ -11,6 +11,7 @@ use crate::error::Code;
 use crate::evidence::CustodyEvent;
 use crate::ledger::LogLine;
 use crate::log::{Body, EntryKind, PrivateHalf};
+use crate::tape::Labels;
 use crate::time::Timestamp;
 
 /// An entry, from wherever it was read.
@@ -78,11 +79,18 @@ impl Context {
     /// What happened, in a few words, escaped.
     pub(super) fn detail(&self, view: View<'_>) -> String {
         let mut parts = vec![facts(view)];
+        if let Body::Amended { by } = view.body {
+            let by = self.tapes.get(by).map_or_else(|| by.to_hex(), Clone::clone);
+            parts.push(format!("by {}", words::short(&by)));
+        }
         if view.kind == EntryKind::ACCESS_GRANTED {
             parts.push(match self.given.get(&view.index) {
                 Some(bytes) => format!("{} given", words::bytes(*bytes)),
                 None => "amount unknown, up to the range".into(),
             });
+        }
+        if let Some(why) = view.private.and_then(|p| p.words.as_deref()) {
+            parts.push(format!("because \"{}\"", visible(why)));
         }
         if let Some(purpose) = view.private.and_then(|p| p.purpose.as_deref()) {
             parts.push(format!("purpose \"{}\"", visible(purpose)));
@@ -134,6 +142,7 @@ fn facts(view: View<'_>) -> String {
             let space = space.map(|n| format!("namespace {}", visible(n.as_bytes())));
             [class, space].into_iter().flatten().collect::<Vec<_>>().join(", ")
         }
+        Body::Labelled { .. } => private.and_then(|p| p.labels.as_ref()).map_or_else(String::new, |(_, l)| labels(l)),
         Body::AccessGranted => private.and_then(|p| p.range).map_or_else(|| "all frames".into(), words::range),
         Body::AccessCompleted { grant } => {
             let bytes = private.and_then(|p| p.bytes).map_or_else(|| "an unknown amount".into(), words::bytes);
@@ -149,6 +158,16 @@ fn facts(view: View<'_>) -> String {
         }
         _ => String::new(),
     }
+}
+
+/// `name "x", tags a, b`.
+fn labels(labels: &Labels) -> String {
+    let name = labels.name.as_deref().map(|name| format!("name \"{}\"", visible(name)));
+    let about = labels.description.as_deref().map(|text| format!("about \"{}\"", visible_short(text, 80)));
+    let tags: Vec<String> = labels.tags.iter().map(|tag| visible(tag)).collect();
+    let tags = Some(format!("tags {}", tags.join(", "))).filter(|_| !tags.is_empty());
+    let parts: Vec<String> = [name, about, tags].into_iter().flatten().collect();
+    if parts.is_empty() { "none".to_owned() } else { parts.join(", ") }
 }
 
 /// The parts of a ledger by their numbers in `integrity.failed`.
@@ -236,6 +255,14 @@ fn private_fields(map: &mut Map<String, Value>, p: &PrivateHalf) {
     js::put(map, "class", p.class.clone());
     js::put(map, "namespace", p.namespace.clone());
     js::put(map, "query", js::text_or_null(p.query.as_deref()));
+    js::put(map, "words", js::text_or_null(p.words.as_deref()));
+    if let Some((_, labels)) = &p.labels {
+        let tags: Vec<Value> = labels.tags.iter().map(|tag| js::text(tag)).collect();
+        let (name, description) = (labels.name.as_deref(), labels.description.as_deref());
+        let given =
+            json!({ "name": js::text_or_null(name), "description": js::text_or_null(description), "tags": tags });
+        js::put(map, "labels", given);
+    }
     js::put(map, "tapes_listed", p.set.as_ref().map(|s| s.len() as u64));
     js::put(map, "credential", p.credential.map(|c| hex(c.as_ref())));
     js::put(map, "person_statement", p.person_statement.as_deref().map(js::base64));

@@ -23,12 +23,49 @@ Reads version 2 streaming tapes (.jsonl with its .meta.json) and newline-delimit
 Examples:
   immutape save session.jsonl
   immutape save --class trades --tag desk-7 monday.jsonl tuesday.jsonl
+  immutape save --amends 51bd --reason \"its end was missing\" whole.jsonl
   my-recorder | immutape save --name \"payments batch\" -";
 
+pub(super) const IMPORT: &str = "\
+Each file has a line of its own, and the files of a folder are taken by their content. A file in a folder that
+is no recorded session is left out and told. Exit codes: 0 all kept, 1 some were not, or none was found.
+
+Examples:
+  immutape import ~/recordings
+  immutape import --class trades --tag november monday/ tuesday.jsonl";
+
+pub(super) const LABEL: &str = "\
+Begins with the labels that the tape has now. Every earlier label stays in the log.
+
+Examples:
+  immutape label 51bd --name \"payments batch\" --tag audited --reason \"ticket 118\"
+  immutape label 51bd --remove-tag draft";
+
 pub(super) const LIST: &str = "\
+All conditions must hold. Words are a search as of `immutape search`.
+
 Examples:
   immutape list
+  immutape list --class trades --since 7d --errors yes
+  immutape list --limit 50
   immutape list --json | jq -r .tape";
+
+pub(super) const SEARCH: &str = "\
+A search is words and conditions, all of which must hold: name: tag: namespace: class: kind: since: until:
+method: tool: error: errors: end: state: text:. Words are looked for in names, tags, descriptions and
+the other fields of headers, whatever their case. What has spaces stands in quotation marks.
+
+Examples:
+  immutape search tool:read_text_file errors:yes
+  immutape search 'name:\"payments batch\" since:2026-11-01'
+  immutape search --class trades overdue";
+
+pub(super) const STATS: &str = "\
+Takes the same conditions as `immutape list`, and is recorded as one.
+
+Examples:
+  immutape stats
+  immutape stats --since 30d --json";
 
 pub(super) const SHOW: &str = "\
 Reading is recorded before a byte leaves. -> is client to server, <- is server to client.
@@ -88,6 +125,38 @@ Example:
 pub(super) const DELETE: &str = "\
 Example:
   immutape delete 51bd";
+
+pub(super) const DOCTOR: &str = "\
+Records nothing, releases nothing of what is kept, and works on a ledger that does not open.
+
+Exit codes: 0 all is well, 10 something should be looked at, else that of the worst thing found.
+
+Example:
+  immutape doctor";
+
+pub(super) const KEY: &str = "\
+Public halves alone: no private byte is read out.
+
+Example:
+  immutape key list";
+
+pub(super) const CONFIG: &str = "\
+Examples:
+  immutape config print
+  immutape config get ledger
+  immutape config path";
+
+pub(super) const COMPLETIONS: &str = "\
+Examples:
+  immutape completions bash > ~/.local/share/bash-completion/completions/immutape
+  immutape completions zsh > ~/.zfunc/_immutape
+  immutape completions fish > ~/.config/fish/completions/immutape.fish";
+
+pub(super) const MAN: &str = "\
+Examples:
+  immutape man | man -l -
+  immutape man verify | man -l -
+  immutape man --output ~/.local/share/man/man1";
 
 pub(super) const VERSION: &str = "\
 Example:

@@ -3,6 +3,7 @@
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::codec::escape::visible;
 use crate::error::{Code, Error, Result};
@@ -13,10 +14,34 @@ const BUFFER_BYTES: usize = 256 << 10;
 /// Longest companion file that is looked at; the importer's own limit is lower and says so.
 const COMPANION_BYTES_MAX: u64 = 16 << 20;
 
+/// A source that was opened.
+pub(super) struct Source {
+    /// Its bytes.
+    pub bytes: Box<dyn BufRead>,
+    /// How many of them were read so far.
+    pub read: Arc<AtomicU64>,
+    /// How many there are; 0 where nobody knows.
+    pub total: u64,
+}
+
 /// Reads a file from its beginning.
 struct FileReader {
     file: Arc<dyn File>,
     at: u64,
+}
+
+/// Counts what goes through it.
+struct Counted<R> {
+    inner: R,
+    read: Arc<AtomicU64>,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let got = self.inner.read(buffer)?;
+        self.read.fetch_add(got as u64, Ordering::Relaxed);
+        Ok(got)
+    }
 }
 
 impl Read for FileReader {
@@ -41,12 +66,48 @@ pub(super) fn shown(path: &Path) -> String {
 ///
 /// # Errors
 /// `E_IO` with the remedy.
-pub(super) fn open(files: &dyn Files, path: &Path) -> Result<Box<dyn BufRead>> {
+pub(super) fn open(files: &dyn Files, path: &Path) -> Result<Source> {
+    let read = Arc::new(AtomicU64::new(0));
     if is_stdin(path) {
-        return Ok(Box::new(io::stdin().lock()));
+        let inner = Counted { inner: io::stdin().lock(), read: read.clone() };
+        return Ok(Source { bytes: Box::new(BufReader::with_capacity(BUFFER_BYTES, inner)), read, total: 0 });
     }
     let file = files.open(&followed(path), false).map_err(|e| cannot_read(path, e))?;
-    Ok(Box::new(BufReader::with_capacity(BUFFER_BYTES, FileReader { file, at: 0 })))
+    let total = file.len().unwrap_or(0);
+    let inner = Counted { inner: FileReader { file, at: 0 }, read: read.clone() };
+    Ok(Source { bytes: Box::new(BufReader::with_capacity(BUFFER_BYTES, inner)), read, total })
+}
+
+/// Plain files of a folder and of those in it, sorted by path. What is not gone into comes second: links, devices, and
+/// folders that are `closed`.
+///
+/// # Errors
+/// `E_IO`.
+pub(super) fn walk(
+    files: &dyn Files,
+    folder: &Path,
+    closed: &dyn Fn(&Path) -> bool,
+) -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
+    let (mut found, mut left, mut waiting) = (Vec::new(), Vec::new(), vec![folder.to_owned()]);
+    while let Some(folder) = waiting.pop() {
+        for entry in files.list(&folder).map_err(|e| cannot_read(&folder, e))? {
+            let path = folder.join(&entry.name);
+            match (entry.is_plain, entry.is_dir) {
+                (true, true) if closed(&path) => left.push(path),
+                (true, true) => waiting.push(path),
+                (true, false) => found.push(path),
+                _ => left.push(path),
+            }
+        }
+    }
+    found.sort_unstable();
+    left.sort_unstable();
+    Ok((found, left))
+}
+
+/// Is this a folder, or a link to one?
+pub(super) fn is_folder(files: &dyn Files, path: &Path) -> bool {
+    !is_stdin(path) && files.list(&followed(path)).is_ok()
 }
 
 /// The bytes of the metadata beside a session: `X.meta.json` for `X.jsonl`, else `FILE.meta.json`.
@@ -106,8 +167,27 @@ mod tests {
         std::fs::write(&path, &content).unwrap();
         std::os::unix::fs::symlink(&path, &link).unwrap();
         let mut read = Vec::new();
-        open(&RealFiles, &link).unwrap().read_to_end(&mut read).unwrap();
+        let mut source = open(&RealFiles, &link).unwrap();
+        source.bytes.read_to_end(&mut read).unwrap();
         assert!(read == content);
+        assert_eq!((source.total, source.read.load(Ordering::Relaxed)), (600_000, 600_000));
+    }
+
+    #[test]
+    fn folders_are_walked_and_nothing_is_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |n: &str| folder.path().join(n);
+        for name in ["b", "b/c", "closed"] {
+            std::fs::create_dir(path(name)).unwrap();
+        }
+        for name in ["z", "b/c/d", "b/a", "closed/key"] {
+            std::fs::write(path(name), b"").unwrap();
+        }
+        std::os::unix::fs::symlink("/", path("b/link")).unwrap();
+        let (found, left) = walk(&RealFiles, folder.path(), &|p| p.ends_with("closed")).unwrap();
+        assert_eq!(found, ["b/a", "b/c/d", "z"].map(path));
+        assert_eq!(left, ["b/link", "closed"].map(path));
+        assert_eq!(walk(&RealFiles, &path("none"), &|_| false).unwrap_err().code(), Code::Io);
     }
 
     #[test]

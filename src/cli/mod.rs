@@ -4,6 +4,7 @@
 //! documents. Recorded bytes are escaped before a terminal sees them (`docs/operating.md`).
 
 mod args;
+mod asked;
 mod demo;
 mod entries;
 mod errors;
@@ -12,12 +13,15 @@ mod help;
 mod input;
 mod json;
 mod out;
+mod progress;
 mod range;
 mod run;
+mod saving;
 mod session;
 mod surroundings;
 mod table;
 mod terminal;
+mod totals;
 mod verbs;
 mod words;
 

@@ -8,7 +8,8 @@ use std::io::{self, BufWriter, ErrorKind, Write};
 use serde_json::Value;
 
 use super::json;
-use super::terminal::Look;
+use super::table::Table;
+use super::terminal::{Look, wrap};
 use crate::error::{Code, Error, Result};
 
 /// Data held back before it is written.
@@ -32,6 +33,10 @@ pub(super) struct Out {
     pub test: bool,
     /// Look of the stream of data.
     pub look: Look,
+    /// The streams are those of the process.
+    pub is_standard: bool,
+    /// Columns that the last table had no room for, once that was said.
+    left_out: Vec<String>,
 }
 
 impl Out {
@@ -48,6 +53,8 @@ impl Out {
             raw: false,
             test: false,
             look,
+            is_standard: false,
+            left_out: Vec::new(),
         }
     }
 
@@ -55,7 +62,7 @@ impl Out {
     pub(super) fn standard(json: bool, quiet: bool) -> Self {
         let data = Box::new(io::stdout());
         let mut out = Self::new(data, Box::new(io::stderr()), Look::of_stdout());
-        (out.json, out.quiet) = (json, quiet);
+        (out.json, out.quiet, out.is_standard) = (json, quiet, true);
         out
     }
 
@@ -63,6 +70,35 @@ impl Out {
     pub(super) fn line(&mut self, text: &str) {
         self.bytes(text.as_bytes());
         self.bytes(b"\n");
+    }
+
+    /// A table, with what it has no room for said.
+    pub(super) fn table(&mut self, table: &Table<'_>, rows: &[Vec<String>]) {
+        let (lines, gone) = table.lines(rows, self.look.columns);
+        lines.iter().for_each(|line| self.line(line));
+        // Of several tables with the same columns this is said once.
+        if !gone.is_empty() && self.left_out != gone {
+            self.say(&format!("Too narrow for {}; --json has everything.", gone.join(", ")));
+            self.left_out = gone;
+        }
+    }
+
+    /// A line of words among the data, broken where the terminal ends.
+    pub(super) fn prose(&mut self, text: &str) {
+        self.prose_beneath(text, 2);
+    }
+
+    /// `name     value`: what does not fit goes on beneath the value.
+    pub(super) fn field(&mut self, text: &str) {
+        self.prose_beneath(text, 9);
+    }
+
+    /// As [`Out::prose`]; what does not fit goes on beneath the column `indent`.
+    pub(super) fn prose_beneath(&mut self, text: &str, indent: usize) {
+        match self.look.columns {
+            Some(columns) => wrap(text, columns, indent).iter().for_each(|line| self.line(line)),
+            None => self.line(text),
+        }
     }
 
     /// Data as it is.
@@ -96,6 +132,10 @@ impl Out {
 
     /// Words that are said even when quiet is asked for.
     pub(super) fn speak(&mut self, words: &str) {
+        let words = match self.look.words {
+            Some(columns) => words.lines().flat_map(|line| wrap(line, columns, 2)).collect::<Vec<_>>().join("\n"),
+            None => words.to_owned(),
+        };
         self.waiting.push(format!("{words}\n"));
         if self.stopped || self.data.buffer().is_empty() {
             self.utter();

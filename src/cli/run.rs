@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use clap::Parser as _;
 
-use super::args::{Cli, Verb};
+use super::args::{Cli, ConfigVerb, Verb};
 use super::errors;
 use super::out::Out;
 use super::session::{Parts, Session};
@@ -30,10 +30,23 @@ pub fn run(args: Vec<OsString>) -> u8 {
         *PANIC.lock().unwrap_or_else(PoisonError::into_inner) = Some(visible(info.to_string().as_bytes()));
     }));
     let wants_json = args.iter().skip(1).take_while(|a| *a != "--").any(|a| a == "--json");
-    match catch_unwind(|| Cli::try_parse_from(args)) {
+    match catch_unwind(|| parse(args)) {
         Ok(Ok(cli)) => execute(&mut Out::standard(cli.common.json, cli.common.quiet), &cli),
         Ok(Err(e)) => usage(&e, wants_json),
         Err(_) => finish(&mut Out::standard(wants_json, false), Err(fault())),
+    }
+}
+
+/// What was typed. `--print-config` alone needs no verb.
+fn parse(mut args: Vec<OsString>) -> std::result::Result<Cli, clap::Error> {
+    let parsed = Cli::try_parse_from(&args);
+    let asks = args.iter().any(|a| a == "--print-config");
+    match &parsed {
+        Err(e) if asks && e.kind() == clap::error::ErrorKind::MissingSubcommand => {
+            args.extend(["config", "print"].map(OsString::from));
+            Cli::try_parse_from(args)
+        }
+        _ => parsed,
     }
 }
 
@@ -49,15 +62,23 @@ fn fault() -> Error {
 
 fn dispatch(out: &mut Out, cli: &Cli) -> Result<u8> {
     match &cli.verb {
+        _ if cli.common.print_config => return verbs::config(out, &cli.common, &ConfigVerb::Print),
         Verb::Version => return verbs::version(out),
         Verb::Demo => return demo::run(out),
+        Verb::Completions(args) => return verbs::completions(out, args),
+        Verb::Man(args) => return verbs::man(out, args),
+        Verb::Config(args) => return verbs::config(out, &cli.common, &args.verb),
         _ => {}
     }
     let s = &mut Session::new(Parts::find(&cli.common)?, out);
     match &cli.verb {
         Verb::Init(args) => verbs::init(s, args),
         Verb::Save(args) => verbs::save(s, args),
-        Verb::List => verbs::list(s),
+        Verb::Import(args) => verbs::import(s, args),
+        Verb::Label(args) => verbs::label(s, args),
+        Verb::List(args) => verbs::list(s, args),
+        Verb::Search(args) => verbs::search(s, args),
+        Verb::Stats(args) => verbs::stats(s, args),
         Verb::Show(args) => verbs::show(s, args),
         Verb::Cat(args) => verbs::cat(s, args),
         Verb::Verify(args) => verbs::verify(s, args),
@@ -66,7 +87,9 @@ fn dispatch(out: &mut Out, cli: &Cli) -> Result<u8> {
         Verb::Status => verbs::status(s),
         Verb::Repair(args) => verbs::repair(s, args),
         Verb::Delete(args) => verbs::delete(s, args),
-        Verb::Version | Verb::Demo => Ok(0),
+        Verb::Doctor => verbs::doctor(s),
+        Verb::Key(args) => verbs::key(s, &args.verb),
+        Verb::Version | Verb::Demo | Verb::Completions(_) | Verb::Man(_) | Verb::Config(_) => Ok(0),
     }
 }
 

@@ -12,6 +12,8 @@ pub(super) struct Parts {
     pub places: Places,
     pub env: Environment,
     pub who: Who,
+    /// Flags that a command about the same ledger, by the same person, needs again.
+    pub again: Vec<String>,
 }
 
 impl Parts {
@@ -23,7 +25,7 @@ impl Parts {
         let places = surroundings::places(common)?;
         let env = surroundings::environment()?;
         let who = surroundings::who(common, &*env.files)?;
-        Ok(Self { places, env, who })
+        Ok(Self { places, env, who, again: surroundings::again(common) })
     }
 }
 

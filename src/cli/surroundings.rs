@@ -47,6 +47,17 @@ pub(super) fn places(common: &Common) -> Result<Places> {
     })
 }
 
+/// The flags of a command that say which ledger and who, as they were typed.
+pub(super) fn again(common: &Common) -> Vec<String> {
+    let folders = [("-C", &common.dir), ("--state-dir", &common.state_dir), ("--config-dir", &common.config_dir)];
+    let folders = folders.map(|(flag, path)| (flag, path.as_ref().map(|p| p.as_os_str())));
+    let who = [("--as", &common.act_as), ("--purpose", &common.purpose)];
+    let who = who.map(|(flag, words)| (flag, words.as_deref()));
+    let key = [("--key", common.key.as_ref().map(|p| p.as_os_str()))];
+    let given = folders.into_iter().chain(who).chain(key).filter_map(|(flag, value)| value.map(|v| (flag, v)));
+    given.flat_map(|(flag, value)| [flag.to_owned(), value.to_string_lossy().into_owned()]).collect()
+}
+
 fn no_home() -> Error {
     Error::new(Code::NoHome, "there is no home folder, so nothing says where the ledger is")
         .with_hint("set HOME, or give -C, --state-dir and --config-dir")

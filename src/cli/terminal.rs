@@ -4,6 +4,9 @@ use std::io::IsTerminal as _;
 
 use super::surroundings::variable;
 
+/// Nothing is cut to less than this.
+const NARROWEST: usize = 20;
+
 /// How output may look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Look {
@@ -13,6 +16,8 @@ pub(super) struct Look {
     pub columns: Option<usize>,
     /// A person looks at it directly.
     pub terminal: bool,
+    /// Columns that words on standard error have, when a person looks at them directly.
+    pub words: Option<usize>,
 }
 
 /// A word that stands out.
@@ -29,12 +34,16 @@ impl Look {
         let stdout = std::io::stdout();
         let terminal = stdout.is_terminal();
         let given = variable("COLUMNS").and_then(|v| v.to_str()?.parse::<usize>().ok()).filter(|n| *n > 0);
-        let measured = || {
-            let size = rustix::termios::tcgetwinsize(&stdout).ok();
-            usize::from(size.map_or(0, |s| s.ws_col))
+        let of = |size: Option<rustix::termios::Winsize>| match usize::from(size.map_or(0, |s| s.ws_col)) {
+            0 => 80,
+            n => n,
         };
-        let columns = given.or_else(|| terminal.then(measured).map(|n| if n == 0 { 80 } else { n }));
-        Self { colour: colour(terminal), columns: columns.map(|n| n.max(20)), terminal }
+        let measured = || of(rustix::termios::tcgetwinsize(&stdout).ok());
+        let columns = given.or_else(|| terminal.then(measured)).map(|n| n.max(NARROWEST));
+        let stderr = std::io::stderr();
+        let words = stderr.is_terminal().then(|| of(rustix::termios::tcgetwinsize(&stderr).ok()));
+        let words = words.map(|n| given.unwrap_or(n).max(NARROWEST));
+        Self { colour: colour(terminal), columns, terminal, words }
     }
 
     /// `text` in a colour, where colours may be used.
@@ -98,9 +107,49 @@ pub(super) fn cut(text: &str, columns: usize) -> String {
     out
 }
 
+/// `text` in lines of at most `columns`, broken at spaces; all but the first begin with `indent` spaces. A word that
+/// is longer than a line stays whole: paths and digests are there to be copied.
+pub(super) fn wrap(text: &str, columns: usize, indent: usize) -> Vec<String> {
+    if width_of(text) <= columns {
+        return vec![text.to_owned()];
+    }
+    let (mut out, mut line, mut used, mut is_begun) = (Vec::new(), String::new(), 0usize, false);
+    for piece in text.split_inclusive(' ') {
+        let word = piece.trim_end_matches(' ');
+        let width = width_of(word);
+        if is_begun && used.saturating_add(width) > columns {
+            out.push(line.trim_end().to_owned());
+            line = " ".repeat(indent);
+            used = indent;
+        }
+        is_begun |= !word.is_empty();
+        line.push_str(piece);
+        used = used.saturating_add(width).saturating_add(piece.len().saturating_sub(word.len()));
+    }
+    out.push(line.trim_end().to_owned());
+    out
+}
+
+/// Columns of a text that may hold our own colours.
+fn width_of(text: &str) -> usize {
+    let mut parts = text.split('\x1b');
+    let first = parts.next().map_or(0, columns_of);
+    parts.fold(first, |sum, part| sum.saturating_add(part.split_once('m').map_or(0, |(_, shown)| columns_of(shown))))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_lines_are_broken_at_spaces() {
+        assert_eq!(wrap("one two three", 13, 2), ["one two three"]);
+        assert_eq!(wrap("one two three", 8, 2), ["one two", "  three"]);
+        assert_eq!(wrap("  - one two three four", 10, 4), ["  - one", "    two", "    three", "    four"]);
+        assert_eq!(wrap("at /a/very/long/path it is", 8, 1), ["at", " /a/very/long/path", " it is"]);
+        assert_eq!(wrap("\x1b[32mok\x1b[0m then", 7, 1), ["\x1b[32mok\x1b[0m then"], "colours take no room");
+        assert_eq!(wrap("", 8, 1), [""]);
+    }
 
     #[test]
     fn cutting_counts_columns() {
@@ -113,7 +162,7 @@ mod tests {
 
     #[test]
     fn paint_needs_leave() {
-        let plain = Look { colour: false, columns: None, terminal: false };
+        let plain = Look { colour: false, columns: None, terminal: false, words: None };
         assert_eq!(plain.paint(Paint::Bad, "x"), "x");
         assert_eq!(Look { colour: true, ..plain }.paint(Paint::Good, "x"), "\x1b[32mx\x1b[0m");
     }

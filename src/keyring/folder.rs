@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::files::{LocalSigner, read_root, read_signer, write_root, write_signer};
+use crate::codec::digest::Thumbprint;
 use crate::codec::random::Random;
 use crate::error::{Code, Error, Result};
 use crate::log::Genesis;
@@ -35,6 +36,45 @@ pub struct PublicKeys {
     /// Verifies statements.
     pub recorder: PublicKey,
 }
+
+/// A key file as a person is told of it: no private byte.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyFile {
+    /// What the key does.
+    pub purpose: &'static str,
+    /// Does it do so now, or may it follow?
+    pub is_in_use: bool,
+    /// Thumbprint that entry 0 names; `None` for the vault root, which has no public half.
+    pub thumbprint: Option<Thumbprint>,
+    /// The public half, where entry 0 holds it whole.
+    pub public: Option<[u8; 32]>,
+    /// Where the private half belongs.
+    pub path: PathBuf,
+    /// Whether it is there.
+    pub state: KeyFileState,
+    /// Its permission bits, where it is there and has any.
+    pub mode: Option<u32>,
+}
+
+/// Whether a key file holds what it must.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyFileState {
+    /// It holds the key that entry 0 names.
+    Here,
+    /// There is no such file.
+    Absent,
+    /// It holds another key.
+    Foreign,
+    /// It cannot be read, others may read it, or it holds no key.
+    Unusable,
+}
+
+/// What the keys of [`NAMES`] do.
+const PURPOSES: [(&str, &str); 3] = [
+    ("signs heads", "may follow: heads"),
+    ("signs tapes", "may follow: tapes"),
+    ("signs receipts", "may follow: receipts"),
+];
 
 const NAMES: [&str; 3] = ["checkpoint.pem", "recorder.pem", "issuer.pem"];
 
@@ -175,6 +215,30 @@ impl ConfigFolder {
         wrong
     }
 
+    /// Every key file that a ledger has, in its order: keys in use, those that may follow, the vault root.
+    #[must_use]
+    pub fn key_files(&self, files: &dyn Files, genesis: &Genesis, generation: u64) -> Vec<KeyFile> {
+        let (mut used, mut following) = (Vec::new(), Vec::new());
+        for (((name, (purpose, next)), public), thumbprint) in
+            NAMES.iter().zip(PURPOSES).zip(&genesis.keys).zip(&genesis.next)
+        {
+            let own = PublicKey::from_bytes(public).ok().map(|key| key.thumbprint());
+            for (list, purpose, path, is_in_use, thumbprint, public) in [
+                (&mut used, purpose, self.key_path(name), true, own, Some(*public)),
+                (&mut following, next, self.folder.join("next").join(name), false, Some(*thumbprint), None),
+            ] {
+                let read = read_signer(files, &path).map(|key| Some(key.public_key().thumbprint()) == thumbprint);
+                let (state, mode) = (state_of(read), mode_of(files, &path));
+                list.push(KeyFile { purpose, is_in_use, thumbprint, public, path, state, mode });
+            }
+        }
+        let path = self.root_path(generation);
+        let state = state_of(read_root(files, &path).map(|_| true));
+        let (purpose, mode) = ("opens the vault", mode_of(files, &path));
+        let root = KeyFile { purpose, is_in_use: true, thumbprint: None, public: None, path, state, mode };
+        used.into_iter().chain([root]).chain(following).collect()
+    }
+
     /// Public keys pinned by this folder, for checks that need no secret. `None` when a file is absent.
     ///
     /// # Errors
@@ -187,4 +251,17 @@ impl ConfigFolder {
         };
         Ok(read(NAMES[0])?.zip(read(NAMES[1])?).map(|(checkpoint, recorder)| PublicKeys { checkpoint, recorder }))
     }
+}
+
+fn state_of(is_ours: Result<bool>) -> KeyFileState {
+    match is_ours {
+        Ok(true) => KeyFileState::Here,
+        Ok(false) => KeyFileState::Foreign,
+        Err(e) if e.code() == Code::KeyMissing => KeyFileState::Absent,
+        Err(_) => KeyFileState::Unusable,
+    }
+}
+
+fn mode_of(files: &dyn Files, path: &Path) -> Option<u32> {
+    files.mode(path).ok().flatten()
 }

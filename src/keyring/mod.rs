@@ -8,6 +8,6 @@ mod random;
 mod vault_keys;
 
 pub use files::{LocalSigner, read_public_or_signer, read_root, read_signer, write_root, write_signer};
-pub use folder::{ConfigFolder, LedgerKeys, PublicKeys};
+pub use folder::{ConfigFolder, KeyFile, KeyFileState, LedgerKeys, PublicKeys};
 pub use random::{OsRandom, SeededRandom};
 pub use vault_keys::{CustodyLabel, VaultKeys};

@@ -4,13 +4,13 @@ use super::Who;
 use super::acts::Act;
 use super::core::{Core, died};
 use crate::codec::cbor::encode;
-use crate::codec::digest::{Digest, sha256};
+use crate::codec::digest::{CustodyId, Digest, sha256};
 use crate::codec::limits::{LABEL_BYTES_MAX, TAGS_MAX, WORDS_BYTES_MAX};
 use crate::codec::random::bytes;
 use crate::error::{Code, Error, Result};
 use crate::governance::Action;
 use crate::log::Body;
-use crate::tape::Labels;
+use crate::tape::{Header, Labels};
 
 impl Core {
     /// Gives a tape labels in place of those it has; the index of the entry.
@@ -37,6 +37,13 @@ impl Core {
             p.words = words;
         })?;
         Ok(self.append(vec![draft]).await?.first().ok_or_else(died)?.index)
+    }
+
+    /// The labels that a tape has now, and the entry that gave them when they are not those of its header.
+    pub(super) fn labels_of(&self, custody: &CustodyId, header: &Header) -> Result<(Labels, Option<u64>)> {
+        let labelled = self.settled_queries()?.0.labelled()?.get(custody).copied();
+        let labels = labelled.map_or_else(|| Ok(header.labels.clone()), |index| self.labels_at(index))?;
+        Ok((labels, labelled))
     }
 
     /// The labels that entry `index` gave.

@@ -10,7 +10,7 @@ use crate::codec::digest::{CustodyId, TapeId};
 use crate::error::Result;
 use crate::governance::Action;
 use crate::log::Body;
-use crate::tape::Header;
+use crate::tape::{Header, Labels};
 
 /// The header of a tape, as it was sealed, and what recorded that it was opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +22,10 @@ pub struct TapeMetadata {
     pub custody: CustodyId,
     /// The header.
     pub header: Header,
+    /// The labels that it has now: those of the newest entry that gave it any, else those of the header.
+    pub labels: Labels,
+    /// Index of that entry; `None` when the labels are those of the header.
+    pub labelled: Option<u64>,
     /// Index of the entry that records this reading.
     pub entry: u64,
 }
@@ -36,6 +40,7 @@ impl Core {
         self.env.observer.event(super::Event::Granted);
         self.progress.list_unwraps.fetch_add(1, Ordering::Relaxed);
         let OpenedTape { header, .. } = self.open_header(&found)?;
-        Ok(TapeMetadata { tape, custody: found.custody, header: header.header, entry })
+        let (labels, labelled) = self.labels_of(&found.custody, &header.header)?;
+        Ok(TapeMetadata { tape, custody: found.custody, header: header.header, labels, labelled, entry })
     }
 }

@@ -39,7 +39,8 @@ mod status;
 mod who;
 mod writer;
 
-pub use check::{CheckMade, CheckOptions, CheckSubject, Checker};
+pub use crate::catalog::{FILTER_KEYS, Filter, FilterError, Summary, TapeState};
+pub use check::{CheckMade, CheckOptions, CheckSubject, Checker, Condition, Health, examine};
 pub use custody::CustodyLink;
 pub use exported::ExportedFile;
 pub use facade::Ledger;

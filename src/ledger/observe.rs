@@ -31,6 +31,17 @@ pub enum Event {
     RowsFailed,
     /// A durable write failed; the handle is dead.
     Broken,
+    /// A check has come so far with one of its parts. Heard from several threads at once, and not for each step.
+    Checking {
+        /// Name of the part.
+        part: &'static str,
+        /// How much of it is done.
+        done: u64,
+        /// How much there is of it; 0 where that is not known.
+        total: u64,
+        /// Both are bytes.
+        is_bytes: bool,
+    },
 }
 
 /// Hears events on the thread that caused them; must return quickly.

@@ -15,7 +15,7 @@ use crate::governance::Action;
 use crate::log::{Body, EntryDraft};
 use crate::seal::{Manifest, RowKey, SealedHeader, TapeKeys, TapeSecret, open_chunk};
 use crate::store::{Hint, ObjectRef};
-use crate::tape::{Frame, Header};
+use crate::tape::{Frame, Header, Labels};
 
 use super::rebuild::by_digest;
 
@@ -200,6 +200,14 @@ impl TapeReader {
     #[must_use]
     pub const fn header(&self) -> &Header {
         &self.header.header
+    }
+
+    /// The labels that the tape has now, and the entry that gave them when they are not those of its header.
+    ///
+    /// # Errors
+    /// `E_ROWS_UNAVAILABLE`; `E_VAULT_DAMAGED` when that entry cannot be opened.
+    pub fn labels(&self) -> Result<(Labels, Option<u64>)> {
+        self.core.labels_of(&self.grant.custody, &self.header.header)
     }
 
     /// Number of frames.

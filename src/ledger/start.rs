@@ -210,7 +210,7 @@ pub(super) fn turn_for_rows(state: &std::path::Path, env: &Environment) -> Resul
     lock.ok_or_else(|| Error::new(Code::Locked, "another process has this ledger open"))
 }
 
-fn head_missing() -> Error {
+pub(super) fn head_missing() -> Error {
     Error::new(Code::HeadMissing, "the signed head file is missing, so nothing says how long this log must be")
         .with_hint(head_file::HEAD_HINT)
 }

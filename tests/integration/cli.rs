@@ -3,8 +3,10 @@
 mod beside;
 mod documents;
 mod harm;
+mod json_page;
 mod load;
 mod processes;
+mod screens;
 mod streams;
 mod transcripts;
 mod vault;

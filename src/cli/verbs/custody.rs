@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::cli::args::OneTape;
 use crate::cli::entries::{Context, View, document};
 use crate::cli::session::Session;
-use crate::cli::table::{Column, lines};
+use crate::cli::table::{Column, Table};
 use crate::cli::words;
 use crate::error::Result;
 use crate::evidence::CustodyReport;
@@ -37,7 +37,8 @@ pub(in crate::cli) fn custody(s: &mut Session<'_>, args: &OneTape) -> Result<u8>
 }
 
 fn print(s: &mut Session<'_>, report: &CustodyReport) {
-    const KINDS: [Column; 5] = [Column::Number, Column::Text, Column::Text, Column::Long, Column::Long];
+    const TABLE: Table<'_> =
+        Table { kinds: &[Column::Number, Column::Text, Column::Text, Column::Long, Column::Long], spare: &[4, 3] };
     let mut context = Context::default();
     let views = || report.events.iter().map(|e| View::of_event(e, report.custody));
     views().for_each(|v| context.take(v));
@@ -46,7 +47,5 @@ fn print(s: &mut Session<'_>, report: &CustodyReport) {
         let who = words::actor(view.private);
         rows.push(vec![view.index.to_string(), words::moment(view.time), view.kind.name(), who, context.detail(view)]);
     }
-    for line in lines(&KINDS, &rows, s.out.look.columns) {
-        s.out.line(&line);
-    }
+    s.out.table(&TABLE, &rows);
 }

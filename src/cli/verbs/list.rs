@@ -1,57 +1,92 @@
-//! `list`: what is kept.
+//! `list` and `search`: what is kept, and what of it somebody looks for.
 
 use serde_json::{Map, Value, json};
 
+use crate::cli::args::List;
+use crate::cli::asked;
 use crate::cli::session::Session;
-use crate::cli::table::{Column, lines};
+use crate::cli::table::{Column, Table};
 use crate::cli::{json as js, words};
 use crate::codec::escape::visible;
-use crate::error::Result;
-use crate::ledger::Listing;
+use crate::error::{Code, Error, Result};
+use crate::ledger::{ListPage, ListRequest, Listing};
 
 /// Digits of an id that a listing shows at least.
 const DIGITS_MIN: usize = 8;
 
-pub(in crate::cli) fn list(s: &mut Session<'_>) -> Result<u8> {
+pub(in crate::cli) fn list(s: &mut Session<'_>, args: &List) -> Result<u8> {
+    let request = request(s, args)?;
     s.with_ledger(async |ledger, s| {
-        let (tapes, entry) = ledger.list(&s.parts.who).await?;
-        if s.out.json {
-            for tape in &tapes {
-                s.out.document(document(tape));
-            }
-            s.out.document(json!({ "type": "recorded", "entry": entry, "tapes": tapes.len() }));
-            return Ok(0);
-        }
-        if tapes.is_empty() {
-            s.out.say("No tape is kept yet. `immutape save FILE` keeps one.");
-        } else {
-            print(s, &tapes);
-        }
-        s.out.say(&format!("This list was recorded as entry #{entry}."));
+        let page = ledger.list_page(&s.parts.who, request.clone()).await?;
+        tell(s, "list", &request, &page);
         Ok(0)
     })
 }
 
+pub(in crate::cli) fn search(s: &mut Session<'_>, args: &List) -> Result<u8> {
+    let request = request(s, args)?;
+    if request.filter.is_empty() {
+        return Err(Error::new(Code::Usage, "nothing was given to search for")
+            .with_hint("for example: immutape search tool:read_text_file; `immutape list` shows everything"));
+    }
+    s.with_ledger(async |ledger, s| {
+        let page = ledger.search(&s.parts.who, request.clone()).await?;
+        tell(s, "search", &request, &page);
+        Ok(0)
+    })
+}
+
+fn request(s: &Session<'_>, args: &List) -> Result<ListRequest> {
+    asked::request(&args.filters, &args.words, &args.page, s.parts.env.clock.read().wall)
+}
+
+fn tell(s: &mut Session<'_>, verb: &str, request: &ListRequest, page: &ListPage) {
+    if s.out.json {
+        page.tapes.iter().for_each(|tape| s.out.document(document(tape)));
+        let next = page.next.map(|at| at.to_text());
+        s.out.document(json!({
+            "type": "recorded", "entry": page.entry, "tapes": page.tapes.len(), "undecided": page.undecided, "next": next,
+        }));
+        return;
+    }
+    match (page.tapes.is_empty(), request.filter.is_empty() && request.cursor.is_none()) {
+        (true, true) => s.out.say("No tape is kept yet. `immutape save FILE` keeps one."),
+        (true, false) => s.out.say("No tape is like that."),
+        (false, _) => print(s, &page.tapes),
+    }
+    if page.undecided > 0 {
+        s.out.say(&format!(
+            "{} could not be judged: the key or the row is gone or damaged. `immutape verify` says more.",
+            words::count(page.undecided, "tape")
+        ));
+    }
+    if let Some(at) = page.next {
+        let command = asked::next_page(verb, &s.parts.again, &request.filter, request.limit, at);
+        s.out.say(&format!("There are more: {command}"));
+    }
+    s.out.say(&format!("This {verb} was recorded as entry #{}.", page.entry));
+}
+
 fn print(s: &mut Session<'_>, tapes: &[Listing]) {
-    const KINDS: [Column; 8] = [
-        Column::Text,
-        Column::Text,
-        Column::Long,
-        Column::Text,
-        Column::Number,
-        Column::Number,
-        Column::Number,
-        Column::Long,
-    ];
+    const TABLE: Table<'_> = Table {
+        kinds: &[
+            Column::Text,
+            Column::Text,
+            Column::Long,
+            Column::Text,
+            Column::Number,
+            Column::Number,
+            Column::Number,
+            Column::Long,
+        ],
+        spare: &[3, 6, 7, 5, 4, 1],
+    };
     let head = ["ID", "SAVED (UTC)", "NAME", "KIND", "FRAMES", "ERRORS", "STORED", "CLASS"];
     let digits = digits(tapes);
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     rows.extend(tapes.iter().map(|tape| row(tape, digits)));
-    for line in lines(&KINDS, &rows, s.out.look.columns) {
-        s.out.line(&line);
-    }
+    s.out.table(&TABLE, &rows);
 }
-
 fn row(tape: &Listing, digits: usize) -> Vec<String> {
     let Some(summary) = &tape.summary else {
         let unknown = || "?".to_owned();
@@ -98,6 +133,7 @@ fn document(tape: &Listing) -> Value {
     js::put(&mut map, "entry", tape.entry);
     js::put(&mut map, "custody", tape.custody.to_hex());
     js::put(&mut map, "class_shown", visible(tape.class_shown.as_bytes()));
+    js::put(&mut map, "labelled", tape.labelled);
     let Some(s) = &tape.summary else {
         js::put(&mut map, "readable", false);
         return Value::Object(map);

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::cli::args::Log;
 use crate::cli::entries::{Context, View, document};
 use crate::cli::session::Session;
-use crate::cli::table::{Column, lines};
+use crate::cli::table::{Column, Table};
 use crate::cli::words;
 use crate::error::{Code, Error, Result};
 use crate::ledger::LogLine;
@@ -34,7 +34,10 @@ pub(in crate::cli) fn log(s: &mut Session<'_>, args: &Log) -> Result<u8> {
 }
 
 fn print(s: &mut Session<'_>, entries: &[LogLine], all: bool) {
-    const KINDS: [Column; 6] = [Column::Number, Column::Text, Column::Text, Column::Text, Column::Long, Column::Long];
+    const TABLE: Table<'_> = Table {
+        kinds: &[Column::Number, Column::Text, Column::Text, Column::Text, Column::Long, Column::Long],
+        spare: &[4, 5, 3],
+    };
     let mut context = Context::default();
     entries.iter().map(View::of_line).for_each(|v| context.take(v));
     let mut rows = vec![["#", "TIME (UTC)", "WHAT", "TAPE", "WHO", "DETAIL"].map(str::to_owned).to_vec()];
@@ -48,9 +51,7 @@ fn print(s: &mut Session<'_>, entries: &[LogLine], all: bool) {
         let (tape, detail) = (context.tape(view), context.detail(view));
         rows.push(vec![view.index.to_string(), words::moment(view.time), view.kind.name(), tape, who, detail]);
     }
-    for line in lines(&KINDS, &rows, s.out.look.columns) {
-        s.out.line(&line);
-    }
+    s.out.table(&TABLE, &rows);
     if folded > 0 {
         s.out.say(&format!(
             "Left out: {} of starts, stops and completed reads; --all shows them.",

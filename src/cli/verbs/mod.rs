@@ -1,27 +1,43 @@
 //! One file a verb. Each says what it prints and which exit codes are its own.
 
 mod cat;
+mod completions;
+mod config;
 mod custody;
 mod delete;
+mod doctor;
+mod import;
 mod init;
+mod key;
+mod label;
 mod list;
 mod log;
+mod man;
 mod repair;
 mod save;
 mod show;
+mod stats;
 mod status;
 mod verify;
 mod version;
 
 pub(super) use cat::cat;
+pub(super) use completions::completions;
+pub(super) use config::config;
 pub(super) use custody::custody;
 pub(super) use delete::delete;
+pub(super) use doctor::doctor;
+pub(super) use import::import;
 pub(super) use init::init;
-pub(super) use list::list;
+pub(super) use key::key;
+pub(super) use label::label;
+pub(super) use list::{list, search};
 pub(super) use log::log;
+pub(super) use man::man;
 pub(super) use repair::repair;
 pub(super) use save::save;
 pub(super) use show::show;
+pub(super) use stats::stats;
 pub(super) use status::status;
 pub(super) use verify::verify;
 pub(super) use version::version;

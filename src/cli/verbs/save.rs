@@ -2,40 +2,32 @@
 
 use std::ffi::OsString;
 use std::io::IsTerminal as _;
-use std::path::Path;
-
-use serde_json::json;
 
 use crate::cli::args::Save;
+use crate::cli::saving::{self, Wanted};
 use crate::cli::session::Session;
-use crate::cli::{errors, input, words};
-use crate::codec::escape::visible;
+use crate::cli::{errors, input};
 use crate::error::{Code, Error, Result};
-use crate::governance::{ClassStanding, Schedule};
-use crate::interchange::{ImportOptions, Importer};
-use crate::ledger::{Ledger, SaveOptions, SaveReceipt};
-
-/// What went in, and what it came to.
-struct Saved {
-    receipt: SaveReceipt,
-    format: &'static str,
-    source_bytes: u64,
-    losses: Vec<String>,
-}
+use crate::ledger::Amends;
 
 pub(in crate::cli) fn save(s: &mut Session<'_>, args: &Save) -> Result<u8> {
     check(args)?;
     if let Some(exit) = nothing_to_save(s, args) {
         return Ok(exit);
     }
+    let wanted = wanted(args);
     s.with_ledger_or_new(async |ledger, s| {
         let mut exit = 0;
         for file in &args.files {
             if input::is_stdin(file) && std::io::stdin().is_terminal() {
                 s.out.say("Reading a session from this terminal; Ctrl-D ends it.");
             }
-            match one(s, ledger, args, file).await? {
-                Ok(saved) => describe(s, file, args, &saved),
+            match saving::one(s, ledger, &wanted, file).await? {
+                Ok(saved) if s.out.json => s.out.document(saving::document(file, &wanted, &saved)),
+                Ok(saved) => {
+                    s.out.line(&saved.receipt.tape.to_text());
+                    saving::tell(s, file, &wanted, &saved);
+                }
                 Err(e) => exit = fail(s, &e, exit),
             }
             // Each is acknowledged when it is kept: what follows may fail.
@@ -58,9 +50,7 @@ fn nothing_to_save(s: &mut Session<'_>, args: &Save) -> Option<u8> {
         if input::is_stdin(file) {
             return None;
         }
-        let begun = input::open(&*s.parts.env.files, file)
-            .and_then(|source| Importer::open(source, ImportOptions::default()).map_err(|e| named(file, e)));
-        failed.push(begun.err()?);
+        failed.push(saving::begins_well(s, file).err()?);
     }
     Some(failed.iter().fold(0, |exit, e| fail(s, e, exit)))
 }
@@ -70,108 +60,28 @@ fn check(args: &Save) -> Result<()> {
     if stdins > 1 {
         return Err(Error::new(Code::Usage, "standard input can be saved once only"));
     }
-    let named = args.meta.is_some() || args.name.is_some() || args.description.is_some();
+    let named = args.meta.is_some() || args.name.is_some() || args.description.is_some() || args.amends.is_some();
     if named && args.files.len() > 1 {
         return Err(Error::new(
             Code::Usage,
-            "--meta, --name and --description are about one file, but several are given",
+            "--meta, --name, --description and --amends are about one file, but several are given",
         )
         .with_hint("save them one by one"));
+    }
+    if args.reason.as_ref().is_some_and(|reason| reason.trim().is_empty()) {
+        return Err(Error::new(Code::Usage, "the reason is empty").with_hint("say why the tape is amended"));
     }
     Ok(())
 }
 
-/// The error with the file it is about in front.
-fn named(file: &Path, e: Error) -> Error {
-    let named = Error::new(e.code(), format!("{}: {}", input::shown(file), e.message()));
-    match e.hint().map(str::to_owned) {
-        Some(hint) => named.with_hint(hint).with_source(e),
-        None => named.with_source(e),
-    }
-}
-
-/// Saves one file. The outer error is the ledger's and ends everything; the inner one is this file's.
-async fn one(s: &Session<'_>, ledger: &Ledger, args: &Save, file: &Path) -> Result<Result<Saved>> {
-    let files = &*s.parts.env.files;
-    let begin = || {
-        let options = options(s, args, file)?;
-        Importer::open(input::open(files, file)?, options).map_err(|e| named(file, e))
-    };
-    let mut importer = match begin() {
-        Ok(importer) => importer,
-        Err(e) => return Ok(Err(e)),
-    };
-    let keep = SaveOptions { class: args.class.clone(), namespace: args.namespace.clone(), ..SaveOptions::default() };
-    let mut saver = ledger.begin_save(&s.parts.who, keep).await?;
-    loop {
-        match importer.next_frame() {
-            Ok(Some(frame)) => saver.frame(&frame)?,
-            Ok(None) => break,
-            Err(e) => return Ok(Err(named(file, e))),
-        }
-    }
-    let format = importer.format().name();
-    let header = match importer.finish() {
-        Ok(header) => header,
-        Err(e) => return Ok(Err(named(file, e))),
-    };
-    let provenance = header.provenance.clone().unwrap_or_default();
-    let receipt = saver.finish(header).await?;
-    let source_bytes = provenance.source_bytes.unwrap_or_default();
-    Ok(Ok(Saved { receipt, format, source_bytes, losses: provenance.losses }))
-}
-
-fn options(s: &Session<'_>, args: &Save, file: &Path) -> Result<ImportOptions> {
+fn wanted(args: &Save) -> Wanted<'_> {
     let bytes = |v: &Option<OsString>| v.as_ref().map(|v| v.as_encoded_bytes().to_vec());
-    let source_name = file.file_name().filter(|_| !input::is_stdin(file)).map(|n| n.as_encoded_bytes().to_vec());
-    Ok(ImportOptions {
-        class: args.class.clone(),
-        namespace: args.namespace.clone(),
+    let amends = args.amends.clone().zip(args.reason.clone()).map(|(tape, reason)| Amends { tape, reason });
+    Wanted {
         name: bytes(&args.name),
         description: bytes(&args.description),
-        tags: args.tag.iter().map(|t| t.as_encoded_bytes().to_vec()).collect(),
-        source_name,
-        companion: input::companion(&*s.parts.env.files, file, args.meta.as_deref())?,
-        imported_ms: Some(s.parts.env.clock.read().wall.as_ms()),
-        host: Some(s.parts.who.host.clone()),
-        ..ImportOptions::default()
-    })
-}
-
-/// Prints what a save came to: the id is the data, the rest is words.
-fn describe(s: &mut Session<'_>, file: &Path, args: &Save, saved: &Saved) {
-    let Saved { receipt, format, source_bytes, losses } = saved;
-    let class = Schedule.shown(&args.class);
-    if s.out.json {
-        s.out.document(json!({
-            "type": "saved", "file": crate::cli::json::text(file.as_os_str().as_encoded_bytes()),
-            "tape": receipt.tape.to_text(), "custody": receipt.custody.to_hex(), "entry": receipt.entry,
-            "already_kept": receipt.already_kept, "frames": receipt.frames, "stored_bytes": receipt.stored_bytes,
-            "source_bytes": source_bytes, "format": format, "class": args.class, "class_shown": class,
-            "namespace": args.namespace, "losses": losses,
-        }));
-        return;
-    }
-    s.out.line(&receipt.tape.to_text());
-    let shown = input::shown(file);
-    if receipt.already_kept {
-        s.out.say(&format!(
-            "{shown}: this content is kept already; saving it again was recorded as entry #{}.",
-            receipt.entry
-        ));
-    } else {
-        s.out.say(&format!(
-            "{shown}: {} kept in {} ({} in the source), recorded as entry #{}.",
-            words::count(receipt.frames, "frame"),
-            words::bytes(receipt.stored_bytes),
-            words::bytes(*source_bytes),
-            receipt.entry
-        ));
-    }
-    for loss in losses {
-        s.out.say(&format!("  note: {}", visible(loss.as_bytes())));
-    }
-    if receipt.standing == ClassStanding::Unclassified {
-        s.out.say(&format!("  Class {class}: no schedule knows it, so the tape is kept and never due for disposal."));
+        meta: args.meta.as_deref(),
+        amends,
+        ..Wanted::kept(&args.keep)
     }
 }

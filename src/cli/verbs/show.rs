@@ -13,7 +13,7 @@ use crate::codec::escape::visible;
 use crate::error::{Code, Error, Result};
 use crate::governance::Schedule;
 use crate::ledger::FrameSelection;
-use crate::tape::{EndState, FLAGS, Frame, Header};
+use crate::tape::{EndState, FLAGS, Frame, Header, Labels};
 use crate::time::Timestamp;
 
 /// Columns of a summary where nothing says how many there are.
@@ -31,7 +31,9 @@ pub(in crate::cli) fn show(s: &mut Session<'_>, args: &Show) -> Result<u8> {
             (None, None) => (FrameSelection::All, true),
         };
         if whole || s.out.json {
-            about(s.out, reader.tape(), reader.custody(), reader.header());
+            // Labels that cannot be opened any more keep nobody from what is sealed.
+            let labels = reader.labels().unwrap_or_else(|_| (reader.header().labels.clone(), None));
+            about(s.out, reader.tape(), reader.custody(), reader.header(), &labels);
         }
         let mut shown = 0u64;
         reader.frames(selection, &mut |frame| {
@@ -53,7 +55,8 @@ pub(in crate::cli) fn show(s: &mut Session<'_>, args: &Show) -> Result<u8> {
 fn header_alone(s: &mut Session<'_>, id: &str) -> Result<u8> {
     s.with_ledger(async |ledger, s| {
         let metadata = ledger.metadata(&s.parts.who, id).await?;
-        about(s.out, metadata.tape, metadata.custody, &metadata.header);
+        let labels = (metadata.labels, metadata.labelled);
+        about(s.out, metadata.tape, metadata.custody, &metadata.header, &labels);
         let entry = metadata.entry;
         if s.out.json {
             s.out.document(json!({ "type": "recorded", "entry": entry }));
@@ -77,23 +80,27 @@ fn print(out: &mut Out, frame: &Frame, raw: bool) -> Result<()> {
     Ok(())
 }
 
-fn about(out: &mut Out, tape: TapeId, custody: CustodyId, header: &Header) {
+fn about(out: &mut Out, tape: TapeId, custody: CustodyId, header: &Header, now: &(Labels, Option<u64>)) {
+    let (labels, labelled) = now;
     if out.json {
-        out.document(header_document(tape, custody, header));
+        out.document(header_document(tape, custody, header, now));
         return;
     }
-    out.line(&format!("tape     {}", tape.to_text()));
-    out.line(&format!("name     {}", words::name(header.labels.name.as_deref())));
-    if let Some(description) = &header.labels.description {
-        out.line(&format!("about    {}", visible(description)));
+    out.field(&format!("tape     {}", tape.to_text()));
+    out.field(&format!("name     {}", words::name(labels.name.as_deref())));
+    if let Some(description) = &labels.description {
+        out.field(&format!("about    {}", visible(description)));
     }
-    if !header.labels.tags.is_empty() {
-        let tags: Vec<String> = header.labels.tags.iter().map(|t| visible(t)).collect();
-        out.line(&format!("tags     {}", tags.join(", ")));
+    if !labels.tags.is_empty() {
+        let tags: Vec<String> = labels.tags.iter().map(|t| visible(t)).collect();
+        out.field(&format!("tags     {}", tags.join(", ")));
     }
-    out.line(&format!("session  {}", session(header)));
+    if let Some(entry) = labelled {
+        out.field(&format!("labels   given by entry #{entry}; those that were sealed are in --json"));
+    }
+    out.field(&format!("session  {}", session(header)));
     let s = &header.stats;
-    out.line(&format!(
+    out.field(&format!(
         "frames   {} ({} ->, {} <-), {}, {} unanswered, {} of payload",
         s.frames,
         s.client_to_server,
@@ -103,23 +110,23 @@ fn about(out: &mut Out, tape: TapeId, custody: CustodyId, header: &Header) {
         words::bytes(s.payload_bytes)
     ));
     let class = Schedule.shown(&header.class);
-    out.line(&format!("class    {class}, namespace {}", visible(header.namespace.as_bytes())));
+    out.field(&format!("class    {class}, namespace {}", visible(header.namespace.as_bytes())));
     if let Some(p) = &header.provenance {
         let name = p.source_name.as_deref().map_or_else(String::new, |n| format!("{}, ", visible(n)));
         let format = visible(p.format.as_deref().unwrap_or("unknown format").as_bytes());
         let size = p.source_bytes.map_or_else(String::new, |n| format!(", {}", words::bytes(n)));
-        out.line(&format!("source   {name}{format}{size}"));
+        out.field(&format!("source   {name}{format}{size}"));
         for loss in &p.losses {
-            out.line(&format!("note     {}", visible(loss.as_bytes())));
+            out.field(&format!("note     {}", visible(loss.as_bytes())));
         }
     }
     if !header.unsaved_lines.is_empty() {
         let lines = words::count(header.unsaved_lines.len() as u64, "line");
-        out.line(&format!("kept     {lines} of the source that are no frames"));
+        out.field(&format!("kept     {lines} of the source that are no frames"));
     }
     for gap in &header.gaps {
         let count = if gap.count == 0 { "some".to_owned() } else { gap.count.to_string() };
-        out.line(&format!("gap      {count} missing before frame {}: {}", gap.before_seq, gap.reason.word()));
+        out.field(&format!("gap      {count} missing before frame {}: {}", gap.before_seq, gap.reason.word()));
     }
     out.line("");
 }
@@ -149,16 +156,24 @@ fn end_words(end: &EndState) -> String {
     }
 }
 
-fn header_document(tape: TapeId, custody: CustodyId, h: &Header) -> Value {
+fn header_document(tape: TapeId, custody: CustodyId, h: &Header, (labels, labelled): &(Labels, Option<u64>)) -> Value {
     let mut map = Map::new();
     let time = |ns: u64| Timestamp::from_ms(ns.wrapping_div(1_000_000)).to_text();
     js::put(&mut map, "type", "tape");
     js::put(&mut map, "tape", tape.to_text());
     js::put(&mut map, "custody", custody.to_hex());
     js::put(&mut map, "kind", h.kind.word());
-    js::put(&mut map, "name", js::text_or_null(h.labels.name.as_deref()));
-    js::put(&mut map, "description", js::text_or_null(h.labels.description.as_deref()));
-    js::put(&mut map, "tags", h.labels.tags.iter().map(|t| js::text(t)).collect::<Vec<_>>());
+    js::put(&mut map, "name", js::text_or_null(labels.name.as_deref()));
+    js::put(&mut map, "description", js::text_or_null(labels.description.as_deref()));
+    js::put(&mut map, "tags", labels.tags.iter().map(|t| js::text(t)).collect::<Vec<_>>());
+    js::put(&mut map, "labelled", *labelled);
+    if labelled.is_some() {
+        let tags: Vec<Value> = h.labels.tags.iter().map(|t| js::text(t)).collect();
+        let (name, description) = (h.labels.name.as_deref(), h.labels.description.as_deref());
+        let sealed =
+            json!({ "name": js::text_or_null(name), "description": js::text_or_null(description), "tags": tags });
+        js::put(&mut map, "sealed_labels", sealed);
+    }
     js::put(&mut map, "session_id", js::text_or_null(h.session_id.as_deref()));
     js::put(&mut map, "legacy_tape_id", js::text_or_null(h.legacy_tape_id.as_deref()));
     js::put(&mut map, "protocol", js::text_or_null(h.protocol.as_deref()));

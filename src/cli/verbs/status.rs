@@ -43,33 +43,33 @@ fn print(s: &mut Session<'_>, status: &Status, classes: &Result<Vec<ClassCount>>
     }
     let out = &mut *s.out;
     let test = if status.is_test { "  TEST: made from a number, protects nothing" } else { "" };
-    out.line(&format!("ledger   {}{test}", status.ledger));
-    out.line(&format!("origin   {}, profile {}, policy {}", status.origin, status.profile, status.policy));
-    out.line(&format!("folders  ledger {}", status.ledger_folder));
-    out.line(&format!("         state  {}", status.state_folder));
-    out.line(&format!("         keys   {}", status.config_folder));
-    out.line(&format!("log      {}, root {}", words::entries(status.entries), status.root.as_deref().unwrap_or("-")));
+    out.field(&format!("ledger   {}{test}", status.ledger));
+    out.field(&format!("origin   {}, profile {}, policy {}", status.origin, status.profile, status.policy));
+    out.field(&format!("folders  ledger {}", status.ledger_folder));
+    out.field(&format!("         state  {}", status.state_folder));
+    out.field(&format!("         keys   {}", status.config_folder));
+    out.field(&format!("log      {}, root {}", words::entries(status.entries), status.root.as_deref().unwrap_or("-")));
     let rows = match (status.rows_failed, status.entries.saturating_sub(status.rows_entries)) {
         (true, _) => "failed; rebuilt from the journal at the next opening".to_owned(),
         (false, 0) => "up to date".to_owned(),
         (false, behind) => format!("{} behind the journal", words::entries(behind)),
     };
-    out.line(&format!("rows     {rows}"));
+    out.field(&format!("rows     {rows}"));
     match classes {
         Ok(classes) => {
             let shown = classes.iter().map(|c| format!("{} of class {}", c.tapes, visible(c.class.as_bytes())));
             let shown = shown.collect::<Vec<_>>().join(", ");
-            out.line(&format!("tapes    {}", if shown.is_empty() { "none yet" } else { &shown }));
+            out.field(&format!("tapes    {}", if shown.is_empty() { "none yet" } else { &shown }));
         }
-        Err(e) => out.line(&format!("tapes    unknown: {}", e.message())),
+        Err(e) => out.field(&format!("tapes    unknown: {}", e.message())),
     }
     let (generation, revision) = (status.vault_generation, status.vault_revision);
-    out.line(&format!("vault    generation {generation}.{revision}, {}", words::count(status.epochs, "epoch")));
-    out.line(&format!("verify   {}", status.checkpoint_key));
+    out.field(&format!("vault    generation {generation}.{revision}, {}", words::count(status.epochs, "epoch")));
+    out.field(&format!("verify   {}", status.checkpoint_key));
     out.line("");
     out.line("What this ledger cannot promise, and what you can do:");
     for limit in &limits {
-        out.line(&format!("  {} {}", out.look.paint(Paint::Doubtful, "-"), limit.words));
+        out.prose_beneath(&format!("  {} {}", out.look.paint(Paint::Doubtful, "-"), limit.words), 4);
     }
 }
 
@@ -182,10 +182,10 @@ fn survey(s: &mut Session<'_>, why: Option<Error>) -> Result<u8> {
         }));
     } else {
         let test = if s.out.test { "  TEST: made from a number, protects nothing" } else { "" };
-        s.out.line(&format!("ledger   {}{test}", checker.id().to_hex()));
-        s.out.line(&format!("origin   {}", visible(checker.genesis().origin.as_bytes())));
-        s.out.line(&format!("folder   {}", s.parts.places.shown()));
-        s.out.line(&format!("log      {}", size.map_or_else(|| "cannot be read to its end".into(), words::entries)));
+        s.out.field(&format!("ledger   {}{test}", checker.id().to_hex()));
+        s.out.field(&format!("origin   {}", visible(checker.genesis().origin.as_bytes())));
+        s.out.field(&format!("folder   {}", s.parts.places.shown()));
+        s.out.field(&format!("log      {}", size.map_or_else(|| "cannot be read to its end".into(), words::entries)));
         s.out.line(&format!(
             "head     {}",
             head.map_or_else(|| "missing or not valid".into(), |n| format!("signed at {}", words::entries(n)))

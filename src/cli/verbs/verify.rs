@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::cli::args::Verify;
 use crate::cli::json as js;
 use crate::cli::out::Out;
+use crate::cli::progress::Progress;
 use crate::cli::session::Session;
 use crate::cli::terminal::Paint;
 use crate::cli::{errors, words};
@@ -26,7 +27,11 @@ struct Checked {
 
 pub(in crate::cli) fn verify(s: &mut Session<'_>, args: &Verify) -> Result<u8> {
     let options = CheckOptions { tape: args.id.clone(), stored_only: args.stored, size: None };
-    let checked = check(s, options)?;
+    let progress = Progress::of(s.out);
+    s.parts.env.observer = progress.clone();
+    let checked = check(s, options);
+    progress.clear();
+    let checked = checked?;
     print(s.out, &checked);
     Ok(checked.report.verdict().exit_code())
 }
@@ -101,14 +106,14 @@ fn print(out: &mut Out, checked: &Checked) {
     let Checked { report, recorded, .. } = checked;
     for check in &report.checks {
         let line = check_line(out, check);
-        out.line(&line);
+        out.prose(&line);
     }
     for finding in &report.findings {
         let line = finding_line(out, finding);
-        out.line(&line);
+        out.prose(&line);
     }
     let line = sum(out, report);
-    out.line(&line);
+    out.prose(&line);
     match recorded {
         Ok(entry) => out.say(&format!("This check was recorded as entry #{entry}.")),
         Err(e) => {

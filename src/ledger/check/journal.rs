@@ -15,6 +15,9 @@ use crate::ledger::rebuild::BEGINNING;
 use crate::log::{ChainState, EntryKind, HeadFile, LogError, SubjectTip};
 use crate::store::Position;
 
+/// Of so many groups, a power of two less one, one is told to who waits.
+const GROUPS_TOLD: u64 = 255;
+
 /// What a walk through a copy of the log came to.
 #[derive(Debug, Default)]
 pub struct Walked {
@@ -118,6 +121,9 @@ impl<'a> Walk<'a> {
         self.walked.groups = self.walked.groups.saturating_add(1);
         self.walked.root = Some(header.root);
         self.walked.clean_close = header.clean_close();
+        if self.walked.groups & GROUPS_TOLD == 0 {
+            self.checker.came_to(self.part, state.size(), self.head_size.unwrap_or(0), false);
+        }
         if self.head_size == Some(state.size()) {
             self.walked.root_at_head = Some(header.root);
         }

@@ -5,6 +5,7 @@
 
 mod ahead;
 mod catalog;
+mod conditions;
 mod group;
 mod journal;
 mod record;
@@ -15,10 +16,12 @@ mod stored;
 mod tapes;
 mod vault;
 
+pub use conditions::{Condition, Health, examine};
+
 use std::sync::Arc;
 
 use super::core::{Core, Folders, Identity};
-use super::{Environment, Places, head_file, repair, start};
+use super::{Environment, Event, Observer, Places, head_file, repair, start};
 use crate::codec::digest::{CustodyId, IdPrefix, LedgerId, TapeId};
 use crate::error::{Code, Error, Result};
 use crate::evidence::{Finding, Report, Severity};
@@ -133,6 +136,7 @@ pub struct Checker {
     /// What the state folder says of where its ledger is, when it does not say that it is here.
     elsewhere: Option<&'static str>,
     strays: Result<Vec<Stray>>,
+    observer: Arc<dyn Observer>,
 }
 
 impl Checker {
@@ -176,7 +180,20 @@ impl Checker {
         let vault = start::read_vault(&identity, folders, env, &stores);
         let (pinned, wrong_keys) = (config.pinned(files), config.wrong_keys(files, &identity.genesis));
         let elsewhere = folders.places.elsewhere(files, &folders.state);
-        Self { identity, stores, alone: None, is_patient: false, vault, pinned, wrong_keys, head, elsewhere, strays }
+        let observer = env.observer.clone();
+        Self {
+            identity,
+            stores,
+            alone: None,
+            is_patient: false,
+            vault,
+            pinned,
+            wrong_keys,
+            head,
+            elsewhere,
+            strays,
+            observer,
+        }
     }
 
     /// The rows, for as long as what is given back is held.
@@ -336,6 +353,11 @@ impl Checker {
                 None
             }
         }
+    }
+
+    /// Tells whoever listens how far a part of the check has come.
+    fn came_to(&self, part: &'static str, done: u64, total: u64, is_bytes: bool) {
+        self.observer.event(Event::Checking { part, done, total, is_bytes });
     }
 
     pub(super) fn vault(&self) -> Option<&VaultKeys> {

@@ -73,6 +73,9 @@ fn size(checker: &Checker, rows: &dyn Rows, queries: &Queries<'_>, report: &mut 
     }
 }
 
+/// Of so many entries, a power of two less one, one is told to who waits.
+const ENTRIES_TOLD: u64 = 1_023;
+
 /// Compares the two copies of the first `until` entries. Are they all there, and equal?
 fn leaf_by_leaf(checker: &Checker, until: u64, rows: &dyn Rows, tiles: &mut Tiles, report: &mut Report) -> bool {
     let queries = Queries::new(rows);
@@ -85,6 +88,9 @@ fn leaf_by_leaf(checker: &Checker, until: u64, rows: &dyn Rows, tiles: &mut Tile
             Some((_, theirs, next)) if theirs == extent => {
                 at = next;
                 entries = header.size_after();
+                if header.first_index & ENTRIES_TOLD < u64::from(header.count) {
+                    checker.came_to("sled's copy", entries, until, false);
+                }
                 tiles.take(rows, &extent)
             }
             _ => {

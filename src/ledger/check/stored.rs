@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::panic::resume_unwind;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread::{Scope, ScopedJoinHandle};
 
 use super::{CheckOptions, Checker};
@@ -90,7 +90,8 @@ impl Stored {
         let mut objects: Vec<ObjectRef> = self.places.iter().map(|(digest, place)| place.object(*digest)).collect();
         objects.retain(|object| object.bytes >= AHEAD_BYTES_MIN);
         objects.sort_unstable_by_key(|object| object.hint.0);
-        let next = AtomicUsize::new(0);
+        let total = self.bytes();
+        let (next, done) = (AtomicUsize::new(0), AtomicU64::new(0));
         let hash_some = || {
             let mut whole = Vec::new();
             while let Some(object) = objects.get(next.fetch_add(1, Ordering::Relaxed)) {
@@ -98,6 +99,8 @@ impl Stored {
                 if let Ok(bytes) = checker.stores.objects.rehash(object) {
                     whole.push((object.digest, bytes));
                 }
+                let done = done.fetch_add(object.bytes, Ordering::Relaxed).saturating_add(object.bytes);
+                checker.came_to("stored bytes", done, total, true);
             }
             whole
         };
@@ -113,6 +116,11 @@ impl Stored {
                 place.whole = Some(bytes);
             }
         }
+    }
+
+    /// Bytes of all objects together.
+    pub(super) fn bytes(&self) -> u64 {
+        self.places.values().map(|place| place.bytes).fold(0, u64::saturating_add)
     }
 
     /// How to ask for an object, `bytes` long or 0 where nobody said.

@@ -112,7 +112,9 @@ pub(super) fn check(
     };
     let stored = stored.finish(report);
     let counts = Counts { destroyed: saved.destroyed, ..Counts::default() };
-    let run = Run { checker, options, stored: &stored, rows, counts, used: Mutex::default() };
+    // How much of it all one tape is, its manifest alone says.
+    let bytes_total = if options.tape.is_none() { stored.bytes() } else { 0 };
+    let run = Run { checker, options, stored: &stored, rows, counts, bytes_total, used: Mutex::default() };
     let next = AtomicUsize::new(0);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
@@ -153,6 +155,8 @@ struct Run<'a> {
     stored: &'a Stored,
     rows: HashMap<CustodyId, TapeRows>,
     counts: Counts,
+    /// Bytes that there are to look at; 0 where that is not known.
+    bytes_total: u64,
     used: Mutex<HashSet<ObjectDigest>>,
 }
 
@@ -184,7 +188,8 @@ impl Run<'_> {
         match got {
             Ok(bytes) => {
                 self.counts.objects.fetch_add(1, Ordering::Relaxed);
-                self.counts.bytes.fetch_add(bytes, Ordering::Relaxed);
+                let done = self.counts.bytes.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
+                self.checker.came_to("tapes", done, self.bytes_total, true);
             }
             Err(e) => self.find("object", saved, name.to_owned(), e.message().to_owned()),
         }

@@ -148,6 +148,30 @@ pub trait Files: Send + Sync + Debug {
     /// The system's error.
     fn shared_mode(&self, path: &Path) -> io::Result<u32>;
 
+    /// All permission bits of a file or folder; `None` where there are none.
+    ///
+    /// # Errors
+    /// The system's error.
+    fn mode(&self, _: &Path) -> io::Result<Option<u32>> {
+        Ok(None)
+    }
+
+    /// Free and all bytes of the file system that holds `path`, for who is not privileged; `None` where nobody counts.
+    ///
+    /// # Errors
+    /// The system's error.
+    fn space(&self, _: &Path) -> io::Result<Option<(u64, u64)>> {
+        Ok(None)
+    }
+
+    /// May this process make files in a folder?
+    ///
+    /// # Errors
+    /// The system's error, other than "not permitted".
+    fn may_write(&self, _: &Path) -> io::Result<bool> {
+        Ok(true)
+    }
+
     /// Where a real path is needed by a library beneath us (sled); simulated file systems say so.
     fn is_real(&self) -> bool {
         false

@@ -129,6 +129,23 @@ impl Files for RealFiles {
         Ok(fs::symlink_metadata(path)?.permissions().mode() & 0o077)
     }
 
+    fn mode(&self, path: &Path) -> io::Result<Option<u32>> {
+        Ok(Some(fs::symlink_metadata(path)?.permissions().mode() & 0o7777))
+    }
+
+    fn space(&self, path: &Path) -> io::Result<Option<(u64, u64)>> {
+        let s = rustix::fs::statvfs(path)?;
+        Ok(Some((s.f_bavail.saturating_mul(s.f_frsize), s.f_blocks.saturating_mul(s.f_frsize))))
+    }
+
+    fn may_write(&self, path: &Path) -> io::Result<bool> {
+        match rustix::fs::access(path, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK) {
+            Ok(()) => Ok(true),
+            Err(Errno::ACCESS | Errno::ROFS | Errno::PERM) => Ok(false),
+            Err(e) => Err(e.into()),
+        }
+    }
+
     fn is_real(&self) -> bool {
         true
     }
@@ -296,6 +313,11 @@ mod tests {
         }
         fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
         assert_eq!(RealFiles.shared_mode(&file).unwrap(), 0o040);
+        assert_eq!(RealFiles.mode(&file).unwrap(), Some(0o640));
+        let (free, all) = RealFiles.space(t.path()).unwrap().unwrap();
+        assert!(all > 0 && free <= all);
+        assert!(RealFiles.may_write(t.path()).unwrap());
+        assert!(RealFiles.may_write(&t.path().join("none")).is_err());
     }
 
     #[test]

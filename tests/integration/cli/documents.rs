@@ -1,4 +1,4 @@
-//! `--json`: every verb speaks documents that parse, with the fields `docs/operating.md` names.
+//! `--json`: every verb speaks documents that parse, with the right values in them. Which keys there are: `json_page`.
 
 use std::fs;
 use std::path::Path;
@@ -172,31 +172,8 @@ fn who_signed_is_on_record_as_not_registered() {
 }
 
 #[test]
-fn the_manual_names_every_field_and_code() {
+fn the_manual_names_every_code() {
     let manual = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/operating.md")).unwrap();
-    let world = World::with_tapes(&["filesystem-payments"]);
-    let mut documents = Vec::new();
-    for args in [
-        &["list", "--json"][..],
-        &["log", "--json", "--all"],
-        &["verify", "--json"],
-        &["status", "--json"],
-        &["version", "--json"],
-        &["repair", "--json"],
-        &["demo", "--json"],
-        &["show", "0000", "--json"],
-    ] {
-        documents.extend(world.run(args).documents());
-    }
-    let id = documents[0]["tape"].as_str().unwrap().to_owned();
-    documents.extend(world.run(["show", &id, "--json"]).documents());
-    documents.extend(world.run(["custody", &id, "--json"]).documents());
-    assert!(documents.len() > 50);
-    for document in &documents {
-        for field in fields(document) {
-            assert!(manual.contains(&format!("`{field}`")), "docs/operating.md does not name {field}: {document}");
-        }
-    }
     for code in immutape::Code::ALL {
         assert!(manual.contains(&format!("`{}`", code.as_str())), "docs/operating.md does not name {}", code.as_str());
     }

@@ -1,0 +1,57 @@
+//! Verbs about the program and its surroundings: `key`, `config`, `completions`, `man`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+#[derive(Debug, Args)]
+#[command(disable_help_subcommand = true)]
+pub(in crate::cli) struct Key {
+    #[command(subcommand)]
+    pub verb: KeyVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum KeyVerb {
+    /// The public keys of this ledger, and the files of their private halves.
+    #[command(visible_alias = "ls")]
+    List,
+}
+
+#[derive(Debug, Args)]
+#[command(disable_help_subcommand = true)]
+pub(in crate::cli) struct Config {
+    #[command(subcommand)]
+    pub verb: ConfigVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum ConfigVerb {
+    /// Every value in force, and where it comes from.
+    #[command(visible_alias = "list")]
+    Print,
+    /// One value.
+    Get {
+        /// Its name, as `config print` shows it.
+        #[arg(value_name = "NAME")]
+        wanted: String,
+    },
+    /// The three folders of this ledger.
+    Path,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Completions {
+    /// Shell.
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Man {
+    /// Page of this verb; without it that of the program.
+    pub verb: Option<String>,
+    /// Write every page into this folder.
+    #[arg(long, value_name = "DIR", conflicts_with = "verb")]
+    pub output: Option<PathBuf>,
+}

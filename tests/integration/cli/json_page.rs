@@ -1,0 +1,212 @@
+//! `docs/json.md` against what every verb says with `--json`: every key of every document stands there, and what stands
+//! there as always said is said.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::world::World;
+use crate::support::ledgers::tape_path;
+
+/// Keys of a type by their paths; true for those that are always there.
+type Page = BTreeMap<String, BTreeMap<String, bool>>;
+
+fn page() -> Page {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/json.md")).unwrap();
+    let mut page = Page::new();
+    for section in text.split("\n## ").skip(1) {
+        let name = section.lines().next().unwrap().to_owned();
+        let rows = section.lines().filter_map(|l| l.strip_prefix("| `")?.split('`').next());
+        let keys = rows.map(|key| (key.trim_end_matches('?').to_owned(), !key.ends_with('?'))).collect();
+        assert!(page.insert(name.clone(), keys).is_none(), "{name} stands there twice");
+    }
+    assert!(page.len() > 20, "{page:?}");
+    page
+}
+
+/// Paths of everything in a document that is not null.
+fn paths(value: &Value, at: &str, out: &mut BTreeSet<String>) {
+    let is_bytes = value.as_object().is_some_and(|map| map.len() == 1 && map.contains_key("b64"));
+    match value {
+        Value::Null => {}
+        Value::Object(map) if !is_bytes => {
+            for (key, value) in map {
+                let at = if at.is_empty() { key.clone() } else { format!("{at}.{key}") };
+                paths(value, &at, out);
+            }
+        }
+        Value::Array(list) => {
+            out.insert(at.to_owned());
+            list.iter().for_each(|value| paths(value, &format!("{at}[]"), out));
+        }
+        _ => {
+            out.insert(at.to_owned());
+        }
+    }
+}
+
+/// Does a path stand on the page: itself, as a list, as part of a key with `*`, or as bytes that may be text or not?
+fn stands(keys: &BTreeMap<String, bool>, path: &str) -> bool {
+    let of_star = |key: &String| key.strip_suffix('*').is_some_and(|front| path.starts_with(front));
+    let begins = |front: &str| keys.keys().any(|key| key.starts_with(front));
+    keys.contains_key(path)
+        || keys.keys().any(of_star)
+        || keys.contains_key(&format!("{path}[]"))
+        || keys.contains_key(&format!("{path}.b64"))
+        || begins(&format!("{path}[]."))
+        || path == "type"
+        || path == "test"
+}
+
+/// Every verb with `--json`, in worlds where all of its documents appear.
+fn spoken() -> (Vec<Value>, BTreeSet<String>) {
+    let (mut all, mut verbs) = (Vec::new(), BTreeSet::new());
+    let world = World::new();
+    let mut say = |world: &World, args: &[&str]| {
+        let did = world.run(args.iter().copied().chain(["--json"]));
+        let text = if args[0] == "cat" { did.stderr.clone() } else { did.out() };
+        let documents: Vec<Value> = text.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+        assert!(!documents.is_empty(), "{args:?}: {}", did.all());
+        verbs.insert(args[0].to_owned());
+        all.extend(documents.clone());
+        documents
+    };
+    say(&world, &["init"]);
+    fs::create_dir(world.path("in")).unwrap();
+    fs::copy(tape_path("filesystem-payments"), world.path("in/a.jsonl")).unwrap();
+    fs::copy(tape_path("filesystem-payments").with_extension("meta.json"), world.path("in/a.meta.json")).unwrap();
+    fs::write(world.path("in/readme"), "hello\n").unwrap();
+    let odd = concat!(
+        r#"{"type":"init","version":"2.0","tape_id":"t","session_id":"s","created_at":"2026-11-20T10:19:04.156Z","x":1}"#,
+        "\n",
+        r#"{"type":"frame","seq":4,"ts":1,"dir":"client_to_server","y":2,"action":{"Continue":null},"correlation_id":"c","#,
+        r#""transport":{"stdio":{}},"env":{"message":{"id":1},"timestamp":"2026-11-20T10:19:04.157Z"}}"#,
+        "\n",
+        r#"{"type":"other"}"#,
+        "\n"
+    );
+    fs::write(world.path("odd"), odd).unwrap();
+    fs::write(world.path("half"), "{\"jsonrpc\":\"2.0\",\"id\":1}\n{\"js").unwrap();
+    say(&world, &["import", "in", "half"]);
+    let saved = say(&world, &["save", "--name", "odd", "--tag", "t", "odd"]);
+    let odd = saved[0]["tape"].as_str().unwrap().to_owned();
+    say(&world, &["save", "--amends", &odd, "--reason", "why", tape_path("sqlite-crash").to_str().unwrap()]);
+    let id = say(&world, &["list", "--limit", "1"])[0]["tape"].as_str().unwrap().to_owned();
+    say(&world, &["label", &id, "--name", "n", "--description", "d", "--tag", "t", "--reason", "why"]);
+    say(&world, &["search", "tag:t"]);
+    say(&world, &["stats"]);
+    say(&world, &["show", &id]);
+    say(&world, &["show", &odd]);
+    say(&world, &["cat", &id, "--frames", "0..1"]);
+    say(&world, &["show", "0000"]);
+    fs::copy(world.path("keys/next/issuer.pem"), world.path("ann.pem")).unwrap();
+    say(&world, &["custody", &id, "--as", "Ann", "--key", "ann.pem", "--purpose", "p"]);
+    say(&world, &["delete", &id]);
+    say(&world, &["verify"]);
+    say(&world, &["status"]);
+    say(&world, &["doctor"]);
+    say(&world, &["key", "list"]);
+    say(&world, &["config", "print"]);
+    say(&world, &["completions", "bash"]);
+    say(&world, &["man"]);
+    say(&world, &["man", "--output", "pages"]);
+    say(&world, &["demo"]);
+    say(&world, &["version"]);
+    say(&world, &["log", "--all"]);
+    // What is lost or altered has documents of its own.
+    let key = (world.path("keys/recorder.pem"), world.path("recorder.pem"));
+    fs::rename(&key.0, &key.1).unwrap();
+    say(&world, &["status"]);
+    say(&world, &["key", "list"]);
+    fs::rename(&key.1, &key.0).unwrap();
+    let pack = world.path("ledger/packs/00000001.pack");
+    let mut bytes = fs::read(&pack).unwrap();
+    bytes[2_000] ^= 1;
+    fs::write(&pack, bytes).unwrap();
+    say(&world, &["verify", "--stored"]);
+    fs::remove_file(world.path("state/head")).unwrap();
+    say(&world, &["doctor"]);
+    say(&world, &["verify"]);
+    say(&world, &["status"]);
+    say(&world, &["repair", "--accept-head"]);
+    (all, verbs)
+}
+
+#[test]
+fn the_page_is_what_every_verb_says() {
+    let (page, (all, said)) = (page(), spoken());
+    let help = World::new().run(["--help"]).out();
+    let listed = help.split("Commands:").nth(1).unwrap().split("\n\n").next().unwrap().lines();
+    let verbs: BTreeSet<String> = listed
+        .filter_map(|l| l.strip_prefix("  ")?.split_whitespace().next())
+        .map(str::to_owned)
+        .filter(|v| v != "help" && !v.is_empty())
+        .collect();
+    assert!(verbs.len() > 20, "{verbs:?}");
+    assert!(verbs.is_subset(&said), "said nothing: {:?}", verbs.difference(&said).collect::<Vec<_>>());
+
+    let mut seen: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for document in &all {
+        let name = document["type"].as_str().unwrap();
+        let keys = page.get(name).unwrap_or_else(|| panic!("docs/json.md does not name the type {name}: {document}"));
+        let mut found = BTreeSet::new();
+        paths(document, "", &mut found);
+        for path in &found {
+            assert!(stands(keys, path), "docs/json.md does not name {path} of {name}: {document}");
+        }
+        for (key, _) in keys.iter().filter(|(_, always)| **always) {
+            let plain = key.trim_end_matches("[]");
+            let list = key.split("[].").next().unwrap();
+            let is_there = found.iter().any(|p| p == plain || p.starts_with(&format!("{plain}.")));
+            let is_empty_list = key.contains("[].")
+                && found.contains(list)
+                && !found.iter().any(|p| p.starts_with(&format!("{list}[]")));
+            assert!(is_there || is_empty_list, "{name} has no {key}: {document}");
+        }
+        seen.entry(name).or_default().extend(found);
+    }
+    for name in page.keys() {
+        assert!(seen.contains_key(name.as_str()), "no verb said the type {name}");
+    }
+    // Keys that nobody ever says are no keys. These need a ledger that lost more than this one.
+    let rare = [
+        "readable",
+        "private",
+        "aside[]",
+        "from_segment",
+        "entries",
+        "tapes[].tape",
+        "tapes[].entry",
+        "hint",
+        "media_type",
+    ];
+    let mut unsaid = Vec::new();
+    for (name, keys) in &page {
+        for key in keys.keys().filter(|key| !rare.contains(&key.as_str())) {
+            let front = key.trim_end_matches('*').trim_end_matches("[]").trim_end_matches(".b64");
+            if !seen[name.as_str()].iter().any(|p| p.starts_with(front)) {
+                unsaid.push(format!("{name}: {key}"));
+            }
+        }
+    }
+    assert!(unsaid.is_empty(), "no document had {unsaid:#?}");
+}
+
+#[test]
+fn a_page_that_is_wrong_fails() {
+    let keys: BTreeMap<String, bool> = [("a", true), ("b.c", true), ("d[].e", true), ("f.*", false), ("g[]", true)]
+        .into_iter()
+        .map(|(key, always)| (key.to_owned(), always))
+        .collect();
+    for path in ["a", "b.c", "d[].e", "f.anything", "g[]", "g", "d"] {
+        assert!(stands(&keys, path), "{path}");
+    }
+    for path in ["b", "c", "b.x", "d[].x", "h", "a.x"] {
+        assert!(!stands(&keys, path), "{path}");
+    }
+    let mut found = BTreeSet::new();
+    paths(&serde_json::json!({ "a": 1, "b": { "c": null, "d": [{ "e": 1 }] }, "n": { "b64": "" } }), "", &mut found);
+    assert_eq!(found.into_iter().collect::<Vec<_>>(), ["a", "b.d", "b.d[].e", "n"]);
+}
