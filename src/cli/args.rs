@@ -127,6 +127,9 @@ pub(super) struct Save {
     /// Tag; may be given again.
     #[arg(long, value_name = "TAG")]
     pub tag: Vec<OsString>,
+    /// Format of the files; without it their content tells.
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<String>,
     /// Companion metadata; without it X.meta.json beside X.jsonl.
     #[arg(long, value_name = "FILE")]
     pub meta: Option<PathBuf>,

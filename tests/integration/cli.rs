@@ -3,6 +3,7 @@
 mod beside;
 mod documents;
 mod harm;
+mod imports;
 mod load;
 mod processes;
 mod streams;
