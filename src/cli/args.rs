@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-pub(super) use keep::{Format, Import, Keep, Label, Save};
+pub(super) use keep::{Import, Keep, Label, Save};
 pub(super) use tapes::{Filters, List, Page, Stats};
 pub(super) use tools::{Completions, Config, ConfigVerb, Key, KeyVerb, Man};
 

@@ -18,7 +18,10 @@ Examples:
   immutape -C ./evidence init --name example.com/audit";
 
 pub(super) const SAVE: &str = "\
-Reads version 2 streaming tapes (.jsonl with its .meta.json) and newline-delimited JSON-RPC.
+Reads streaming tapes of version 2 (.jsonl, with .meta.json and index.json beside it), older tapes
+(one JSON document), JSON-RPC with one message a line, terminal recordings (asciicast 2 and 3) and
+HTTP archives (HAR), plain or compressed with gzip or zstd. Formats for --format: tape-v2-jsonl,
+tape-json, jsonrpc-lines, asciicast, har. What each loses: docs/operating.md, section 8.
 
 Examples:
   immutape save session.jsonl

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::held::{Held, Holding};
 use crate::codec::escape::visible;
 use crate::error::{Code, Error, Result};
 use crate::store::files::{File, Files, with_suffix};
@@ -13,6 +14,9 @@ use crate::store::files::{File, Files, with_suffix};
 const BUFFER_BYTES: usize = 256 << 10;
 /// Longest companion file that is looked at; the importer's own limit is lower and says so.
 const COMPANION_BYTES_MAX: u64 = 16 << 20;
+
+/// Longest index of a folder that is looked at; the importer's own limit is the same and says so.
+const INDEX_BYTES_MAX: u64 = 64 << 20;
 
 /// A source that was opened.
 pub(super) struct Source {
@@ -62,20 +66,53 @@ pub(super) fn shown(path: &Path) -> String {
     if is_stdin(path) { "standard input".into() } else { visible(path.as_os_str().as_encoded_bytes()) }
 }
 
-/// Opens a file, or standard input for `-`.
+/// Opens a file, or standard input for `-`, whose bytes are held in `held` until that is told that nobody will ask.
 ///
 /// # Errors
 /// `E_IO` with the remedy.
-pub(super) fn open(files: &dyn Files, path: &Path) -> Result<Source> {
+pub(super) fn open(files: &dyn Files, path: &Path, held: &Held) -> Result<Source> {
     let read = Arc::new(AtomicU64::new(0));
     if is_stdin(path) {
-        let inner = Counted { inner: io::stdin().lock(), read: read.clone() };
+        let holding = Holding { input: io::stdin().lock(), held: held.clone() };
+        let inner = Counted { inner: holding, read: read.clone() };
         return Ok(Source { bytes: Box::new(BufReader::with_capacity(BUFFER_BYTES, inner)), read, total: 0 });
     }
-    let file = files.open(&followed(path), false).map_err(|e| cannot_read(path, e))?;
-    let total = file.len().unwrap_or(0);
-    let inner = Counted { inner: FileReader { file, at: 0 }, read: read.clone() };
+    let inner = reader(files, path)?;
+    let total = inner.file.len().unwrap_or(0);
+    let inner = Counted { inner, read: read.clone() };
     Ok(Source { bytes: Box::new(BufReader::with_capacity(BUFFER_BYTES, inner)), read, total })
+}
+
+fn reader(files: &dyn Files, path: &Path) -> Result<FileReader> {
+    let file = files.open(&followed(path), false).map_err(|e| cannot_read(path, e))?;
+    Ok(FileReader { file, at: 0 })
+}
+
+/// The bytes of a source once more, to be kept: the file again, or what standard input gave.
+///
+/// # Errors
+/// `E_IO`.
+pub(super) fn again(files: &dyn Files, path: &Path, held: &Held) -> Result<Box<dyn Read + Send>> {
+    if is_stdin(path) {
+        return Ok(Box::new(io::Cursor::new(held.take())));
+    }
+    Ok(Box::new(reader(files, path)?))
+}
+
+/// The bytes of the index of the folder that a session lies in.
+///
+/// # Errors
+/// `E_IO`, `E_LIMIT`.
+pub(super) fn index(files: &dyn Files, folder: &Path) -> Result<Option<Vec<u8>>> {
+    let path = folder.join("index.json");
+    if !files.exists(&path).unwrap_or(false) {
+        return Ok(None);
+    }
+    files.read(&followed(&path), INDEX_BYTES_MAX).map(Some).map_err(|e| match e.kind() {
+        io::ErrorKind::FileTooLarge => Error::new(Code::Limit, format!("{} is too long for an index", shown(&path)))
+            .with_hint("move it away: tapes are saved without it just as well"),
+        _ => cannot_read(&path, e),
+    })
 }
 
 /// Plain files of a folder and of those in it, sorted by path. What is not gone into comes second: links, devices, and
@@ -167,7 +204,7 @@ mod tests {
         std::fs::write(&path, &content).unwrap();
         std::os::unix::fs::symlink(&path, &link).unwrap();
         let mut read = Vec::new();
-        let mut source = open(&RealFiles, &link).unwrap();
+        let mut source = open(&RealFiles, &link, &Held::default()).unwrap();
         source.bytes.read_to_end(&mut read).unwrap();
         assert!(read == content);
         assert_eq!((source.total, source.read.load(Ordering::Relaxed)), (600_000, 600_000));

@@ -9,6 +9,7 @@ mod demo;
 mod entries;
 mod errors;
 mod frames;
+mod held;
 mod help;
 mod input;
 mod json;

@@ -1,18 +1,21 @@
 //! One recorded session from its file into the ledger: what `save` and `import` share.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use serde_json::{Value, json};
 
 use super::args::Keep;
+use super::held::{Held, too_much};
 use super::progress::{Progress, Unit};
 use super::session::Session;
 use super::{input, words};
 use crate::codec::escape::visible;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::governance::{ClassStanding, Schedule};
-use crate::interchange::{ImportOptions, Importer};
+use crate::interchange::{DirectoryIndex, ImportOptions, Importer, SourceFormat};
 use crate::ledger::{Amends, Ledger, SaveOptions, SaveReceipt};
 
 /// What is said about one file.
@@ -40,21 +43,55 @@ pub(super) struct Saved {
     pub losses: Vec<String>,
 }
 
+/// Indexes of folders, each read once however many tapes lie there.
+#[derive(Default)]
+pub(super) struct Indexes(BTreeMap<PathBuf, Option<Arc<DirectoryIndex>>>);
+
+impl Indexes {
+    /// The index of the folder that `file` lies in. One that is no index of tapes counts as none: other programs use the name, too.
+    fn of(&mut self, s: &Session<'_>, file: &Path) -> Option<Arc<DirectoryIndex>> {
+        if input::is_stdin(file) {
+            return None;
+        }
+        let folder = file.parent().map(Path::to_owned).unwrap_or_default();
+        let read = || {
+            let bytes = input::index(&*s.parts.env.files, &folder).ok().flatten()?;
+            DirectoryIndex::read(&bytes).ok().map(Arc::new)
+        };
+        self.0.entry(folder.clone()).or_insert_with(read).clone()
+    }
+}
+
+/// The format that somebody says a file has.
+///
+/// # Errors
+/// `E_USAGE` with the names that there are.
+pub(super) fn format(keep: &Keep) -> Result<Option<SourceFormat>> {
+    Some(keep.format.as_str()).filter(|name| *name != "auto").map(SourceFormat::from_name).transpose()
+}
+
 /// Does the file begin like a recorded session?
 ///
 /// # Errors
 /// Why not.
-pub(super) fn begins_well(s: &Session<'_>, file: &Path) -> Result<()> {
-    let source = input::open(&*s.parts.env.files, file)?;
-    Importer::open(source.bytes, ImportOptions::default()).map(|_| ()).map_err(|e| named(file, e))
+pub(super) fn begins_well(s: &Session<'_>, keep: &Keep, file: &Path) -> Result<()> {
+    let source = input::open(&*s.parts.env.files, file, &Held::default())?;
+    let options = ImportOptions { format: format(keep)?, ..ImportOptions::default() };
+    Importer::open(source.bytes, options).map(|_| ()).map_err(|e| named(file, e))
 }
 
 /// Saves one file. The outer error is the ledger's and ends everything; the inner one is this file's.
-pub(super) async fn one(s: &Session<'_>, ledger: &Ledger, wanted: &Wanted<'_>, file: &Path) -> Result<Result<Saved>> {
-    let files = &*s.parts.env.files;
-    let begin = || {
-        let options = options(s, wanted, file)?;
-        let source = input::open(files, file)?;
+pub(super) async fn one(
+    s: &Session<'_>,
+    ledger: &Ledger,
+    wanted: &Wanted<'_>,
+    file: &Path,
+    indexes: &mut Indexes,
+) -> Result<Result<Saved>> {
+    let (files, held) = (&*s.parts.env.files, Held::default());
+    let mut begin = || {
+        let options = options(s, wanted, file, indexes)?;
+        let source = input::open(files, file, &held)?;
         let (read, total) = (source.read, source.total);
         Importer::open(source.bytes, options).map(|importer| (importer, read, total)).map_err(|e| named(file, e))
     };
@@ -62,6 +99,9 @@ pub(super) async fn one(s: &Session<'_>, ledger: &Ledger, wanted: &Wanted<'_>, f
         Ok(begun) => begun,
         Err(e) => return Ok(Err(e)),
     };
+    if !importer.keeps_source() {
+        held.drop_bytes();
+    }
     let Keep { class, namespace, .. } = wanted.keep;
     let keep = SaveOptions { class: class.clone(), namespace: namespace.clone(), amends: wanted.amends.clone() };
     let mut saver = ledger.begin_save(&s.parts.who, keep).await?;
@@ -75,18 +115,30 @@ pub(super) async fn one(s: &Session<'_>, ledger: &Ledger, wanted: &Wanted<'_>, f
         progress.set("saving", Unit::Bytes, read.load(Ordering::Relaxed), total);
     }
     progress.clear();
-    let format = importer.format().name();
+    let (format, keeps_source) = (importer.format().name(), importer.keeps_source());
     let header = match importer.finish() {
         Ok(header) => header,
         Err(e) => return Ok(Err(named(file, e))),
     };
     let provenance = header.provenance.clone().unwrap_or_default();
-    let receipt = saver.finish(header).await?;
+    let receipt = if keeps_source {
+        let mut source = match input::again(files, file, &held) {
+            Ok(source) => source,
+            Err(e) => return Ok(Err(e)),
+        };
+        match saver.finish_with(header, Some(&mut *source)).await {
+            // The file is another than it was: nobody else is hit.
+            Err(e) if e.code() == Code::Usage => return Ok(Err(named(file, e))),
+            kept => kept?,
+        }
+    } else {
+        saver.finish(header).await?
+    };
     let source_bytes = provenance.source_bytes.unwrap_or_default();
     Ok(Ok(Saved { receipt, format, source_bytes, losses: provenance.losses }))
 }
 
-fn options(s: &Session<'_>, wanted: &Wanted<'_>, file: &Path) -> Result<ImportOptions> {
+fn options(s: &Session<'_>, wanted: &Wanted<'_>, file: &Path, indexes: &mut Indexes) -> Result<ImportOptions> {
     let Wanted { keep, name, description, meta, .. } = wanted;
     let source_name = file.file_name().filter(|_| !input::is_stdin(file)).map(|n| n.as_encoded_bytes().to_vec());
     Ok(ImportOptions {
@@ -97,6 +149,8 @@ fn options(s: &Session<'_>, wanted: &Wanted<'_>, file: &Path) -> Result<ImportOp
         tags: keep.tag.iter().map(|t| t.as_encoded_bytes().to_vec()).collect(),
         source_name,
         companion: input::companion(&*s.parts.env.files, file, *meta)?,
+        index: indexes.of(s, file),
+        format: format(keep)?,
         imported_ms: Some(s.parts.env.clock.read().wall.as_ms()),
         host: Some(s.parts.who.host.clone()),
         ..ImportOptions::default()
@@ -105,6 +159,7 @@ fn options(s: &Session<'_>, wanted: &Wanted<'_>, file: &Path) -> Result<ImportOp
 
 /// The error with the file it is about in front.
 fn named(file: &Path, e: Error) -> Error {
+    let e = too_much(&e).unwrap_or(e);
     let named = Error::new(e.code(), format!("{}: {}", input::shown(file), e.message()));
     match e.hint().map(str::to_owned) {
         Some(hint) => named.with_hint(hint).with_source(e),

@@ -1,5 +1,6 @@
 //! Which format a source is in, told by its first line that is not blank.
 
+use super::cast;
 use super::json::{NotRead, elements, pick, string};
 use super::losses::quoted;
 use crate::error::{Code, Error, Result};
@@ -8,8 +9,10 @@ use crate::tape::Delimiter;
 /// The byte order mark that some editors put in front of UTF-8.
 pub(super) const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
-const KNOWN: &str = "known formats: streaming tapes of version 2 (one JSON record a line, the first of type \"init\"), \
-     and JSON-RPC with one message a line (each an object with \"jsonrpc\")";
+/// What can be read, for who gave something else.
+pub(super) const KNOWN: &str = "known formats: streaming tapes of version 2 (one JSON record a line, the first of type \"init\"), \
+     older tapes (one JSON document with \"frames\"), JSON-RPC with one message a line (each an object with \"jsonrpc\"), \
+     asciicast 2 and 3, and HAR; each may be compressed with gzip or zstd";
 
 /// A format that can be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,15 +22,58 @@ pub enum SourceFormat {
     TapeV2Jsonl,
     /// JSON-RPC, one message a line.
     JsonRpcLines,
+    /// Older tape: one JSON document.
+    TapeJson,
+    /// Terminal recording, version 2 or 3.
+    Asciicast,
+    /// HTTP archive 1.2.
+    Har,
 }
 
 impl SourceFormat {
+    /// Every format, for help and completions.
+    pub const ALL: &'static [Self] =
+        &[Self::TapeV2Jsonl, Self::TapeJson, Self::JsonRpcLines, Self::Asciicast, Self::Har];
+
+    /// The format of this name.
+    ///
+    /// ```
+    /// use immutape::interchange::SourceFormat;
+    /// assert_eq!(SourceFormat::from_name("har")?, SourceFormat::Har);
+    /// assert!(SourceFormat::from_name("pcap").unwrap_err().hint().unwrap().contains("asciicast"));
+    /// # Ok::<(), immutape::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `E_USAGE` with the names that there are.
+    pub fn from_name(name: &str) -> Result<Self> {
+        Self::ALL.iter().find(|format| format.name() == name).copied().ok_or_else(|| {
+            let names: Vec<_> = Self::ALL.iter().map(|format| format.name()).collect();
+            Error::new(Code::Usage, format!("{} is no format that can be read", quoted(name.as_bytes())))
+                .with_hint(format!("one of {}, or none, and the content tells", names.join(", ")))
+        })
+    }
+
+    /// Must the source be kept beside the frames? Those of a foreign format, and the whole of a document, say less than it does.
+    #[must_use]
+    pub const fn keeps_source(self) -> bool {
+        matches!(self, Self::TapeJson | Self::Asciicast | Self::Har)
+    }
+
+    /// Is it one document, and not lines?
+    pub(super) const fn is_document(self) -> bool {
+        matches!(self, Self::TapeJson | Self::Har)
+    }
+
     /// The name in a tape's provenance.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::TapeV2Jsonl => "tape-v2-jsonl",
             Self::JsonRpcLines => "jsonrpc-lines",
+            Self::TapeJson => "tape-json",
+            Self::Asciicast => "asciicast",
+            Self::Har => "har",
         }
     }
 }
@@ -73,6 +119,8 @@ fn first_record(text: &str) -> Result<Option<SourceFormat>, NotRead> {
     Ok(match kind.and_then(string).map(|k| k.to_ascii_lowercase()).as_deref() {
         _ if rpc.is_some() => Some(SourceFormat::JsonRpcLines),
         Some("init" | "header") => Some(SourceFormat::TapeV2Jsonl),
+        // Which version it is, and whether that can be read, is told by its reader.
+        _ if kind.is_none() && cast::version(text).is_some_and(|version| version >= 2) => Some(SourceFormat::Asciicast),
         _ => None,
     })
 }
@@ -107,8 +155,17 @@ fn not_text(number: u64, line: &[u8]) -> Error {
     if line.starts_with(&[0xff, 0xfe]) || line.starts_with(&[0xfe, 0xff]) {
         return error.with_hint("it looks like UTF-16: convert a copy to UTF-8 and import that");
     }
-    if line.starts_with(&[0x1f, 0x8b]) || line.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
-        return error.with_hint("it looks compressed: decompress it first");
+    const PACKED: [&[u8]; 6] = [
+        &[0x1f, 0x8b],
+        &[0x28, 0xb5, 0x2f, 0xfd],
+        b"BZh",
+        &[0xfd, b'7', b'z', b'X', b'Z', 0],
+        b"PK\x03\x04",
+        &[0x04, 0x22, 0x4d, 0x18],
+    ];
+    if PACKED.iter().any(|magic| line.starts_with(magic)) {
+        return error
+            .with_hint("it looks compressed, twice or with something else than gzip or zstd: decompress it first");
     }
     error
 }

@@ -88,6 +88,7 @@ struct Member<'a> {
 }
 
 /// The members of one object in source order, used up one by one; what nobody used is left over.
+#[derive(Default)]
 pub(super) struct Members<'a>(Vec<Member<'a>>);
 
 impl<'a> Members<'a> {

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, Read as _};
 
+use super::unpack::fault;
 use crate::codec::digest::{Digest, Hasher};
 use crate::codec::limits::LINE_BYTES_MAX;
 use crate::error::{Code, Error, Result};
@@ -23,12 +24,12 @@ pub(super) struct Line<'a> {
     pub(super) offset_bytes: u64,
 }
 
-/// What is known of a source that was read to its end.
+/// What is known of bytes that were read to their end.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Source {
-    /// SHA-256 of all its bytes.
+    /// SHA-256 of all of them.
     pub(super) sha256: Digest,
-    /// Its length.
+    /// How many.
     pub(super) bytes: u64,
 }
 
@@ -54,10 +55,11 @@ impl<R: BufRead> LineReader<R> {
     pub(super) fn next_line(&mut self) -> Result<Option<Line<'_>>> {
         self.line.clear();
         let number = self.number.saturating_add(1);
-        let read = self.read_line().map_err(|e| {
-            Error::new(Code::Io, format!("line {number} of the source cannot be read"))
+        let read = self.read_line().map_err(|e| match fault(&e) {
+            Some(fault) => fault,
+            None => Error::new(Code::Io, format!("line {number} of the source cannot be read"))
                 .with_hint("nothing was imported; check the disk or pipe that it comes from, and import again")
-                .with_source(e)
+                .with_source(e),
         })?;
         if read == 0 {
             return Ok(None);
@@ -96,15 +98,18 @@ impl<R: BufRead> LineReader<R> {
         }
     }
 
-    /// Digest and length of what was read so far.
-    pub(super) fn source(self) -> Source {
-        Source { sha256: Digest::from_bytes(self.hash.finish()), bytes: self.bytes }
+    /// Digest and length of what was read so far, and what it was read from.
+    pub(super) fn source(self) -> (Source, R) {
+        (Source { sha256: Digest::from_bytes(self.hash.finish()), bytes: self.bytes }, self.input)
     }
 }
 
 fn too_long(number: u64) -> Error {
-    Error::new(Code::Limit, format!("line {number} is longer than {LINE_BYTES_MAX} bytes, the longest line a tape may have"))
-        .with_hint("nothing was imported; if the file is one JSON document, write it as one record a line, otherwise split or remove that line")
+    Error::new(
+        Code::Limit,
+        format!("line {number} is longer than {LINE_BYTES_MAX} bytes, the longest line a tape may have"),
+    )
+    .with_hint("nothing was imported; split or remove that line, in a copy")
 }
 
 #[cfg(test)]
@@ -117,7 +122,7 @@ mod tests {
         while let Some(l) = r.next_line().unwrap() {
             out.push((l.number, l.bytes.to_vec(), l.end, l.offset_bytes));
         }
-        let source = r.source();
+        let (source, _) = r.source();
         assert_eq!(source.bytes, input.len() as u64);
         assert_eq!(source.sha256.as_bytes(), &crate::codec::digest::sha256(input));
         out

@@ -1,26 +1,37 @@
 //! The gate. Recorded sessions of other programs come in here, and go out again as they were.
 //!
-//! Uses `tape` and `codec` only: it neither stores nor signs, and asks nobody what time it is. A source is
-//! read line by line in bounded memory ([`Importer`]), and payloads are written back byte for byte
-//! ([`PayloadWriter`]).
+//! Uses `tape` and `codec` only: it neither stores nor signs, and asks nobody what time it is. A source of lines is
+//! read line by line in memory that does not grow, a document whole up to a limit ([`Importer`]), and payloads are written back byte
+//! for byte ([`PayloadWriter`]).
 
+mod cast;
 mod claims;
 mod companion;
+mod decimal;
 mod detect;
+mod document;
 mod draft;
+mod har;
 mod import;
+mod index;
 mod inflate;
 mod json;
 mod jsonrpc;
 mod lines;
 mod losses;
 mod named;
+mod options;
 mod pairing;
 mod payloads;
 mod rpc_lines;
 mod tally;
+mod tape_json;
+mod unpack;
 mod v2;
+mod work;
 
 pub use detect::SourceFormat;
-pub use import::{ImportOptions, Importer};
+pub use import::Importer;
+pub use index::DirectoryIndex;
+pub use options::ImportOptions;
 pub use payloads::PayloadWriter;

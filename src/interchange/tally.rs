@@ -3,6 +3,7 @@
 use super::jsonrpc::{Class, classify};
 use super::named::NamedCounts;
 use super::pairing::{Pair, Pairing};
+use crate::codec::limits::FRAME_PAYLOAD_BYTES_MAX;
 use crate::tape::{Direction, Frame, Stats, flags};
 
 /// Round trips seen.
@@ -52,11 +53,13 @@ impl Tally {
     /// Counts a frame whose payload is `text` (`None`: not UTF-8); `seq` is its number in the source.
     pub(super) fn frame(&mut self, frame: &Frame, text: Option<&str>, seq: u64) -> Seen {
         let s = &mut self.stats;
-        add(&mut s.frames, 1);
+        // A payload that is too long for one frame becomes several.
+        let frames = frame.payload.len().div_ceil(FRAME_PAYLOAD_BYTES_MAX).max(1) as u64;
+        add(&mut s.frames, frames);
         add(&mut s.payload_bytes, frame.payload.len() as u64);
         match frame.direction {
-            Direction::ClientToServer => add(&mut s.client_to_server, 1),
-            Direction::ServerToClient => add(&mut s.server_to_client, 1),
+            Direction::ClientToServer => add(&mut s.client_to_server, frames),
+            Direction::ServerToClient => add(&mut s.server_to_client, frames),
             _ => {}
         }
         self.longest_t_ns = self.longest_t_ns.max(frame.t_ns);

@@ -3,6 +3,7 @@
 mod beside;
 mod documents;
 mod harm;
+mod imports;
 mod json_page;
 mod load;
 mod processes;

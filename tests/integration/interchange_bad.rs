@@ -47,10 +47,9 @@ fn empty_files() {
 #[test]
 fn something_else() {
     refused(b"hello\nworld\n", Code::NotATape, "line 1 is not JSON", "known formats");
-    refused(b"\n\n{\"log\":{}}\n", Code::NotATape, "line 3", "known formats");
+    refused(b"\n\n{\"a\":{}}\n", Code::NotATape, "line 3", "known formats");
     refused(b"{\n \"id\": 1\n}\n", Code::NotATape, "line 1", "known formats");
     refused(b"\xff\xfe{\0}\0\n\0", Code::NotATape, "UTF-8", "UTF-16");
-    refused(&[0x1f, 0x8b, 8, 0, 0xff, b'\n'], Code::NotATape, "UTF-8", "decompress");
     refused(frame("\"seq\":0").as_bytes(), Code::NotATape, "\"frame\"", "beginning");
     let mut late = vec![b'\n'; 1 << 20];
     late.extend_from_slice(INIT.as_bytes());

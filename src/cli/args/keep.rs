@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 /// How tapes are kept.
 #[derive(Debug, Clone, Args)]
@@ -17,6 +17,9 @@ pub(in crate::cli) struct Keep {
     /// Tag; may be given again.
     #[arg(long, value_name = "TAG")]
     pub tag: Vec<OsString>,
+    /// Format of the files; with "auto" their content tells.
+    #[arg(long, value_name = "FORMAT", default_value = "auto")]
+    pub format: String,
 }
 
 #[derive(Debug, Args)]
@@ -43,21 +46,11 @@ pub(in crate::cli) struct Save {
     pub reason: Option<String>,
 }
 
-/// Formats that a source can be said to have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(in crate::cli) enum Format {
-    /// Whatever its beginning shows.
-    Auto,
-}
-
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Import {
     /// Recorded sessions, and folders of them; links in folders are not followed.
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
-    /// Format of the files.
-    #[arg(long, value_enum, default_value = "auto")]
-    pub format: Format,
     #[command(flatten)]
     pub keep: Keep,
 }

@@ -4,11 +4,10 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use crate::cli::args::{Format, Import};
-use crate::cli::saving::{self, Wanted};
+use crate::cli::args::Import;
+use crate::cli::saving::{self, Indexes, Wanted};
 use crate::cli::session::Session;
 use crate::cli::{errors, input, words};
-use crate::codec::escape::visible;
 use crate::error::{Code, Error, Result};
 
 /// A file to import.
@@ -28,23 +27,24 @@ struct Counts {
 }
 
 pub(in crate::cli) fn import(s: &mut Session<'_>, args: &Import) -> Result<u8> {
-    let Format::Auto = args.format;
+    saving::format(&args.keep)?;
     let mut counts = Counts::default();
     let sources = sources(s, args, &mut counts)?;
     // Nothing that can be kept: no ledger is opened, or made, for it.
-    let is_hopeless = sources.iter().all(|source| saving::begins_well(s, &source.path).is_err());
+    let begins = |s: &Session<'_>, source: &Source| saving::begins_well(s, &args.keep, &source.path);
+    let is_hopeless = sources.iter().all(|source| begins(s, source).is_err());
     if is_hopeless {
         for source in &sources {
-            if let Err(e) = saving::begins_well(s, &source.path) {
+            if let Err(e) = begins(s, source) {
                 fail(s, source, &e, &mut counts);
             }
         }
         return Ok(sum(s, counts));
     }
-    let wanted = Wanted::kept(&args.keep);
+    let (wanted, mut indexes) = (Wanted::kept(&args.keep), Indexes::default());
     s.with_ledger_or_new(async |ledger, s| {
         for source in &sources {
-            match saving::one(s, ledger, &wanted, &source.path).await? {
+            match saving::one(s, ledger, &wanted, &source.path, &mut indexes).await? {
                 Ok(saved) => {
                     let is_again = saved.receipt.already_kept;
                     let count = if is_again { &mut counts.again } else { &mut counts.kept };
@@ -86,7 +86,10 @@ fn sources(s: &mut Session<'_>, args: &Import, counts: &mut Counts) -> Result<Ve
         for path in &left {
             left_out(s, path, "a link, a device or a folder of this ledger; name it to import it", counts);
         }
-        let is_session = |path: &PathBuf| !visible(path.as_os_str().as_encoded_bytes()).ends_with(".meta.json");
+        let is_session = |path: &PathBuf| {
+            let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+            !name.ends_with(b".meta.json") && name != b"index.json"
+        };
         sources.extend(found.into_iter().filter(is_session).map(|path| Source { path, is_found: true }));
     }
     Ok(sources)

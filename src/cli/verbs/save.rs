@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::io::IsTerminal as _;
 
 use crate::cli::args::Save;
-use crate::cli::saving::{self, Wanted};
+use crate::cli::saving::{self, Indexes, Wanted};
 use crate::cli::session::Session;
 use crate::cli::{errors, input};
 use crate::error::{Code, Error, Result};
@@ -17,12 +17,12 @@ pub(in crate::cli) fn save(s: &mut Session<'_>, args: &Save) -> Result<u8> {
     }
     let wanted = wanted(args);
     s.with_ledger_or_new(async |ledger, s| {
-        let mut exit = 0;
+        let (mut exit, mut indexes) = (0, Indexes::default());
         for file in &args.files {
             if input::is_stdin(file) && std::io::stdin().is_terminal() {
                 s.out.say("Reading a session from this terminal; Ctrl-D ends it.");
             }
-            match saving::one(s, ledger, &wanted, file).await? {
+            match saving::one(s, ledger, &wanted, file, &mut indexes).await? {
                 Ok(saved) if s.out.json => s.out.document(saving::document(file, &wanted, &saved)),
                 Ok(saved) => {
                     s.out.line(&saved.receipt.tape.to_text());
@@ -50,7 +50,7 @@ fn nothing_to_save(s: &mut Session<'_>, args: &Save) -> Option<u8> {
         if input::is_stdin(file) {
             return None;
         }
-        failed.push(saving::begins_well(s, file).err()?);
+        failed.push(saving::begins_well(s, &args.keep, file).err()?);
     }
     Some(failed.iter().fold(0, |exit, e| fail(s, e, exit)))
 }
@@ -60,6 +60,7 @@ fn check(args: &Save) -> Result<()> {
     if stdins > 1 {
         return Err(Error::new(Code::Usage, "standard input can be saved once only"));
     }
+    saving::format(&args.keep)?;
     let named = args.meta.is_some() || args.name.is_some() || args.description.is_some() || args.amends.is_some();
     if named && args.files.len() > 1 {
         return Err(Error::new(

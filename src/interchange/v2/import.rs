@@ -4,18 +4,18 @@ use super::super::claims::Facts;
 use super::super::companion::Companion;
 use super::super::detect::{BYTE_ORDER_MARK, truncated};
 use super::super::draft::Draft;
+use super::super::index::DirectoryIndex;
 use super::super::json::{Members, NotRead, is_blank, string};
 use super::super::lines::{Line, Source};
 use super::super::losses::quoted;
 use super::derived::Derived;
-use super::records::{Context, FrameRecord, RecordType, moment};
+use super::frames::{At, Frames};
+use super::records::{Context, FrameRecord, RecordType, V2_NAMES, moment};
 use crate::error::{Code, Error, Result};
-use crate::tape::{Delimiter, Frame, Gap, GapReason, Header, TapeKind, flags};
+use crate::tape::{Delimiter, EndState, Frame, Header, TapeKind};
 
 /// Longest first record: what it holds goes into the header.
 const INIT_BYTES_MAX: usize = 256 << 10;
-/// Most gaps listed in the header; every one is flagged at its frame.
-const GAPS_MAX: usize = 10_000;
 
 /// The import of one version 2 tape.
 #[derive(Default)]
@@ -25,10 +25,7 @@ pub(in super::super) struct V2Import {
     derived: Derived,
     /// Moments that the companion file names.
     moments: Vec<String>,
-    last_seq: Option<u64>,
-    last_t_ns: Option<u64>,
-    gaps: Vec<Gap>,
-    gaps_unlisted: u64,
+    frames: Frames,
 }
 
 /// The first record.
@@ -36,7 +33,6 @@ pub(in super::super) struct V2Import {
 struct Init {
     tape_id: Option<Vec<u8>>,
     session_id: Option<Vec<u8>>,
-    started_wall_ns: Option<u64>,
     protocol: Option<Vec<u8>>,
     extra: Vec<(Vec<u8>, Vec<u8>)>,
 }
@@ -154,11 +150,10 @@ impl V2Import {
         let mut init = Init {
             tape_id: m.read_string("tape_id").map(bytes),
             session_id: m.read_string("session_id").map(bytes),
-            started_wall_ns: None,
             protocol: m.read_string("protocol_version").map(bytes),
             extra: Vec::new(),
         };
-        init.started_wall_ns = m.peek("created_at").and_then(moment).map(|(ns, _)| ns);
+        self.frames.started_wall_ns = m.peek("created_at").and_then(moment).map(|(ns, _)| ns);
         m.read("created_at", |text| moment(text).filter(|(_, again)| *again));
         init.extra = m.left().map(|(_, name, value)| (name.into(), value.into())).collect();
         self.init = Some(init);
@@ -168,7 +163,7 @@ impl V2Import {
     fn frame(&mut self, line: Line<'_>, members: Members<'_>) -> Result<Option<Frame>> {
         let session_id = self.init.as_ref().and_then(|i| i.session_id.as_deref());
         let position = self.draft.tally.stats.frames;
-        let record = match FrameRecord::read(members, Context { position, session_id }) {
+        let record = match FrameRecord::read(members, &V2_NAMES, Context { position, session_id }) {
             Ok(record) => record,
             Err(why) => {
                 let words =
@@ -179,70 +174,21 @@ impl V2Import {
         if record.compressed {
             self.draft.losses.decompressed(line.number);
         }
-        if record.directions_differ {
-            self.draft.losses.note(format!("line {}: the frame names two directions; \"dir\" was taken", line.number));
-        }
-        let mut frame = Frame::message(position, record.direction, record.message.as_bytes().to_vec());
-        frame.delimiter = Delimiter::Lf;
-        frame.wall_ns = record.wall_ns;
-        frame.flags = record.flags | self.sequence(&record, position, line.number);
-        let (t_ns, inferred) = self.time(&record);
-        frame.t_ns = t_ns;
-        frame.flags |= inferred;
-        frame.action = record.action.map(|a| a.as_bytes().to_vec());
-        frame.transport = record.transport.map(|t| t.as_bytes().to_vec());
-        frame.correlation_id = record.correlation_id.map(|c| c.into_owned().into_bytes());
-        frame.extra = record.extra;
-        self.last_t_ns = t_ns.or(self.last_t_ns);
-        let seq = record.seq.or(self.last_seq).unwrap_or(position);
-        let seen = self.draft.tally.frame(&frame, Some(&record.message), seq);
-        for pair in seen.pairs {
+        let at = At { unit: "line", number: line.number };
+        let (frame, pairs) = self.frames.frame(record, Delimiter::Lf, at, &mut self.draft);
+        for pair in pairs {
             let Draft { kept, losses, .. } = &mut self.draft;
             self.derived.pair(pair, kept, losses);
         }
         Ok(Some(frame))
     }
 
-    /// How the source's own numbering goes on from the frame before.
-    fn sequence(&mut self, record: &FrameRecord<'_>, position: u64, line: u64) -> u64 {
-        let Some(seq) = record.seq else {
-            self.draft.losses.note(format!("line {line}: the frame has no number"));
-            self.last_seq = self.last_seq.map_or(Some(position), |s| s.checked_add(1));
-            return 0;
-        };
-        let Some(before) = self.last_seq.replace(seq) else {
-            return if seq == 0 { 0 } else { self.gap(position, seq) };
-        };
-        match seq.checked_sub(before) {
-            Some(0) => flags::REPEATED_SEQ,
-            Some(1) => 0,
-            Some(ahead) => self.gap(position, ahead.saturating_sub(1)),
-            None => flags::SEQ_BACKWARDS,
-        }
-    }
-
-    fn gap(&mut self, before_seq: u64, count: u64) -> u64 {
-        if self.gaps.len() < GAPS_MAX {
-            self.gaps.push(Gap { before_seq, reason: GapReason::SequenceJumped, count });
-        } else {
-            self.gaps_unlisted = self.gaps_unlisted.saturating_add(1);
-        }
-        flags::GAP_BEFORE
-    }
-
-    /// The time of a frame: its own; else from its wall clock; else that of the frame before. Never invented unmarked.
-    fn time(&self, record: &FrameRecord<'_>) -> (Option<u64>, u64) {
-        if record.t_ns.is_some() {
-            return (record.t_ns, 0);
-        }
-        let started = self.init.as_ref().and_then(|i| i.started_wall_ns);
-        let by_clock = record.wall_ns.zip(started).and_then(|(wall, start)| wall.checked_sub(start));
-        let inferred = by_clock.or(self.last_t_ns);
-        (inferred, if inferred.is_some() { flags::TIME_INFERRED } else { 0 })
-    }
-
     fn facts(&self) -> Facts {
-        Facts { last_seq: self.last_seq, checkpoints: self.derived.checkpoints(), ..Facts::of(&self.draft.tally) }
+        Facts {
+            last_seq: self.frames.last_seq,
+            checkpoints: self.derived.checkpoints(),
+            ..Facts::of(&self.draft.tally)
+        }
     }
 
     fn checkpoint(&mut self, line: Line<'_>, mut members: Members<'_>) {
@@ -260,29 +206,42 @@ impl V2Import {
     }
 
     /// The header's fields that this format knows of, and what did not fit.
-    pub(in super::super) fn finish(self, companion: Option<&Companion>, source: &Source) -> (Header, Draft) {
+    ///
+    /// `source` is the tape itself, whatever it was wrapped in.
+    pub(in super::super) fn finish(
+        self,
+        companion: Option<&Companion>,
+        index: Option<&DirectoryIndex>,
+        source: &Source,
+    ) -> (Header, Draft) {
         let mut facts = self.facts();
         facts.size_bytes = [source.bytes; 2];
-        let Self { mut draft, init, derived, gaps, gaps_unlisted, .. } = self;
-        let init = init.unwrap_or_default();
-        derived.finish(&mut draft.kept, &mut draft.losses);
-        if gaps_unlisted > 0 {
-            draft
-                .losses
-                .about_all(format!("{gaps_unlisted} more gaps are not listed; every one is flagged at its frame"));
+        let Self { mut draft, init, derived, frames, .. } = self;
+        if init.is_none() {
+            draft.losses.about_all("the source has no first record of type \"init\"; its beginning is missing".into());
         }
+        let init = init.unwrap_or_default();
+        let started_wall_ns = frames.started_wall_ns;
+        let gaps = frames.finish(&mut draft);
+        derived.finish(&mut draft.kept, &mut draft.losses);
         if let Some(companion) = companion {
             companion.compare(&facts, init.tape_id.as_deref(), &source.sha256, &mut draft.losses);
         }
         let mut header = Header::new(TapeKind::Mcp);
+        let mut extra = init.extra;
+        if let Some((index, id)) = index.zip(init.tape_id.as_deref()) {
+            let end_state = companion.map_or(EndState::Imported, |c| c.end_state.clone());
+            extra.extend(index.compare(id, &facts, &end_state, &mut draft.losses));
+            header.labels.name = index.name(id);
+        }
         header.protocol = init.protocol.or_else(|| draft.tally.protocol());
         header.span_ns = draft.tally.span_ns();
-        let ended = init.started_wall_ns.zip(header.span_ns).and_then(|(start, span)| start.checked_add(span));
+        let ended = started_wall_ns.zip(header.span_ns).and_then(|(start, span)| start.checked_add(span));
         header.ended_wall_ns = draft.tally.latest_wall_ns().or(ended);
         header.session_id = init.session_id;
         header.legacy_tape_id = init.tape_id;
-        header.started_wall_ns = init.started_wall_ns;
-        header.extra = init.extra;
+        header.started_wall_ns = started_wall_ns;
+        header.extra = extra;
         header.gaps = gaps;
         (header, draft)
     }

@@ -7,7 +7,10 @@
 //! stand in `extra`.
 
 mod derived;
+mod frames;
 mod import;
 mod records;
 
+pub(super) use frames::{At, Frames};
 pub(super) use import::V2Import;
+pub(super) use records::{Context, FrameRecord, Names, moment};

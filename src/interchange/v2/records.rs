@@ -52,7 +52,7 @@ pub(super) fn direction(text: &str) -> Option<Direction> {
 }
 
 /// A moment, and whether its text can be made again from it.
-pub(super) fn moment(text: &str) -> Option<(u64, bool)> {
+pub(in super::super) fn moment(text: &str) -> Option<(u64, bool)> {
     let text = string(text)?;
     let ns = parse_rfc3339_ns(&text)?;
     Some((ns, Timestamp::from_ms(ns / 1_000_000).to_text() == text && ns.is_multiple_of(1_000_000)))
@@ -60,7 +60,7 @@ pub(super) fn moment(text: &str) -> Option<(u64, bool)> {
 
 /// Why a frame record cannot become a frame. Its line is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum NoFrame {
+pub(in super::super) enum NoFrame {
     /// Neither `env` with a `message` nor `env_compressed`.
     NoMessage,
     /// Its `env_compressed` cannot be read.
@@ -73,7 +73,7 @@ pub(super) enum NoFrame {
 
 impl NoFrame {
     /// Words to follow "the frame record of line N".
-    pub(super) fn words(self) -> String {
+    pub(in super::super) fn words(self) -> String {
         match self {
             Self::NoMessage => "holds no message".into(),
             Self::Compressed(why) => format!("is compressed, and what it holds {why}"),
@@ -85,77 +85,113 @@ impl NoFrame {
 
 /// What the reader of a frame record must know.
 #[derive(Clone, Copy)]
-pub(super) struct Context<'a> {
+pub(in super::super) struct Context<'a> {
     /// The number the frame will have in the tape.
-    pub(super) position: u64,
+    pub(in super::super) position: u64,
     /// The session named by the first record.
-    pub(super) session_id: Option<&'a [u8]>,
+    pub(in super::super) session_id: Option<&'a [u8]>,
 }
 
 /// A frame record.
 #[derive(Debug)]
-pub(super) struct FrameRecord<'a> {
+pub(in super::super) struct FrameRecord<'a> {
     /// Its own number.
-    pub(super) seq: Option<u64>,
+    pub(in super::super) seq: Option<u64>,
     /// Milliseconds since the start, as nanoseconds.
-    pub(super) t_ns: Option<u64>,
+    pub(in super::super) t_ns: Option<u64>,
     /// Wall clock.
-    pub(super) wall_ns: Option<u64>,
+    pub(in super::super) wall_ns: Option<u64>,
     /// Which way.
-    pub(super) direction: Direction,
+    pub(in super::super) direction: Direction,
     /// The two places that name the direction contradict each other.
-    pub(super) directions_differ: bool,
+    pub(in super::super) directions_differ: bool,
     /// The message, byte for byte.
-    pub(super) message: Cow<'a, str>,
+    pub(in super::super) message: Cow<'a, str>,
     /// It was stored compressed.
-    pub(super) compressed: bool,
+    pub(in super::super) compressed: bool,
     /// JSON text.
-    pub(super) action: Option<&'a str>,
+    pub(in super::super) action: Option<&'a str>,
     /// JSON text.
-    pub(super) transport: Option<&'a str>,
+    pub(in super::super) transport: Option<&'a str>,
     /// Plain text.
-    pub(super) correlation_id: Option<Cow<'a, str>>,
+    pub(in super::super) correlation_id: Option<Cow<'a, str>>,
     /// Bits as the record gives them.
-    pub(super) flags: u64,
+    pub(in super::super) flags: u64,
     /// What has no place of its own, in source order.
-    pub(super) extra: Vec<(Vec<u8>, Vec<u8>)>,
+    pub(in super::super) extra: Vec<(Vec<u8>, Vec<u8>)>,
 }
+
+/// What the fields of a frame record are called. Of several names the first that is there counts.
+pub(in super::super) struct Names {
+    /// Its number.
+    pub(in super::super) seq: &'static [&'static str],
+    /// Which way.
+    pub(in super::super) direction: &'static [&'static str],
+    /// The message with what is said of it.
+    pub(in super::super) envelope: &'static [&'static str],
+    /// What an interceptor did.
+    pub(in super::super) action: &'static [&'static str],
+    /// How it was carried.
+    pub(in super::super) transport: &'static [&'static str],
+    /// Uses up the time: since the start, and by the wall clock.
+    pub(in super::super) time: fn(&mut Members<'_>) -> (Option<u64>, Option<u64>),
+    /// The message may stand in the record itself.
+    pub(in super::super) bare_message: bool,
+}
+
+/// Those of version 2.
+pub(super) const V2_NAMES: Names = Names {
+    seq: &["seq"],
+    direction: &["dir"],
+    envelope: &["env"],
+    action: &["action"],
+    transport: &["transport"],
+    time: |m| (m.read("ts", |t| whole(t)?.checked_mul(1_000_000)), None),
+    bare_message: false,
+};
 
 /// Names and values for `extra`, by place in the record and place within `env` or `flags`.
 type Extra = Vec<(usize, usize, Vec<u8>, Vec<u8>)>;
 
 impl<'a> FrameRecord<'a> {
     /// Reads the record whose `type` is used up.
-    pub(super) fn read(mut m: Members<'a>, context: Context<'_>) -> Result<Self, NoFrame> {
+    pub(in super::super) fn read(mut m: Members<'a>, names: &Names, context: Context<'_>) -> Result<Self, NoFrame> {
         let mut extra = Extra::new();
-        let own_direction = m.read("dir", direction);
-        let seq = m.read("seq", whole);
+        let own_direction = m.read(first_there(&m, names.direction), direction);
+        let seq_name = first_there(&m, names.seq);
+        let seq = m.read(seq_name, whole);
         if let Some(seq) = seq.filter(|s| *s != context.position) {
-            extra.push((m.place("seq"), 0, b"seq".to_vec(), seq.to_string().into_bytes()));
+            extra.push((m.place(seq_name), 0, seq_name.into(), seq.to_string().into_bytes()));
         }
+        let (t_ns, wall_ns) = (names.time)(&mut m);
         let mut record = Self {
             seq,
-            t_ns: m.read("ts", |t| whole(t)?.checked_mul(1_000_000)),
-            wall_ns: None,
+            t_ns,
+            wall_ns,
             direction: Direction::Unknown,
             directions_differ: false,
             message: Cow::Borrowed(""),
             compressed: false,
-            action: m.read_raw("action"),
-            transport: m.read_raw("transport"),
+            action: m.read_raw(first_there(&m, names.action)),
+            transport: m.read_raw(first_there(&m, names.transport)),
             correlation_id: m.read_string("correlation_id"),
             flags: 0,
             extra: Vec::new(),
         };
-        let env_place = m.place("env");
-        match m.read("env", |env| Envelope::borrowed(env, own_direction, context.session_id)) {
-            Some(env) => record.take_envelope(env, env_place, &mut extra),
+        let env_name = first_there(&m, names.envelope);
+        let env_place = m.place(env_name);
+        match m.read(env_name, |env| Envelope::borrowed(env, own_direction, context.session_id)) {
+            Some(env) => record.take_envelope(env, env_name, env_place, &mut extra),
+            None if names.bare_message && m.peek("message").is_some() => {
+                record.message = Cow::Borrowed(m.peek("message").unwrap_or_default());
+                m.read_raw("message");
+            }
             None => {
                 let text = m.read("env_compressed", string).ok_or(NoFrame::NoMessage)?;
                 let place = m.place("env_compressed");
                 let env = Envelope::decompressed(&text, own_direction, context.session_id)?;
                 record.compressed = true;
-                record.take_envelope(env, place, &mut extra);
+                record.take_envelope(env, env_name, place, &mut extra);
             }
         }
         record.direction = own_direction.unwrap_or(record.direction);
@@ -168,12 +204,16 @@ impl<'a> FrameRecord<'a> {
         Ok(record)
     }
 
-    fn take_envelope(&mut self, env: Envelope<'a>, place: usize, extra: &mut Extra) {
+    fn take_envelope(&mut self, env: Envelope<'a>, env_name: &str, place: usize, extra: &mut Extra) {
         self.message = env.message;
-        self.wall_ns = env.wall_ns;
+        self.wall_ns = env.wall_ns.or(self.wall_ns);
         self.direction = env.direction.unwrap_or(Direction::Unknown);
         self.directions_differ = env.direction_differs;
-        extra.extend(env.left.into_iter().map(|(within, name, value)| (place, within, name, value)));
+        extra.extend(
+            env.left
+                .into_iter()
+                .map(|(within, name, value)| (place, within, [env_name.as_bytes(), b".", &name].concat(), value)),
+        );
     }
 
     /// An envelope that would not encode is found here, not when the chunk around it is sealed.
@@ -192,6 +232,11 @@ impl<'a> FrameRecord<'a> {
         let total = fixed.saturating_add(extra).saturating_add(1_024);
         if total > FRAME_ENVELOPE_BYTES_MAX { Err(NoFrame::Envelope) } else { Ok(()) }
     }
+}
+
+/// The first of `names` that `m` has; without any, the first.
+fn first_there(m: &Members<'_>, names: &[&'static str]) -> &'static str {
+    names.iter().find(|name| m.peek(name).is_some()).or(names.first()).copied().unwrap_or_default()
 }
 
 /// The `env` of a frame record.
@@ -223,10 +268,8 @@ impl<'a> Envelope<'a> {
         m.read("session_id", |text| (string(text).as_deref().map(str::as_bytes) == session_id).then_some(()));
         left.extend(m.left().map(|(place, name, value)| (place, name.to_owned(), value.to_owned())));
         // Place 0 of a field is the field itself, so what lies inside begins at 1.
-        let left = left
-            .into_iter()
-            .map(|(place, name, value)| (place.saturating_add(1), format!("env.{name}").into(), value.into()))
-            .collect();
+        let left =
+            left.into_iter().map(|(place, name, value)| (place.saturating_add(1), name.into(), value.into())).collect();
         Some(Self {
             message: Cow::Borrowed(message),
             wall_ns: wall.map(|(ns, _)| ns),
