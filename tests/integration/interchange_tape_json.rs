@@ -157,7 +157,7 @@ fn a_document_cut_anywhere_is_refused() {
     let (document, _) = older("git-policies");
     for step in 1..50 {
         let cut = document.len() * step / 50;
-        let e = import(document[..cut].as_bytes(), ImportOptions::default()).expect_err("half a document");
+        let e = import(&document.as_bytes()[..cut], ImportOptions::default()).expect_err("half a document");
         assert_eq!(e.code(), Code::TruncatedInput, "cut at {cut}: {e}");
         assert!(e.hint().is_some());
     }

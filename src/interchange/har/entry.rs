@@ -113,7 +113,7 @@ fn side(text: &str, side: &Side, number: u64, told: &mut HarTold) -> Vec<Frame> 
         let mut frame = Frame::message(0, side.direction, payload);
         (frame.kind, frame.media_type, frame.flags) = (FrameKind::HttpBody, media_type, bits);
         frames.push(frame);
-    } else if params.is_some_and(|params| params.trim_matches(['[', ']', ' ', '\n', '\r', '\t']) != "") {
+    } else if params.is_some_and(|params| !params.trim_matches(['[', ']', ' ', '\n', '\r', '\t']).is_empty()) {
         told.add(What::Parameters, number);
     } else if content.is_none() && size.and_then(whole).is_some_and(|size| size > 0) {
         told.add(What::BodyMissing, number);
