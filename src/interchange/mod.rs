@@ -6,6 +6,7 @@
 
 mod claims;
 mod companion;
+mod counted;
 mod detect;
 mod draft;
 mod import;
@@ -21,6 +22,7 @@ mod rpc_lines;
 mod tally;
 mod v2;
 
+pub use counted::FrameCounts;
 pub use detect::SourceFormat;
 pub use import::{ImportOptions, Importer};
 pub use payloads::PayloadWriter;

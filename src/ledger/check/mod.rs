@@ -18,7 +18,7 @@ mod vault;
 use std::sync::Arc;
 
 use super::core::{Core, Folders, Identity};
-use super::{Environment, Places, head_file, repair, start};
+use super::{Environment, Places, engine_name, head_file, repair, start};
 use crate::codec::digest::{CustodyId, IdPrefix, LedgerId, TapeId};
 use crate::error::{Code, Error, Result};
 use crate::evidence::{Finding, Report, Severity};
@@ -132,6 +132,8 @@ pub struct Checker {
     head: Result<Option<String>>,
     /// What the state folder says of where its ledger is, when it does not say that it is here.
     elsewhere: Option<&'static str>,
+    /// What it says of the engine, when that is another.
+    engine: Option<&'static str>,
     strays: Result<Vec<Stray>>,
 }
 
@@ -176,7 +178,9 @@ impl Checker {
         let vault = start::read_vault(&identity, folders, env, &stores);
         let (pinned, wrong_keys) = (config.pinned(files), config.wrong_keys(files, &identity.genesis));
         let elsewhere = folders.places.elsewhere(files, &folders.state);
-        Self { identity, stores, alone: None, is_patient: false, vault, pinned, wrong_keys, head, elsewhere, strays }
+        let engine = engine_name::other(files, &folders.state, env.engine.name());
+        let (alone, is_patient) = (None, false);
+        Self { identity, stores, alone, is_patient, vault, pinned, wrong_keys, head, elsewhere, engine, strays }
     }
 
     /// The rows, for as long as what is given back is held.
@@ -246,8 +250,10 @@ impl Checker {
     fn run_with(&self, stored: stored::Ahead<'_>, options: &CheckOptions) -> Report {
         let mut report = Report::default();
         self.keys(&mut report);
-        if let Some(words) = self.elsewhere {
-            report.find(Severity::Note, "state", "ledger", words);
+        for (place, words) in [("ledger", self.elsewhere), ("engine", self.engine)] {
+            if let Some(words) = words {
+                report.find(Severity::Note, "state", place, words);
+            }
         }
         self.strays(&mut report);
         let head = self.head(&mut report);
