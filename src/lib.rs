@@ -73,6 +73,7 @@ pub mod keyring;
 pub mod ledger;
 
 pub mod interchange;
+pub mod provider;
 
 pub mod cli;
 

@@ -2547,7 +2547,7 @@ def looked_at_nothing(report):
 
 
 LEDGER_NAMES = {"journal", "packs", "spool", "index", "quarantine"}
-STATE_NAMES = {"head", "lock", "reserve", "ledger", "creating", "head.tmp", "reserve.tmp", "ledger.tmp", "creating.tmp"}
+STATE_NAMES = {"lock"} | {name + end for name in ("head", "reserve", "ledger", "engine", "creating") for end in ("", ".tmp")}
 
 
 def strays(report, folder, shown, files, folders=frozenset()):

@@ -7,6 +7,7 @@
 mod cast;
 mod claims;
 mod companion;
+mod counted;
 mod decimal;
 mod detect;
 mod document;
@@ -30,6 +31,7 @@ mod unpack;
 mod v2;
 mod work;
 
+pub use counted::FrameCounts;
 pub use detect::SourceFormat;
 pub use import::Importer;
 pub use index::DirectoryIndex;

@@ -12,6 +12,7 @@ mod commit;
 mod core;
 mod create;
 mod custody;
+mod engine_name;
 mod exported;
 mod facade;
 mod gather;

@@ -12,7 +12,7 @@ use super::newest_key::Lost;
 use super::rebuild::{CaughtUp, Reason, RowsWork};
 use super::start::{self, Found, Locked};
 use super::writer::{Request, Writer};
-use super::{Environment, Places, authentic, head_file, newest_key};
+use super::{Environment, Places, authentic, engine_name, head_file, newest_key};
 use crate::catalog::Queries;
 use crate::codec::digest::{Digest, sha256};
 use crate::codec::limits::QUEUE_REQUESTS_MAX;
@@ -55,6 +55,7 @@ pub(super) fn open(places: &Places, env: &Environment, wanted: Wanted) -> Result
         checked => checked.map(|()| Lost::default())?,
     };
     head_file::keep_reserve(&*env.files, &found.folders.state);
+    engine_name::keep(&*env.files, &found.folders.state, env.engine.name());
     let work = RowsWork {
         identity: &found.identity,
         stores: &stores,
@@ -72,6 +73,7 @@ fn take_turn(places: &Places, env: &Environment) -> Result<(Found, Stores, Locke
     let until = start::end_of_patience();
     loop {
         let found = start::find(places, env)?;
+        engine_name::compare(&*env.files, &found.folders.state, env.engine.name())?;
         start::wait_for_turn(&found.folders.state, env, until)?;
         let stores = start::stores(&found, env)?;
         let locked = start::lock(&found, env, &stores).and_then(|locked| match stores.rows.position() {

@@ -66,6 +66,7 @@ const FILES: &[Row] = &[
     ("ledger/quarantine/index-N/snap.HEX", &["quarantine"], &[]),
     ("ledger/quarantine/journal-N.seg.N", &["quarantine"], &[]),
     ("state/head", &["head note 1", "head note 2", "head"], &[]),
+    ("state/engine", &["state/engine"], NO_OLDER),
     ("state/ledger", &["state/ledger"], &[]),
     ("state/lock", &["state/lock"], NO_BYTES),
     ("state/reserve", &["state/reserve"], NO_OLDER),

@@ -8,7 +8,7 @@ use crate::support::tamper::base::Base;
 use crate::support::tamper::dice::Dice;
 use crate::support::tamper::edits::Kind::*;
 use crate::support::tamper::edits::{Edited, Step, Target, delete, put};
-use crate::support::tamper::expect::{Case, Expect};
+use crate::support::tamper::expect::{Case, Expect, Opened};
 use crate::support::tamper::table::Wanted;
 
 const CHECKPOINT: &str = "checkpoint.pem";
@@ -19,6 +19,7 @@ const ROOT: &str = "vault-root key";
 const NAME_OF_LEDGER: &str = "state/ledger";
 const LOCK: &str = "state/lock";
 const RESERVE: &str = "state/reserve";
+const NAME_OF_ENGINE: &str = "state/engine";
 
 pub const WANTED: Wanted = &[
     (
@@ -95,6 +96,10 @@ pub const WANTED: Wanted = &[
             (Foreign, 1),
         ],
     ),
+    (
+        NAME_OF_ENGINE,
+        &[(Flip, 2), (ZeroRun, 1), (ZeroBlock, 1), (Truncate, 2), (Swap, 1), (Delete, 1), (Append, 1), (Foreign, 1)],
+    ),
     (LOCK, &[(Swap, 1), (Delete, 1), (Append, 1)]),
     (
         RESERVE,
@@ -114,6 +119,7 @@ pub fn cases(base: &Base, dice: &mut Dice) -> Vec<Case> {
     }
     next_keys(base, dice, &mut out);
     name_of_ledger(base, dice, &mut out);
+    name_of_engine(base, dice, &mut out);
     let harmless = Expect::harmless;
     out.push(Case::whole(LOCK, delete("state/lock"), harmless()));
     let step = Step::Append { path: "state/lock".into(), bytes: dice.bytes(20) };
@@ -264,4 +270,31 @@ fn name_of_ledger(base: &Base, dice: &mut Dice, out: &mut Vec<Case>) {
     let exchange = Step::Exchange { a: "state/ledger".into(), b: "state/reserve".into() };
     let words = "the name of the ledger's folder and the reserve changed places".to_owned();
     out.push(Case::whole(NAME_OF_LEDGER, (Swap, words, exchange), noted()));
+}
+
+/// It says which engine wrote the ledger, so that another is not let loose on its folders. A note to a check, and a refusal
+/// to who opens; where it is gone it is written again.
+fn name_of_engine(base: &Base, dice: &mut Dice, out: &mut Vec<Case>) {
+    const PATH: &str = NAME_OF_ENGINE;
+    let noted = || Expect { open: Opened::Refused(Code::Usage), ..Expect::harmless() }.at("engine");
+    let file = Target::new(base, PATH);
+    let all = 0..file.bytes.len() as u64;
+    let edits = [
+        file.flip(dice, &all),
+        file.flip(dice, &all),
+        file.zero_run(dice, &all),
+        file.zero_block(dice, &all),
+        file.cut_within(dice, &all),
+        file.cut(0),
+        file.append(dice.bytes(300)),
+        file.overwrite(0, b"elsewhere", "noise"),
+    ];
+    out.extend(edits.into_iter().map(|e| Case::of(PATH, e, noted())));
+    out.push(Case::whole(PATH, delete(PATH), Expect::harmless()));
+    let exchange = Step::Exchange { a: PATH.into(), b: "state/ledger".into() };
+    out.push(Case::whole(
+        PATH,
+        (Swap, "the names of the engine and of the folder changed places".into(), exchange),
+        noted(),
+    ));
 }

@@ -21,7 +21,7 @@ pub use conditions::{Condition, Health, examine};
 use std::sync::Arc;
 
 use super::core::{Core, Folders, Identity};
-use super::{Environment, Event, Observer, Places, head_file, repair, start};
+use super::{Environment, Event, Observer, Places, engine_name, head_file, repair, start};
 use crate::codec::digest::{CustodyId, IdPrefix, LedgerId, TapeId};
 use crate::error::{Code, Error, Result};
 use crate::evidence::{Finding, Report, Severity};
@@ -135,6 +135,8 @@ pub struct Checker {
     head: Result<Option<String>>,
     /// What the state folder says of where its ledger is, when it does not say that it is here.
     elsewhere: Option<&'static str>,
+    /// What it says of the engine, when that is another.
+    engine: Option<&'static str>,
     strays: Result<Vec<Stray>>,
     observer: Arc<dyn Observer>,
 }
@@ -181,6 +183,7 @@ impl Checker {
         let (pinned, wrong_keys) = (config.pinned(files), config.wrong_keys(files, &identity.genesis));
         let elsewhere = folders.places.elsewhere(files, &folders.state);
         let observer = env.observer.clone();
+        let engine = engine_name::other(files, &folders.state, env.engine.name());
         Self {
             identity,
             stores,
@@ -191,6 +194,7 @@ impl Checker {
             wrong_keys,
             head,
             elsewhere,
+            engine,
             strays,
             observer,
         }
@@ -263,8 +267,10 @@ impl Checker {
     fn run_with(&self, stored: stored::Ahead<'_>, options: &CheckOptions) -> Report {
         let mut report = Report::default();
         self.keys(&mut report);
-        if let Some(words) = self.elsewhere {
-            report.find(Severity::Note, "state", "ledger", words);
+        for (place, words) in [("ledger", self.elsewhere), ("engine", self.engine)] {
+            if let Some(words) = words {
+                report.find(Severity::Note, "state", place, words);
+            }
         }
         self.strays(&mut report);
         let head = self.head(&mut report);

@@ -30,7 +30,7 @@ pub(super) fn find(files: &dyn Files, ledger: &Path, state: &Path) -> io::Result
     top(files, ledger, "ledger", &|e| is_folder(e, in_ledger(e)), &LEDGER, &mut out)?;
     let file = |e: &Entry| match e.name.as_str() {
         "lock" | "creating" => true,
-        name => matches!(without_tmp(name), "head" | "reserve" | "ledger" | "creating"),
+        name => matches!(without_tmp(name), "head" | "reserve" | "ledger" | "engine" | "creating"),
     };
     top(files, state, "state", &|e| is_file(e, file(e)) || is_folder(e, e.name == "vault"), &STATE, &mut out)?;
     Ok(out)
@@ -119,10 +119,17 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(places(folder.path()), [""; 0]);
         let (hex64, hex32) = ("0f".repeat(32), "0f".repeat(16));
-        for path in ["l/index/db", "l/quarantine/anything", "s/head", "s/head.tmp", "s/lock", "s/reserve", "s/ledger"] {
+        for path in ["l/index/db", "l/quarantine/anything", "s/head", "s/head.tmp", "s/lock", "s/reserve", "s/engine"] {
             plant(folder.path(), path);
         }
-        for path in ["s/creating", "l/journal/00000001.seg", "l/journal/00000002.seg.tmp", "l/packs/00000001.pack"] {
+        for path in [
+            "s/creating",
+            "s/ledger",
+            "s/engine.tmp",
+            "l/journal/00000001.seg",
+            "l/journal/00000002.seg.tmp",
+            "l/packs/00000001.pack",
+        ] {
             plant(folder.path(), path);
         }
         for name in ["generation", "generation.tmp", "generation.3", "generation.3.epochs", &hex32] {

@@ -5,3 +5,9 @@ pub mod objects;
 pub mod rows;
 pub mod spool;
 pub mod vault;
+
+mod engine;
+mod files;
+
+pub use engine::MemoryEngine;
+pub use files::MemoryFiles;

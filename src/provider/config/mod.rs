@@ -1,0 +1,16 @@
+//! Which provider, and with which settings: flags, environment, files and defaults, and what they come to together.
+//!
+//! Flag before environment, environment before the project's file (`immutape.toml` in the present folder), that before the
+//! user's (`config.toml` in the folder of the keys), that before the default; each setting for itself. Settings that stand
+//! beside the name of another provider than the one that is chosen are left out.
+
+mod effective;
+mod file;
+mod layer;
+mod sources;
+mod text;
+
+pub use effective::{Effective, EffectiveSetting};
+pub use file::{ConfigFile, Others};
+pub use layer::{Layer, Origin};
+pub use sources::{Flags, PROJECT_FILE, Sources, USER_FILE};

@@ -1,0 +1,181 @@
+//! The settings that a provider knows, and checking what somebody gives for them.
+
+use serde_json::Value;
+
+use super::names::instead;
+use crate::codec::escape::visible_short;
+use crate::error::{Code, Error, Result};
+
+/// What a setting takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SettingKind {
+    /// Text.
+    Text,
+    /// Path of a file or folder.
+    Path,
+    /// Yes or no.
+    Flag,
+    /// A whole number from the first to the last, both included.
+    Count(u64, u64),
+}
+
+/// One setting of a provider.
+///
+/// ```
+/// use immutape::provider::{Setting, SettingKind};
+/// const ROOM: Setting = Setting::new("room_bytes", SettingKind::Count(1, u64::MAX), "most bytes to keep").default("no bound");
+/// assert_eq!(ROOM.key, "room_bytes");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Setting {
+    /// Its name: lowercase letters, digits and underscores.
+    pub key: &'static str,
+    /// What it takes.
+    pub kind: SettingKind,
+    /// What it means, in a few words.
+    pub about: &'static str,
+    /// What holds when it is not given, in words.
+    pub default: &'static str,
+    /// A variable of the environment that gives it, too, beside `IMMUTAPE_PROVIDER_<KEY>`.
+    pub variable: Option<&'static str>,
+    /// It is never shown.
+    pub is_secret: bool,
+}
+
+impl Setting {
+    /// A setting that need not be given.
+    #[must_use]
+    pub const fn new(key: &'static str, kind: SettingKind, about: &'static str) -> Self {
+        Self { key, kind, about, default: "none", variable: None, is_secret: false }
+    }
+
+    /// With words for what holds when it is not given.
+    #[must_use]
+    pub const fn default(self, default: &'static str) -> Self {
+        Self { default, ..self }
+    }
+
+    /// With a variable of the environment of its own.
+    #[must_use]
+    pub const fn variable(self, name: &'static str) -> Self {
+        Self { variable: Some(name), ..self }
+    }
+
+    /// Never to be shown.
+    #[must_use]
+    pub const fn secret(self) -> Self {
+        Self { is_secret: true, ..self }
+    }
+
+    /// Reads what stands in a flag or a variable of the environment.
+    pub(super) fn read_text(&self, text: &str) -> Result<Value, String> {
+        let value = match self.kind {
+            SettingKind::Text | SettingKind::Path => Value::from(text),
+            SettingKind::Flag => match text {
+                "true" | "yes" | "1" => Value::from(true),
+                "false" | "no" | "0" => Value::from(false),
+                _ => Value::from(text),
+            },
+            SettingKind::Count(..) => text.parse::<u64>().map_or_else(|_| Value::from(text), Value::from),
+        };
+        self.check(&value).map(|()| value)
+    }
+
+    /// What is wrong with a value, in words.
+    pub(super) fn check(&self, value: &Value) -> Result<(), String> {
+        let is_text = value.as_str().is_some_and(|text| !text.is_empty() && !text.contains('\0'));
+        let fits = match self.kind {
+            SettingKind::Text | SettingKind::Path => is_text,
+            SettingKind::Flag => value.is_boolean(),
+            SettingKind::Count(min, max) => value.as_u64().is_some_and(|n| (min..=max).contains(&n)),
+        };
+        if fits { Ok(()) } else { Err(format!("\"{}\" takes {}, not {}", self.key, self.takes(), self.shown(value))) }
+    }
+
+    fn takes(&self) -> String {
+        match self.kind {
+            SettingKind::Text => "text in quotation marks".into(),
+            SettingKind::Path => "a path in quotation marks".into(),
+            SettingKind::Flag => "true or false".into(),
+            SettingKind::Count(min, u64::MAX) => format!("a whole number from {min} on"),
+            SettingKind::Count(min, max) => format!("a whole number from {min} to {max}"),
+        }
+    }
+
+    fn shown(&self, value: &Value) -> String {
+        match value {
+            _ if self.is_secret => "what was given".into(),
+            Value::String(text) if text.is_empty() => "an empty text".into(),
+            other => visible_short(other.to_string().as_bytes(), 60),
+        }
+    }
+}
+
+/// Finds a setting by its key; else what is wrong, in words.
+pub(super) fn find<'a>(provider: &str, settings: &'a [Setting], key: &str) -> Result<&'a Setting, String> {
+    settings.iter().find(|s| s.key == key).ok_or_else(|| {
+        let shown = visible_short(key.as_bytes(), 60);
+        let known = instead(key, settings.iter().map(|s| s.key));
+        format!("the provider \"{provider}\" has no setting \"{shown}\"; {known}")
+    })
+}
+
+/// Checks settings that stand together in one object.
+///
+/// # Errors
+/// `E_USAGE`, naming the setting.
+pub(super) fn check_all(provider: &str, settings: &[Setting], config: &Value) -> Result<()> {
+    let usage = |words: String| Error::new(Code::Usage, words).with_hint("docs/providers.md lists the settings");
+    let object = match config {
+        Value::Null => return Ok(()),
+        Value::Object(object) => object,
+        _ => return Err(usage(format!("the settings of the provider \"{provider}\" are no table of keys and values"))),
+    };
+    object.iter().try_for_each(|(key, value)| find(provider, settings, key)?.check(value)).map_err(usage)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const SETTINGS: &[Setting] = &[
+        Setting::new("path", SettingKind::Path, "where"),
+        Setting::new("create", SettingKind::Flag, "make one"),
+        Setting::new("room", SettingKind::Count(1, 100), "how much"),
+        Setting::new("token", SettingKind::Text, "who").secret(),
+    ];
+
+    fn wrong(config: &Value) -> String {
+        check_all("x", SETTINGS, config).unwrap_err().message().to_owned()
+    }
+
+    #[test]
+    fn each_setting_takes_its_own_kind() {
+        check_all("x", SETTINGS, &json!({"path": "/a", "create": false, "room": 100, "token": "t"})).unwrap();
+        check_all("x", SETTINGS, &Value::Null).unwrap();
+        assert_eq!(wrong(&json!({"path": 3})), "\"path\" takes a path in quotation marks, not 3");
+        assert_eq!(wrong(&json!({"path": ""})), "\"path\" takes a path in quotation marks, not an empty text");
+        assert!(wrong(&json!({"path": "a\0b"})).contains("takes a path"));
+        assert_eq!(wrong(&json!({"create": "yes"})), "\"create\" takes true or false, not \"yes\"");
+        assert_eq!(wrong(&json!({"room": 0})), "\"room\" takes a whole number from 1 to 100, not 0");
+        assert!(wrong(&json!({"room": -1})).contains("not -1") && wrong(&json!({"room": 1.5})).contains("not 1.5"));
+        assert!(wrong(&json!({"pth": 1})).contains("has no setting \"pth\"; did you mean \"path\"?"));
+        assert!(wrong(&json!([])).contains("no table"));
+        let secret = wrong(&json!({"token": 12345}));
+        assert!(secret.contains("\"token\" takes text") && !secret.contains("12345"), "{secret}");
+    }
+
+    #[test]
+    fn text_of_flags_and_variables_becomes_what_the_setting_takes() {
+        let read = |key: &str, text: &str| find("x", SETTINGS, key).unwrap().read_text(text);
+        assert_eq!(read("create", "no"), Ok(json!(false)));
+        assert_eq!(read("room", "7"), Ok(json!(7)));
+        assert_eq!(read("path", "7"), Ok(json!("7")));
+        assert!(read("room", "many").unwrap_err().contains("not \"many\""));
+        assert!(read("create", "maybe").unwrap_err().contains("takes true or false"));
+    }
+}
