@@ -144,7 +144,7 @@ mod tests {
             (&["kind:mpc"], "no session is of the kind \"mpc\"", "did you mean mcp?"),
             (&["name:"], "name: needs a value", ""),
             (&[" "], "an empty word looks for nothing", "leave it out"),
-            (&["\u{1b}[2J:x"], "no condition is called \"\\x1b[2J:\"", "there are"),
+            (&["kind:\u{1b}[2J"], "no session is of the kind \"\\x1b[2J\"", "there are"),
         ] {
             let e = asked(words).unwrap_err();
             assert!(e.message().starts_with(message), "{words:?}: {}", e.message());

@@ -207,7 +207,7 @@ fn error_code(number: u16) -> &'static str {
     Code::ALL.iter().find(|c| c.number() == number).map_or("unknown error", |c| c.as_str())
 }
 
-/// The entry as a document; field names in `docs/operating.md`.
+/// The entry as a document; its keys stand in `docs/json.md`.
 pub(super) fn document(view: View<'_>) -> Value {
     let mut map = Map::new();
     let ledger = view.subject == CustodyId::LEDGER;

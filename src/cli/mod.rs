@@ -1,7 +1,7 @@
 //! The command line. The only room that reads the environment and prints.
 //!
 //! Data goes to standard output, words about it to standard error; with `--json` both are one stream of
-//! documents. Recorded bytes are escaped before a terminal sees them (`docs/operating.md`).
+//! documents (`docs/json.md`). Recorded bytes are escaped before a terminal sees them (`docs/operating.md`).
 
 mod args;
 mod asked;

@@ -128,6 +128,6 @@ mod tests {
         assert_eq!(shown, ["ID        NAME", "abcdef12  filesystem"]);
         assert_eq!(gone, ["CLASS", "WHEN"]);
         // What may not go is cut.
-        assert_eq!(table.lines(&rows, Some(10)).0, ["ID        …", "abcdef12 …"]);
+        assert_eq!(table.lines(&rows, Some(10)).0, ["ID       …", "abcdef12 …"]);
     }
 }

@@ -116,3 +116,40 @@ async fn an_observer_hears_each_thing_once() {
     let applied = sum(&|e| if let Event::RowsApplied { entries } = e { Some(*entries) } else { None });
     assert_eq!((committed, applied), (size, size));
 }
+
+#[test]
+fn an_observer_hears_how_far_a_check_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(async {
+        let ledger = create(folder.path()).await;
+        save_tape(&ledger, "everything-stdio").await.unwrap();
+        // An object that is hashed ahead.
+        let noise: Vec<String> =
+            (0..4_000_u64).map(|n| format!("{:x}", n.wrapping_mul(0x9e37_79b9_7f4a_7c15))).collect();
+        let long = format!("{{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"{}\"}}\n", noise.concat());
+        save_bytes(&ledger, long.as_bytes(), ImportOptions::default(), SaveOptions::default()).await.unwrap();
+        ledger.close().await.unwrap();
+    });
+    for (stored_only, parts) in
+        [(false, &["sled's copy", "tapes"][..]), (true, &["sled's copy", "stored bytes", "tapes"])]
+    {
+        let heard = Arc::new(Heard::default());
+        let env = Environment { observer: heard.clone(), ..real() };
+        let checker = immutape::ledger::Checker::open(&Places::beneath(folder.path()), &env).unwrap();
+        let report = checker.run(&CheckOptions { stored_only, ..CheckOptions::default() });
+        assert_eq!(report.verdict(), Verdict::Intact, "{report:#?}");
+        let heard = heard.0.lock().unwrap().clone();
+        for wanted in parts {
+            let of_part = |e: &Event| match e {
+                Event::Checking { part, done, total, .. } if part == wanted => Some((*done, *total)),
+                _ => None,
+            };
+            let steps: Vec<(u64, u64)> = heard.iter().filter_map(of_part).collect();
+            assert!(!steps.is_empty(), "{wanted}: {heard:?}");
+            assert!(steps.iter().all(|(done, total)| *done > 0 && done <= total), "{wanted}: {steps:?}");
+            let furthest = steps.iter().max().unwrap();
+            assert!(*wanted != "tapes" || furthest.0 == furthest.1, "every byte is told: {steps:?}");
+        }
+    }
+}

@@ -114,6 +114,8 @@ async fn new_labels_are_an_entry_and_lists_and_searches_go_by_them() {
     let ledger = create(folder.path()).await;
     let receipt = save_tape(&ledger, "git-policies").await.unwrap();
     let id = receipt.tape.to_hex();
+    let sealed = ledger.metadata(&ann(), &id).await.unwrap();
+    assert_eq!((&sealed.labels, sealed.labelled), (&sealed.header.labels, None));
     let labels = Labels { name: Some(b"Policies, final".to_vec()), tags: vec![b"q4".to_vec()], description: None };
     let entry = ledger.label(&ann(), &id, &labels, Some("named by the records manager")).await.unwrap();
     assert_eq!(found(&ledger, "name:final tag:q4").await, ["Policies, final"]);
@@ -121,6 +123,11 @@ async fn new_labels_are_an_entry_and_lists_and_searches_go_by_them() {
     // The header, and so the id, stay as they were sealed.
     let metadata = ledger.metadata(&ann(), &id).await.unwrap();
     assert_eq!(metadata.header.labels.name.as_deref(), Some(&b"git-policies"[..]));
+    // Who changes labels begins with those of now.
+    assert_eq!((&metadata.labels, metadata.labelled), (&labels, Some(entry)));
+    let reader = ledger.open_tape(&ann(), &id, None).await.unwrap();
+    assert_eq!(reader.labels().unwrap(), (labels.clone(), Some(entry)));
+    reader.finish().await.unwrap();
     let (log, _) = ledger.log(&ann(), entry..entry + 1).await.unwrap();
     assert_eq!((log[0].kind, log[0].subject), (EntryKind::LABELLED, receipt.custody));
     assert_eq!(private(&log[0]).words.as_deref(), Some(&b"named by the records manager"[..]));

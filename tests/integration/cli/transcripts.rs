@@ -95,6 +95,11 @@ impl Stage {
             ["cp", from, to] => copy(&path(from), &path(to)),
             ["rm", name] if path(name).is_dir() => fs::remove_dir_all(path(name)).unwrap(),
             ["rm", name] => fs::remove_file(path(name)).unwrap(),
+            ["flip", name, at] => {
+                let (mut bytes, at) = (fs::read(path(name)).unwrap(), at.parse::<usize>().unwrap());
+                bytes[at] ^= 1;
+                fs::write(path(name), bytes).unwrap();
+            }
             ["home", home] => self.home = Some(home.to_owned()),
             ["home"] => self.home = Some(String::new()),
             _ => panic!("{place}: no such directive: {words:?}"),
