@@ -28,6 +28,10 @@ cargo fmt --check
 say "lints"
 cargo clippy --locked --all-targets --quiet -- -D warnings
 
+say "features"
+cargo check --locked --no-default-features --quiet
+cargo check --locked --all-features --quiet
+
 say "licences, bans, sources"
 if have cargo-deny; then
     cargo deny --log-level error check bans licenses sources
