@@ -2,12 +2,13 @@
 //!
 //! Uses `tape` and `codec` only: it neither stores nor signs, and asks nobody what time it is. A source is
 //! read line by line in bounded memory ([`Importer`]), and payloads are written back byte for byte
-//! ([`PayloadWriter`]).
+//! ([`PayloadWriter`]), or in a form that other programs read ([`Exporter`]).
 
 mod claims;
 mod companion;
 mod detect;
 mod draft;
+mod export;
 mod import;
 mod inflate;
 mod json;
@@ -22,5 +23,9 @@ mod tally;
 mod v2;
 
 pub use detect::SourceFormat;
+pub use export::{
+    BesideRecord, ExportFormat, Exported, Exporter, FrameShape, HashedWriter, HeaderShape, Scope, file_list,
+    read_beside,
+};
 pub use import::{ImportOptions, Importer};
 pub use payloads::PayloadWriter;

@@ -25,6 +25,8 @@ mod golden;
 mod golden_make;
 mod golden_stranger;
 mod interchange_bad;
+mod interchange_export;
+mod interchange_forms;
 mod interchange_lines;
 mod interchange_real;
 mod interchange_records;

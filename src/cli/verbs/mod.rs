@@ -3,6 +3,8 @@
 mod cat;
 mod custody;
 mod delete;
+mod diff;
+mod export;
 mod init;
 mod list;
 mod log;
@@ -16,6 +18,8 @@ mod version;
 pub(super) use cat::cat;
 pub(super) use custody::custody;
 pub(super) use delete::delete;
+pub(super) use diff::diff;
+pub(super) use export::export;
 pub(super) use init::init;
 pub(super) use list::list;
 pub(super) use log::log;
