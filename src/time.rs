@@ -64,6 +64,25 @@ pub fn parse_rfc3339_ns(text: &str) -> Option<u64> {
     seconds.checked_mul(1_000_000_000)?.checked_add(u64::from(t.timestamp_subsec_nanos()))
 }
 
+/// The RFC 3339 text, in UTC, that [`parse_rfc3339_ns`] reads into the same nanoseconds: with milliseconds, and more digits
+/// only where there is more.
+///
+/// ```
+/// use immutape::time::{ns_to_rfc3339, parse_rfc3339_ns};
+/// assert_eq!(ns_to_rfc3339(1_795_169_821_416_000_000), "2026-11-20T10:17:01.416Z");
+/// assert_eq!(ns_to_rfc3339(1_795_169_821_416_000_007), "2026-11-20T10:17:01.416000007Z");
+/// assert_eq!(parse_rfc3339_ns(&ns_to_rfc3339(u64::MAX)), Some(u64::MAX));
+/// ```
+#[must_use]
+pub fn ns_to_rfc3339(ns: u64) -> String {
+    let (seconds, rest) = (ns / 1_000_000_000, (ns % 1_000_000_000) as u32);
+    let digits =
+        if ns.is_multiple_of(1_000_000) { chrono::SecondsFormat::Millis } else { chrono::SecondsFormat::AutoSi };
+    let moment = i64::try_from(seconds).ok().and_then(|s| chrono::DateTime::from_timestamp(s, rest));
+    // 64 bits of nanoseconds end in the year 2554, which every calendar here knows.
+    moment.map_or_else(|| format!("{ns}ns"), |t| t.to_rfc3339_opts(digits, true))
+}
+
 /// What a clock says at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reading {

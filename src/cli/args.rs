@@ -7,7 +7,7 @@ mod tools;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(super) use keep::{Import, Keep, Label, Save};
 pub(super) use tapes::{Filters, List, Page, Stats};
@@ -94,6 +94,12 @@ pub(super) enum Verb {
     /// Write the messages of a tape back, byte for byte.
     #[command(after_help = help::CAT)]
     Cat(Cat),
+    /// Write a tape to a file that other programs read; what left is recorded.
+    #[command(after_help = help::EXPORT)]
+    Export(Export),
+    /// Compare two tapes frame by frame.
+    #[command(after_help = help::DIFF)]
+    Diff(Diff),
     /// Check that everything kept is what was kept.
     #[command(after_help = help::VERIFY)]
     Verify(Verify),
@@ -170,6 +176,52 @@ pub(super) struct Cat {
     /// Only these frames, both ends included: 3, 3..9, 3.., ..9.
     #[arg(long, value_name = "A..B")]
     pub frames: Option<FrameRange>,
+}
+
+/// Forms of an export.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum To {
+    /// Streaming tape of version 2.0, with its .meta.json.
+    V2,
+    /// One JSON document.
+    Json,
+    /// CBOR sequence: header, then frames.
+    Cbor,
+    /// MessagePack, of the shape of the JSON document.
+    Msgpack,
+    /// Messages alone, as `cat` writes them.
+    Raw,
+    /// The file that the tape was imported from, where it was kept.
+    Source,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Export {
+    /// Tape id, or the first digits of it (at least 4).
+    pub id: String,
+    /// Form of the file.
+    #[arg(long, value_name = "FORMAT")]
+    pub to: To,
+    /// File, or a folder that is there; - is standard output. Without it a file here, named by the tape's id.
+    #[arg(short, long, value_name = "FILE|FOLDER")]
+    pub output: Option<PathBuf>,
+    /// Only these frames, both ends included: 3, 3..9, 3.., ..9.
+    #[arg(long, value_name = "A..B")]
+    pub frames: Option<FrameRange>,
+    /// Whom it is for; stands in the log's private half.
+    #[arg(long, value_name = "WORDS")]
+    pub recipient: Option<String>,
+    /// Replace files that are there already.
+    #[arg(long)]
+    pub force: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Diff {
+    /// The one tape: its id, or the first digits of it (at least 4).
+    pub a: String,
+    /// The other.
+    pub b: String,
 }
 
 #[derive(Debug, Args)]

@@ -86,6 +86,22 @@ Examples:
   immutape cat 51bd > session.jsonl
   immutape cat 51bd --frames 19..20 | jq .params";
 
+pub(super) const EXPORT: &str = "\
+Reading is recorded before a byte leaves, and the SHA-256 of what left after it. A file has its name
+only once it is whole; one that is there already is replaced only with --force. What each form cannot
+say of a tape: docs/operating.md, section 9.
+
+Examples:
+  immutape export 51bd --to v2
+  immutape export 51bd --to json --output report/ --recipient \"Example & Co, auditors\"
+  immutape export 51bd --to raw --frames 19..20 --output - | jq .params";
+
+pub(super) const DIFF: &str = "\
+Both reads are recorded. Exit codes: 0 the same, 1 different.
+
+Example:
+  immutape diff 51bd c0ff";
+
 pub(super) const VERIFY: &str = "\
 Checks entries, links and tree of the log in both copies (journal and sled), the signed head, the
 recorder's signatures, every stored byte, and with the keys also the content of every tape.

@@ -81,6 +81,8 @@ fn dispatch(out: &mut Out, cli: &Cli) -> Result<u8> {
         Verb::Stats(args) => verbs::stats(s, args),
         Verb::Show(args) => verbs::show(s, args),
         Verb::Cat(args) => verbs::cat(s, args),
+        Verb::Export(args) => verbs::export(s, args),
+        Verb::Diff(args) => verbs::diff(s, args),
         Verb::Verify(args) => verbs::verify(s, args),
         Verb::Log(args) => verbs::log(s, args),
         Verb::Custody(args) => verbs::custody(s, args),

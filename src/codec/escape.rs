@@ -37,6 +37,17 @@ pub fn visible_short(bytes: &[u8], columns: usize) -> String {
     cut
 }
 
+/// Is this a character that a terminal shows, and neither obeys nor hides behind others?
+///
+/// ```
+/// use immutape::codec::escape::is_visible;
+/// assert!(is_visible('é') && !is_visible('\u{202e}') && !is_visible('\u{7f}') && !is_visible('\n'));
+/// ```
+#[must_use]
+pub fn is_visible(c: char) -> bool {
+    !c.is_control() && !is_invisible(c)
+}
+
 fn push_visible(out: &mut String, c: char) {
     match c {
         '\\' => out.push_str("\\\\"),

@@ -2,7 +2,7 @@
 //!
 //! Uses `tape` and `codec` only: it neither stores nor signs, and asks nobody what time it is. A source of lines is
 //! read line by line in memory that does not grow, a document whole up to a limit ([`Importer`]), and payloads are written back byte
-//! for byte ([`PayloadWriter`]).
+//! for byte ([`PayloadWriter`]), or in a form that other programs read ([`Exporter`]).
 
 mod cast;
 mod claims;
@@ -12,6 +12,7 @@ mod decimal;
 mod detect;
 mod document;
 mod draft;
+mod export;
 mod har;
 mod import;
 mod index;
@@ -33,6 +34,10 @@ mod work;
 
 pub use counted::FrameCounts;
 pub use detect::SourceFormat;
+pub use export::{
+    BesideRecord, ExportFormat, Exported, Exporter, FrameShape, HashedWriter, HeaderShape, Scope, file_list,
+    read_beside,
+};
 pub use import::Importer;
 pub use index::DirectoryIndex;
 pub use options::ImportOptions;

@@ -2,6 +2,7 @@
 
 mod beside;
 mod documents;
+mod export;
 mod harm;
 mod imports;
 mod json_page;

@@ -29,6 +29,8 @@ mod golden_make;
 mod golden_stranger;
 mod interchange_bad;
 mod interchange_cast;
+mod interchange_export;
+mod interchange_forms;
 mod interchange_har;
 mod interchange_index;
 mod interchange_lines;

@@ -1,7 +1,7 @@
 //! Properties over generated values: what is written is read as the same, what is read is written as the same,
 //! what is damaged is refused or is another whole thing, and nothing panics.
 
-mod arbitrary;
+pub mod arbitrary;
 mod chains;
 mod sealed;
 

@@ -56,7 +56,7 @@ impl Write for Stream<'_, '_> {
 }
 
 /// Text that a terminal shows and does not obey.
-fn is_plain(payload: &[u8]) -> bool {
+pub(super) fn is_plain(payload: &[u8]) -> bool {
     std::str::from_utf8(payload)
         .is_ok_and(|text| !text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')))
 }

@@ -1,9 +1,11 @@
 //! The file system, as narrow as we use it. The only place with `std::fs`; every door reaches the
 //! disk through here, so that a faulting file system can stand beneath all of it in the tests.
 
+mod new_file;
 mod real;
 mod temporary;
 
+pub use new_file::NewFile;
 pub use real::RealFiles;
 pub use temporary::TemporaryFolder;
 

@@ -1,0 +1,146 @@
+//! A file that is there whole, under its own name, or not at all.
+
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::{File, Files, parent};
+
+/// Bytes held back before they are written.
+const BUFFER_BYTES: usize = 256 << 10;
+
+/// Writes a file under a temporary name beside its own. It takes its own name in [`NewFile::place`], once it is whole and
+/// durable; dropped before, it is removed. A process that is killed leaves the temporary file, which ends in `.part`.
+pub struct NewFile {
+    files: Arc<dyn Files>,
+    temporary: PathBuf,
+    target: PathBuf,
+    out: BufWriter<Appending>,
+    is_placed: bool,
+}
+
+#[derive(Debug)]
+struct Appending {
+    file: Arc<dyn File>,
+    at: u64,
+}
+
+impl Write for Appending {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write_at(self.at, bytes)?;
+        self.at = self.at.saturating_add(bytes.len() as u64);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for NewFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NewFile").field("temporary", &self.temporary).finish_non_exhaustive()
+    }
+}
+
+impl NewFile {
+    /// Begins a file that will be called `target`; `mark` tells this process's temporary names from those of others.
+    ///
+    /// # Errors
+    /// The system's error.
+    pub fn create(files: Arc<dyn Files>, target: &Path, mark: u64) -> io::Result<Self> {
+        let name = target.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+        let mut hidden = std::ffi::OsString::from(".");
+        hidden.push(name);
+        hidden.push(format!(".{mark}.part"));
+        let temporary = target.with_file_name(hidden);
+        let file = files.create_new(&temporary)?;
+        let out = BufWriter::with_capacity(BUFFER_BYTES, Appending { file, at: 0 });
+        Ok(Self { files, temporary, target: target.to_owned(), out, is_placed: false })
+    }
+
+    /// What it will be called.
+    #[must_use]
+    pub fn target(&self) -> &Path {
+        &self.target
+    }
+
+    /// Makes the content durable.
+    ///
+    /// # Errors
+    /// The system's error.
+    pub fn sync(&mut self) -> io::Result<()> {
+        self.out.flush()?;
+        self.out.get_ref().file.sync_data()
+    }
+
+    /// Gives the file its name, and makes the name durable; what stood there goes only if `replace`.
+    ///
+    /// # Errors
+    /// `AlreadyExists`; the system's error. The file is then removed.
+    pub fn place(mut self, replace: bool) -> io::Result<()> {
+        self.sync()?;
+        if replace {
+            self.files.rename_replace(&self.temporary, &self.target)?;
+        } else {
+            self.files.rename_noreplace(&self.temporary, &self.target)?;
+        }
+        self.is_placed = true;
+        self.files.sync_dir(parent(&self.target))
+    }
+}
+
+impl Write for NewFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.out.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+impl Drop for NewFile {
+    fn drop(&mut self) {
+        if !self.is_placed {
+            // What cannot be removed is half a file under a name that says so.
+            let _left_behind = self.files.remove_file(&self.temporary);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::RealFiles;
+    use super::*;
+
+    fn begin(target: &Path) -> NewFile {
+        let mut file = NewFile::create(Arc::new(RealFiles), target, 7).unwrap();
+        file.write_all(b"new").unwrap();
+        file
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let mut names: Vec<String> =
+            std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn whole_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("a");
+        let file = begin(&target);
+        assert_eq!(names(folder.path()), [".a.7.part"]);
+        drop(file);
+        assert_eq!(names(folder.path()), [] as [&str; 0]);
+        begin(&target).place(false).unwrap();
+        assert_eq!(std::fs::read(&target).unwrap(), b"new");
+        std::fs::write(&target, b"old").unwrap();
+        assert_eq!(begin(&target).place(false).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!((names(folder.path()), std::fs::read(&target).unwrap()), (vec!["a".to_owned()], b"old".to_vec()));
+        begin(&target).place(true).unwrap();
+        assert_eq!((names(folder.path()), std::fs::read(&target).unwrap()), (vec!["a".to_owned()], b"new".to_vec()));
+    }
+}
