@@ -21,7 +21,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let tape = recorder.storage().load(&id).await?;
     println!("{} frames come back; the read is in the log", tape.frames.len());
     let removed = recorder.storage().delete(&id).await;
-    println!("and it cannot be removed: {}", removed.expect_err("a live tape is never removed"));
+    if let Err(refused) = removed {
+        println!("and it cannot be removed: {refused}");
+    }
     recorder.close().await?;
     Ok(())
 }

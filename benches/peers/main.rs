@@ -109,7 +109,9 @@ impl Pair {
                         let (ledger, windows) = (self.ledger.clone(), self.windows.clone());
                         let ours = self.rate(plan, count, move |n| {
                             let (ledger, windows) = (ledger.clone(), windows.clone());
-                            async move { drop(save(&ledger, &windows[n % windows.len()]).await) }
+                            async move {
+                                _ = save(&ledger, &windows[n % windows.len()]).await;
+                            }
                         });
                         let (sqlite, windows, saved) = (self.sqlite.clone(), self.windows.clone(), self.saved.clone());
                         let theirs = self.rate(plan, count, move |n| {

@@ -1,7 +1,7 @@
 //! The way out: a tape, frame by frame, in the forms that other programs read.
 //!
 //! Nothing here opens a file. An [`Exporter`] takes a header and frames and writes to what it is given; what a form cannot
-//! say is put beside it, or told as a loss. The forms are described in `docs/operating.md`, section 8.
+//! say is put beside it, or told as a loss. The forms are described in `docs/operating.md`, section 9.
 
 mod beside;
 mod bytes;

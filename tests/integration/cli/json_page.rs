@@ -101,6 +101,8 @@ fn spoken() -> (Vec<Value>, BTreeSet<String>) {
     say(&world, &["show", &odd]);
     say(&world, &["cat", &id, "--frames", "0..1"]);
     say(&world, &["show", "0000"]);
+    say(&world, &["export", &id, "--to", "v2", "--output", "out.jsonl", "--recipient", "court"]);
+    say(&world, &["diff", &id, &odd]);
     fs::copy(world.path("keys/next/issuer.pem"), world.path("ann.pem")).unwrap();
     say(&world, &["custody", &id, "--as", "Ann", "--key", "ann.pem", "--purpose", "p"]);
     say(&world, &["delete", &id]);

@@ -11,7 +11,7 @@ const TMUX: &str = "/usr/bin/tmux";
 /// joined again. `None` where the system has no tmux.
 fn screen(world: &World, (columns, number): (usize, usize), args: &str) -> Option<Vec<String>> {
     if !Path::new(TMUX).exists() {
-        eprintln!("SKIPPED: this system has no tmux, so no screen was looked at");
+        crate::support::skipped("this system has no tmux, so no screen was looked at");
         return None;
     }
     // A socket in the world's own folder: no other tmux of this machine is touched.
