@@ -40,7 +40,7 @@ impl Tape {
     }
 }
 
-/// What a backend promises beyond the trait. [`conformance`](crate::provider::conformance) holds it to each.
+/// What a backend promises beyond the trait. `provider::conformance` (feature `conformance`) holds it to each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Capabilities {
