@@ -163,13 +163,19 @@ fn stopped_at_every_operation() {
     let operations = number_of_operations();
     println!("seed {}, {operations} operations", seed());
     let tally = Mutex::new(Tally::default());
-    in_parallel(operations, |number| {
-        for effect in [Effect::Without, Effect::With] {
-            if let Some(stopped) = stopped(number as u64, effect) {
-                (0..stopped.choices()).for_each(|n| try_image(&stopped, effect, n, &tally));
-            }
+    let stop_at = |(number, effect): (u64, Effect)| {
+        if let Some(stopped) = stopped(number, effect) {
+            (0..stopped.choices()).for_each(|n| try_image(&stopped, effect, n, &tally));
         }
-    });
+    };
+    let both = |number: u64| [(number, Effect::Without), (number, Effect::With)];
+    in_parallel(operations, |number| both(number as u64).into_iter().for_each(stop_at));
+    // On a busy machine a story may be some groups shorter: the points that it did not come to are gone to again.
+    for _ in 0..3 {
+        let points = tally.lock().unwrap().points.clone();
+        let missed: Vec<_> = (0..operations as u64).flat_map(both).filter(|point| !points.contains(point)).collect();
+        in_parallel(missed.len(), |n| stop_at(missed[n]));
+    }
     let tally = tally.into_inner().unwrap();
     println!("{} cases, {} distinct images, {} crash points", tally.cases, tally.images.len(), tally.points.len());
     for stage in STAGES {
@@ -179,9 +185,9 @@ fn stopped_at_every_operation() {
     println!("{:#?}", tally.outcomes);
     assert!(tally.wrong.is_empty(), "{} cases: {:#?}", tally.wrong.len(), tally.wrong);
     // Every operation was a crash point, without and with its effect. A story whose reader was dropped a moment sooner
-    // or later may be a group shorter, and on a busy machine several are.
+    // or later may be a group shorter.
     let missed = 2 * operations - tally.points.len();
-    assert!(missed <= 2 * operations / 40, "{missed} of {} crash points were never met", 2 * operations);
+    assert!(missed <= 8, "{missed} of {} crash points were never met", 2 * operations);
     assert_eq!(tally.kinds.keys().map(|(kind, _)| kind).collect::<BTreeSet<_>>().len(), 7, "{:?}", tally.kinds);
     assert!(STAGES.iter().all(|stage| tally.stages.get(*stage).is_some_and(|count| *count >= 10)));
     assert!(tally.images.len() >= 500 && tally.lost_renames >= 10);
