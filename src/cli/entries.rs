@@ -96,7 +96,7 @@ impl Context {
             parts.push(format!("purpose \"{}\"", visible(purpose)));
         }
         parts.retain(|p| !p.is_empty());
-        parts.join(", ")
+        if parts.is_empty() { "unreadable without its key".into() } else { parts.join(", ") }
     }
 }
 
@@ -151,13 +151,26 @@ fn facts(view: View<'_>) -> String {
         Body::Listed { count, .. } | Body::Searched { count, .. } => words::count(*count, "tape"),
         Body::LogRead { first, last } => format!("entries {first}..{last}"),
         Body::CustodyRead { size } => format!("at {size} entries"),
+        Body::MetadataRead => "the header".into(),
+        Body::Exported { .. } => private.map_or_else(String::new, exported),
         Body::Refused { act, error } => {
             let asked = private.and_then(|p| p.query.as_deref());
             let asked = asked.map_or_else(String::new, |q| format!(", asked for \"{}\"", visible_short(q, 80)));
             format!("{}: {}{asked}", EntryKind::from_number(*act), error_code(*error))
         }
-        _ => String::new(),
+        Body::Amended { .. } => String::new(),
+        Body::Other(bytes) => format!("{} that this program does not know", words::bytes(bytes.len() as u64)),
     }
+}
+
+/// `cbor, 5.4 KB given, SHA-256 51bd.., for "x"`: what left in a file, and to whom.
+fn exported(private: &PrivateHalf) -> String {
+    let given = private.bytes.map(|n| format!("{} given", words::bytes(n)));
+    let sha256 = private.exported.map(|(_, digest)| format!("SHA-256 {}", words::short(&digest.to_hex())));
+    let recipient = private.recipient.as_deref().map(|name| format!("for \"{}\"", visible(name)));
+    let format = private.query.as_deref().and_then(|q| q.strip_prefix(b"format:")).map(visible);
+    let parts = [format, given, sha256, recipient];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 /// `name "x", tags a, b`.
@@ -263,6 +276,8 @@ fn private_fields(map: &mut Map<String, Value>, p: &PrivateHalf) {
             json!({ "name": js::text_or_null(name), "description": js::text_or_null(description), "tags": tags });
         js::put(map, "labels", given);
     }
+    js::put(map, "exported_sha256", p.exported.map(|(_, digest)| digest.to_hex()));
+    js::put(map, "recipient", js::text_or_null(p.recipient.as_deref()));
     js::put(map, "tapes_listed", p.set.as_ref().map(|s| s.len() as u64));
     js::put(map, "credential", p.credential.map(|c| hex(c.as_ref())));
     js::put(map, "person_statement", p.person_statement.as_deref().map(js::base64));
@@ -313,5 +328,60 @@ fn body(body: &Body) -> Value {
         }
         Body::Other(bytes) => json!({ "cbor": js::base64(bytes) }),
         _ => json!({}),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::digest::{Digest, RootHash};
+
+    const DIGEST: Digest = Digest::from_bytes([0x51; 32]);
+
+    fn detail(body: &Body, private: Option<&PrivateHalf>) -> String {
+        let (kind, subject) = (body.kind().unwrap_or(EntryKind::FOLLOWED), CustodyId::from_bytes([7; 32]));
+        let view = View { index: 9, time: Timestamp::from_ms(0), kind, subject, subject_seq: 3, body, private };
+        Context::default().detail(view)
+    }
+
+    #[test]
+    fn every_entry_says_something_also_without_its_key() {
+        let (set, list) = (RootHash::from_bytes([1; 32]), None);
+        let bodies = [
+            Body::TapeSaved { statement: vec![], epoch: [0; 16] },
+            Body::TapeSavedAgain,
+            Body::Labelled { labels: DIGEST },
+            Body::Amended { by: CustodyId::from_bytes([8; 32]) },
+            Body::AccessGranted,
+            Body::AccessCompleted { grant: 1 },
+            Body::Listed { set, count: 0, size: 1, list },
+            Body::Searched { set, count: 0, size: 1, list },
+            Body::MetadataRead,
+            Body::LogRead { first: 0, last: 1 },
+            Body::CustodyRead { size: 1 },
+            Body::Exported { commitment: DIGEST },
+            Body::Refused { act: 1, error: 2 },
+            Body::Other(vec![0xa0]),
+        ];
+        for body in &bodies {
+            for private in [None, Some(&PrivateHalf::default())] {
+                assert!(!detail(body, private).is_empty(), "{body:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_export_says_what_left_and_to_whom_escaped() {
+        let mut private = PrivateHalf {
+            query: Some(b"format:cbor".to_vec()),
+            bytes: Some(5_449),
+            exported: Some(([0; 32], DIGEST)),
+            recipient: Some(b"a\x1b[2Jb".to_vec()),
+            ..PrivateHalf::default()
+        };
+        let body = Body::Exported { commitment: DIGEST };
+        assert_eq!(detail(&body, Some(&private)), "cbor, 5.4 KB given, SHA-256 515151515151, for \"a\\x1b[2Jb\"");
+        private.recipient = None;
+        assert_eq!(detail(&body, Some(&private)), "cbor, 5.4 KB given, SHA-256 515151515151");
     }
 }

@@ -171,7 +171,7 @@ fn named(file: &Path, e: Error) -> Error {
 pub(super) fn document(file: &Path, wanted: &Wanted<'_>, saved: &Saved) -> Value {
     let Saved { receipt, format, source_bytes, losses } = saved;
     let keep = wanted.keep;
-    let amends = wanted.amends.as_ref().filter(|_| !receipt.already_kept).map(|a| visible(a.tape.as_bytes()));
+    let amends = wanted.amends.as_ref().map(|a| visible(a.tape.as_bytes()));
     json!({
         "type": "saved", "file": super::json::text(file.as_os_str().as_encoded_bytes()),
         "tape": receipt.tape.to_text(), "custody": receipt.custody.to_hex(), "entry": receipt.entry,
@@ -188,9 +188,6 @@ pub(super) fn tell(s: &mut Session<'_>, file: &Path, wanted: &Wanted<'_>, saved:
     if receipt.already_kept {
         let entry = receipt.entry;
         s.out.say(&format!("{shown}: this content is kept already; saving it again was recorded as entry #{entry}."));
-        if wanted.amends.is_some() {
-            s.out.say("  Nothing is amended by it: a tape that is kept already does not become an amendment.");
-        }
     } else {
         s.out.say(&format!(
             "{shown}: {} kept in {} ({} in the source), recorded as entry #{}.",
@@ -199,10 +196,10 @@ pub(super) fn tell(s: &mut Session<'_>, file: &Path, wanted: &Wanted<'_>, saved:
             words::bytes(*source_bytes),
             receipt.entry
         ));
-        if let Some(amends) = &wanted.amends {
-            let id = visible(amends.tape.as_bytes());
-            s.out.say(&format!("  It amends {id}, which stays as it is; an entry about that tape says so."));
-        }
+    }
+    if let Some(amends) = &wanted.amends {
+        let id = visible(amends.tape.as_bytes());
+        s.out.say(&format!("  It amends {id}, which stays as it is; an entry about that tape says so."));
     }
     notes(s, wanted, saved);
 }

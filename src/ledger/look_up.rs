@@ -14,6 +14,7 @@ use crate::log::{Body, EntryKind, Outcome};
 const CHOICES_MAX: usize = 16;
 
 /// A tape found by its id.
+#[derive(Clone)]
 pub(super) struct FoundTape {
     pub custody: CustodyId,
     pub facts: TapeFacts,

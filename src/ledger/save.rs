@@ -32,7 +32,8 @@ pub struct SaveOptions {
     pub amends: Option<Amends>,
 }
 
-/// Which tape a new one amends, and why. The amended tape stays as it is; an entry about it names the new one.
+/// Which tape a saved one amends, and why. The amended tape stays as it is; an entry about it names the other, also where
+/// the content of that one was kept already.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Amends {
     /// Its id, or a prefix of at least four digits.
@@ -206,11 +207,11 @@ impl TapeSaver {
         let gathered = self.sealer.last(last)?;
         let content = self.sealer.content().finish(&header);
         let term = core.vault_read()?.dedupe.term(&self.options.class, &self.options.namespace, &content);
-        let (who, options) = (self.who.clone(), self.options.clone());
+        let (who, options, amended) = (self.who.clone(), self.options.clone(), self.amended.clone());
         // Before the look-up: what rows take in meanwhile, it may have missed.
         let unknown_at = core.progress.applied();
         if let Some(kept) = core.kept_already(&term)? {
-            return again(&core, &who, &options, kept).await;
+            return again(&core, &who, &options, amended, kept).await;
         }
         let (save, receipt) = self.seal(gathered, header, (term, unknown_at), source)?;
         match core.ask(|answer| Request::Save { save: Box::new(save), answer }).await? {
@@ -218,7 +219,7 @@ impl TapeSaver {
                 core.env.observer.event(Event::Saved { stored_bytes: receipt.stored_bytes });
                 Ok(SaveReceipt { entry: placed.index, ..receipt })
             }
-            SaveAnswer::AlreadyKept(kept) => again(&core, &who, &options, kept).await,
+            SaveAnswer::AlreadyKept(kept) => again(&core, &who, &options, amended, kept).await,
         }
     }
 
@@ -265,7 +266,7 @@ impl TapeSaver {
     }
 }
 
-/// The entry about a tape that a new one amends.
+/// The entry about a tape that another one amends.
 fn amended_by(
     core: &Core,
     who: &Who,
@@ -281,13 +282,21 @@ fn amended_by(
     })
 }
 
-/// Records that a content was saved once more; its claims count from now.
-async fn again(core: &Core, who: &Who, options: &SaveOptions, kept: CustodyId) -> Result<SaveReceipt> {
+/// Records that a content was saved once more; its claims count from now. What it amends stands in its header already;
+/// that somebody says so again, and why, is an entry in the same group.
+async fn again(
+    core: &Core,
+    who: &Who,
+    options: &SaveOptions,
+    amended: Option<FoundTape>,
+    kept: CustodyId,
+) -> Result<SaveReceipt> {
     let missing = || Error::new(Code::Internal, "a kept tape has no row");
     let facts = core.subject(&kept)?.and_then(|s| s.facts).ok_or_else(missing)?;
     let act = Act::about_tape(who, kept, &options.class, Body::TapeSavedAgain);
     let draft = core.draft(&act, |p| describe(p, core, options, facts.tape))?;
-    let placed = core.append(vec![draft]).await?;
+    let amended = amended.map(|found| amended_by(core, who, options, &found, kept)).transpose()?;
+    let placed = core.append([draft].into_iter().chain(amended).collect()).await?;
     core.env.observer.event(Event::SavedAgain);
     Ok(SaveReceipt {
         tape: facts.tape,

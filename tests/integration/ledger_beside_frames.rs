@@ -8,6 +8,8 @@ use immutape::log::{Body, EntryKind, export_commitment};
 use immutape::tape::{Direction, Frame, Header, Provenance, TapeKind};
 
 use crate::support::ledgers::{ann, create, open, save_tape};
+use crate::support::skipped;
+use crate::support::tamper::auditor;
 
 /// Longer than one piece of an attachment, and not a multiple of it.
 fn source() -> Vec<u8> {
@@ -121,9 +123,30 @@ async fn an_amendment_stands_on_both_tapes() {
     let words = event.private.as_ref().unwrap().words.clone();
     assert_eq!(words.as_deref(), Some(&b"the last answer was missing"[..]));
     assert_eq!(save(&ledger, amends("ffff"), b"y", b"y").await.unwrap_err().code(), Code::NotFound);
+
+    // The same once more: nothing is stored, and what is said of the amended tape, with its reason, is on record again.
+    let options = SaveOptions {
+        amends: Some(Amends { tape: old.tape.to_hex(), reason: "said to the auditor".into() }),
+        ..SaveOptions::default()
+    };
+    let again = save(&ledger, options, b"x", b"x").await.unwrap();
+    assert_eq!((again.already_kept, again.custody, ledger.size()), (true, new.custody, again.entry + 2));
+    let (report, _) = ledger.custody(&ann(), &old.tape.to_hex()).await.unwrap();
+    let amended: Vec<_> = report.events.iter().filter(|e| e.kind == EntryKind::AMENDED).collect();
+    let last = amended[1];
+    assert_eq!((amended.len(), last.index, &last.body), (2, again.entry + 1, &Body::Amended { by: new.custody }));
+    let half = last.private.as_ref().unwrap();
+    assert_eq!((half.words.as_deref(), half.tape_id), (Some(&b"said to the auditor"[..]), Some(old.tape)));
     let (report, _) = ledger.verify(&ann(), CheckOptions::default()).await.unwrap();
     assert_eq!(report.verdict(), Verdict::Intact, "{report:#?}");
     ledger.close().await.unwrap();
+    // Who checks it with other tools, and without a key, takes the entries as well.
+    if !auditor::is_here() {
+        return skipped("the Python auditor is not here");
+    }
+    let keys = folder.path().join("config");
+    let pins = ["checkpoint.pem", "recorder.pem"].map(|name| auditor::key(&keys.join(name)));
+    assert_eq!(auditor::exit_code(folder.path(), &pins), 0);
 }
 
 #[tokio::test]
