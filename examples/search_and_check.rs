@@ -31,7 +31,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
 
     let now = SystemClock::new([0; 16]).read().wall;
-    let request = ListRequest { filter: Filter::parse("tool:read_file since:1h", now)?, ..ListRequest::default() };
+    let request = ListRequest::new(Filter::parse("tool:read_file since:1h", now)?);
     let page = ledger.search(&who, request).await?;
     println!("{} tape found; the search is entry #{}", page.tapes.len(), page.entry);
 

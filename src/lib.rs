@@ -7,11 +7,10 @@
 //!
 //! ```
 //! use std::sync::Arc;
-//! use immutape::codec::digest::Digest;
 //! use immutape::interchange::{ImportOptions, Importer};
 //! use immutape::keyring::OsRandom;
 //! use immutape::ledger::{
-//!     CheckOptions, Environment, FrameSelection, Ledger, NoObserver, Places, SaveOptions, Who,
+//!     CheckOptions, Environment, FrameSelection, Ledger, Places, SaveOptions, Who,
 //! };
 //! use immutape::store::{embedded::EmbeddedEngine, files::RealFiles};
 //! use immutape::time::SystemClock;
@@ -20,14 +19,9 @@
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
 //! // Everything a ledger would otherwise have to ask the world for comes in as an argument.
 //! let files = Arc::new(RealFiles);
-//! let environment = Environment {
-//!     engine: Arc::new(EmbeddedEngine::new(files.clone())),
-//!     files,
-//!     clock: Arc::new(SystemClock::new([0; 16])),
-//!     random: Arc::new(OsRandom),
-//!     observer: Arc::new(NoObserver),
-//!     build: Digest::from_bytes([0; 32]),
-//! };
+//! let engine = Arc::new(EmbeddedEngine::new(files.clone()));
+//! let clock = Arc::new(SystemClock::new([0; 16]));
+//! let environment = Environment::new(engine, files, clock, Arc::new(OsRandom));
 //! let folder = tempfile::tempdir()?;
 //! let ledger = Ledger::create(Places::beneath(folder.path()), environment, "example", false).await?;
 //! let ann = Who::os_user("ann");
@@ -58,6 +52,7 @@
 //! # }
 //! ```
 
+// What is left out of the documentation may change with any version; everything else is held by `docs/api.txt`.
 pub mod codec;
 pub mod evidence;
 pub mod log;
@@ -68,6 +63,8 @@ pub mod tape;
 pub mod governance;
 pub mod store;
 
+// What its users need of it stands in `ledger` and `provider`.
+#[doc(hidden)]
 pub mod catalog;
 pub mod keyring;
 pub mod ledger;
@@ -75,6 +72,8 @@ pub mod ledger;
 pub mod interchange;
 pub mod provider;
 
+// The program itself: `main` has nothing else to call.
+#[doc(hidden)]
 pub mod cli;
 
 pub mod error;

@@ -108,7 +108,7 @@ fn hashed_entries(segments: &[Vec<u8>]) -> f64 {
 fn check(place: &Path, world: World, name: &str) -> (f64, f64) {
     let checker = Checker::open(&Places::beneath(place), &world.env).unwrap();
     let start = Instant::now();
-    let report = checker.run(&CheckOptions { stored_only: true, ..CheckOptions::default() });
+    let report = checker.run(&CheckOptions::default().stored_only(true));
     let took = start.elapsed().as_secs_f64();
     assert_eq!(report.checks.iter().map(|c| c.wrong).sum::<u64>(), 0, "{report:#?}");
     let checked: u64 = report.checks.iter().filter(|c| c.name == name).map(|c| c.checked).sum();

@@ -97,17 +97,18 @@ impl FormatLog {
     fn draft(&self, subject: CustodyId, body: Body, fill: impl FnOnce(&mut PrivateHalf)) -> EntryDraft {
         let (who, now) = (somebody(), self.clock.read());
         let fresh = bytes::<48>(&OsRandom).unwrap();
-        let mut private = PrivateHalf {
-            actor: Some(who.actor()),
-            request_id: Some(fresh[..16].try_into().unwrap()),
-            outcome: Some(Outcome::Ok),
-            clock: Some(ClockStamp { wall: now.wall, monotonic_ns: now.monotonic_ns, boot_id: [7; 16] }),
-            policy_digest: Some(Digest::from_bytes([1; 32])),
-            build_digest: Some(Digest::from_bytes([3; 32])),
-            origin: Some((who.host, who.pid, None)),
-            purpose: who.purpose,
-            tool: who.tool,
-            ..PrivateHalf::default()
+        let mut private = {
+            let mut half = PrivateHalf::default();
+            half.actor = Some(who.actor());
+            half.request_id = Some(fresh[..16].try_into().unwrap());
+            half.outcome = Some(Outcome::Ok);
+            half.clock = Some(ClockStamp { wall: now.wall, monotonic_ns: now.monotonic_ns, boot_id: [7; 16] });
+            half.policy_digest = Some(Digest::from_bytes([1; 32]));
+            half.build_digest = Some(Digest::from_bytes([3; 32]));
+            half.origin = Some((who.host, who.pid, None));
+            half.purpose = who.purpose;
+            half.tool = who.tool;
+            half
         };
         fill(&mut private);
         let kind = body.kind().unwrap_or(EntryKind::LOG_READ);

@@ -34,7 +34,7 @@ pub fn all(plan: &Plan, table: &mut Table) {
         ("since a moment, first 100", "since:2020-01-01", 100),
     ] {
         let filter = Filter::parse(search, Timestamp::from_ms(0)).unwrap();
-        let request = ListRequest { filter, limit: NonZeroUsize::new(limit), cursor: None };
+        let request = ListRequest::new(filter).limit(NonZeroUsize::new(limit));
         let mut rounds = Vec::new();
         for _ in 0..plan.rounds {
             rounds.push(plan.quiet.round(|| p95_ms(&runtime, &ledger, &request)));

@@ -203,14 +203,9 @@ impl World {
         };
         let engine = Arc::new(Watched { engine, last: Mutex::new(None) });
         let counter = Arc::new(Counter::default());
-        let env = Environment {
-            engine: engine.clone(),
-            files,
-            clock: Arc::new(SystemClock::new([7; 16])),
-            random: Arc::new(OsRandom),
-            observer: counter.clone(),
-            build: Digest::from_bytes([3; 32]),
-        };
+        let env = Environment::new(engine.clone(), files, Arc::new(SystemClock::new([7; 16])), Arc::new(OsRandom))
+            .observer(counter.clone())
+            .build(Digest::from_bytes([3; 32]));
         Self { env, counter, engine }
     }
 
@@ -225,13 +220,11 @@ impl World {
 
 /// Somebody on a machine with a purpose: what a real entry carries.
 pub fn somebody() -> Who {
-    Who {
-        host: b"host".to_vec(),
-        pid: 4242,
-        purpose: Some(b"quarterly review".to_vec()),
-        tool: Some(b"immutape 0.1.0".to_vec()),
-        ..Who::os_user("ann")
-    }
+    Who::os_user("ann")
+        .host(b"host".to_vec())
+        .pid(4242)
+        .purpose(Some(b"quarterly review".to_vec()))
+        .tool(Some(b"immutape 0.1.0".to_vec()))
 }
 
 /// One durable entry.

@@ -173,7 +173,7 @@ impl Pair {
     fn lists(&self, plan: &Plan, table: &mut Table) {
         self.runtime.block_on(self.ledger.settle()).unwrap();
         let filter = Filter::parse("errors:yes", Timestamp::from_ms(0)).unwrap();
-        let request = ListRequest { filter, ..ListRequest::default() };
+        let request = ListRequest::new(filter);
         let db = self.sqlite.reader();
         let rounds: Vec<_> = (0..plan.rounds)
             .map(|_| {

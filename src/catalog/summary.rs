@@ -18,6 +18,7 @@ const NAMED_BYTES_SHOWN: usize = 64;
 /// One line of a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names say it; units stand last")]
+#[non_exhaustive]
 pub struct Summary {
     pub tape: TapeId,
     pub kind: TapeKind,

@@ -6,6 +6,7 @@ use crate::time::Timestamp;
 
 /// One link of the chain of custody.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct CustodyEvent {
     /// Index in the log.
     pub index: u64,
@@ -25,6 +26,7 @@ pub struct CustodyEvent {
 
 /// What happened to a tape.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct CustodyReport {
     /// The tape.
     pub tape: TapeId,

@@ -4,6 +4,7 @@ use crate::codec::digest::TapeId;
 
 /// How grave a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Severity {
     /// Worth knowing; the evidence stands.
     Note,
@@ -15,6 +16,7 @@ pub enum Severity {
 
 /// One finding, with the place it was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Finding {
     /// How grave.
     pub severity: Severity,
@@ -32,6 +34,7 @@ pub struct Finding {
 
 /// One kind of check with the number of things it looked at. Zero things is a failure, never "ok".
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Check {
     /// What was checked.
     pub name: &'static str,
@@ -47,6 +50,7 @@ pub struct Check {
 
 /// The word a report adds up to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Verdict {
     /// Everything checked holds.
     Intact,
@@ -95,6 +99,7 @@ impl Verdict {
 
 /// Everything a check of a ledger or a tape came to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Report {
     /// Checks made, in order.
     pub checks: Vec<Check>,

@@ -5,6 +5,7 @@ use crate::log::{ClaimRecord, Period};
 
 /// What a class name means under the schedule in force.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ClassStanding {
     /// Made for trying things out: one claim of zero length.
     Draft,

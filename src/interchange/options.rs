@@ -9,7 +9,16 @@ use crate::error::{Code, Error, Result};
 use crate::tape::{Direction, LEDGER_CLASS};
 
 /// What the one who imports says about it.
+///
+/// ```
+/// use immutape::interchange::{ImportOptions, Importer, SourceFormat};
+/// let options = ImportOptions::default().name(b"payments".to_vec()).format(SourceFormat::JsonRpcLines);
+/// let importer = Importer::open(&b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}\n"[..], options)?;
+/// assert_eq!(importer.format(), SourceFormat::JsonRpcLines);
+/// # Ok::<(), immutape::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ImportOptions {
     /// Retention class; `draft` is the class of nobody's choice.
     pub class: String,
@@ -60,6 +69,84 @@ impl Default for ImportOptions {
 }
 
 impl ImportOptions {
+    /// Under this retention class.
+    #[must_use]
+    pub fn class(self, class: impl Into<String>) -> Self {
+        Self { class: class.into(), ..self }
+    }
+
+    /// In this namespace.
+    #[must_use]
+    pub fn namespace(self, namespace: impl Into<String>) -> Self {
+        Self { namespace: namespace.into(), ..self }
+    }
+
+    /// With this name.
+    #[must_use]
+    pub fn name(self, name: impl Into<Option<Vec<u8>>>) -> Self {
+        Self { name: name.into(), ..self }
+    }
+
+    /// With this description.
+    #[must_use]
+    pub fn description(self, description: impl Into<Option<Vec<u8>>>) -> Self {
+        Self { description: description.into(), ..self }
+    }
+
+    /// With these tags.
+    #[must_use]
+    pub fn tags(self, tags: Vec<Vec<u8>>) -> Self {
+        Self { tags, ..self }
+    }
+
+    /// From a file of this name.
+    #[must_use]
+    pub fn source_name(self, source_name: impl Into<Option<Vec<u8>>>) -> Self {
+        Self { source_name: source_name.into(), ..self }
+    }
+
+    /// With the bytes of `{id}.meta.json`.
+    #[must_use]
+    pub fn companion(self, companion: impl Into<Option<Vec<u8>>>) -> Self {
+        Self { companion: companion.into(), ..self }
+    }
+
+    /// With the index of the folder.
+    #[must_use]
+    pub fn index(self, index: impl Into<Option<Arc<DirectoryIndex>>>) -> Self {
+        Self { index: index.into(), ..self }
+    }
+
+    /// At this moment, in milliseconds since 1970.
+    #[must_use]
+    pub fn imported_ms(self, imported_ms: impl Into<Option<u64>>) -> Self {
+        Self { imported_ms: imported_ms.into(), ..self }
+    }
+
+    /// On this host.
+    #[must_use]
+    pub fn host(self, host: impl Into<Option<Vec<u8>>>) -> Self {
+        Self { host: host.into(), ..self }
+    }
+
+    /// By this program.
+    #[must_use]
+    pub fn importer(self, importer: impl Into<String>) -> Self {
+        Self { importer: importer.into(), ..self }
+    }
+
+    /// Messages of plain JSON-RPC went this way.
+    #[must_use]
+    pub fn direction(self, direction: Direction) -> Self {
+        Self { direction, ..self }
+    }
+
+    /// In this format, whatever the content looks like.
+    #[must_use]
+    pub fn format(self, format: impl Into<Option<SourceFormat>>) -> Self {
+        Self { format: format.into(), ..self }
+    }
+
     /// What would make the header unlawful at the end is refused at the start.
     pub(super) fn check(&self) -> Result<()> {
         for (what, text) in [("class", &self.class), ("namespace", &self.namespace)] {

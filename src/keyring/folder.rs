@@ -39,6 +39,7 @@ pub struct PublicKeys {
 
 /// A key file as a person is told of it: no private byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct KeyFile {
     /// What the key does.
     pub purpose: &'static str,
@@ -58,6 +59,7 @@ pub struct KeyFile {
 
 /// Whether a key file holds what it must.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum KeyFileState {
     /// It holds the key that entry 0 names.
     Here,

@@ -7,7 +7,13 @@ mod folder;
 mod random;
 mod vault_keys;
 
-pub use files::{LocalSigner, read_public_or_signer, read_root, read_signer, write_root, write_signer};
-pub use folder::{ConfigFolder, KeyFile, KeyFileState, LedgerKeys, PublicKeys};
+pub use files::{LocalSigner, read_public_or_signer, read_signer, write_signer};
 pub use random::{OsRandom, SeededRandom};
+
+// For the rooms above and their tests; nobody else has a use for it, so it may change with any version.
+#[doc(hidden)]
+pub use files::{read_root, write_root};
+#[doc(hidden)]
+pub use folder::{ConfigFolder, KeyFile, KeyFileState, LedgerKeys, PublicKeys};
+#[doc(hidden)]
 pub use vault_keys::{CustodyLabel, VaultKeys};

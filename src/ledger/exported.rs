@@ -11,6 +11,7 @@ use crate::log::{Body, export_commitment};
 
 /// A file that a tape was written out to.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ExportedFile {
     /// SHA-256 of all of it.
     pub sha256: Digest,
@@ -18,6 +19,20 @@ pub struct ExportedFile {
     pub format: String,
     /// Whom it is for, where somebody said so.
     pub recipient: Option<String>,
+}
+
+impl ExportedFile {
+    /// A file with this SHA-256, in this format.
+    #[must_use]
+    pub fn new(sha256: Digest, format: impl Into<String>) -> Self {
+        Self { sha256, format: format.into(), recipient: None }
+    }
+
+    /// For this recipient.
+    #[must_use]
+    pub fn recipient(self, recipient: impl Into<Option<String>>) -> Self {
+        Self { recipient: recipient.into(), ..self }
+    }
 }
 
 impl TapeReader {

@@ -15,6 +15,7 @@ use crate::time::Timestamp;
 
 /// One entry, opened as far as keys allow.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct LogLine {
     /// Index.
     pub index: u64,

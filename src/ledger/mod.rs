@@ -13,6 +13,7 @@ mod core;
 mod create;
 mod custody;
 mod engine_name;
+mod environment;
 mod exported;
 mod facade;
 mod gather;
@@ -43,6 +44,7 @@ mod writer;
 pub use crate::catalog::{FILTER_KEYS, Filter, FilterError, Summary, TapeState};
 pub use check::{CheckMade, CheckOptions, CheckSubject, Checker, Condition, Health, examine};
 pub use custody::CustodyLink;
+pub use environment::Environment;
 pub use exported::ExportedFile;
 pub use facade::Ledger;
 pub use list::Listing;
@@ -56,20 +58,3 @@ pub use save::{Amends, SaveOptions, SaveReceipt, TapeSaver};
 pub use search::{Cursor, ListPage, ListRequest};
 pub use status::{ClassCount, KeyState, Status, is_in_use};
 pub use who::Who;
-
-/// What a ledger is opened with; everything it would otherwise have to ask the world for.
-#[derive(Clone)]
-pub struct Environment {
-    /// Opens the stores.
-    pub engine: std::sync::Arc<dyn crate::store::Engine>,
-    /// The files of the config and state folders.
-    pub files: std::sync::Arc<dyn crate::store::files::Files>,
-    /// Tells the time.
-    pub clock: std::sync::Arc<dyn crate::time::Clock>,
-    /// Gives randomness.
-    pub random: std::sync::Arc<dyn crate::codec::random::Random>,
-    /// Hears what happens, for metrics.
-    pub observer: std::sync::Arc<dyn Observer>,
-    /// Digest of the program, written into every private half.
-    pub build: crate::codec::digest::Digest,
-}

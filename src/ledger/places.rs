@@ -11,7 +11,15 @@ use crate::store::files::Files;
 const PATH_BYTES_MAX: u64 = 16 << 10;
 
 /// The folders of a ledger, before its id is known.
+///
+/// ```
+/// use std::path::PathBuf;
+/// use immutape::ledger::Places;
+/// let places = Places::new("/data/ledger").state_base(PathBuf::from("/data/state")).config(PathBuf::from("/keys"));
+/// assert_eq!(places.shown(), "/data/ledger");
+/// ```
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Places {
     /// The ledger folder, absolute.
     pub ledger: PathBuf,
@@ -36,6 +44,42 @@ impl Places {
             state: Some(folder.join("state")),
             config: Some(folder.join("config")),
         }
+    }
+
+    /// The ledger folder alone; where the other two lie is to be said.
+    #[must_use]
+    pub fn new(ledger: impl Into<PathBuf>) -> Self {
+        Self { ledger: ledger.into(), state_base: None, config_base: None, state: None, config: None }
+    }
+
+    /// With this ledger folder.
+    #[must_use]
+    pub fn ledger(self, ledger: impl Into<PathBuf>) -> Self {
+        Self { ledger: ledger.into(), ..self }
+    }
+
+    /// With a state folder beneath this one, named by the id of the ledger.
+    #[must_use]
+    pub fn state_base(self, state_base: impl Into<Option<PathBuf>>) -> Self {
+        Self { state_base: state_base.into(), ..self }
+    }
+
+    /// With a config folder beneath this one, named by the id of the ledger.
+    #[must_use]
+    pub fn config_base(self, config_base: impl Into<Option<PathBuf>>) -> Self {
+        Self { config_base: config_base.into(), ..self }
+    }
+
+    /// With this very state folder.
+    #[must_use]
+    pub fn state(self, state: impl Into<Option<PathBuf>>) -> Self {
+        Self { state: state.into(), ..self }
+    }
+
+    /// With this very config folder.
+    #[must_use]
+    pub fn config(self, config: impl Into<Option<PathBuf>>) -> Self {
+        Self { config: config.into(), ..self }
     }
 
     /// The state folder of a ledger.

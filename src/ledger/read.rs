@@ -34,6 +34,7 @@ pub struct DurableGrant {
 
 /// Which frames, among those that the grant names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum FrameSelection {
     /// All of them, that is all that were granted.
     All,

@@ -22,7 +22,14 @@ use crate::seal::{ChunkBuilder, SealedHeader, Signer as _, Statement, StatementC
 use crate::tape::{Frame, Header, LEDGER_CLASS, RecorderInfo, TapeRoot, write_frame_leaf};
 
 /// How a tape is kept.
+///
+/// ```
+/// use immutape::ledger::{Amends, SaveOptions};
+/// let options = SaveOptions::default().class("trades").amends(Amends::new("51bd77a0", "its end was missing"));
+/// assert_eq!((options.class.as_str(), options.namespace.as_str()), ("trades", "default"));
+/// ```
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct SaveOptions {
     /// Retention class.
     pub class: String,
@@ -35,6 +42,7 @@ pub struct SaveOptions {
 /// Which tape a saved one amends, and why. The amended tape stays as it is; an entry about it names the other, also where
 /// the content of that one was kept already.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Amends {
     /// Its id, or a prefix of at least four digits.
     pub tape: String,
@@ -48,8 +56,37 @@ impl Default for SaveOptions {
     }
 }
 
+impl SaveOptions {
+    /// Under this retention class.
+    #[must_use]
+    pub fn class(self, class: impl Into<String>) -> Self {
+        Self { class: class.into(), ..self }
+    }
+
+    /// In this namespace.
+    #[must_use]
+    pub fn namespace(self, namespace: impl Into<String>) -> Self {
+        Self { namespace: namespace.into(), ..self }
+    }
+
+    /// As what corrects or completes another tape.
+    #[must_use]
+    pub fn amends(self, amends: impl Into<Option<Amends>>) -> Self {
+        Self { amends: amends.into(), ..self }
+    }
+}
+
+impl Amends {
+    /// The tape with this id, or a prefix of at least four digits, for this reason.
+    #[must_use]
+    pub fn new(tape: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { tape: tape.into(), reason: reason.into() }
+    }
+}
+
 /// What a save came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SaveReceipt {
     /// The tape.
     pub tape: TapeId,

@@ -55,7 +55,18 @@ impl Cursor {
 }
 
 /// What is asked for.
+///
+/// ```
+/// use std::num::NonZeroUsize;
+/// use immutape::ledger::{Filter, ListRequest};
+/// use immutape::time::Timestamp;
+/// let now = Timestamp::from_ms(1_795_169_821_416);
+/// let request = ListRequest::new(Filter::parse("tool:read_file since:7d", now)?).limit(NonZeroUsize::new(50));
+/// assert_eq!(request.limit.map(NonZeroUsize::get), Some(50));
+/// # Ok::<(), immutape::ledger::FilterError>(())
+/// ```
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct ListRequest {
     /// Conditions that must all hold.
     pub filter: Filter,
@@ -65,8 +76,29 @@ pub struct ListRequest {
     pub cursor: Option<Cursor>,
 }
 
+impl ListRequest {
+    /// Every tape that these conditions let pass, on one page.
+    #[must_use]
+    pub fn new(filter: Filter) -> Self {
+        Self { filter, ..Self::default() }
+    }
+
+    /// At most so many on a page.
+    #[must_use]
+    pub fn limit(self, limit: impl Into<Option<NonZeroUsize>>) -> Self {
+        Self { limit: limit.into(), ..self }
+    }
+
+    /// From where the page before ended: its [`ListPage::next`].
+    #[must_use]
+    pub fn cursor(self, cursor: impl Into<Option<Cursor>>) -> Self {
+        Self { cursor: cursor.into(), ..self }
+    }
+}
+
 /// One page of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ListPage {
     /// Tapes, in the order in which they were saved.
     pub tapes: Vec<Listing>,

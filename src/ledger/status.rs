@@ -9,6 +9,7 @@ use crate::governance::ClassStanding;
 
 /// Where the keys stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct KeyState {
     /// The keys that may follow lie beside the ones in use.
     pub next_keys_beside: bool,
@@ -19,6 +20,7 @@ pub struct KeyState {
 /// The state of an open ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names say it; units stand last")]
+#[non_exhaustive]
 pub struct Status {
     pub ledger: String,
     pub origin: String,
@@ -44,6 +46,7 @@ pub struct Status {
 
 /// Tapes of one class.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ClassCount {
     /// The class.
     pub class: String,

@@ -17,15 +17,25 @@ mod private;
 mod salted;
 mod tree;
 
-pub use body::{Body, empty as empty_body};
-pub use chain::{Chain, ChainState, SubjectTip, examine};
-pub use entry::{Entry, EntryDraft};
+pub use body::Body;
+pub use entry::Entry;
 pub use error::LogError;
 pub use genesis::Genesis;
-pub use group::{FinishedGroup, GroupBuilder, GroupPlace, PlacedEntry, group_entries};
 pub use head::{Checkpoint, DurableHead, HeadFile, HeadState};
 pub use kind::EntryKind;
 pub use note::{NoteKey, NoteSignature, SignedNote};
 pub use private::{Actor, ActorKind, Authentication, ClaimRecord, ClockStamp, Outcome, Period, PrivateHalf};
 pub use salted::{export_commitment, set_commitment};
-pub use tree::{Frontier, consistency_path, inclusion_path, leaf_hash, root_of};
+pub use tree::{consistency_path, inclusion_path, leaf_hash, root_of};
+
+// For the rooms above and their tests; nobody else has a use for it, so it may change with any version.
+#[doc(hidden)]
+pub use body::empty as empty_body;
+#[doc(hidden)]
+pub use chain::{Chain, ChainState, SubjectTip, examine};
+#[doc(hidden)]
+pub use entry::EntryDraft;
+#[doc(hidden)]
+pub use group::{FinishedGroup, GroupBuilder, GroupPlace, PlacedEntry, group_entries};
+#[doc(hidden)]
+pub use tree::Frontier;

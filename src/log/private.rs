@@ -15,6 +15,7 @@ macro_rules! small_enum {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $number:literal, $word:literal;)* }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[non_exhaustive]
         pub enum $name {
             $($(#[$vdoc])* $variant,)*
             /// A number that a later program writes.
@@ -134,6 +135,7 @@ pub enum Period {
 /// The private half. Absent fields do not apply.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[allow(missing_docs, reason = "the names and types are those of docs/format/4-commit 4.4")]
+#[non_exhaustive]
 pub struct PrivateHalf {
     pub actor: Option<Actor>,
     pub roles: Vec<String>,

@@ -11,6 +11,7 @@ use crate::tape::{Direction, Frame, Header, TapeKind};
 
 /// A whole recorded session in memory. Longer ones go through [`StreamingBackend`].
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Tape {
     /// What is said of the session. A backend may add to it (who recorded, how many frames), and changes nothing else.
     pub header: Header,
@@ -19,6 +20,12 @@ pub struct Tape {
 }
 
 impl Tape {
+    /// What a backend reads back.
+    #[must_use]
+    pub const fn of(header: Header, frames: Vec<Frame>) -> Self {
+        Self { header, frames }
+    }
+
     /// A tape without frames.
     #[must_use]
     pub fn new(kind: TapeKind) -> Self {

@@ -24,6 +24,7 @@ use crate::tape::Header;
 
 /// What a backend over a ledger is made of.
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct LedgerParts {
     /// Its folders.
     pub places: Places,

@@ -20,6 +20,7 @@ use crate::time::Timestamp;
 /// # Ok::<(), immutape::Error>(())
 /// ```
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct Query {
     /// Conditions that must all hold.
     pub filter: Filter,
@@ -65,6 +66,7 @@ impl Query {
 
 /// One page of an answer.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Page {
     /// Tapes, in the order in which they were kept.
     pub tapes: Vec<TapeIndexEntry>,

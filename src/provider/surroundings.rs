@@ -19,6 +19,7 @@ const SYSTEM_FILE_BYTES_MAX: u64 = 8 << 20;
 
 /// Files, clock and randomness; who acts; and where a ledger goes that nobody gave a place.
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct Surroundings {
     /// The files of the machine.
     pub files: Arc<dyn Files>,
@@ -41,6 +42,30 @@ pub struct Surroundings {
 }
 
 impl Surroundings {
+    /// With these files.
+    #[must_use]
+    pub fn files(self, files: Arc<dyn Files>) -> Self {
+        Self { files, ..self }
+    }
+
+    /// With ledger folders beneath this one.
+    #[must_use]
+    pub fn data_base(self, data_base: impl Into<Option<PathBuf>>) -> Self {
+        Self { data_base: data_base.into(), ..self }
+    }
+
+    /// With state folders beneath this one.
+    #[must_use]
+    pub fn state_base(self, state_base: impl Into<Option<PathBuf>>) -> Self {
+        Self { state_base: state_base.into(), ..self }
+    }
+
+    /// With key folders, and the user's configuration file, beneath this one.
+    #[must_use]
+    pub fn config_base(self, config_base: impl Into<Option<PathBuf>>) -> Self {
+        Self { config_base: config_base.into(), ..self }
+    }
+
     /// Those of this process: its user, its machine, the folders of its home.
     ///
     /// # Errors

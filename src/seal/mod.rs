@@ -21,17 +21,30 @@ mod signature;
 mod statement;
 mod wrap;
 
-pub use chunk::{ChunkBuilder, ChunkRange, SealedHeader, open_chunk};
-pub use codes::{DedupeKey, JournalKey, VaultCodeKey};
 pub use error::SealError;
-pub use manifest::{Attachment, Manifest, ManifestObject};
-pub use object::{open_object, seal_object, seal_packed};
-pub use packer::Packer;
-pub use padme::padme;
 pub use person::{PersonStatement, PersonVerdict};
-pub use private::{CustodyKey, EncodedFields, PrivateAad, PrivateSealer, SealedPrivate};
-pub use secret::{RowKey, TapeKeys, TapeSecret};
-pub use set_list::{open_set, seal_set};
 pub use signature::{PublicKey, Signature, Signer, thumbprint};
 pub use statement::{Statement, StatementClaims};
-pub use wrap::{KeyEncryptionKey, Purpose, WRAPPED_KEY_BYTES};
+pub use wrap::WRAPPED_KEY_BYTES;
+
+// For the rooms above and their tests; nobody else has a use for it, so it may change with any version.
+#[doc(hidden)]
+pub use chunk::{ChunkBuilder, ChunkRange, SealedHeader, open_chunk};
+#[doc(hidden)]
+pub use codes::{DedupeKey, JournalKey, VaultCodeKey};
+#[doc(hidden)]
+pub use manifest::{Attachment, Manifest, ManifestObject};
+#[doc(hidden)]
+pub use object::{open_object, seal_object, seal_packed};
+#[doc(hidden)]
+pub use packer::Packer;
+#[doc(hidden)]
+pub use padme::padme;
+#[doc(hidden)]
+pub use private::{CustodyKey, EncodedFields, PrivateAad, PrivateSealer, SealedPrivate};
+#[doc(hidden)]
+pub use secret::{RowKey, TapeKeys, TapeSecret};
+#[doc(hidden)]
+pub use set_list::{open_set, seal_set};
+#[doc(hidden)]
+pub use wrap::{KeyEncryptionKey, Purpose};

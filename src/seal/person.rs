@@ -28,6 +28,7 @@ pub struct PersonStatement {
 
 /// What a person's statement proves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PersonVerdict {
     /// Thumbprint of the key that signed.
     pub key: Thumbprint,

@@ -16,14 +16,21 @@ mod root;
 mod stats;
 mod tree;
 
-pub use content::ContentDigest;
 pub use error::TapeError;
 pub use fields::{FieldCommitment, Salts, commit, field_digest};
-pub use frame::{Frame, FrameParts};
+pub use frame::Frame;
 pub use header::{Gap, Header, LEDGER_CLASS};
 pub use header_parts::{EndState, Labels, Provenance, RecorderInfo};
 pub use kinds::{Delimiter, Direction, FLAGS, FrameKind, GapReason, TapeKind, flags};
 pub use named::Named;
 pub use root::TapeRoot;
 pub use stats::Stats;
-pub use tree::{FrameSalt, frame_leaf, leaf_of_digests, write_frame_leaf};
+pub use tree::{FrameSalt, frame_leaf, leaf_of_digests};
+
+// For the rooms above and their tests; nobody else has a use for it, so it may change with any version.
+#[doc(hidden)]
+pub use content::ContentDigest;
+#[doc(hidden)]
+pub use frame::FrameParts;
+#[doc(hidden)]
+pub use tree::write_frame_leaf;

@@ -10,7 +10,7 @@ use std::path::Path;
 use immutape::codec::digest::{Digest, TapeId, Thumbprint};
 use immutape::interchange::ImportOptions;
 use immutape::ledger::{
-    CheckOptions, Checker, FrameSelection, Ledger, ListRequest, LogLine, Places, Repair, SaveOptions, Who,
+    CheckOptions, Checker, FrameSelection, Ledger, ListRequest, LogLine, Places, Repair, SaveOptions,
 };
 use immutape::log::{Actor, ActorKind, Authentication, ClockStamp, Entry, EntryKind, Outcome, PrivateHalf};
 use immutape::seal::PrivateSealer as _;
@@ -40,24 +40,25 @@ const PRIVATE: [(&str, u64, fn(&PrivateHalf) -> bool); 16] = [
 ];
 
 fn full() -> PrivateHalf {
-    PrivateHalf {
-        actor: Some(Actor { kind: ActorKind::Agent, id: b"ann".to_vec(), authentication: Authentication::Token }),
-        roles: vec!["auditor".into()],
-        on_behalf_of: Some(b"bob".to_vec()),
-        purpose: Some(b"review".to_vec()),
-        case: Some(b"case 7".to_vec()),
-        origin: Some((b"host".to_vec(), 41, None)),
-        request_id: Some([6; 16]),
-        tape_id: Some(TapeId::from_bytes([7; 32])),
-        range: Some((3, 9)),
-        bytes: Some(700),
-        outcome: Some(Outcome::Failed),
-        error: Some((100, "no".into())),
-        clock: Some(ClockStamp { wall: Timestamp::from_ms(5), monotonic_ns: 6, boot_id: [7; 16] }),
-        policy_digest: Some(Digest::from_bytes([14; 32])),
-        build_digest: Some(Digest::from_bytes([15; 32])),
-        credential: Some(Thumbprint::from_bytes([29; 32])),
-        ..PrivateHalf::default()
+    {
+        let mut half = PrivateHalf::default();
+        half.actor = Some(Actor { kind: ActorKind::Agent, id: b"ann".to_vec(), authentication: Authentication::Token });
+        half.roles = vec!["auditor".into()];
+        half.on_behalf_of = Some(b"bob".to_vec());
+        half.purpose = Some(b"review".to_vec());
+        half.case = Some(b"case 7".to_vec());
+        half.origin = Some((b"host".to_vec(), 41, None));
+        half.request_id = Some([6; 16]);
+        half.tape_id = Some(TapeId::from_bytes([7; 32]));
+        half.range = Some((3, 9));
+        half.bytes = Some(700);
+        half.outcome = Some(Outcome::Failed);
+        half.error = Some((100, "no".into()));
+        half.clock = Some(ClockStamp { wall: Timestamp::from_ms(5), monotonic_ns: 6, boot_id: [7; 16] });
+        half.policy_digest = Some(Digest::from_bytes([14; 32]));
+        half.build_digest = Some(Digest::from_bytes([15; 32]));
+        half.credential = Some(Thumbprint::from_bytes([29; 32]));
+        half
     }
 }
 
@@ -96,7 +97,7 @@ async fn a_reading_says_all_that_is_known_of_it() {
     let folder = tempfile::tempdir().unwrap();
     let ledger = create(folder.path()).await;
     let tape = save_tape(&ledger, "sqlite-claims").await.unwrap().tape;
-    let who = Who { host: b"desk".to_vec(), pid: 41, purpose: Some(b"review".to_vec()), ..ann() };
+    let who = ann().host(b"desk".to_vec()).pid(41).purpose(Some(b"review".to_vec()));
     let from = ledger.size();
     let reader = ledger.open_tape(&who, &tape.to_hex(), Some((1, 2))).await.unwrap();
     let frames = reader.collect(FrameSelection::default()).unwrap();

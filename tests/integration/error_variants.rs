@@ -206,7 +206,11 @@ fn what_is_too_long_is_not_sealed() {
     assert_eq!(seal_object(&keys, [3; 32], &custody, 1, &long).map(drop), Err(content));
     let key = CustodyKey::from_bytes([4; 16], &[5; 32]);
     let aad = PrivateAad { origin: "o", kind: 32, subject: &custody };
-    let half = |bytes| PrivateHalf { words: Some(vec![0; bytes]), ..PrivateHalf::default() };
+    let half = |bytes| {
+        let mut half = PrivateHalf::default();
+        half.words = Some(vec![0; bytes]);
+        half
+    };
     // 4 + map of 63,000 and a head, padded to 63,488, in front a salt, behind a tag.
     assert_eq!(key.seal([6; 32], aad, &half(63_000)).map(|s| s.sealed.len()), Ok(63_488 + 48));
     let private = limit("the private half of an entry", 65_536 + 48, 65_535);

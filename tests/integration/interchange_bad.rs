@@ -196,7 +196,7 @@ fn too_much_noise_is_refused() {
 fn labels_and_noise_together_must_fit_the_header() {
     let noise = format!("{}\n", "x".repeat(9_999)).repeat(418);
     let companion = Some([&b"{}"[..], &[b' '; 100_000]].concat());
-    let options = ImportOptions { companion, tags: vec![vec![b't'; 4_096]; 1_024], ..ImportOptions::default() };
+    let options = ImportOptions::default().companion(companion).tags(vec![vec![b't'; 4_096]; 1_024]);
     let e = import(format!("{INIT}\n{noise}").as_bytes(), options).map(|_| "accepted").unwrap_err();
     assert_eq!(e.code(), Code::Limit);
     assert!(e.message().contains("header") && e.hint().unwrap().contains("tags"), "{e}");
@@ -245,13 +245,11 @@ fn hostile_names_are_carried_as_bytes_and_shown_escaped() {
         "\u{200b}",
         "",
     ] {
-        let options = ImportOptions {
-            name: Some(name.into()),
-            description: Some(name.into()),
-            tags: vec![name.into(), vec![0xff, 0xfe]],
-            source_name: Some(name.into()),
-            ..ImportOptions::default()
-        };
+        let options = ImportOptions::default()
+            .name(name.as_bytes().to_vec())
+            .description(name.as_bytes().to_vec())
+            .tags(vec![name.into(), vec![0xff, 0xfe]])
+            .source_name(name.as_bytes().to_vec());
         let quoted = serde_json::to_string(name).unwrap();
         let source = format!(
             "{{\"type\":\"init\",\"version\":\"2.0\",\"tape_id\":{quoted},\"session_id\":{quoted}}}\n{{\"type\":{quoted}}}\n"

@@ -171,7 +171,7 @@ fn other_headers() {
 #[test]
 fn a_format_can_be_forced_and_its_name_is_checked() {
     let open = |source: &[u8], format| {
-        Importer::open(source, ImportOptions { format: Some(format), ..ImportOptions::default() }).and_then(|mut i| {
+        Importer::open(source, ImportOptions::default().format(Some(format))).and_then(|mut i| {
             while i.next_frame()?.is_some() {}
             Ok((i.format(), i.keeps_source(), i.finish()?.stats.frames))
         })

@@ -14,7 +14,7 @@ use crate::support::ledgers::TAPES;
 
 pub fn scope(frames: &[Frame]) -> Scope {
     let first = frames.first().map_or(0, |f| f.seq);
-    Scope { tape: TapeId::from_bytes([7; 32]), first, frames: frames.len() as u64 }
+    Scope::new(TapeId::from_bytes([7; 32]), first, frames.len() as u64)
 }
 
 /// The files of an export.
@@ -38,13 +38,13 @@ fn v2(header: &Header, frames: &[Frame]) -> Files {
 
 fn captured(name: &str) -> (Vec<Frame>, Header) {
     let companion = Some(data(&format!("{name}.meta.json")));
-    import(&data(&format!("{name}.jsonl")), ImportOptions { companion, ..ImportOptions::default() }).unwrap()
+    import(&data(&format!("{name}.jsonl")), ImportOptions::default().companion(companion)).unwrap()
 }
 
 /// The frames of both files, in the order of the tape, by the rule of the manual.
 fn together(files: &Files) -> (Vec<Frame>, Header, Vec<(u64, Vec<u8>)>) {
     let companion = files.exported.companion.clone();
-    let (frames, header) = import(&files.file, ImportOptions { companion, ..ImportOptions::default() }).unwrap();
+    let (frames, header) = import(&files.file, ImportOptions::default().companion(companion)).unwrap();
     let mut frames = frames.into_iter();
     let (mut all, mut lines, mut head) = (Vec::new(), Vec::new(), None);
     for line in std::str::from_utf8(&files.beside).unwrap().lines() {
@@ -216,7 +216,7 @@ fn without_a_place_beside_nothing_is_dropped_in_silence() {
     let refused = exporter.frame(&frames[0]).unwrap_err();
     assert_eq!(refused.code(), Code::Usage);
     assert!(refused.message().contains("frame 0"), "{}", refused.message());
-    let scope = Scope { frames: 0, ..scope(&frames) };
+    let scope = Scope::new(scope(&frames).tape, 0, 0);
     let exported =
         Exporter::begin(ExportFormat::TapeV2Jsonl, scope, &header, &mut file, None).unwrap().finish().unwrap();
     assert_eq!(exported.losses, ["lines of the source that are no frames are not kept: 1"]);
@@ -227,7 +227,7 @@ fn a_part_of_a_tape_is_a_tape_that_begins_with_a_gap() {
     let (frames, header) = captured("filesystem-payments");
     let files = v2(&header, &frames[19..=20]);
     let companion = files.exported.companion.clone();
-    let (part, part_header) = import(&files.file, ImportOptions { companion, ..ImportOptions::default() }).unwrap();
+    let (part, part_header) = import(&files.file, ImportOptions::default().companion(companion)).unwrap();
     assert_eq!(part.iter().map(|f| &f.payload).collect::<Vec<_>>(), [&frames[19].payload, &frames[20].payload]);
     assert_eq!((part_header.gaps[0].before_seq, part_header.gaps[0].count), (0, 19));
     // The numbers of its metadata are those of the part, so an import finds nothing to complain of.

@@ -24,11 +24,9 @@ fn with_index(entry: &str, companion: bool) -> Header {
     );
     let index = DirectoryIndex::read(text.as_bytes()).unwrap();
     assert_eq!(index.tapes(), 2);
-    let options = ImportOptions {
-        index: Some(Arc::new(index)),
-        companion: companion.then(|| data("sqlite-crash.meta.json")),
-        ..ImportOptions::default()
-    };
+    let options = ImportOptions::default()
+        .index(Some(Arc::new(index)))
+        .companion(companion.then(|| data("sqlite-crash.meta.json")));
     import(&data("sqlite-crash.jsonl"), options).unwrap().1
 }
 

@@ -137,7 +137,7 @@ fn flags_come_from_the_messages() {
 
 #[test]
 fn a_known_direction_is_taken() {
-    let options = ImportOptions { direction: Direction::ClientToServer, ..ImportOptions::default() };
+    let options = ImportOptions::default().direction(Direction::ClientToServer);
     let source = b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"a\"}\n{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":1}\n";
     let (frames, header) = import(source, options).unwrap();
     assert!(frames.iter().all(|f| f.direction == Direction::ClientToServer));

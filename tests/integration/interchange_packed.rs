@@ -35,7 +35,7 @@ fn zstd(bytes: &[u8]) -> Vec<u8> {
 }
 
 fn with_companion(name: &str) -> ImportOptions {
-    ImportOptions { companion: Some(data(&format!("{name}.meta.json"))), ..ImportOptions::default() }
+    ImportOptions::default().companion(Some(data(&format!("{name}.meta.json"))))
 }
 
 #[test]

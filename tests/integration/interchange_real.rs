@@ -84,7 +84,7 @@ pub fn lines_of(source: &[u8]) -> String {
 }
 
 fn with_companion(name: &str) -> ImportOptions {
-    ImportOptions { companion: Some(data(&format!("{name}.meta.json"))), ..ImportOptions::default() }
+    ImportOptions::default().companion(Some(data(&format!("{name}.meta.json"))))
 }
 
 #[test]
@@ -173,17 +173,15 @@ fn header_of_a_real_tape() {
 
 #[test]
 fn the_importer_says_more_than_the_companion() {
-    let options = ImportOptions {
-        class: "trade".into(),
-        namespace: "desk".into(),
-        name: Some(b"mine".to_vec()),
-        tags: vec![b"t".to_vec()],
-        source_name: Some(b"a/../b\xff.jsonl".to_vec()),
-        imported_ms: Some(7),
-        host: Some(b"h".to_vec()),
-        importer: "immutape 9.9.9".into(),
-        ..with_companion("git-policies")
-    };
+    let options = with_companion("git-policies")
+        .class("trade")
+        .namespace("desk")
+        .name(Some(b"mine".to_vec()))
+        .tags(vec![b"t".to_vec()])
+        .source_name(Some(b"a/../b\xff.jsonl".to_vec()))
+        .imported_ms(Some(7))
+        .host(Some(b"h".to_vec()))
+        .importer("immutape 9.9.9");
     let (_, header) = import(&data("git-policies.jsonl"), options).unwrap();
     assert_eq!((header.class.as_str(), header.namespace.as_str()), ("trade", "desk"));
     assert_eq!(header.labels.name.as_deref(), Some(&b"mine"[..]));

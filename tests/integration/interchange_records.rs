@@ -299,7 +299,7 @@ fn differing_records_are_kept_up_to_a_bound() {
 
 #[test]
 fn another_tapes_companion_is_told_loudly() {
-    let options = ImportOptions { companion: Some(data("sqlite-claims.meta.json")), ..ImportOptions::default() };
+    let options = ImportOptions::default().companion(Some(data("sqlite-claims.meta.json")));
     let (_, header) = import(&data("git-policies.jsonl"), options).unwrap();
     let told = losses(&header);
     for words in [
@@ -312,11 +312,11 @@ fn another_tapes_companion_is_told_loudly() {
         assert!(told.iter().any(|l| l.contains(words)), "{words}: {told:#?}");
     }
     assert_eq!(header.stats.frames, 26);
-    let options = ImportOptions { companion: Some(data("sqlite-claims.meta.json")), ..ImportOptions::default() };
+    let options = ImportOptions::default().companion(Some(data("sqlite-claims.meta.json")));
     let (_, header) = import(b"{\"jsonrpc\":\"2.0\",\"id\":1}\n", options).unwrap();
     assert!(losses(&header)[0].contains("CHECKSUM DIFFERS"));
     assert_eq!((header.end_state, header.labels.name), (EndState::Clean, Some(b"sqlite-claims".to_vec())));
-    let options = ImportOptions { companion: Some(vec![b'x'; 600_000]), ..ImportOptions::default() };
+    let options = ImportOptions::default().companion(Some(vec![b'x'; 600_000]));
     let e = import(INIT.as_bytes(), options).unwrap_err();
     assert!(e.code() == Code::Limit && e.hint().is_some());
 }

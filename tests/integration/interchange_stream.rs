@@ -25,17 +25,17 @@ fn options_are_checked_before_anything_is_read() {
     let big = Some(vec![b'x'; 4_097]);
     let d = ImportOptions::default;
     for (options, code) in [
-        (ImportOptions { class: String::new(), ..d() }, Code::Usage),
-        (ImportOptions { namespace: String::new(), ..d() }, Code::Usage),
-        (ImportOptions { class: "x".repeat(129), ..d() }, Code::Limit),
-        (ImportOptions { class: "ledger".into(), ..d() }, Code::Usage),
-        (ImportOptions { namespace: "x".repeat(129), ..d() }, Code::Limit),
-        (ImportOptions { name: big.clone(), ..d() }, Code::Limit),
-        (ImportOptions { description: big.clone(), ..d() }, Code::Limit),
-        (ImportOptions { source_name: big.clone(), ..d() }, Code::Limit),
-        (ImportOptions { host: big.clone(), ..d() }, Code::Limit),
-        (ImportOptions { tags: vec![vec![b'x'; 4_097]], ..d() }, Code::Limit),
-        (ImportOptions { tags: vec![vec![]; 1_025], ..d() }, Code::Limit),
+        (d().class(String::new()), Code::Usage),
+        (d().namespace(String::new()), Code::Usage),
+        (d().class("x".repeat(129)), Code::Limit),
+        (d().class("ledger"), Code::Usage),
+        (d().namespace("x".repeat(129)), Code::Limit),
+        (d().name(big.clone()), Code::Limit),
+        (d().description(big.clone()), Code::Limit),
+        (d().source_name(big.clone()), Code::Limit),
+        (d().host(big.clone()), Code::Limit),
+        (d().tags(vec![vec![b'x'; 4_097]]), Code::Limit),
+        (d().tags(vec![vec![]; 1_025]), Code::Limit),
     ] {
         let e = Importer::open(Failing { good: Vec::new(), at: 0 }, options).unwrap_err();
         assert!(e.code() == code && e.hint().is_some(), "{e}");

@@ -105,7 +105,7 @@ async fn ask_all(ledger: &Ledger, id: &str) -> Vec<(u16, immutape::Error, LogLin
             32 => ledger.open_tape(&ann(), id, None).await.map(|_| ()).unwrap_err(),
             38 => ledger.custody(&ann(), id).await.map(|_| ()).unwrap_err(),
             9 => {
-                let options = CheckOptions { tape: Some(id.to_owned()), ..CheckOptions::default() };
+                let options = CheckOptions::default().tape(Some(id.to_owned()));
                 ledger.verify(&ann(), options).await.map(|_| ()).unwrap_err()
             }
             _ => ledger.delete(&ann(), id).await.map(|_| ()).unwrap_err(),
@@ -189,7 +189,7 @@ async fn who_is_denied_learns_nothing_of_what_is_there() {
     let absent = if tape.starts_with("0000") { "1111" } else { "0000" };
     let mut answers = Vec::new();
     for id in [tape.as_str(), &tape[..4], absent] {
-        let one = CheckOptions { tape: Some(id.to_owned()), ..CheckOptions::default() };
+        let one = CheckOptions::default().tape(Some(id.to_owned()));
         answers.push([
             ledger.open_tape(&ann(), id, None).await.map(|_| ()).unwrap_err().to_string(),
             ledger.custody(&ann(), id).await.map(|_| ()).unwrap_err().to_string(),

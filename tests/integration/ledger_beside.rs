@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use immutape::Code;
 use immutape::error::Result;
 use immutape::evidence::{Severity, Verdict};
-use immutape::ledger::{CheckOptions, Checker, Environment, Ledger, Places};
+use immutape::ledger::{CheckOptions, Checker, Ledger, Places};
 use immutape::log::Body;
 use immutape::store::embedded::EmbeddedEngine;
 use immutape::store::files::Files as _;
@@ -108,7 +108,7 @@ fn a_tape_saved_during_a_listing_is_not_listed() {
     let (world, diary) = Base::with_tapes(3).machine(3);
     let rows = Arc::new(Meanwhile { rows: world.rows.clone(), happens: Mutex::new(None) });
     let engine = EmbeddedEngine::new(world.sim.shared()).with_rows(rows.clone());
-    let env = Environment { engine: Arc::new(engine), ..world.env() };
+    let env = world.env().engine(Arc::new(engine));
     let ledger = in_runtime(Ledger::open(world.places(), env)).unwrap();
     let other = ledger.clone();
     *rows.happens.lock().unwrap() = Some(Box::new(move || {

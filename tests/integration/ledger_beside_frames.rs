@@ -111,10 +111,7 @@ async fn an_amendment_stands_on_both_tapes() {
     let folder = tempfile::tempdir().unwrap();
     let ledger = create(folder.path()).await;
     let old = save_tape(&ledger, "git-policies").await.unwrap();
-    let amends = |tape: &str| SaveOptions {
-        amends: Some(Amends { tape: tape.into(), reason: "the last answer was missing".into() }),
-        ..SaveOptions::default()
-    };
+    let amends = |tape: &str| SaveOptions::default().amends(Some(Amends::new(tape, "the last answer was missing")));
     let new = save(&ledger, amends(&old.tape.to_hex()[..8]), b"x", b"x").await.unwrap();
     assert_eq!(ledger.metadata(&ann(), &new.tape.to_hex()).await.unwrap().header.amends, Some(old.tape));
     let (report, _) = ledger.custody(&ann(), &old.tape.to_hex()).await.unwrap();
@@ -125,10 +122,7 @@ async fn an_amendment_stands_on_both_tapes() {
     assert_eq!(save(&ledger, amends("ffff"), b"y", b"y").await.unwrap_err().code(), Code::NotFound);
 
     // The same once more: nothing is stored, and what is said of the amended tape, with its reason, is on record again.
-    let options = SaveOptions {
-        amends: Some(Amends { tape: old.tape.to_hex(), reason: "said to the auditor".into() }),
-        ..SaveOptions::default()
-    };
+    let options = SaveOptions::default().amends(Some(Amends::new(old.tape.to_hex(), "said to the auditor")));
     let again = save(&ledger, options, b"x", b"x").await.unwrap();
     assert_eq!((again.already_kept, again.custody, ledger.size()), (true, new.custody, again.entry + 2));
     let (report, _) = ledger.custody(&ann(), &old.tape.to_hex()).await.unwrap();
@@ -163,7 +157,7 @@ async fn what_left_in_a_file_is_committed_to_and_opens_for_who_has_it() {
         })
         .unwrap();
     let sha256 = Digest::from_bytes(sha256(&file));
-    let exported = ExportedFile { sha256, format: "raw".into(), recipient: Some("court".into()) };
+    let exported = ExportedFile::new(sha256, "raw").recipient("court".to_owned());
     let given = reader.bytes_given();
     let entry = reader.finish_export(&exported).await.unwrap();
     let (log, _) = ledger.log(&ann(), entry..entry + 2).await.unwrap();

@@ -10,7 +10,7 @@ use immutape::codec::random::{Random, RandomUnavailable};
 use immutape::evidence::{Severity, Verdict};
 use immutape::interchange::ImportOptions;
 use immutape::keyring::OsRandom;
-use immutape::ledger::{CheckOptions, Checker, Environment, FrameSelection, Ledger, Places, SaveOptions};
+use immutape::ledger::{CheckOptions, Checker, FrameSelection, Ledger, Places, SaveOptions};
 use immutape::log::{Body, EntryDraft, EntryKind};
 use immutape::store::files::Files;
 
@@ -118,7 +118,7 @@ async fn the_class_of_the_ledgers_own_entries_is_no_tapes() {
     let folder = tempfile::tempdir().unwrap();
     let ledger = create(folder.path()).await;
     let size = ledger.size();
-    let of = |class: &str| SaveOptions { class: class.into(), ..SaveOptions::default() };
+    let of = |class: &str| SaveOptions::default().class(class);
     let refused = ledger.begin_save(&ann(), of("ledger")).await.map(|_| ()).unwrap_err();
     assert_eq!((refused.code(), refused.hint().is_some()), (Code::Usage, true));
     assert_eq!(ledger.size(), size);
@@ -144,7 +144,7 @@ impl Random for Tap {
 async fn without_randomness_nothing_is_made_and_nothing_is_lost() {
     let folder = tempfile::tempdir().unwrap();
     let tap = Arc::new(Tap::default());
-    let env = Environment { random: tap.clone(), ..real() };
+    let env = real().random(tap.clone());
     tap.0.store(true, Ordering::SeqCst);
     let none = Ledger::create(Places::beneath(folder.path()), env.clone(), "test", false).await;
     assert_eq!(none.map(|_| ()).map_err(|e| e.code()), Err(Code::NoRandom));

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use immutape::Code;
-use immutape::ledger::{Environment, Event, FrameSelection, Ledger, Observer};
+use immutape::ledger::{Event, FrameSelection, Ledger, Observer};
 use immutape::log::EntryKind;
 
 use crate::support::crash::{Base, Content, Kept, Machine, Syncs, Watched, World, copy_rows, read_log};
@@ -120,7 +120,7 @@ async fn nothing_is_committed_once_a_sync_failed() {
     let base = Base::make(4).await;
     let (world, diary) = base.machine(6);
     let (watched, ear) = (Watched::over(&world.sim), Arc::new(Ear::default()));
-    let env = Environment { observer: ear.clone(), ..world.env_with(Arc::new(watched.clone())) };
+    let env = world.env_with(Arc::new(watched.clone())).observer(ear.clone());
     let ledger = Ledger::open(world.places(), env).await.unwrap();
     ledger.list(&ann()).await.unwrap();
     watched.set(Syncs::Wait);

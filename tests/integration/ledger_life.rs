@@ -82,7 +82,7 @@ async fn two_classes_two_tapes() {
     let ledger = create(folder.path()).await;
     let bytes = std::fs::read(tape_path("sqlite-crash")).unwrap();
     let draft = save_bytes(&ledger, &bytes, ImportOptions::default(), SaveOptions::default()).await.unwrap();
-    let other = SaveOptions { class: "sec-17a-4".into(), ..SaveOptions::default() };
+    let other = SaveOptions::default().class("sec-17a-4");
     let kept = save_bytes(&ledger, &bytes, ImportOptions::default(), other).await.unwrap();
     assert_ne!(draft.tape, kept.tape);
     assert_ne!(draft.custody, kept.custody);

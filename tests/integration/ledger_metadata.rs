@@ -5,7 +5,7 @@ use std::sync::Arc;
 use immutape::Code;
 use immutape::evidence::Verdict;
 use immutape::interchange::ImportOptions;
-use immutape::ledger::{CheckOptions, Environment, Event, Ledger, Places, SaveOptions};
+use immutape::ledger::{CheckOptions, Event, Ledger, Places, SaveOptions};
 use immutape::log::{Body, EntryKind};
 
 use crate::support::ledgers::{Heard, ann, create, real, save_bytes, save_tape, tape_path};
@@ -69,7 +69,7 @@ async fn a_namespace_is_carried_and_keeps_equal_contents_apart() {
     let ledger = create(folder.path()).await;
     let bytes = std::fs::read(tape_path("sqlite-crash")).unwrap();
     let save = async |namespace: &str| {
-        let options = SaveOptions { namespace: namespace.into(), ..SaveOptions::default() };
+        let options = SaveOptions::default().namespace(namespace);
         save_bytes(&ledger, &bytes, ImportOptions::default(), options).await.unwrap()
     };
     let (trading, care, again) = (save("trading").await, save("care").await, save("trading").await);
@@ -92,7 +92,7 @@ async fn a_namespace_is_carried_and_keeps_equal_contents_apart() {
 async fn an_observer_hears_each_thing_once() {
     let folder = tempfile::tempdir().unwrap();
     let heard = Arc::new(Heard::default());
-    let env = Environment { observer: heard.clone(), ..real() };
+    let env = real().observer(heard.clone());
     let ledger = Ledger::create(Places::beneath(folder.path()), env, "test", false).await.unwrap();
     let receipt = save_tape(&ledger, "sqlite-crash").await.unwrap();
     let id = receipt.tape.to_hex();
@@ -135,9 +135,9 @@ fn an_observer_hears_how_far_a_check_is() {
         [(false, &["sled's copy", "tapes"][..]), (true, &["sled's copy", "stored bytes", "tapes"])]
     {
         let heard = Arc::new(Heard::default());
-        let env = Environment { observer: heard.clone(), ..real() };
+        let env = real().observer(heard.clone());
         let checker = immutape::ledger::Checker::open(&Places::beneath(folder.path()), &env).unwrap();
-        let report = checker.run(&CheckOptions { stored_only, ..CheckOptions::default() });
+        let report = checker.run(&CheckOptions::default().stored_only(stored_only));
         assert_eq!(report.verdict(), Verdict::Intact, "{report:#?}");
         let heard = heard.0.lock().unwrap().clone();
         for wanted in parts {

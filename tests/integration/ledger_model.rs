@@ -123,7 +123,7 @@ async fn perform(ledger: Ledger, act: Act, kept: BTreeMap<usize, (TapeId, Custod
     match act {
         Act::Save(n) => {
             let content = content(n);
-            let options = SaveOptions { class: content.class.clone(), ..SaveOptions::default() };
+            let options = SaveOptions::default().class(content.class.clone());
             let mut saver = ledger.begin_save(&who, options).await?;
             content.frames.iter().try_for_each(|frame| saver.frame(frame))?;
             let receipt = saver.finish(content.header.clone()).await?;

@@ -2,7 +2,7 @@
 
 use immutape::Code;
 use immutape::interchange::ImportOptions;
-use immutape::ledger::{Ledger, SaveOptions, Who};
+use immutape::ledger::{Ledger, SaveOptions};
 
 use crate::support::crash::{Machine, World, in_runtime};
 use crate::support::ledgers::{ann, save_bytes};
@@ -29,7 +29,7 @@ fn a_full_disk_is_looked_at_again_and_the_handle_goes_on() {
         let tape = save(&ledger, 0).await.unwrap();
         // Not enough for the next segment.
         world.sim.set_room(Some(world.sim.used_bytes() + (1 << 20)));
-        let wordy = Who { purpose: Some(vec![b'w'; 30_000]), ..ann() };
+        let wordy = ann().purpose(Some(vec![b'w'; 30_000]));
         let mut refused = None;
         for _ in 0..100 {
             refused = ledger.note_log_read(&wordy).await.err();

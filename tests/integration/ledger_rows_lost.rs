@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use immutape::error::{Error, Result};
 use immutape::evidence::Verdict;
-use immutape::ledger::{CheckOptions, Environment, Event, Ledger, Places};
+use immutape::ledger::{CheckOptions, Event, Ledger, Places};
 use immutape::store::embedded::EmbeddedEngine;
 use immutape::store::files::RealFiles;
 use immutape::store::memory::rows::MemoryRows;
@@ -54,7 +54,7 @@ async fn rows_that_fail_meanwhile_take_nothing_that_was_acknowledged_with_them()
     let folder = tempfile::tempdir().unwrap();
     let (rows, heard) = (Arc::new(Failing::default()), Arc::new(Heard::default()));
     let engine = EmbeddedEngine::new(Arc::new(RealFiles)).with_rows(rows.clone());
-    let env = Environment { engine: Arc::new(engine), observer: heard.clone(), ..real() };
+    let env = real().engine(Arc::new(engine)).observer(heard.clone());
     let ledger = Ledger::create(Places::beneath(folder.path()), env, "test", false).await.unwrap();
     let before = save_tape(&ledger, "git-policies").await.unwrap();
     ledger.settle().await.unwrap();

@@ -16,7 +16,7 @@ use crate::support::ledgers::{TAPES, ann, create, open, save_bytes, save_tape};
 const NOW: Timestamp = Timestamp::from_ms(1_795_800_000_000);
 
 fn asks(search: &str) -> ListRequest {
-    ListRequest { filter: Filter::parse(search, NOW).unwrap(), ..ListRequest::default() }
+    ListRequest::new(Filter::parse(search, NOW).unwrap())
 }
 
 fn names(page: &ListPage) -> Vec<String> {
@@ -72,20 +72,20 @@ async fn the_record_of_a_page_commits_to_the_tapes_on_it() {
         kept.push(save_tape(&ledger, name).await.unwrap());
     }
     let limit = NonZeroUsize::new(2);
-    let first = ledger.list_page(&ann(), ListRequest { limit, ..asks("kind:mcp errors:yes") }).await.unwrap();
+    let first = ledger.list_page(&ann(), asks("kind:mcp errors:yes").limit(limit)).await.unwrap();
     assert_eq!(names(&first), ["everything-stdio", "everything-http"]);
     // What is saved between two pages shifts nothing, and is on none of them.
     let late = br#"{"jsonrpc":"2.0","id":1,"method":"late"}
 "#;
     save_bytes(&ledger, late, ImportOptions::default(), SaveOptions::default()).await.unwrap();
-    let request = ListRequest { limit, cursor: first.next, ..asks("kind:mcp errors:yes") };
+    let request = asks("kind:mcp errors:yes").limit(limit).cursor(first.next);
     let second = ledger.list_page(&ann(), request).await.unwrap();
     assert_eq!(
         (names(&second), second.next.is_some()),
         (vec!["filesystem-payments".to_owned(), "sqlite-claims".to_owned()], true)
     );
 
-    let request = ListRequest { limit, cursor: second.next, ..asks("kind:mcp errors:yes") };
+    let request = asks("kind:mcp errors:yes").limit(limit).cursor(second.next);
     let third = ledger.list_page(&ann(), request).await.unwrap();
     assert_eq!((names(&third), third.next), (vec!["git-policies".to_owned()], None));
 
@@ -103,7 +103,7 @@ async fn the_record_of_a_page_commits_to_the_tapes_on_it() {
         let on: Vec<u64> = report.events.iter().filter(|e| e.kind == EntryKind::LISTED).map(|e| e.index).collect();
         assert_eq!(on, pages, "{}", receipt.entry);
     }
-    let beyond = ListRequest { cursor: Cursor::parse("999.5"), ..ListRequest::default() };
+    let beyond = ListRequest::default().cursor(Cursor::parse("999.5"));
     assert_eq!(ledger.list_page(&ann(), beyond).await.unwrap_err().code(), Code::Usage);
     ledger.close().await.unwrap();
 }
@@ -189,7 +189,7 @@ async fn a_long_search_is_kept_as_an_object() {
         receipts.push(save.await.unwrap());
     }
     receipts.sort_by_key(|r| r.entry);
-    let page = ledger.search(&ann(), ListRequest { limit: NonZeroUsize::new(513), ..asks("method:m") }).await.unwrap();
+    let page = ledger.search(&ann(), asks("method:m").limit(NonZeroUsize::new(513))).await.unwrap();
     assert_eq!((page.tapes.len(), page.next.is_some()), (513, true));
     let (log, _) = ledger.log(&ann(), page.entry..page.entry + 1).await.unwrap();
     let Body::Searched { count: 513, list: Some(list), .. } = log[0].body else { panic!("{log:#?}") };

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use immutape::Code;
 use immutape::error::Result;
 use immutape::evidence::{Report, Verdict};
-use immutape::ledger::{CheckOptions, Checker, Environment, Ledger, Places, Repair, RepairDone};
+use immutape::ledger::{CheckOptions, Checker, Ledger, Places, Repair, RepairDone};
 use immutape::store::embedded::EmbeddedEngine;
 use immutape::store::embedded::rows::SledRows;
 use immutape::store::files::{Files, RealFiles};
@@ -159,8 +159,7 @@ fn every_question_to_the_rows_is_asked_under_the_lock() {
         free: AtomicU64::new(0),
         taken: AtomicU64::new(0),
     });
-    let env =
-        || Environment { engine: Arc::new(EmbeddedEngine::new(Arc::new(RealFiles)).with_rows(rows.clone())), ..real() };
+    let env = || real().engine(Arc::new(EmbeddedEngine::new(Arc::new(RealFiles)).with_rows(rows.clone())));
     let asked_under_the_lock = |what: &str| {
         let (free, taken) = rows.counted();
         assert!(free == 0 && taken > 0, "{what}: {free} without the lock, {taken} with it");

@@ -298,7 +298,7 @@ fn a_vault_that_is_revisions_behind_is_accepted_when_its_head_is_too() {
             for n in 2..=258 {
                 lost.push(save(&ledger, n).await);
             }
-            let other = SaveOptions { class: "mifid".into(), ..SaveOptions::default() };
+            let other = SaveOptions::default().class("mifid");
             lost.push(save_bytes(&ledger, &line(259), ImportOptions::default(), other).await.unwrap().tape);
             // With an older head all is as after a crash; a newer one names the vault that is gone.
             if part == "state" {

@@ -83,6 +83,7 @@ mod provider_conformance;
 mod provider_ledger;
 mod provider_registry;
 mod provider_sample;
+mod public_api;
 mod reader_gaps;
 mod rows_damage;
 mod sim_files_test;

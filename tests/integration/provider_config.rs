@@ -17,7 +17,7 @@ fn file(name: &str, text: &str) -> Option<(String, String)> {
 }
 
 fn project(text: &str) -> Sources {
-    Sources { project: file("immutape.toml", text), ..Sources::default() }
+    Sources::default().project(file("immutape.toml", text))
 }
 
 fn variables(pairs: &[(&str, &str)]) -> Vec<(String, OsString)> {
@@ -25,7 +25,7 @@ fn variables(pairs: &[(&str, &str)]) -> Vec<(String, OsString)> {
 }
 
 fn flags(provider: Option<&str>, settings: &[&str]) -> Flags {
-    Flags { provider: provider.map(Into::into), settings: settings.iter().map(|s| (*s).to_owned()).collect() }
+    Flags::default().provider(provider.map(str::to_owned)).settings(settings.iter().map(|s| (*s).to_owned()).collect())
 }
 
 fn effective(sources: &Sources) -> Result<Effective, Error> {
@@ -65,23 +65,21 @@ fn both_tables_of_the_seeds_are_read_in_either_shape() {
 
 #[test]
 fn each_setting_comes_from_the_first_place_that_gives_it() {
-    let all = Sources {
-        flags: flags(Some("embedded"), &["path=/flag"]),
-        variables: variables(&[
+    let all = Sources::default()
+        .flags(flags(Some("embedded"), &["path=/flag"]))
+        .variables(variables(&[
             ("IMMUTAPE_PROVIDER", "filesystem"),
             ("IMMUTAPE_DIR", "/variable"),
             ("IMMUTAPE_PROVIDER_STATE_PATH", "/variable-state"),
             ("IMMUTAPE_PROVIDER_CONFIG", "{\"create\": false}"),
             ("IMMUTAPE_PURPOSE", "not about this"),
             ("PATH", "/bin"),
-        ]),
-        project: file(
+        ]))
+        .project(file(
             "immutape.toml",
             "[recorder.storage.config]\npath = \"/project\"\nstate_path = \"/p\"\nclass = \"kept\"\n",
-        ),
-        user: file("config.toml", "[recording.storage.config]\nclass = \"user\"\nnamespace = \"mine\"\n"),
-        ..Sources::default()
-    };
+        ))
+        .user(file("config.toml", "[recording.storage.config]\nclass = \"user\"\nnamespace = \"mine\"\n"));
     let e = effective(&all).unwrap();
     assert_eq!(e.provider_from().to_string(), "--provider");
     for (key, wanted, from) in [
@@ -95,25 +93,23 @@ fn each_setting_comes_from_the_first_place_that_gives_it() {
     }
     assert_eq!(value(&e, "keys_path"), None);
     // One place less each time: the next one counts.
-    let without_flags = Sources { flags: Flags::default(), ..all.clone() };
+    let without_flags = all.clone().flags(Flags::default());
     let e = effective(&without_flags).unwrap();
     assert_eq!(value(&e, "path"), Some((json!("/variable"), "IMMUTAPE_DIR".into())));
     assert_eq!(e.provider_from().to_string(), "IMMUTAPE_PROVIDER");
-    let e = effective(&Sources { variables: Vec::new(), ..without_flags }).unwrap();
+    let e = effective(&without_flags.variables(Vec::new())).unwrap();
     assert_eq!(value(&e, "path"), Some((json!("/project"), "immutape.toml:2".into())));
-    let e = effective(&Sources { user: all.user, ..Sources::default() }).unwrap();
+    let e = effective(&Sources::default().user(all.user)).unwrap();
     assert_eq!(value(&e, "class"), Some((json!("user"), "config.toml:2".into())));
 }
 
 #[test]
 fn settings_for_another_provider_are_left_out_and_that_is_said() {
-    let sources = Sources {
-        flags: flags(Some("memory"), &["testing=yes"]),
-        variables: variables(&[("IMMUTAPE_DIR", "/x")]),
-        project: file("immutape.toml", "[recorder.storage]\nprovider = \"embedded\"\nconfig = { path = \"/p\" }\n"),
-        user: file("config.toml", "[recorder.storage]\nprovider = \"of-a-plugin\"\nconfig = { whatever = 1 }\n"),
-        ..Sources::default()
-    };
+    let sources = Sources::default()
+        .flags(flags(Some("memory"), &["testing=yes"]))
+        .variables(variables(&[("IMMUTAPE_DIR", "/x")]))
+        .project(file("immutape.toml", "[recorder.storage]\nprovider = \"embedded\"\nconfig = { path = \"/p\" }\n"))
+        .user(file("config.toml", "[recorder.storage]\nprovider = \"of-a-plugin\"\nconfig = { whatever = 1 }\n"));
     let e = effective(&sources).unwrap();
     assert_eq!((e.provider(), e.config()), ("memory", json!({ "testing": true })));
     let shown = e.to_string();
@@ -128,7 +124,7 @@ fn settings_for_another_provider_are_left_out_and_that_is_said() {
         ("IMMUTAPE_PROVIDER_PATH", "/v"),
         ("IMMUTAPE_PROVIDER_CONFIG", "{\"path\": \"/v\"}"),
     ]);
-    let e = effective(&Sources { flags: flags(Some("memory"), &[]), variables, ..Sources::default() }).unwrap();
+    let e = effective(&Sources::default().flags(flags(Some("memory"), &[])).variables(variables)).unwrap();
     assert_eq!(e.config(), json!({}));
 }
 
@@ -185,11 +181,9 @@ fn mistakes_in_a_file_are_told_with_their_line() {
         assert!(told.starts_with(wanted), "{text:?}\n{told}\n{wanted}");
     }
     // The place is that of the file that is wrong, also when another decides.
-    let sources = Sources {
-        flags: flags(None, &["path=/a"]),
-        user: file("~/config\u{1b}.toml", "[recorder.storage.config]\npath = 1\n"),
-        ..Sources::default()
-    };
+    let sources = Sources::default()
+        .flags(flags(None, &["path=/a"]))
+        .user(file("~/config\u{1b}.toml", "[recorder.storage.config]\npath = 1\n"));
     assert!(mistake(&sources).starts_with("~/config\\x1b.toml:2: \"path\" takes"), "{}", mistake(&sources));
 }
 
@@ -219,9 +213,9 @@ fn a_provider_that_is_not_there_is_told_with_the_place_that_names_it() {
     assert_eq!(error.message(), "immutape.toml:3: there is no storage provider \"embeded\"");
     assert!(error.hint().unwrap().starts_with("did you mean \"embedded\"?"));
     let variables = variables(&[("IMMUTAPE_PROVIDER", "s3")]);
-    let error = effective(&Sources { variables, ..Sources::default() }).unwrap_err();
+    let error = effective(&Sources::default().variables(variables)).unwrap_err();
     assert_eq!(error.message(), "IMMUTAPE_PROVIDER: there is no storage provider \"s3\"");
-    let error = effective(&Sources { flags: flags(Some(""), &[]), ..Sources::default() }).unwrap_err();
+    let error = effective(&Sources::default().flags(flags(Some(""), &[]))).unwrap_err();
     assert_eq!(error.message(), "--provider: there is no storage provider \"\"");
 }
 
@@ -235,7 +229,7 @@ fn mistakes_in_flags_and_variables_are_told_by_their_name() {
         (&["create=maybe"], "--set: \"create\" takes true or false, not \"maybe\""),
         (&["path=/a", "path=/b"], "--set: \"path\" is there twice, and only one of them can be meant"),
     ] {
-        let told = mistake(&Sources { flags: flags(None, given), ..Sources::default() });
+        let told = mistake(&Sources::default().flags(flags(None, given)));
         assert!(told.starts_with(wanted), "{told}");
     }
     for (given, wanted) in [
@@ -262,18 +256,15 @@ fn mistakes_in_flags_and_variables_are_told_by_their_name() {
             "IMMUTAPE_PROVIDER_CONFIG and IMMUTAPE_DIR disagree about \"path\"",
         ),
     ] {
-        let told = mistake(&Sources { variables: variables(given), ..Sources::default() });
+        let told = mistake(&Sources::default().variables(variables(given)));
         assert!(told.starts_with(wanted), "{told}");
     }
     use std::os::unix::ffi::OsStringExt as _;
     let no_text = vec![("IMMUTAPE_PROVIDER".to_owned(), OsString::from_vec(vec![0xff]))];
-    assert_eq!(
-        mistake(&Sources { variables: no_text, ..Sources::default() }),
-        "IMMUTAPE_PROVIDER: its value is not UTF-8"
-    );
+    assert_eq!(mistake(&Sources::default().variables(no_text)), "IMMUTAPE_PROVIDER: its value is not UTF-8");
     // An empty one counts as absent, as everywhere.
     let variables = variables(&[("IMMUTAPE_PROVIDER", ""), ("IMMUTAPE_PROVIDER_PATH", "")]);
-    assert_eq!(effective(&Sources { variables, ..Sources::default() }).unwrap().config(), json!({}));
+    assert_eq!(effective(&Sources::default().variables(variables)).unwrap().config(), json!({}));
 }
 
 #[test]
@@ -281,7 +272,7 @@ fn the_printed_configuration_means_the_same_when_it_is_read() {
     let path = "/a \"b\"\\\u{202e}\u{7}";
     let config = json!({ "path": path, "create": true, "class": "kept" });
     let variables = variables(&[("IMMUTAPE_PROVIDER_CONFIG", &config.to_string())]);
-    let e = effective(&Sources { variables, ..Sources::default() }).unwrap();
+    let e = effective(&Sources::default().variables(variables)).unwrap();
     let shown = e.to_string();
     assert!(!shown.contains('\u{202e}') && !shown.contains('\u{7}'), "{shown:?}");
     assert!(shown.contains("# keys_path: $XDG_CONFIG_HOME/immutape/<ledger id> # default\n"), "{shown}");
@@ -353,7 +344,7 @@ fn a_program_may_keep_our_tables_in_a_file_of_its_own() {
 #[test]
 fn a_file_that_cannot_be_read_is_named() {
     let folder = tempfile::tempdir().unwrap();
-    let around = Surroundings { config_base: Some(folder.path().into()), ..Surroundings::of_process().unwrap() };
+    let around = Surroundings::of_process().unwrap().config_base(Some(folder.path().into()));
     let user = || Sources::of_process(&around, Flags::default()).map(|sources| sources.user);
     assert_eq!(user().unwrap(), None);
     let path = folder.path().join("config.toml");

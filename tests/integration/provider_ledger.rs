@@ -37,7 +37,7 @@ fn session(messages: usize) -> Tape {
 
 /// A ledger in memory behind the storage API, of which the ledger itself can be asked.
 fn in_memory(files: &MemoryFiles, engine: &MemoryEngine) -> LedgerBackend {
-    let around = Surroundings { files: Arc::new(files.clone()), ..Surroundings::of_process().unwrap() };
+    let around = Surroundings::of_process().unwrap().files(Arc::new(files.clone()));
     let places = Places::beneath(Path::new("/memory"));
     let parts = LedgerParts::with_places(&Value::Null, &around, places, Arc::new(engine.clone()));
     LedgerBackend::new(parts, Capabilities::none())
@@ -189,8 +189,7 @@ async fn a_ledger_is_not_made_where_the_settings_forbid_it_or_no_home_is() {
     let error = TapeRecorder::builder().with_storage("embedded", there).build().await.unwrap_err();
     assert_eq!(error.code(), Code::NoLedger);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
-    let homeless =
-        Surroundings { data_base: None, state_base: None, config_base: None, ..Surroundings::of_process().unwrap() };
+    let homeless = Surroundings::of_process().unwrap().data_base(None).state_base(None).config_base(None);
     for given in [Value::Null, json!({ "path": folder.path().join("l") })] {
         let builder = TapeRecorder::builder().in_surroundings(homeless.clone());
         let error = builder.with_storage("embedded", given).build().await.unwrap_err();

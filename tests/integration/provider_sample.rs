@@ -20,7 +20,7 @@ fn configuration(folder: &Path, provider: &str) -> String {
 fn home(folder: &Path) -> Surroundings {
     let base = |name: &str| Some(folder.join(name));
     let (data_base, state_base, config_base) = (base("data"), base("state"), base("config"));
-    Surroundings { data_base, state_base, config_base, ..Surroundings::of_process().unwrap() }
+    Surroundings::of_process().unwrap().data_base(data_base).state_base(state_base).config_base(config_base)
 }
 
 /// What each backend leaves in the folder of the tapes.
@@ -64,13 +64,9 @@ fn the_two_configurations_differ_in_one_line() {
 
 /// What the program recorded without knowing it.
 fn check(folder: &Path) {
-    let places = Places {
-        ledger: folder.join("tapes"),
-        state_base: Some(folder.join("state")),
-        config_base: Some(folder.join("config")),
-        state: None,
-        config: None,
-    };
+    let places = Places::new(folder.join("tapes"))
+        .state_base(Some(folder.join("state")))
+        .config_base(Some(folder.join("config")));
     let checker = Checker::open(&places, &real()).unwrap();
     let report = checker.run(&CheckOptions::default());
     assert_eq!(report.verdict(), Verdict::Intact, "{:#?}", report.findings);

@@ -274,7 +274,7 @@ fn forged_tail(shop: &mut Shop) {
 pub fn wait_until_released(root: &Path) {
     for _ in 0..200 {
         let checker = Checker::open(&Places::beneath(root), &environment(6, AUTUMN_MS)).unwrap();
-        let report = checker.run(&CheckOptions { stored_only: true, ..CheckOptions::default() });
+        let report = checker.run(&CheckOptions::default().stored_only(true));
         if report.verdict() == Verdict::Intact {
             return;
         }

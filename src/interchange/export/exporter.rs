@@ -12,6 +12,7 @@ use crate::tape::{Frame, Header};
 
 /// Which tape, and which of its frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Scope {
     /// The tape.
     pub tape: TapeId,
@@ -19,6 +20,14 @@ pub struct Scope {
     pub first: u64,
     /// How many frames, each numbered one more than that before.
     pub frames: u64,
+}
+
+impl Scope {
+    /// So many frames of this tape, from this one on.
+    #[must_use]
+    pub const fn new(tape: TapeId, first: u64, frames: u64) -> Self {
+        Self { tape, first, frames }
+    }
 }
 
 /// What an export came to.
@@ -40,7 +49,7 @@ pub struct Exported {
 /// use immutape::interchange::{ExportFormat, Exporter, Scope};
 /// use immutape::tape::{Direction, Frame, Header, TapeKind};
 /// let header = Header::new(TapeKind::Mcp);
-/// let scope = Scope { tape: TapeId::from_bytes([7; 32]), first: 0, frames: 1 };
+/// let scope = Scope::new(TapeId::from_bytes([7; 32]), 0, 1);
 /// let mut file = Vec::new();
 /// let mut exporter = Exporter::begin(ExportFormat::Json, scope, &header, &mut file, None)?;
 /// exporter.frame(&Frame::message(0, Direction::Unknown, b"{}".to_vec()))?;

@@ -26,6 +26,7 @@ const SANE_SINCE: Timestamp = Timestamp::from_ms(1_704_067_200_000);
 
 /// How it is with something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Health {
     /// As it must be.
     Ok,
@@ -86,16 +87,13 @@ impl Condition {
 ///
 /// ```
 /// # use std::sync::Arc;
-/// # use immutape::codec::digest::Digest;
 /// # use immutape::keyring::OsRandom;
-/// # use immutape::ledger::{Environment, Health, NoObserver, Places, examine};
+/// # use immutape::ledger::{Environment, Health, Places, examine};
 /// # use immutape::store::{embedded::EmbeddedEngine, files::RealFiles};
 /// # use immutape::time::SystemClock;
 /// # let files = Arc::new(RealFiles);
-/// # let environment = Environment {
-/// #     engine: Arc::new(EmbeddedEngine::new(files.clone())), files, clock: Arc::new(SystemClock::new([0; 16])),
-/// #     random: Arc::new(OsRandom), observer: Arc::new(NoObserver), build: Digest::from_bytes([0; 32]),
-/// # };
+/// # let engine = Arc::new(EmbeddedEngine::new(files.clone()));
+/// # let environment = Environment::new(engine, files, Arc::new(SystemClock::new([0; 16])), Arc::new(OsRandom));
 /// # let folder = tempfile::tempdir().unwrap();
 /// let conditions = examine(&Places::beneath(folder.path()), &environment);
 /// assert!(conditions.iter().any(|c| c.part == "ledger" && c.health == Health::Wrong)); // there is none

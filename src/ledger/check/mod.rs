@@ -38,6 +38,7 @@ const STRAYS_MAX: usize = 100;
 
 /// What to check.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct CheckOptions {
     /// One tape by id or prefix; `None` = all.
     pub tape: Option<String>,
@@ -46,6 +47,26 @@ pub struct CheckOptions {
     pub stored_only: bool,
     /// Entries durable when the check was asked for; what a running writer adds later is left out.
     pub size: Option<u64>,
+}
+
+impl CheckOptions {
+    /// This tape alone, by its id or a prefix of at least four digits.
+    #[must_use]
+    pub fn tape(self, tape: impl Into<Option<String>>) -> Self {
+        Self { tape: tape.into(), ..self }
+    }
+
+    /// Without what needs the vault?
+    #[must_use]
+    pub fn stored_only(self, stored_only: bool) -> Self {
+        Self { stored_only, ..self }
+    }
+
+    /// No entry from this one on.
+    #[must_use]
+    pub fn size(self, size: impl Into<Option<u64>>) -> Self {
+        Self { size: size.into(), ..self }
+    }
 }
 
 /// What a check is about, once the policy allows it: see [`super::Ledger::begin_check`].

@@ -18,6 +18,7 @@ use crate::store::Stores;
 
 /// What to mend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Repair {
     /// Journal from sled, or sled from the journal, whichever is in doubt.
     Log,
@@ -30,6 +31,7 @@ pub enum Repair {
 
 /// What was mended.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum RepairDone {
     /// Both copies hold and agree.
     Nothing,

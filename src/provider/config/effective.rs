@@ -32,7 +32,8 @@ pub struct EffectiveSetting {
 /// ```
 /// use immutape::provider::StorageRegistry;
 /// use immutape::provider::config::Sources;
-/// let sources = Sources { project: Some(("immutape.toml".into(), "recorder.storage.config.path = '/srv/a'".into())), ..Sources::default() };
+/// let text = "recorder.storage.config.path = '/srv/a'";
+/// let sources = Sources::default().project(("immutape.toml".to_owned(), text.to_owned()));
 /// let effective = sources.effective(StorageRegistry::global())?;
 /// assert_eq!(effective.provider(), "embedded");
 /// assert!(effective.to_string().contains("path = \"/srv/a\" # immutape.toml:1\n"));

@@ -30,6 +30,7 @@ const ONE_SETTING: &str = "IMMUTAPE_PROVIDER_";
 
 /// What stands on the command line.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Flags {
     /// `--provider NAME`.
     pub provider: Option<String>,
@@ -39,6 +40,7 @@ pub struct Flags {
 
 /// Everything that is asked, in the order in which it counts.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct Sources {
     /// The command line.
     pub flags: Flags,
@@ -52,7 +54,45 @@ pub struct Sources {
     pub own: Layer,
 }
 
+impl Flags {
+    /// With this provider.
+    #[must_use]
+    pub fn provider(self, provider: impl Into<Option<String>>) -> Self {
+        Self { provider: provider.into(), ..self }
+    }
+
+    /// With these settings, each as `KEY=VALUE`.
+    #[must_use]
+    pub fn settings(self, settings: Vec<String>) -> Self {
+        Self { settings, ..self }
+    }
+}
+
 impl Sources {
+    /// With this command line.
+    #[must_use]
+    pub fn flags(self, flags: Flags) -> Self {
+        Self { flags, ..self }
+    }
+
+    /// With these variables.
+    #[must_use]
+    pub fn variables(self, variables: Vec<(String, OsString)>) -> Self {
+        Self { variables, ..self }
+    }
+
+    /// With name and text of a project's file.
+    #[must_use]
+    pub fn project(self, project: impl Into<Option<(String, String)>>) -> Self {
+        Self { project: project.into(), ..self }
+    }
+
+    /// With name and text of a user's file.
+    #[must_use]
+    pub fn user(self, user: impl Into<Option<(String, String)>>) -> Self {
+        Self { user: user.into(), ..self }
+    }
+
     /// With what a program has read by itself, beneath all others.
     #[must_use]
     pub fn with_layer(self, own: Layer) -> Self {

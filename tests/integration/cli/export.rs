@@ -160,12 +160,10 @@ fn a_reader_that_has_enough_ends_it_quietly_and_on_record() {
 #[tokio::test]
 async fn the_source_leaves_byte_for_byte() {
     let world = World::new();
-    let places = Places {
-        ledger: world.path("ledger"),
-        state: Some(world.path("state")),
-        config: Some(world.path("keys")),
-        ..Places::beneath(&world.path(""))
-    };
+    let places = Places::beneath(&world.path(""))
+        .ledger(world.path("ledger"))
+        .state(Some(world.path("state")))
+        .config(Some(world.path("keys")));
     let ledger = Ledger::create(places, real(), "test", false).await.unwrap();
     let source: Vec<u8> = (0..5_000_000u32).map(|n| (n / 7) as u8).collect();
     let named = Digest::from_bytes(sha256(&source));

@@ -16,7 +16,7 @@ fn imports(name: &str) -> PathBuf {
 
 /// The source that the library gives back of a tape that the program kept.
 fn kept_source(world: &World, id: &str) -> Vec<u8> {
-    let places = Places { config: Some(world.path("keys")), ..Places::beneath(&world.path("")) };
+    let places = Places::beneath(&world.path("")).config(Some(world.path("keys")));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     runtime.block_on(async {
         let ledger = immutape::ledger::Ledger::open(places, real()).await.unwrap();

@@ -163,11 +163,11 @@ fn private_halves() -> Vec<Accept> {
     vec![
         half("private-half-empty.cbor", "no field", &PrivateHalf::default()),
         half("private-half-full.cbor", "every field", &private_full()),
-        half(
-            "private-half-set.cbor",
-            "a list's set of tapes",
-            &PrivateHalf { set: Some(vec![CUSTODY, OTHER_CUSTODY]), ..PrivateHalf::default() },
-        ),
+        half("private-half-set.cbor", "a list's set of tapes", &{
+            let mut half = PrivateHalf::default();
+            half.set = Some(vec![CUSTODY, OTHER_CUSTODY]);
+            half
+        }),
     ]
 }
 
@@ -181,50 +181,49 @@ fn private_full() -> PrivateHalf {
         schedule: None,
     };
     let six_years = Period::Calendar { years: 6, months: 0, days: 0 };
-    PrivateHalf {
-        actor: Some(Actor {
-            kind: ActorKind::Agent,
-            id: b"bot".to_vec(),
-            authentication: Authentication::RegisteredKey,
-        }),
-        roles: vec!["auditor".into(), "operator".into()],
-        on_behalf_of: Some(b"ana".to_vec()),
-        purpose: Some(b"incident 7".to_vec()),
-        case: Some(b"C-1".to_vec()),
-        origin: Some((b"host".to_vec(), 4_711, Some(b"192.0.2.1".to_vec()))),
-        request_id: Some(REQUEST),
-        tape_id: Some(TapeId::from_bytes([0x71; 32])),
-        range: Some((0, u64::MAX)),
-        bytes: Some(65_536),
-        outcome: Some(Outcome::Refused),
-        error: Some((50, "not permitted".into())),
-        clock: Some(ClockStamp { wall: Timestamp::from_ms(START_MS), monotonic_ns: 1, boot_id: [0xb0; 16] }),
-        clock_interval: Some((Some(START_MS), None)),
-        policy_digest: digest(0x72),
-        build_digest: digest(0x73),
-        words: Some("w\u{f6}rter".as_bytes().to_vec()),
-        person_statement: Some(made_seal::person_statement(None).sign(&signer(PERSON_SEED))),
-        query: Some(b"class:contracts".to_vec()),
-        set: Some(vec![CUSTODY]),
-        attachment: digest(0x74),
-        class: Some("contracts".into()),
-        claims: vec![
+    {
+        let mut half = PrivateHalf::default();
+        half.actor =
+            Some(Actor { kind: ActorKind::Agent, id: b"bot".to_vec(), authentication: Authentication::RegisteredKey });
+        half.roles = vec!["auditor".into(), "operator".into()];
+        half.on_behalf_of = Some(b"ana".to_vec());
+        half.purpose = Some(b"incident 7".to_vec());
+        half.case = Some(b"C-1".to_vec());
+        half.origin = Some((b"host".to_vec(), 4_711, Some(b"192.0.2.1".to_vec())));
+        half.request_id = Some(REQUEST);
+        half.tape_id = Some(TapeId::from_bytes([0x71; 32]));
+        half.range = Some((0, u64::MAX));
+        half.bytes = Some(65_536);
+        half.outcome = Some(Outcome::Refused);
+        half.error = Some((50, "not permitted".into()));
+        half.clock = Some(ClockStamp { wall: Timestamp::from_ms(START_MS), monotonic_ns: 1, boot_id: [0xb0; 16] });
+        half.clock_interval = Some((Some(START_MS), None));
+        half.policy_digest = digest(0x72);
+        half.build_digest = digest(0x73);
+        half.words = Some("w\u{f6}rter".as_bytes().to_vec());
+        half.person_statement = Some(made_seal::person_statement(None).sign(&signer(PERSON_SEED)));
+        half.query = Some(b"class:contracts".to_vec());
+        half.set = Some(vec![CUSTODY]);
+        half.attachment = digest(0x74);
+        half.class = Some("contracts".into());
+        half.claims = vec![
             claim(0, Some(Period::Ms(86_400_000)), None),
             claim(1, Some(six_years), Some("contract ends")),
             claim(2, None, None),
             // A kind that a later program writes.
             ClaimRecord { end_ms: Some(START_MS), schedule: digest(0x77), ..claim(3, None, None) },
-        ],
-        namespace: Some("trading".into()),
-        recipient: Some(b"court".to_vec()),
-        tool: Some(b"immutape".to_vec()),
-        detail: Some(encode(|w| w.text("any item"))),
-        labels: Some(([0x75; 32], Labels { tags: vec![b"t".to_vec()], ..Labels::default() })),
-        previous_value: Some(encode(|w| w.null())),
-        credential: Some(Thumbprint::from_bytes([0x76; 32])),
-        exported: Some(([0x78; 32], Digest::from_bytes([0x79; 32]))),
-        set_salt: Some([0x7a; 32]),
-        later: vec![(32, encode(|w| w.text("later"))), (63, encode(|w| w.array(0)))],
+        ];
+        half.namespace = Some("trading".into());
+        half.recipient = Some(b"court".to_vec());
+        half.tool = Some(b"immutape".to_vec());
+        half.detail = Some(encode(|w| w.text("any item")));
+        half.labels = Some(([0x75; 32], Labels { tags: vec![b"t".to_vec()], ..Labels::default() }));
+        half.previous_value = Some(encode(|w| w.null()));
+        half.credential = Some(Thumbprint::from_bytes([0x76; 32]));
+        half.exported = Some(([0x78; 32], Digest::from_bytes([0x79; 32])));
+        half.set_salt = Some([0x7a; 32]);
+        half.later = vec![(32, encode(|w| w.text("later"))), (63, encode(|w| w.array(0)))];
+        half
     }
 }
 

@@ -68,14 +68,12 @@ pub fn genesis_leaf() -> LeafHash {
 }
 
 fn written(name: &'static str, subject: CustodyId, body: Body, second: u64) -> Act {
-    let private = PrivateHalf {
-        actor: Some(Actor {
-            kind: ActorKind::System,
-            id: b"immutape".to_vec(),
-            authentication: Authentication::Itself,
-        }),
-        outcome: Some(Outcome::Ok),
-        ..PrivateHalf::default()
+    let private = {
+        let mut half = PrivateHalf::default();
+        half.actor =
+            Some(Actor { kind: ActorKind::System, id: b"immutape".to_vec(), authentication: Authentication::Itself });
+        half.outcome = Some(Outcome::Ok);
+        half
     };
     let kind = body.kind().unwrap();
     Act { name, subject, kind, body: body.encode(), private, now: START_MS + 1_000 * second }
@@ -83,19 +81,21 @@ fn written(name: &'static str, subject: CustodyId, body: Body, second: u64) -> A
 
 /// Private half of the access entry: what a person's read leaves behind.
 pub fn access_private() -> PrivateHalf {
-    PrivateHalf {
-        actor: Some(Actor { kind: ActorKind::Human, id: b"ana".to_vec(), authentication: Authentication::OsUser }),
-        purpose: Some(b"incident 7".to_vec()),
-        origin: Some((b"host".to_vec(), 4_711, None)),
-        request_id: Some(REQUEST),
-        range: Some((0, 1)),
-        clock: Some(ClockStamp {
+    {
+        let mut half = PrivateHalf::default();
+        half.actor =
+            Some(Actor { kind: ActorKind::Human, id: b"ana".to_vec(), authentication: Authentication::OsUser });
+        half.purpose = Some(b"incident 7".to_vec());
+        half.origin = Some((b"host".to_vec(), 4_711, None));
+        half.request_id = Some(REQUEST);
+        half.range = Some((0, 1));
+        half.clock = Some(ClockStamp {
             wall: Timestamp::from_ms(START_MS + 3_000),
             monotonic_ns: 3_000_000_000,
             boot_id: [0xb0; 16],
-        }),
-        tool: Some(b"immutape".to_vec()),
-        ..PrivateHalf::default()
+        });
+        half.tool = Some(b"immutape".to_vec());
+        half
     }
 }
 

@@ -366,40 +366,42 @@ pub fn private_half() -> impl Strategy<Value = PrivateHalf> {
     let later = proptest::collection::btree_map(32u64..=63, any_item(), 0..3);
     let salted = (option::of((any::<[u8; 32]>(), digest())), option::of(any::<[u8; 32]>()), later);
     ((who, place, what, ending, interval), (hashes, said, set, class, items), salted).prop_map(
-        |((who, origin, what, ending, clock_interval), (hashes, said, set, class, items), salted)| PrivateHalf {
-            exported: salted.0,
-            set_salt: salted.1,
-            later: salted.2.into_iter().collect(),
-            actor: who.0,
-            roles: who.1,
-            on_behalf_of: who.2,
-            purpose: who.3,
-            case: who.4,
-            origin,
-            request_id: what.0,
-            tape_id: what.1,
-            range: what.2,
-            bytes: what.3,
-            outcome: ending.0,
-            error: ending.1,
-            clock: ending.2,
-            clock_interval,
-            policy_digest: hashes.0,
-            build_digest: hashes.1,
-            words: said.0,
-            person_statement: said.1,
-            query: said.2,
-            set: set.map(|s| s.into_iter().map(CustodyId::from_bytes).collect()),
-            attachment: hashes.2,
-            class: class.0,
-            claims: class.1,
-            namespace: class.2,
-            recipient: said.3,
-            tool: said.4,
-            detail: items.0,
-            labels: items.2,
-            previous_value: items.1,
-            credential: hashes.3,
+        |((who, origin, what, ending, clock_interval), (hashes, said, set, class, items), salted)| {
+            let mut half = PrivateHalf::default();
+            half.exported = salted.0;
+            half.set_salt = salted.1;
+            half.later = salted.2.into_iter().collect();
+            half.actor = who.0;
+            half.roles = who.1;
+            half.on_behalf_of = who.2;
+            half.purpose = who.3;
+            half.case = who.4;
+            half.origin = origin;
+            half.request_id = what.0;
+            half.tape_id = what.1;
+            half.range = what.2;
+            half.bytes = what.3;
+            half.outcome = ending.0;
+            half.error = ending.1;
+            half.clock = ending.2;
+            half.clock_interval = clock_interval;
+            half.policy_digest = hashes.0;
+            half.build_digest = hashes.1;
+            half.words = said.0;
+            half.person_statement = said.1;
+            half.query = said.2;
+            half.set = set.map(|s| s.into_iter().map(CustodyId::from_bytes).collect());
+            half.attachment = hashes.2;
+            half.class = class.0;
+            half.claims = class.1;
+            half.namespace = class.2;
+            half.recipient = said.3;
+            half.tool = said.4;
+            half.detail = items.0;
+            half.labels = items.2;
+            half.previous_value = items.1;
+            half.credential = hashes.3;
+            half
         },
     )
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use immutape::codec::digest::Digest;
 use immutape::interchange::{ImportOptions, Importer};
 use immutape::keyring::{OsRandom, SeededRandom};
-use immutape::ledger::{Environment, Event, Ledger, NoObserver, Observer, Places, SaveOptions, SaveReceipt, Who};
+use immutape::ledger::{Environment, Event, Ledger, Observer, Places, SaveOptions, SaveReceipt, Who};
 use immutape::store::embedded::EmbeddedEngine;
 use immutape::store::files::RealFiles;
 use immutape::time::SystemClock;
@@ -14,19 +14,18 @@ use immutape::time::SystemClock;
 /// An environment on the real disk.
 pub fn real() -> Environment {
     let files = Arc::new(RealFiles);
-    Environment {
-        engine: Arc::new(EmbeddedEngine::new(files.clone())),
+    Environment::new(
+        Arc::new(EmbeddedEngine::new(files.clone())),
         files,
-        clock: Arc::new(SystemClock::new([7; 16])),
-        random: Arc::new(OsRandom),
-        observer: Arc::new(NoObserver),
-        build: Digest::from_bytes([3; 32]),
-    }
+        Arc::new(SystemClock::new([7; 16])),
+        Arc::new(OsRandom),
+    )
+    .build(Digest::from_bytes([3; 32]))
 }
 
 /// As [`real`], with keys and ids from a seed.
 pub fn seeded(seed: u64) -> Environment {
-    Environment { random: Arc::new(SeededRandom::new(seed)), ..real() }
+    real().random(Arc::new(SeededRandom::new(seed)))
 }
 
 /// Somebody.
@@ -56,11 +55,9 @@ pub const TAPES: [&str; 6] =
 /// Imports and saves one captured session with its companion file.
 pub async fn save_tape(ledger: &Ledger, name: &str) -> immutape::Result<SaveReceipt> {
     let path = tape_path(name);
-    let options = ImportOptions {
-        companion: std::fs::read(path.with_extension("meta.json")).ok(),
-        source_name: Some(name.as_bytes().to_vec()),
-        ..ImportOptions::default()
-    };
+    let options = ImportOptions::default()
+        .companion(std::fs::read(path.with_extension("meta.json")).ok())
+        .source_name(Some(name.as_bytes().to_vec()));
     save_bytes(ledger, &std::fs::read(path).unwrap(), options, SaveOptions::default()).await
 }
 

@@ -86,7 +86,7 @@ fn decode(mut bytes: &[u8]) -> Result<Tape> {
     while let Some(part) = next() {
         frames.push(Frame::decode(part)?);
     }
-    Ok(Tape { header, frames })
+    Ok(Tape::of(header, frames))
 }
 
 impl PlainFiles {

@@ -65,8 +65,7 @@ impl Content {
         let path = tape_path(name);
         let companion = std::fs::read(path.with_extension("meta.json")).ok();
         let source = std::fs::read(path).unwrap();
-        let mut importer =
-            Importer::open(&source[..], ImportOptions { companion, ..ImportOptions::default() }).unwrap();
+        let mut importer = Importer::open(&source[..], ImportOptions::default().companion(companion)).unwrap();
         let mut frames = Vec::new();
         while let Some(frame) = importer.next_frame().unwrap() {
             frames.push(frame);

@@ -134,7 +134,7 @@ impl Hand<'_> {
     pub async fn save(&self, content: &Arc<Content>) -> Result<SaveReceipt> {
         let kinds = [EntryKind::TAPE_SAVED, EntryKind::TAPE_SAVED_AGAIN];
         let ticket = self.diary.fly(&kinds, Some(content.clone()));
-        let options = SaveOptions { class: content.class.clone(), ..SaveOptions::default() };
+        let options = SaveOptions::default().class(content.class.clone());
         let mut saver = self.ledger.begin_save(&self.who, options).await?;
         for frame in &content.frames {
             saver.frame(frame)?;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use immutape::codec::digest::Digest;
 use immutape::keyring::SeededRandom;
-use immutape::ledger::{Environment, NoObserver, Places};
+use immutape::ledger::{Environment, Places};
 use immutape::store::embedded::EmbeddedEngine;
 use immutape::store::embedded::rows::SledRows;
 use immutape::store::files::{Files, RealFiles};
@@ -64,14 +64,8 @@ impl Machine for Disk {
 
     fn env(&self) -> Environment {
         let files = Arc::new(RealFiles);
-        Environment {
-            engine: Arc::new(EmbeddedEngine::new(files.clone())),
-            files,
-            clock: self.clock.clone(),
-            random: self.random.clone(),
-            observer: Arc::new(NoObserver),
-            build: Digest::from_bytes([3; 32]),
-        }
+        Environment::new(Arc::new(EmbeddedEngine::new(files.clone())), files, self.clock.clone(), self.random.clone())
+            .build(Digest::from_bytes([3; 32]))
     }
 }
 

@@ -97,6 +97,7 @@ impl Place {
             Repair::Log => EntryKind::INTEGRITY_REPAIRED,
             Repair::AcceptHead => EntryKind::HEAD_FILE_REBUILT,
             Repair::AcceptVault => EntryKind::INTEGRITY_FAILED,
+            other => panic!("{other:?} has no entry in this table"),
         };
         self.diary.begin(&[kind]);
         in_runtime(Ledger::repair(self.disk.places(), self.disk.env(), what, &ann()))

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use immutape::codec::digest::{Digest, Hasher};
 use immutape::keyring::SeededRandom;
-use immutape::ledger::{Environment, NoObserver, Places};
+use immutape::ledger::{Environment, Places};
 use immutape::store::embedded::EmbeddedEngine;
 use immutape::store::files::Files;
 use immutape::store::memory::rows::MemoryRows;
@@ -58,13 +58,7 @@ pub trait Machine {
 
 /// The three folders beneath `base`, those of state and config named after the ledger's id.
 pub fn folders_in(base: &Path) -> Places {
-    Places {
-        ledger: base.join("l"),
-        state_base: Some(base.join("s")),
-        config_base: Some(base.join("c")),
-        state: None,
-        config: None,
-    }
+    Places::new(base.join("l")).state_base(Some(base.join("s"))).config_base(Some(base.join("c")))
 }
 
 impl Machine for World {
@@ -111,14 +105,13 @@ impl World {
 
     /// The environment over other files than the simulated ones themselves, with the same rows.
     pub fn env_with(&self, files: Arc<dyn Files>) -> Environment {
-        Environment {
-            engine: Arc::new(EmbeddedEngine::new(files.clone()).with_rows(self.rows.clone())),
+        Environment::new(
+            Arc::new(EmbeddedEngine::new(files.clone()).with_rows(self.rows.clone())),
             files,
-            clock: self.clock.clone(),
-            random: self.random.clone(),
-            observer: Arc::new(NoObserver),
-            build: Digest::from_bytes([3; 32]),
-        }
+            self.clock.clone(),
+            self.random.clone(),
+        )
+        .build(Digest::from_bytes([3; 32]))
     }
 
     /// Path of a file of the state folder, once there is a ledger.

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use immutape::codec::digest::{CustodyId, TapeId, sha256};
 use immutape::interchange::{ImportOptions, Importer};
-use immutape::ledger::{CheckOptions, Environment, FrameSelection, Ledger, Places, SaveOptions, Who};
+use immutape::ledger::{CheckOptions, Environment, FrameSelection, Ledger, Places, SaveOptions};
 use immutape::time::{Clock, Reading, Timestamp};
 
 use super::folders::{copy_tree, point_state_at};
@@ -44,7 +44,7 @@ pub const AUTUMN_MS: u64 = SUMMER_MS + 70 * 86_400_000;
 
 /// An environment with seeded keys and a clock that starts at `ms`.
 pub fn environment(seed: u64, ms: u64) -> Environment {
-    Environment { clock: StepClock::at(ms), ..seeded(seed) }
+    seeded(seed).clock(StepClock::at(ms))
 }
 
 /// A kept tape.
@@ -169,7 +169,7 @@ pub fn long() -> Base {
     copy_tree(&root, &older);
     let size = runtime.block_on(async {
         let ledger = Ledger::open(Places::beneath(&root), environment(12, SUMMER_MS)).await.unwrap();
-        let wordy = Who { purpose: Some(vec![b'w'; 30_000]), ..ann() };
+        let wordy = ann().purpose(Some(vec![b'w'; 30_000]));
         for _ in 0..75 {
             ledger.note_log_read(&wordy).await.unwrap();
         }
@@ -208,7 +208,7 @@ async fn first_term(root: &Path) -> Vec<Tape> {
     for name in TAPES {
         let path = tape_path(name);
         let companion = std::fs::read(path.with_extension("meta.json")).ok();
-        let options = ImportOptions { companion, ..ImportOptions::default() };
+        let options = ImportOptions::default().companion(companion);
         tapes.push(save(&ledger, &std::fs::read(path).unwrap(), options, "draft", true).await);
     }
     for n in 0..12 {
@@ -294,7 +294,7 @@ fn lines(n: u64, count: u64) -> Vec<u8> {
 
 async fn save(ledger: &Ledger, bytes: &[u8], options: ImportOptions, class: &str, early: bool) -> Tape {
     let mut importer = Importer::open(bytes, options).unwrap();
-    let options = SaveOptions { class: class.into(), ..SaveOptions::default() };
+    let options = SaveOptions::default().class(class);
     let mut saver = ledger.begin_save(&ann(), options).await.unwrap();
     let mut frames = Vec::new();
     while let Some(frame) = importer.next_frame().unwrap() {
