@@ -11,10 +11,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use immutape::Code;
+use immutape::ledger::{Filter, Ledger};
 use immutape::store::memory::rows::MemoryRows;
+use immutape::time::Timestamp;
 
 use crate::support::crash::{
-    Case, Diary, Outcome, STAGES, World, audit, continue_with, copy_rows, fingerprint, in_parallel, in_runtime, story,
+    Base, Case, Diary, Machine as _, NOW_MS, Outcome, STAGES, World, audit, continue_with, copy_rows, fingerprint,
+    in_parallel, in_runtime, story,
 };
 use crate::support::sim_files::{Effect, Kind, Operation, SimFiles, Survive};
 
@@ -77,7 +80,7 @@ impl Stopped {
     fn choices(&self) -> usize {
         match self.operation.stage.as_str() {
             "create" | "next segment" => 1,
-            "save again" | "list" | "delete" | "custody" | "read log" | "verify" => 4,
+            "save again" | "label" | "list" | "delete" | "custody" | "read log" | "verify" => 4,
             _ => 2,
         }
     }
@@ -223,6 +226,42 @@ fn try_image(stopped: &Stopped, effect: Effect, n: usize, tally: &Mutex<Tally>) 
             Err(_) => tally.lock().unwrap().wrong.push(words),
         }
     }
+}
+
+/// A list of so many tapes that its ids are an object: the entry never stands without it. There is one bound, that of the
+/// format, so this has a ledger of its own.
+#[test]
+fn stopped_while_a_long_set_is_kept() {
+    let base = Base::with_tapes(513);
+    let long = |world: &World, diary: &Diary| {
+        world.sim.set_stage("open");
+        in_runtime(async {
+            let ledger = Ledger::open(world.places(), world.env()).await?;
+            world.sim.set_stage("search");
+            let filter = Filter::parse("kind:mcp", Timestamp::from_ms(NOW_MS)).unwrap();
+            assert_eq!(diary.with(&ledger).search(filter).await?, 513);
+            world.sim.set_stage("close");
+            ledger.close().await
+        })
+    };
+    let (world, diary) = base.machine(1);
+    long(&world, &diary).unwrap();
+    let points: Vec<u64> = world.sim.operations().iter().filter(|o| o.stage == "search").map(|o| o.number).collect();
+    assert!(points.len() >= 4, "{:#?}", world.sim.operations());
+    let stopped = AtomicUsize::new(0);
+    in_parallel(points.len() * 2, |n| {
+        let effect = if n % 2 == 0 { Effect::Without } else { Effect::With };
+        let (world, diary) = base.machine(1);
+        world.sim.stop_at(points[n / 2], effect);
+        let ended = long(&world, &diary);
+        stopped.fetch_add(usize::from(world.sim.has_stopped()), Ordering::Relaxed);
+        assert!(ended.is_err() || !world.sim.has_stopped(), "a stopped machine answered");
+        let survive = [Survive::Nothing, Survive::Everything, Survive::Random(n as u64)][n % 3];
+        let words = format!("{:?} {effect:?}, {survive:?}", world.sim.operations().last());
+        let (image, rows) = (world.sim.crash_image(survive), copy_rows(&*world.rows));
+        audit(Case { image, rows, diary: &diary, broken: &[], seed: n as u64, words: &words });
+    });
+    assert!(stopped.into_inner() * 4 >= points.len() * 2 * 3);
 }
 
 /// A crash while the crash is being mended, and another while that one is.

@@ -95,7 +95,9 @@ pub async fn continue_with(world: &impl Machine, diary: &Diary, broken: &[Code],
     assert!(!receipt.already_kept);
     let listed = work.list().await?;
     for kept in diary.kept() {
-        assert!(listed.iter().any(|line| line.custody == kept.custody), "{name}: {} is not listed", kept.content.name);
+        let line = listed.iter().find(|line| line.custody == kept.custody);
+        let line = line.unwrap_or_else(|| panic!("{name}: {} is not listed", kept.content.name));
+        assert!(line.labelled >= diary.labelled(&kept.custody), "{name}: labels of {} are lost", kept.content.name);
         assert!(listed.iter().all(|line| line.summary.is_some()), "{name}: {listed:?}");
     }
     let report = work.verify().await?;

@@ -2,10 +2,14 @@
 
 use std::sync::{Arc, LazyLock};
 
+use immutape::codec::digest::{Digest, sha256};
 use immutape::interchange::{ImportOptions, Importer};
-use immutape::tape::{Direction, Frame, Header, TapeKind};
+use immutape::tape::{Direction, Frame, Header, Provenance, TapeKind};
 
 use crate::support::ledgers::tape_path;
+
+/// Format of the sessions that are kept with their source.
+pub const SOURCED: &str = "with its source";
 
 /// One session.
 #[derive(PartialEq, Eq)]
@@ -14,6 +18,8 @@ pub struct Content {
     pub class: String,
     pub header: Header,
     pub frames: Vec<Frame>,
+    /// Kept beside the frames.
+    pub source: Option<Vec<u8>>,
 }
 
 impl std::fmt::Debug for Content {
@@ -27,6 +33,7 @@ pub struct Material {
     pub small: Vec<Arc<Content>>,
     pub captured: Vec<Arc<Content>>,
     pub together: Vec<Arc<Content>>,
+    pub sourced: Vec<Arc<Content>>,
     pub late: Arc<Content>,
 }
 
@@ -38,6 +45,7 @@ static MATERIAL: LazyLock<Material> = LazyLock::new(|| Material {
     ],
     captured: vec![Content::captured("sqlite-crash"), Content::captured("git-policies")],
     together: (0..3).map(|n| Content::small(&format!("together {n}"), "draft", n + 1, 300)).collect(),
+    sourced: vec![Content::sourced("sourced", 3_000), Content::sourced("sourced again", 40_000)],
     late: Content::small("late", "draft", 2, 200),
 });
 
@@ -58,7 +66,18 @@ impl Content {
         };
         let mut header = Header::new(TapeKind::Mcp);
         header.labels.name = Some(name.as_bytes().to_vec());
-        Arc::new(Self { name: name.into(), class: class.into(), header, frames: (0..frames).map(frame).collect() })
+        let frames = (0..frames).map(frame).collect();
+        Arc::new(Self { name: name.into(), class: class.into(), header, frames, source: None })
+    }
+
+    /// A small session that was imported from so many bytes, which no compression makes fewer.
+    fn sourced(name: &str, bytes: u64) -> Arc<Self> {
+        let piece = |n: u64| sha256(&n.to_be_bytes());
+        let source: Vec<u8> = (0..bytes.div_ceil(32)).flat_map(piece).collect();
+        let Self { name, class, mut header, frames, .. } = Arc::into_inner(Self::small(name, "draft", 2, 80)).unwrap();
+        let source_sha256 = Some(Digest::from_bytes(sha256(&source)));
+        header.provenance = Some(Provenance { format: Some(SOURCED.into()), source_sha256, ..Provenance::default() });
+        Arc::new(Self { name, class, header, frames, source: Some(source) })
     }
 
     fn captured(name: &str) -> Arc<Self> {
@@ -71,6 +90,6 @@ impl Content {
             frames.push(frame);
         }
         let header = importer.finish().unwrap();
-        Arc::new(Self { name: name.into(), class: "draft".into(), header, frames })
+        Arc::new(Self { name: name.into(), class: "draft".into(), header, frames, source: None })
     }
 }

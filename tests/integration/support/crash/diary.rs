@@ -2,14 +2,16 @@
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use immutape::codec::digest::{CustodyId, TapeId};
+use immutape::codec::digest::{CustodyId, Digest, TapeId, sha256};
 use immutape::error::Result;
 use immutape::evidence::{CustodyReport, Report};
-use immutape::ledger::{CheckOptions, FrameSelection, Ledger, Listing, SaveOptions, SaveReceipt, TapeReader, Who};
+use immutape::ledger::{
+    CheckOptions, Filter, FrameSelection, Ledger, ListRequest, Listing, SaveOptions, SaveReceipt, TapeReader, Who,
+};
 use immutape::log::EntryKind;
-use immutape::tape::Frame;
+use immutape::tape::{Frame, Labels};
 
-use super::content::Content;
+use super::content::{Content, SOURCED};
 use crate::support::ledgers::ann;
 
 /// A save that was acknowledged.
@@ -86,6 +88,12 @@ impl Diary {
         self.pages().wanted.clone()
     }
 
+    /// The entry that gave a tape its last labels, as far as anybody was told.
+    pub fn labelled(&self, custody: &CustodyId) -> Option<u64> {
+        let is_label = |w: &&Wanted| w.kind == EntryKind::LABELLED && w.subject == *custody;
+        self.pages().wanted.iter().filter(is_label).filter_map(|w| w.index).max()
+    }
+
     pub fn flying(&self) -> Vec<Flying> {
         self.pages().flying.clone()
     }
@@ -123,6 +131,22 @@ impl Diary {
     }
 }
 
+/// What was to be kept with its source has it, byte for byte.
+fn check_source(reader: &TapeReader) -> Result<()> {
+    let of = reader.header().provenance.clone().unwrap_or_default();
+    let is_sourced = of.format.as_deref() == Some(SOURCED);
+    assert_eq!(reader.source_bytes().is_some(), is_sourced, "the source of {:?}", reader.tape());
+    if is_sourced {
+        let mut source = Vec::new();
+        reader.source(&mut |piece| {
+            source.extend_from_slice(piece);
+            Ok(())
+        })?;
+        assert_eq!(Some(Digest::from_bytes(sha256(&source))), of.source_sha256, "the source of {:?}", reader.tape());
+    }
+    Ok(())
+}
+
 /// Somebody at work, with a diary.
 pub struct Hand<'a> {
     pub ledger: &'a Ledger,
@@ -139,7 +163,9 @@ impl Hand<'_> {
         for frame in &content.frames {
             saver.frame(frame)?;
         }
-        let receipt = saver.finish(content.header.clone()).await?;
+        let mut source = content.source.as_deref();
+        let source = source.as_mut().map(|bytes| bytes as &mut (dyn std::io::Read + Send));
+        let receipt = saver.finish_with(content.header.clone(), source).await?;
         self.diary.saved(ticket, content, &receipt);
         Ok(receipt)
     }
@@ -159,12 +185,30 @@ impl Hand<'_> {
         Ok(reader)
     }
 
-    /// Reads a tape whole and says how much was read.
+    /// Gives a tape a new name.
+    pub async fn label(&self, kept: &Kept, name: &str) -> Result<()> {
+        let ticket = self.diary.begin(&[EntryKind::LABELLED]);
+        let labels = Labels { name: Some(name.into()), ..Labels::default() };
+        let entry = self.ledger.label(&self.who, &kept.tape.to_hex(), &labels, None).await?;
+        self.diary.answered(ticket, EntryKind::LABELLED, Some(entry), kept.custody);
+        Ok(())
+    }
+
+    /// Searches, with a page of everything that passes; how many there are.
+    pub async fn search(&self, filter: Filter) -> Result<usize> {
+        let ticket = self.diary.begin(&[EntryKind::SEARCHED]);
+        let page = self.ledger.search(&self.who, ListRequest::new(filter)).await?;
+        self.diary.answered(ticket, EntryKind::SEARCHED, Some(page.entry), CustodyId::LEDGER);
+        Ok(page.tapes.len())
+    }
+
+    /// Reads a tape whole, its source as well, and says how much was read.
     pub async fn read(&self, tape: &TapeId) -> Result<Vec<Frame>> {
         let reader = self.open_tape(tape).await?;
         let custody = reader.custody();
         let ticket = self.diary.begin(&[EntryKind::ACCESS_COMPLETED]);
         let frames = reader.collect(FrameSelection::All)?;
+        check_source(&reader)?;
         let entry = reader.finish().await?;
         self.diary.answered(ticket, EntryKind::ACCESS_COMPLETED, Some(entry), custody);
         Ok(frames)

@@ -14,12 +14,14 @@ use super::world::{Machine, World, copy_rows};
 use crate::support::ledgers::ann;
 
 /// The stages in order. What the test itself breaks is no stage.
-pub const STAGES: [&str; 17] = [
+pub const STAGES: [&str; 19] = [
     "create",
     "save",
     "save captured",
     "save together",
     "save again",
+    "save with source",
+    "label",
     "list",
     "read",
     "read and leave",
@@ -64,12 +66,20 @@ pub async fn story(world: &World, diary: &Diary, rows: &mut Vec<Arc<MemoryRows>>
     for content in &Material::get().small {
         assert!(work.save(content).await?.already_kept);
     }
+    stage("save with source");
+    for content in &Material::get().sourced {
+        work.save(content).await?;
+    }
+    stage("label");
+    let kept = diary.kept();
+    for (n, kept) in [&kept[0], &kept[1], &kept[0], &kept[3]].into_iter().enumerate() {
+        work.label(kept, &format!("name {n}")).await?;
+    }
     stage("list");
     for _ in 0..3 {
-        assert_eq!(work.list().await?.len(), 8);
+        assert_eq!(work.list().await?.len(), 10);
     }
     stage("read");
-    let kept = diary.kept();
     for kept in &kept[..4] {
         assert_eq!(work.read(&kept.tape).await?, kept.content.frames);
     }
