@@ -139,3 +139,61 @@ fn sum(out: &mut Out, provider: &str, report: &Report) -> u8 {
     out.prose(&format!("{word}: {kept} kept, {violated} violated, {open} not promised"));
     exit
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::io::{self, Write};
+    use std::rc::Rc;
+
+    use super::*;
+    use crate::cli::terminal::Look;
+
+    #[derive(Clone, Default)]
+    struct Sink(Rc<RefCell<Vec<u8>>>);
+
+    impl Write for Sink {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.borrow_mut().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Every built-in provider keeps its promises, so what a broken one is told with is looked at here.
+    #[test]
+    fn a_promise_that_is_broken_is_told_and_ends_with_1() {
+        let outcomes = vec![
+            ("one", Outcome::Kept),
+            ("two", Outcome::Violated("load: \u{1b}[2J lost".into())),
+            ("three", Outcome::NotPromised("it takes whole tapes only")),
+        ];
+        for (json, wanted) in [
+            (
+                false,
+                "VIOLATED      two: load: \\x1b[2J lost\nnot promised  three: it takes whole tapes only\nVIOLATED: 1 kept, 1 violated, 1 not promised\n",
+            ),
+            (true, "\"violated\":1}\n"),
+        ] {
+            let printed = Sink::default();
+            let look = Look { colour: false, columns: None, terminal: false, words: None };
+            let mut out = Out::new(Box::new(printed.clone()), Box::new(Sink::default()), look);
+            out.json = json;
+            outcomes.iter().for_each(|(name, outcome)| tell(&mut out, name, outcome));
+            let exit = sum(&mut out, "broken", &Report { outcomes: outcomes.clone() });
+            out.flush();
+            let text = String::from_utf8(printed.0.borrow().clone()).unwrap();
+            assert_eq!(exit, 1);
+            assert!(text.ends_with(wanted) && !text.contains('\u{1b}'), "{text}");
+        }
+        let kept = Report { outcomes: vec![("one", Outcome::Kept)] };
+        let mut out = Out::new(
+            Box::new(Sink::default()),
+            Box::new(Sink::default()),
+            Look { colour: false, columns: None, terminal: false, words: None },
+        );
+        assert_eq!(sum(&mut out, "good", &kept), 0);
+    }
+}
