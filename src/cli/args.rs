@@ -11,13 +11,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(super) use keep::{Import, Keep, Label, Save};
 pub(super) use tapes::{Filters, List, Page, Stats};
-pub(super) use tools::{Completions, Config, ConfigVerb, Key, KeyVerb, Man};
+pub(super) use tools::{Completions, Config, ConfigVerb, Key, KeyVerb, Man, Provider, ProviderVerb};
 
 use super::help;
 use super::range::{FrameRange, TimeRange};
-
-/// Name of a log that nobody named. It stands in every checkpoint, so it says nothing about anybody.
-pub(super) const DEFAULT_NAME: &str = "immutape";
 
 /// Tamper-evident ledger for recorded sessions.
 ///
@@ -45,6 +42,12 @@ pub(super) struct Common {
     /// Config folder of this ledger: its key files [env: IMMUTAPE_CONFIG_DIR].
     #[arg(long, value_name = "DIR", global = true)]
     pub config_dir: Option<PathBuf>,
+    /// Storage provider [env: IMMUTAPE_PROVIDER] [default: embedded].
+    #[arg(long, value_name = "NAME", global = true)]
+    pub provider: Option<String>,
+    /// Setting of the provider, as `provider list` shows them; may be given again.
+    #[arg(long, value_name = "KEY=VALUE", global = true)]
+    pub set: Vec<String>,
     /// JSON documents instead of words.
     #[arg(long, global = true)]
     pub json: bool,
@@ -63,6 +66,9 @@ pub(super) struct Common {
     /// Print the values in force, as `config print` does, and do nothing else.
     #[arg(long, global = true)]
     pub print_config: bool,
+    /// The command is part of the demonstration: no configuration of anybody's counts.
+    #[arg(skip)]
+    pub is_staged: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -127,9 +133,12 @@ pub(super) enum Verb {
     /// Keys of this ledger.
     #[command(after_help = help::KEY)]
     Key(Key),
-    /// Values in force: folders, and where each comes from.
+    /// Values in force: provider, folders, defaults, and where each comes from.
     #[command(after_help = help::CONFIG)]
     Config(Config),
+    /// Storage providers: which there are, and whether one keeps its promises.
+    #[command(after_help = help::PROVIDER)]
+    Provider(Provider),
     /// Write a completion script for a shell.
     #[command(after_help = help::COMPLETIONS)]
     Completions(Completions),
@@ -143,9 +152,9 @@ pub(super) enum Verb {
 
 #[derive(Debug, Args)]
 pub(super) struct Init {
-    /// Name of the log, in every checkpoint for everybody to see.
-    #[arg(long, default_value = DEFAULT_NAME)]
-    pub name: String,
+    /// Name of the log, in every checkpoint for everybody to see [default: as configured, else immutape].
+    #[arg(long)]
+    pub name: Option<String>,
     /// Make keys and ids from a number: for tests alone, protects nothing.
     #[arg(long, value_name = "N")]
     pub test_seed: Option<u64>,

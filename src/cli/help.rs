@@ -165,6 +165,15 @@ Examples:
   immutape config get ledger
   immutape config path";
 
+pub(super) const PROVIDER: &str = "\
+What counts, first to last: flags, variables, immutape.toml in the present folder, config.toml in your config
+folder, defaults. A test takes its settings from --set alone. Exit codes of a test: 0 all kept, 1 one is not.
+
+Examples:
+  immutape provider list
+  immutape provider test embedded
+  immutape provider test memory --set testing=yes";
+
 pub(super) const COMPLETIONS: &str = "\
 Examples:
   immutape completions bash > ~/.local/share/bash-completion/completions/immutape

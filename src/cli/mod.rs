@@ -5,6 +5,7 @@
 
 mod args;
 mod asked;
+mod configuration;
 mod demo;
 mod entries;
 mod errors;

@@ -4,13 +4,14 @@ use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, PoisonError};
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 
 use super::args::{Cli, ConfigVerb, Verb};
+use super::configuration::Configuration;
 use super::errors;
 use super::out::Out;
 use super::session::{Parts, Session};
-use super::{demo, verbs};
+use super::{demo, surroundings, verbs};
 use crate::codec::escape::visible;
 use crate::error::{Code, Error, Kind, Result};
 
@@ -41,13 +42,20 @@ pub fn run(args: Vec<OsString>) -> u8 {
 fn parse(mut args: Vec<OsString>) -> std::result::Result<Cli, clap::Error> {
     let parsed = Cli::try_parse_from(&args);
     let asks = args.iter().any(|a| a == "--print-config");
-    match &parsed {
+    let cli = match parsed {
         Err(e) if asks && e.kind() == clap::error::ErrorKind::MissingSubcommand => {
             args.extend(["config", "print"].map(OsString::from));
-            Cli::try_parse_from(args)
+            Cli::try_parse_from(&args)?
         }
-        _ => parsed,
+        parsed => parsed?,
+    };
+    // Of a flag that stands on both sides of the verb, the parser keeps the values of one side and says nothing.
+    let is_set = |a: &&OsString| *a == "--set" || a.as_encoded_bytes().starts_with(b"--set=");
+    if args.iter().take_while(|a| *a != "--").filter(is_set).count() > cli.common.set.len() {
+        let words = "--set stands before the verb and behind it; give all of them on one side";
+        return Err(Cli::command().error(clap::error::ErrorKind::ArgumentConflict, words));
     }
+    Ok(cli)
 }
 
 /// Runs a parsed command line to its end, errors and output included.
@@ -68,9 +76,17 @@ fn dispatch(out: &mut Out, cli: &Cli) -> Result<u8> {
         Verb::Completions(args) => return verbs::completions(out, args),
         Verb::Man(args) => return verbs::man(out, args),
         Verb::Config(args) => return verbs::config(out, &cli.common, &args.verb),
+        Verb::Provider(args) => return verbs::provider(out, &cli.common, &args.verb),
         _ => {}
     }
-    let s = &mut Session::new(Parts::find(&cli.common)?, out);
+    let around = surroundings::around()?;
+    let config = Configuration::find(&cli.common, &around);
+    let config = match config.and_then(|config| config.refuse_fleeting().map(|()| config)) {
+        // What is wrong there is what a doctor is called for.
+        Err(e) if matches!(cli.verb, Verb::Doctor) => return Ok(verbs::doctor_astray(out, &around, &e)),
+        config => config?,
+    };
+    let s = &mut Session::new(Parts::find(&cli.common, &around, config)?, out);
     match &cli.verb {
         Verb::Init(args) => verbs::init(s, args),
         Verb::Save(args) => verbs::save(s, args),
@@ -91,7 +107,7 @@ fn dispatch(out: &mut Out, cli: &Cli) -> Result<u8> {
         Verb::Delete(args) => verbs::delete(s, args),
         Verb::Doctor => verbs::doctor(s),
         Verb::Key(args) => verbs::key(s, &args.verb),
-        Verb::Version | Verb::Demo | Verb::Completions(_) | Verb::Man(_) | Verb::Config(_) => Ok(0),
+        Verb::Version | Verb::Demo | Verb::Completions(_) | Verb::Man(_) | Verb::Config(_) | Verb::Provider(_) => Ok(0),
     }
 }
 

@@ -22,6 +22,8 @@ use crate::ledger::{Amends, Ledger, SaveOptions, SaveReceipt};
 #[derive(Debug, Clone)]
 pub(super) struct Wanted<'a> {
     pub keep: &'a Keep,
+    pub class: String,
+    pub namespace: String,
     pub name: Option<Vec<u8>>,
     pub description: Option<Vec<u8>>,
     pub meta: Option<&'a Path>,
@@ -30,8 +32,9 @@ pub(super) struct Wanted<'a> {
 
 impl<'a> Wanted<'a> {
     /// Nothing but how it is kept.
-    pub(super) const fn kept(keep: &'a Keep) -> Self {
-        Self { keep, name: None, description: None, meta: None, amends: None }
+    pub(super) fn kept(s: &Session<'_>, keep: &'a Keep) -> Self {
+        let (class, namespace) = s.parts.class_and_namespace(keep);
+        Self { keep, class, namespace, name: None, description: None, meta: None, amends: None }
     }
 }
 
@@ -102,7 +105,7 @@ pub(super) async fn one(
     if !importer.keeps_source() {
         held.drop_bytes();
     }
-    let Keep { class, namespace, .. } = wanted.keep;
+    let Wanted { class, namespace, .. } = wanted;
     let keep = SaveOptions { class: class.clone(), namespace: namespace.clone(), amends: wanted.amends.clone() };
     let mut saver = ledger.begin_save(&s.parts.who, keep).await?;
     let progress = Progress::of(s.out);
@@ -142,8 +145,8 @@ fn options(s: &Session<'_>, wanted: &Wanted<'_>, file: &Path, indexes: &mut Inde
     let Wanted { keep, name, description, meta, .. } = wanted;
     let source_name = file.file_name().filter(|_| !input::is_stdin(file)).map(|n| n.as_encoded_bytes().to_vec());
     Ok(ImportOptions {
-        class: keep.class.clone(),
-        namespace: keep.namespace.clone(),
+        class: wanted.class.clone(),
+        namespace: wanted.namespace.clone(),
         name: name.clone(),
         description: description.clone(),
         tags: keep.tag.iter().map(|t| t.as_encoded_bytes().to_vec()).collect(),
@@ -170,14 +173,13 @@ fn named(file: &Path, e: Error) -> Error {
 /// What a save came to, as a document.
 pub(super) fn document(file: &Path, wanted: &Wanted<'_>, saved: &Saved) -> Value {
     let Saved { receipt, format, source_bytes, losses } = saved;
-    let keep = wanted.keep;
     let amends = wanted.amends.as_ref().map(|a| visible(a.tape.as_bytes()));
     json!({
         "type": "saved", "file": super::json::text(file.as_os_str().as_encoded_bytes()),
         "tape": receipt.tape.to_text(), "custody": receipt.custody.to_hex(), "entry": receipt.entry,
         "already_kept": receipt.already_kept, "frames": receipt.frames, "stored_bytes": receipt.stored_bytes,
-        "source_bytes": source_bytes, "format": format, "class": keep.class, "class_shown": Schedule.shown(&keep.class),
-        "namespace": keep.namespace, "amends": amends, "losses": losses,
+        "source_bytes": source_bytes, "format": format, "class": wanted.class, "class_shown": Schedule.shown(&wanted.class),
+        "namespace": wanted.namespace, "amends": amends, "losses": losses,
     })
 }
 
@@ -210,7 +212,7 @@ pub(super) fn notes(s: &mut Session<'_>, wanted: &Wanted<'_>, saved: &Saved) {
         s.out.say(&format!("  note: {}", visible(loss.as_bytes())));
     }
     if saved.receipt.standing == ClassStanding::Unclassified {
-        let class = Schedule.shown(&wanted.keep.class);
+        let class = Schedule.shown(&wanted.class);
         s.out.say(&format!("  Class {class}: no schedule knows it, so the tape is kept and never due for disposal."));
     }
 }

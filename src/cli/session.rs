@@ -1,10 +1,12 @@
 //! One command's hold on a ledger: opened, used, closed in order whatever happened between.
 
-use super::args::Common;
+use super::args::{Common, Keep};
+use super::configuration::Configuration;
 use super::out::Out;
 use super::surroundings;
 use crate::error::{Code, Error, Result};
 use crate::ledger::{Environment, Ledger, Places, TapeReader, Who};
+use crate::provider::{LedgerParts, Surroundings};
 
 /// Where, with what, and by whom; before anything is opened.
 #[derive(Clone)]
@@ -14,18 +16,33 @@ pub(super) struct Parts {
     pub who: Who,
     /// Flags that a command about the same ledger, by the same person, needs again.
     pub again: Vec<String>,
+    /// What said all that.
+    pub config: Configuration,
+    /// Make a ledger where there is none?
+    create: bool,
+    /// Name of a new ledger.
+    pub name: String,
+    class: String,
+    namespace: String,
 }
 
 impl Parts {
-    /// As flags and environment say.
+    /// As flags, environment and configuration files say, whose provider keeps its ledgers in folders.
     ///
     /// # Errors
-    /// `E_NO_HOME`, `E_USAGE`, `E_LIMIT`, `E_NO_RANDOM`, the key errors of `--key`.
-    pub(super) fn find(common: &Common) -> Result<Self> {
-        let places = surroundings::places(common)?;
-        let env = surroundings::environment()?;
-        let who = surroundings::who(common, &*env.files)?;
-        Ok(Self { places, env, who, again: surroundings::again(common) })
+    /// `E_NO_HOME`, `E_USAGE`, `E_LIMIT`, the key errors of `--key`.
+    pub(super) fn find(common: &Common, around: &Surroundings, config: Configuration) -> Result<Self> {
+        let (places, env) = (config.places(around)?, surroundings::environment(around));
+        let who = surroundings::who(common, around)?;
+        let LedgerParts { create, name, class, namespace, .. } =
+            LedgerParts::with_places(&config.effective.config(), around, places.clone(), env.engine.clone());
+        Ok(Self { places, env, who, again: surroundings::again(common), config, create, name, class, namespace })
+    }
+
+    /// Class and namespace of what is kept: as the command says, else as the configuration does.
+    pub(super) fn class_and_namespace(&self, keep: &Keep) -> (String, String) {
+        let or = |given: &Option<String>, else_: &String| given.clone().unwrap_or_else(|| else_.clone());
+        (or(&keep.class, &self.class), or(&keep.namespace, &self.namespace))
     }
 }
 
@@ -120,17 +137,33 @@ impl<'a> Session<'a> {
     ) -> Result<T> {
         self.wait(async |s| {
             let ledger = match s.open().await {
-                Err(e) if e.code() == Code::NoLedger => {
-                    let made = s.make(s.parts.env.clone(), super::args::DEFAULT_NAME, false).await?;
+                Err(e) if e.code() == Code::NoLedger && s.parts.create => {
+                    let made = s.make(s.parts.env.clone(), &s.parts.name, false).await?;
                     s.tell_made(&made)?;
                     made
                 }
-                opened => opened?,
+                Err(e) if e.code() == Code::NoLedger => return Err(s.not_to_be_made(&e)),
+                opened => s.tell_place(opened?),
             };
             s.opened(&ledger)?;
             let done = act(&ledger, s).await.map(|done| (done, None));
             close(ledger, done).await
         })
+    }
+
+    /// There is no ledger, and none may be made in passing.
+    fn not_to_be_made(&self, e: &Error) -> Error {
+        let from = self.parts.config.from("create");
+        Error::new(e.code(), format!("{}, and create = false ({from})", e.message()))
+            .with_hint("make one with `immutape init`")
+    }
+
+    /// A file that merely lies where one stands has said where what is kept goes to.
+    fn tell_place(&mut self, opened: Ledger) -> Ledger {
+        if let Some(told) = self.parts.config.said_by_files(true) {
+            self.out.say(&format!("Keeping in {}, named by {told}.", self.parts.places.shown()));
+        }
+        opened
     }
 
     /// Everything that is printed about a ledger marked TEST says so.
@@ -148,6 +181,9 @@ impl<'a> Session<'a> {
         self.out.say(&format!("Made a new ledger in {}", status.ledger_folder));
         self.out.say(&format!("  keys   {} (readable by you alone)", status.config_folder));
         self.out.say(&format!("  state  {}", status.state_folder));
+        if let Some(told) = self.parts.config.said_by_files(false) {
+            self.out.say(&format!("  Named by {told}."));
+        }
         self.out.say("Back up the keys folder now, apart from the other two: without it nothing kept can be read.");
         Ok(())
     }

@@ -32,12 +32,15 @@ const SETTINGS: &[Setting] = &[
     NAMESPACE,
 ];
 
+/// Name of a log that nobody named. It stands in every checkpoint, so it says nothing about anybody.
+pub(super) const DEFAULT_NAME: &str = "immutape";
+
 /// Settings that every provider over a ledger has.
 pub(super) const CREATE: Setting =
     Setting::new("create", SettingKind::Flag, "make a ledger where there is none").default("true");
 /// The same.
 pub(super) const NAME: Setting =
-    Setting::new("name", SettingKind::Text, "name of a new ledger, for everybody to see").default("local");
+    Setting::new("name", SettingKind::Text, "name of a new ledger, for everybody to see").default(DEFAULT_NAME);
 /// The same.
 pub(super) const CLASS: Setting =
     Setting::new("class", SettingKind::Text, "retention class of tapes that name none").default("draft");

@@ -1,5 +1,6 @@
 //! The storage API over a ledger, once for every provider.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -7,6 +8,7 @@ use serde_json::Value;
 use tokio::sync::RwLock;
 
 use super::backend::{Capabilities, Tape, TapeStorageBackend};
+use super::embedded::DEFAULT_NAME;
 use super::entry::TapeIndexEntry;
 use super::ledger_streams::{LedgerAppender, LedgerStream};
 use super::query::{Page, Query};
@@ -48,8 +50,8 @@ impl LedgerParts {
     /// # Errors
     /// As [`Surroundings::places`].
     pub fn from_config(config: &Value, around: &Surroundings, engine: Arc<dyn Engine>) -> Result<Self> {
-        let text = |key: &str| config.get(key).and_then(Value::as_str);
-        let places = around.places(text("path"), text("state_path"), text("keys_path"))?;
+        let path = |key: &str| config.get(key).and_then(Value::as_str).map(Path::new);
+        let places = around.places(path("path"), path("state_path"), path("keys_path"))?;
         Ok(Self::with_places(config, around, places, engine))
     }
 
@@ -62,7 +64,7 @@ impl LedgerParts {
             environment: around.environment(engine),
             who: around.who.clone(),
             create: config.get("create").and_then(Value::as_bool).unwrap_or(true),
-            name: text("name", "local"),
+            name: text("name", DEFAULT_NAME),
             class: text("class", Schedule::DEFAULT_CLASS),
             namespace: text("namespace", "default"),
         }

@@ -30,7 +30,6 @@
 //! ```
 
 pub mod config;
-#[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 
 mod backend;
@@ -65,3 +64,4 @@ pub use settings::{Setting, SettingKind};
 pub use stats::StorageStats;
 pub use streaming::{FrameRange, FrameStream, StreamingBackend, TapeAppender};
 pub use surroundings::Surroundings;
+pub(crate) use surroundings::absolute;

@@ -1,5 +1,7 @@
 //! The settings that a provider knows, and checking what somebody gives for them.
 
+use std::fmt;
+
 use serde_json::Value;
 
 use super::names::instead;
@@ -18,6 +20,18 @@ pub enum SettingKind {
     Flag,
     /// A whole number from the first to the last, both included.
     Count(u64, u64),
+}
+
+impl fmt::Display for SettingKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text => f.write_str("text"),
+            Self::Path => f.write_str("path"),
+            Self::Flag => f.write_str("true or false"),
+            Self::Count(min, u64::MAX) => write!(f, "a whole number from {min} on"),
+            Self::Count(min, max) => write!(f, "a whole number from {min} to {max}"),
+        }
+    }
 }
 
 /// One setting of a provider.
@@ -98,9 +112,7 @@ impl Setting {
         match self.kind {
             SettingKind::Text => "text in quotation marks".into(),
             SettingKind::Path => "a path in quotation marks".into(),
-            SettingKind::Flag => "true or false".into(),
-            SettingKind::Count(min, u64::MAX) => format!("a whole number from {min} on"),
-            SettingKind::Count(min, max) => format!("a whole number from {min} to {max}"),
+            other => other.to_string(),
         }
     }
 

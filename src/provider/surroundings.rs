@@ -112,13 +112,7 @@ impl Surroundings {
     ///
     /// # Errors
     /// `E_NO_HOME` when no folder is given and there is no home; `E_USAGE` for a path that is none.
-    pub fn places(&self, ledger: Option<&str>, state: Option<&str>, keys: Option<&str>) -> Result<Places> {
-        let absolute = |path: &str| {
-            std::path::absolute(path).map_err(|e| {
-                let shown = crate::codec::escape::visible(path.as_bytes());
-                Error::new(Code::Usage, format!("\"{shown}\" is no path to a folder")).with_source(e)
-            })
-        };
+    pub fn places(&self, ledger: Option<&Path>, state: Option<&Path>, keys: Option<&Path>) -> Result<Places> {
         let home = || self.data_base.as_ref().map(|base| base.join("default")).ok_or_else(no_home);
         Ok(Places {
             ledger: ledger.map(absolute).transpose()?.map_or_else(home, Ok)?,
@@ -128,6 +122,22 @@ impl Surroundings {
             config: keys.map(absolute).transpose()?,
         })
     }
+}
+
+/// A path from the root on.
+///
+/// # Errors
+/// `E_USAGE` for a path that is none.
+pub(crate) fn absolute(path: &Path) -> Result<PathBuf> {
+    std::path::absolute(path).map_err(|e| {
+        let shown = crate::codec::escape::visible(path.as_os_str().as_encoded_bytes());
+        Error::new(Code::Usage, format!("\"{shown}\" is no path to a folder")).with_source(e)
+    })
+}
+
+/// May what stands in this user's file decide for this process? Its own user's may, and that of the system's owner.
+pub(super) fn is_trusted(owner: u32) -> bool {
+    owner == 0 || owner == rustix::process::geteuid().as_raw()
 }
 
 fn no_home() -> Error {

@@ -358,3 +358,20 @@ fn a_file_that_cannot_be_read_is_named() {
     std::fs::create_dir(&path).unwrap();
     assert_eq!(user().unwrap_err().code(), Code::Usage);
 }
+
+#[test]
+fn a_path_in_the_users_file_depends_on_no_folder() {
+    let text = "[recorder.storage.config]\nkeys_path = \"keys\"\nclass = \"no path\"\n";
+    let user = |text: &str| Sources { user: file("config.toml", text), ..Sources::default() };
+    assert_eq!(
+        mistake(&user(text)),
+        "config.toml:2: \"keys_path\" must begin with / here, since this file is read in every folder"
+    );
+    assert_eq!(effective(&user(&text.replace("\"keys\"", "\"/keys\""))).unwrap().config()["keys_path"], "/keys");
+    // A project's file is read in its own folder alone.
+    assert_eq!(effective(&project(text)).unwrap().config()["keys_path"], "keys");
+    // What is for another provider is not looked at.
+    let other = format!("recorder.storage.provider = \"of-a-plugin\"\n{text}");
+    let flags = flags(Some("embedded"), &[]);
+    assert_eq!(effective(&Sources { flags, ..user(&other) }).unwrap().config(), json!({}));
+}

@@ -46,6 +46,13 @@ fn the_memory_provider_keeps_every_clause_but_durability() {
     all_kept(&run(&subject), &[DURABLE]);
 }
 
+/// What tapes without a class or namespace get is for the settings to say.
+#[test]
+fn defaults_of_its_own_break_no_promise() {
+    let settings = |_| json!({ "testing": true, "class": "kept", "namespace": "mine", "name": "example.com/own" });
+    all_kept(&run(&Subject::new(Arc::new(MemoryFactory), settings).unwrap()), &[DURABLE]);
+}
+
 #[test]
 fn a_provider_of_somebody_else_keeps_every_clause() {
     let folder = tempfile::tempdir().unwrap();

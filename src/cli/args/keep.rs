@@ -8,12 +8,12 @@ use clap::Args;
 /// How tapes are kept.
 #[derive(Debug, Clone, Args)]
 pub(in crate::cli) struct Keep {
-    /// Retention class.
-    #[arg(long, default_value = "draft")]
-    pub class: String,
-    /// Namespace.
-    #[arg(long, default_value = "default")]
-    pub namespace: String,
+    /// Retention class [default: as configured, else draft].
+    #[arg(long)]
+    pub class: Option<String>,
+    /// Namespace [default: as configured, else default].
+    #[arg(long)]
+    pub namespace: Option<String>,
     /// Tag; may be given again.
     #[arg(long, value_name = "TAG")]
     pub tag: Vec<OsString>,

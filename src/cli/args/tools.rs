@@ -1,4 +1,4 @@
-//! Verbs about the program and its surroundings: `key`, `config`, `completions`, `man`.
+//! Verbs about the program and its surroundings: `key`, `config`, `provider`, `completions`, `man`.
 
 use std::path::PathBuf;
 
@@ -38,6 +38,26 @@ pub(in crate::cli) enum ConfigVerb {
     },
     /// The three folders of this ledger.
     Path,
+}
+
+#[derive(Debug, Args)]
+#[command(disable_help_subcommand = true)]
+pub(in crate::cli) struct Provider {
+    #[command(subcommand)]
+    pub verb: ProviderVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum ProviderVerb {
+    /// The providers of this program, and their settings.
+    #[command(visible_alias = "ls")]
+    List,
+    /// Check every promise of a provider, in a temporary folder: nothing of yours is touched.
+    Test {
+        /// Its name; without it the provider in force.
+        #[arg(value_name = "NAME")]
+        tested: Option<String>,
+    },
 }
 
 #[derive(Debug, Args)]

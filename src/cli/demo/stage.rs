@@ -11,11 +11,9 @@ use clap::Parser as _;
 use crate::cli::args::Cli;
 use crate::cli::out::Out;
 use crate::cli::run::execute;
-use crate::cli::surroundings::variable;
+use crate::cli::surroundings::temporary_folder;
 use crate::cli::terminal::Look;
-use crate::codec::random::bytes;
 use crate::error::{Code, Error, Result};
-use crate::keyring::OsRandom;
 use crate::store::files::{Files, RealFiles, TemporaryFolder};
 
 /// Columns that the frame of a command's output takes.
@@ -33,13 +31,7 @@ impl<'a> Stage<'a> {
     /// # Errors
     /// `E_IO`, `E_NO_RANDOM`.
     pub(super) fn set(out: &'a mut Out) -> Result<Self> {
-        let base = variable("TMPDIR").map(PathBuf::from).filter(|p| p.is_absolute()).unwrap_or_else(|| "/tmp".into());
-        let name = format!("immutape-demo-{}", hex::encode(bytes::<8>(&OsRandom)?));
-        let folder = TemporaryFolder::create(&base, &name).map_err(|e| {
-            Error::new(Code::Io, "the demo cannot make its temporary folder")
-                .with_hint("set TMPDIR to a folder that you may write to")
-                .with_source(e)
-        })?;
+        let folder = temporary_folder("demo")?;
         let stage = Self { folder, files: Arc::new(RealFiles), out };
         if !stage.out.json {
             stage.out.line("A temporary ledger with fresh keys; both are removed at the end.");
@@ -88,6 +80,7 @@ impl<'a> Stage<'a> {
     pub(super) fn command(&mut self, words: &[&str]) -> Result<(u8, String)> {
         let mut cli = Cli::try_parse_from([&["immutape"], words].concat())
             .map_err(|_| Error::new(Code::Internal, "the demo types a command that does not exist"))?;
+        cli.common.is_staged = true;
         cli.common.dir = Some(self.ledger());
         cli.common.state_dir = Some(self.path("state"));
         cli.common.config_dir = Some(self.path("keys"));

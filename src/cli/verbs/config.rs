@@ -6,16 +6,19 @@ use serde_json::json;
 
 use crate::cli::args::{Common, ConfigVerb};
 use crate::cli::asked::alike;
+use crate::cli::configuration::{Configuration, FOLDERS, Folder, said};
 use crate::cli::out::Out;
 use crate::cli::surroundings::{self, variable};
 use crate::cli::table::{Column, Table};
 use crate::codec::escape::{visible, visible_short};
 use crate::error::{Code, Error, Result};
 use crate::ledger::{Checker, Places};
+use crate::provider::config::EffectiveSetting;
+use crate::provider::{StorageRegistry, Surroundings};
 
 /// A value in force.
 struct Value {
-    key: &'static str,
+    key: String,
     value: String,
     source: String,
 }
@@ -24,7 +27,7 @@ pub(in crate::cli) fn config(out: &mut Out, common: &Common, verb: &ConfigVerb) 
     let values = values(out, common)?;
     let wanted: Vec<&Value> = match verb {
         ConfigVerb::Print => values.iter().collect(),
-        ConfigVerb::Path => values.iter().filter(|v| FOLDERS.contains(&v.key)).collect(),
+        ConfigVerb::Path => values.iter().filter(|v| FOLDERS.iter().any(|folder| folder.name == v.key)).collect(),
         ConfigVerb::Get { wanted } => vec![find(&values, wanted)?],
     };
     if out.json {
@@ -38,18 +41,16 @@ pub(in crate::cli) fn config(out: &mut Out, common: &Common, verb: &ConfigVerb) 
         ConfigVerb::Print => {
             const TABLE: Table<'_> = Table { kinds: &[Column::Text, Column::Text, Column::Text], spare: &[2] };
             let mut rows = vec![["KEY", "VALUE", "FROM"].map(str::to_owned).to_vec()];
-            rows.extend(wanted.iter().map(|v| vec![v.key.to_owned(), v.value.clone(), v.source.clone()]));
+            rows.extend(wanted.iter().map(|v| vec![v.key.clone(), v.value.clone(), v.source.clone()]));
             out.table(&TABLE, &rows);
         }
     }
     Ok(0)
 }
 
-const FOLDERS: [&str; 3] = ["ledger", "state", "keys"];
-
 fn find<'a>(values: &'a [Value], key: &str) -> Result<&'a Value> {
     values.iter().find(|v| v.key == key).ok_or_else(|| {
-        let keys: Vec<&str> = values.iter().map(|v| v.key).collect();
+        let keys: Vec<&str> = values.iter().map(|v| v.key.as_str()).collect();
         let meant = alike(key, keys.iter().copied()).map_or_else(String::new, |k| format!("did you mean {k}? "));
         Error::new(Code::Usage, format!("no value is called \"{}\"", visible_short(key.as_bytes(), 40)))
             .with_hint(format!("{meant}there are {}", keys.join(", ")))
@@ -57,16 +58,52 @@ fn find<'a>(values: &'a [Value], key: &str) -> Result<&'a Value> {
 }
 
 fn values(out: &Out, common: &Common) -> Result<Vec<Value>> {
-    let places = surroundings::places(common)?;
-    let env = surroundings::environment()?;
-    let shown = |path: &Path| visible(path.as_os_str().as_encoded_bytes());
-    let ledger = Value {
-        key: "ledger",
-        value: shown(&places.ledger),
-        source: source(common.dir.as_ref(), "-C", "IMMUTAPE_DIR", "XDG_DATA_HOME"),
+    let around = surroundings::around()?;
+    let config = Configuration::find(common, &around)?;
+    let mut values = folders(&config, &around)?;
+    let effective = &config.effective;
+    values.push(Value {
+        key: "provider".into(),
+        value: effective.provider().to_owned(),
+        source: said(effective.provider_from()),
+    });
+    let factory = StorageRegistry::global().find(effective.provider())?;
+    let is_folder = |key: &str| FOLDERS.iter().any(|folder| folder.key == key);
+    values.extend(factory.settings().iter().filter(|s| !is_folder(s.key)).map(|s| Value {
+        key: s.key.into(),
+        value: effective.setting(s.key).map_or_else(|| s.default.to_owned(), shown),
+        source: config.from(s.key),
+    }));
+    let look = &out.look;
+    let told = |names: &[&str]| {
+        names.iter().find(|n| variable(n).is_some()).map_or_else(|| "default".to_owned(), |n| format!("${n}"))
     };
+    values.push(Value {
+        key: "colour".into(),
+        value: if look.colour { "yes" } else { "no" }.to_owned(),
+        source: told(&["NO_COLOR", "CLICOLOR_FORCE", "TERM"]),
+    });
+    values.push(Value {
+        key: "columns".into(),
+        value: look.columns.map_or_else(|| "no limit".to_owned(), |n| n.to_string()),
+        source: told(&["COLUMNS"]),
+    });
+    let words = effective.left_out().iter().map(|words| ("left_out", words));
+    let words = words.chain(effective.warnings().iter().map(|words| ("warning", words)));
+    values.extend(words.map(|(key, words)| Value { key: key.into(), value: words.clone(), source: "-".into() }));
+    Ok(values)
+}
+
+/// The three folders. A provider that keeps nothing has none.
+fn folders(config: &Configuration, around: &Surroundings) -> Result<Vec<Value>> {
+    let value = |(folder, source): (&Folder, String), value: String| Value { key: folder.name.into(), value, source };
+    if config.refuse_fleeting().is_err() {
+        return Ok(config.folders().map(|said| value(said, "-".into())).collect());
+    }
+    let places = config.places(around)?;
+    let shown = |path: &Path| visible(path.as_os_str().as_encoded_bytes());
     // Whose state and keys these are, only the ledger itself can say.
-    let id = Checker::open(&places, &env).ok().map(|checker| checker.id());
+    let id = Checker::open(&places, &surroundings::environment(around)).ok().map(|checker| checker.id());
     let folder = |given: Option<PathBuf>, base: &Option<PathBuf>| match (given, base) {
         (Some(path), _) => shown(&path),
         (None, Some(base)) => format!("{}/<id of the ledger>", shown(base)),
@@ -77,42 +114,14 @@ fn values(out: &Out, common: &Common) -> Result<Vec<Value>> {
     };
     let state = folder(of_id(Places::state_of).or_else(|| places.state.clone()), &places.state_base);
     let keys = folder(of_id(Places::config_of).or_else(|| places.config.clone()), &places.config_base);
-    let look = &out.look;
-    let told = |names: &[&str]| {
-        names.iter().find(|n| variable(n).is_some()).map_or_else(|| "default".to_owned(), |n| format!("${n}"))
-    };
-    Ok(vec![
-        ledger,
-        Value {
-            key: "state",
-            value: state,
-            source: source(common.state_dir.as_ref(), "--state-dir", "IMMUTAPE_STATE_DIR", "XDG_STATE_HOME"),
-        },
-        Value {
-            key: "keys",
-            value: keys,
-            source: source(common.config_dir.as_ref(), "--config-dir", "IMMUTAPE_CONFIG_DIR", "XDG_CONFIG_HOME"),
-        },
-        Value {
-            key: "colour",
-            value: if look.colour { "yes" } else { "no" }.to_owned(),
-            source: told(&["NO_COLOR", "CLICOLOR_FORCE", "TERM"]),
-        },
-        Value {
-            key: "columns",
-            value: look.columns.map_or_else(|| "no limit".to_owned(), |n| n.to_string()),
-            source: told(&["COLUMNS"]),
-        },
-    ])
+    Ok(config.folders().zip([shown(&places.ledger), state, keys]).map(|(said, path)| value(said, path)).collect())
 }
 
-/// Where a folder's path comes from.
-fn source(flag: Option<&PathBuf>, flag_name: &str, variable_name: &str, base: &str) -> String {
-    let rooted = |name: &str| variable(name).is_some_and(|v| Path::new(&v).is_absolute());
-    match flag {
-        Some(_) => flag_name.to_owned(),
-        None if variable(variable_name).is_some() => format!("${variable_name}"),
-        None if rooted(base) => format!("${base}"),
-        None => "default".to_owned(),
+/// A setting as it is printed.
+fn shown(setting: &EffectiveSetting) -> String {
+    match &setting.value {
+        _ if setting.is_secret => "(not shown)".to_owned(),
+        serde_json::Value::String(text) => visible(text.as_bytes()),
+        other => other.to_string(),
     }
 }

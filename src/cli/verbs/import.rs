@@ -41,7 +41,7 @@ pub(in crate::cli) fn import(s: &mut Session<'_>, args: &Import) -> Result<u8> {
         }
         return Ok(sum(s, counts));
     }
-    let (wanted, mut indexes) = (Wanted::kept(&args.keep), Indexes::default());
+    let (wanted, mut indexes) = (Wanted::kept(s, &args.keep), Indexes::default());
     s.with_ledger_or_new(async |ledger, s| {
         for source in &sources {
             match saving::one(s, ledger, &wanted, &source.path, &mut indexes).await? {

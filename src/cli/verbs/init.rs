@@ -16,7 +16,8 @@ pub(in crate::cli) fn init(s: &mut Session<'_>, args: &Init) -> Result<u8> {
         env.random = Arc::new(SeededRandom::new(seed));
     }
     s.wait(async |s| {
-        let ledger = s.make(env, &args.name, args.test_seed.is_some()).await?;
+        let name = args.name.as_ref().unwrap_or(&s.parts.name);
+        let ledger = s.make(env, name, args.test_seed.is_some()).await?;
         let told = tell(s, &ledger).map(|()| (0, None));
         close(ledger, told).await
     })

@@ -15,7 +15,7 @@ pub(in crate::cli) fn save(s: &mut Session<'_>, args: &Save) -> Result<u8> {
     if let Some(exit) = nothing_to_save(s, args) {
         return Ok(exit);
     }
-    let wanted = wanted(args);
+    let wanted = wanted(s, args);
     s.with_ledger_or_new(async |ledger, s| {
         let (mut exit, mut indexes) = (0, Indexes::default());
         for file in &args.files {
@@ -75,7 +75,7 @@ fn check(args: &Save) -> Result<()> {
     Ok(())
 }
 
-fn wanted(args: &Save) -> Wanted<'_> {
+fn wanted<'a>(s: &Session<'_>, args: &'a Save) -> Wanted<'a> {
     let bytes = |v: &Option<OsString>| v.as_ref().map(|v| v.as_encoded_bytes().to_vec());
     let amends = args.amends.clone().zip(args.reason.clone()).map(|(tape, reason)| Amends { tape, reason });
     Wanted {
@@ -83,6 +83,6 @@ fn wanted(args: &Save) -> Wanted<'_> {
         description: bytes(&args.description),
         meta: args.meta.as_deref(),
         amends,
-        ..Wanted::kept(&args.keep)
+        ..Wanted::kept(s, &args.keep)
     }
 }

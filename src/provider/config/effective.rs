@@ -1,6 +1,7 @@
 //! What holds in the end, and where each part of it was said.
 
 use std::fmt;
+use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
@@ -10,7 +11,7 @@ use crate::codec::escape::visible_short;
 use crate::error::{Code, Error, Result};
 use crate::provider::factory::StorageProviderFactory;
 use crate::provider::registry::StorageRegistry;
-use crate::provider::settings::{Setting, find};
+use crate::provider::settings::{Setting, SettingKind, find};
 
 /// A setting that was given.
 #[derive(Debug, Clone, PartialEq)]
@@ -123,6 +124,18 @@ impl Effective {
         &self.given
     }
 
+    /// The setting of this name, where it was given.
+    #[must_use]
+    pub fn setting(&self, key: &str) -> Option<&EffectiveSetting> {
+        self.given.iter().find(|given| given.key == key)
+    }
+
+    /// Places whose settings are for another provider, in words.
+    #[must_use]
+    pub fn left_out(&self) -> &[String] {
+        &self.left_out
+    }
+
     /// What the provider warns of.
     #[must_use]
     pub fn warnings(&self) -> &[String] {
@@ -157,6 +170,25 @@ impl Effective {
             "warnings": self.warnings,
         })
     }
+}
+
+/// A path in a file that is read wherever one stands must not depend on where that is: each folder would have a ledger of
+/// its own.
+///
+/// # Errors
+/// `E_USAGE`, naming the place.
+pub(super) fn refuse_relative(layer: &Layer, factory: &dyn StorageProviderFactory) -> Result<()> {
+    if layer.provider.as_ref().is_some_and(|(name, _)| !is(name, factory)) {
+        return Ok(());
+    }
+    let is_path = |key: &str| factory.settings().iter().any(|s| s.key == key && s.kind == SettingKind::Path);
+    for (key, value, from) in layer.settings.iter().filter(|(key, ..)| is_path(key)) {
+        if value.as_str().is_some_and(|path| !path.is_empty() && Path::new(path).is_relative()) {
+            let words = format!("{from}: \"{key}\" must begin with / here, since this file is read in every folder");
+            return Err(Error::new(Code::Usage, words).with_hint("write the whole path: /home/ann/tapes"));
+        }
+    }
+    Ok(())
 }
 
 /// Is this a name of that provider?

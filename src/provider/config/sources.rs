@@ -1,26 +1,29 @@
 //! Gathering what flags, environment and files say.
 
 use std::ffi::OsString;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::effective::{Effective, is};
+use super::effective::{Effective, is, refuse_relative};
 use super::file::{ConfigFile, Others};
 use super::layer::{Layer, Origin};
-use crate::codec::escape::visible_short;
+use crate::codec::escape::{visible, visible_short};
 use crate::error::{Code, Error, Result};
 use crate::provider::registry::StorageRegistry;
 use crate::provider::settings::Setting;
-use crate::provider::surroundings::Surroundings;
-use crate::store::files::Files;
+use crate::provider::surroundings::{Surroundings, is_trusted};
+use crate::store::files::{File, Files};
 
 /// Name of a project's file, in the present folder.
 pub const PROJECT_FILE: &str = "immutape.toml";
 /// Name of the user's file, in the folder of the key folders.
 pub const USER_FILE: &str = "config.toml";
 /// Longest configuration file.
-const FILE_BYTES_MAX: u64 = 1 << 20;
+const FILE_BYTES_MAX: usize = 1 << 20;
+/// Permission bit.
+const OTHERS_WRITE: u32 = 0o002;
 /// The provider's name.
 const PROVIDER: &str = "IMMUTAPE_PROVIDER";
 /// Settings together, as a JSON object.
@@ -102,14 +105,15 @@ impl Sources {
     /// Those of this process: its environment, `immutape.toml` in the present folder, and the user's file.
     ///
     /// # Errors
-    /// `E_USAGE` for a file that is there and cannot be read as one.
+    /// `E_USAGE` for a file that is there and cannot be read as one, and for a project's file that others may write: it could
+    /// send what is recorded, and the keys, wherever they like.
     pub fn of_process(around: &Surroundings, flags: Flags) -> Result<Self> {
         let user = around.config_base.as_ref().map(|base| base.join(USER_FILE));
         Ok(Self {
             flags,
             variables: Surroundings::variables(),
-            project: read(&*around.files, Path::new(PROJECT_FILE))?,
-            user: user.map_or(Ok(None), |path: PathBuf| read(&*around.files, &path))?,
+            project: read(&*around.files, Path::new(PROJECT_FILE), Whose::Ours)?,
+            user: user.map_or(Ok(None), |path: PathBuf| read(&*around.files, &path, Whose::Anybodys))?,
             own: Layer::default(),
         })
     }
@@ -127,6 +131,8 @@ impl Sources {
             [self.flag_layer()?, self.variable_layer()?, file(&self.project)?, file(&self.user)?, self.own.clone()];
         let mut effective = Effective::choose(&layers, registry)?;
         let factory = registry.find(effective.provider())?;
+        let [_, _, _, user, _] = &layers;
+        refuse_relative(user, &*factory)?;
         // Text of flags and variables is read as the chosen provider's settings take it, so only now.
         effective.take(self.flag_settings(factory.settings(), factory.name())?, &*factory)?;
         effective.take(self.variable_settings(factory.settings(), &layers, &*factory)?, &*factory)?;
@@ -233,19 +239,81 @@ impl Sources {
     }
 }
 
-/// A configuration file; `None` when there is none.
-fn read(files: &dyn Files, path: &Path) -> Result<Option<(String, String)>> {
-    let name = path.to_string_lossy().into_owned();
-    let shown = || crate::codec::escape::visible(path.as_os_str().as_encoded_bytes());
-    match files.read(path, FILE_BYTES_MAX) {
-        Ok(bytes) => {
-            let no_text =
-                |_| Error::new(Code::Usage, format!("{}: this configuration file is not UTF-8 text", shown()));
-            Ok(Some((name, String::from_utf8(bytes).map_err(no_text)?)))
-        }
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(e) => Err(Error::new(Code::Usage, format!("{}: this configuration file cannot be read", shown()))
+/// Whose file may decide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    /// One that lies where nobody else writes.
+    Anybodys,
+    /// One that must be this user's or the system's own, and not for others to write.
+    Ours,
+}
+
+/// A configuration file; `None` when there is none. What is judged and what is read is one open file.
+fn read(files: &dyn Files, path: &Path, whose: Whose) -> Result<Option<(String, String)>> {
+    let shown = visible(path.as_os_str().as_encoded_bytes());
+    let wrong = |words: &str| Error::new(Code::Usage, format!("{shown}: {words}"));
+    let unreadable = |e| {
+        wrong("this configuration file cannot be read")
             .with_hint("it must be a plain file of at most 1 MiB, and no link")
-            .with_source(e)),
+            .with_source(e)
+    };
+    let file = match files.open(path, false) {
+        Ok(file) => file,
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(unreadable(e)),
+    };
+    if whose == Whose::Ours
+        && let Some((owner, mode)) = file.owner().map_err(unreadable)?
+    {
+        judge(&shown, owner, mode)?;
+    }
+    let text = bounded(&*file).map_err(unreadable)?;
+    let text = String::from_utf8(text).map_err(|_| wrong("this configuration file is not UTF-8 text"))?;
+    Ok(Some((path.to_string_lossy().into_owned(), text)))
+}
+
+/// May a file of this owner and with these permission bits decide where things go?
+fn judge(shown: &str, owner: u32, mode: u32) -> Result<()> {
+    let (words, hint) = if !is_trusted(owner) {
+        let hint = "take it as your own with chown once you have read it, or work in another folder".to_owned();
+        ("this configuration file belongs to another user, who could send what you record elsewhere", hint)
+    } else if mode & OTHERS_WRITE != 0 {
+        let hint = format!("chmod o-w {shown}");
+        ("everybody may write this configuration file, and could send what you record elsewhere", hint)
+    } else {
+        return Ok(());
+    };
+    Err(Error::new(Code::Usage, format!("{shown}: {words}")).with_hint(hint))
+}
+
+fn bounded(file: &dyn File) -> std::io::Result<Vec<u8>> {
+    let mut text = vec![0; FILE_BYTES_MAX.saturating_add(1)];
+    let got = file.read_at(0, &mut text)?;
+    if got > FILE_BYTES_MAX {
+        return Err(std::io::Error::new(ErrorKind::FileTooLarge, "more than 1 MiB"));
+    }
+    text.truncate(got);
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_others_can_change_decides_nothing() {
+        let me = rustix::process::geteuid().as_raw();
+        for (owner, mode) in [(me, 0o600), (me, 0o664), (me, 0o444), (0, 0o644)] {
+            judge("immutape.toml", owner, mode).unwrap();
+        }
+        for (owner, mode, wanted) in [
+            (me.wrapping_add(1).max(1), 0o600, "belongs to another user"),
+            (me, 0o602, "everybody may write"),
+            (0, 0o666, "everybody may write"),
+        ] {
+            let e = judge("immutape.toml", owner, mode).unwrap_err();
+            assert_eq!(e.code(), Code::Usage);
+            assert!(e.message().starts_with("immutape.toml: ") && e.message().contains(wanted), "{}", e.message());
+        }
     }
 }

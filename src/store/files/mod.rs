@@ -52,6 +52,14 @@ pub trait File: Send + Sync + Debug {
     /// # Errors
     /// `Unsupported` where the file system cannot.
     fn punch(&self, offset: u64, bytes: u64) -> io::Result<()>;
+
+    /// Number of the user whose file this is, and its permission bits; `None` where files are nobody's.
+    ///
+    /// # Errors
+    /// The system's error.
+    fn owner(&self) -> io::Result<Option<(u32, u32)>> {
+        Ok(None)
+    }
 }
 
 /// A lock that ends when it is dropped or its process dies.

@@ -183,6 +183,11 @@ impl File for RealFile {
     fn punch(&self, offset: u64, bytes: u64) -> io::Result<()> {
         punch_hole(&self.0, offset, bytes)
     }
+
+    fn owner(&self) -> io::Result<Option<(u32, u32)>> {
+        let metadata = self.0.metadata()?;
+        Ok(Some((metadata.uid(), metadata.permissions().mode() & 0o7777)))
+    }
 }
 
 #[derive(Debug)]

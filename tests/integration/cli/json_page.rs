@@ -111,6 +111,8 @@ fn spoken() -> (Vec<Value>, BTreeSet<String>) {
     say(&world, &["doctor"]);
     say(&world, &["key", "list"]);
     say(&world, &["config", "print"]);
+    say(&world, &["provider", "list"]);
+    say(&world, &["provider", "test", "memory"]);
     say(&world, &["completions", "bash"]);
     say(&world, &["man"]);
     say(&world, &["man", "--output", "pages"]);
