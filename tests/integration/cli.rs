@@ -10,6 +10,7 @@ mod load;
 mod processes;
 mod screens;
 mod streams;
+mod together;
 mod transcripts;
 mod vault;
 mod world;
