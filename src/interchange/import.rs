@@ -71,6 +71,20 @@ impl<R: BufRead> Importer<R> {
     /// As [`Self::open`], with the file beside a version 2.0 tape (`.extra.jsonl`, as [`super::Exporter`] wrote it): its frames
     /// take the places that their numbers name. For a source of another format it is not read, and a loss says so.
     ///
+    /// ```
+    /// use immutape::interchange::{ImportOptions, Importer};
+    /// let tape = b"{\"type\":\"init\",\"version\":\"2.0\"}\n";
+    /// let beside = format!(
+    ///     "{{\"type\":\"extra\",\"version\":1,\"tape\":\"{}\",\"first_frame\":0,\"frame_count\":1}}\n{}\n",
+    ///     "07".repeat(32),
+    ///     r#"{"type":"extra_frame","seq":0,"kind":"stderr","direction":"internal","payload":{"b64":"/w=="},"delimiter":"lf"}"#,
+    /// );
+    /// let beside = Box::new(std::io::Cursor::new(beside));
+    /// let mut importer = Importer::open_with(&tape[..], Some(beside), ImportOptions::default())?;
+    /// assert_eq!(importer.next_frame()?.map(|frame| frame.payload), Some(vec![0xff]));
+    /// # Ok::<(), immutape::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`Self::open`]; what is wrong with the file beside is told as its fault.
     pub fn open_with(input: R, mut beside: Option<BesideInput>, mut options: ImportOptions) -> Result<Self> {
