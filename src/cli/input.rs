@@ -1,13 +1,17 @@
 //! Files that people name, read through the one seam to the disk.
 
+use std::ffi::OsStr;
 use std::io::{self, BufRead, BufReader, Read};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::export_files::Target;
 use super::held::{Held, Holding};
 use crate::codec::escape::visible;
 use crate::error::{Code, Error, Result};
+use crate::interchange::BesideInput;
 use crate::store::files::{File, Files, with_suffix};
 
 /// Bytes read at once.
@@ -128,7 +132,7 @@ pub(super) fn walk(
     let (mut found, mut left, mut waiting) = (Vec::new(), Vec::new(), vec![folder.to_owned()]);
     while let Some(folder) = waiting.pop() {
         for entry in files.list(&folder).map_err(|e| cannot_read(&folder, e))? {
-            let path = folder.join(&entry.name);
+            let path = folder.join(&entry.os_name);
             match (entry.is_plain, entry.is_dir) {
                 (true, true) if closed(&path) => left.push(path),
                 (true, true) => waiting.push(path),
@@ -164,6 +168,41 @@ pub(super) fn companion(files: &dyn Files, session: &Path, given: Option<&Path>)
         }
     }
     Ok(None)
+}
+
+/// The file beside a version 2.0 tape (`.extra.jsonl`), where an export puts it.
+///
+/// # Errors
+/// `E_IO`.
+pub(super) fn beside(files: &dyn Files, session: &Path, given: Option<&Path>) -> Result<Option<BesideInput>> {
+    let path = match given {
+        Some(path) => path.to_owned(),
+        None if is_stdin(session) => return Ok(None),
+        None => {
+            let path = Target::of(session.to_owned()).beside;
+            // Of `X` and `X.jsonl` the latter has it.
+            let other = with_suffix(session, ".jsonl");
+            let is_of_other = Target::of(other.clone()).beside == path && files.exists(&other).unwrap_or(false);
+            if is_of_other || !files.exists(&path).unwrap_or(false) {
+                return Ok(None);
+            }
+            path
+        }
+    };
+    let reader = reader(files, &path)?;
+    Ok(Some(Box::new(BufReader::with_capacity(BUFFER_BYTES, reader))))
+}
+
+/// The names that the session may have beside which a file of this name lies.
+pub(super) fn besides_of(path: &Path) -> Option<[PathBuf; 2]> {
+    let name = path.file_name()?.as_encoded_bytes().strip_suffix(b".extra.jsonl")?;
+    let session = path.with_file_name(OsStr::from_bytes(name));
+    Some([with_suffix(&session, ".jsonl"), session])
+}
+
+/// How long a file is, as far as that is known.
+pub(super) fn length(files: &dyn Files, path: &Path) -> u64 {
+    reader(files, path).and_then(|r| r.file.len().map_err(|e| cannot_read(path, e))).unwrap_or(0)
 }
 
 fn read_companion(files: &dyn Files, path: &Path) -> Result<Vec<u8>> {

@@ -3,6 +3,7 @@
 //! Data goes to standard output, words about it to standard error; with `--json` both are one stream of
 //! documents (`docs/json.md`). Recorded bytes are escaped before a terminal sees them (`docs/operating.md`).
 
+mod abreast;
 mod args;
 mod asked;
 mod configuration;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::args::Keep;
 use super::held::{Held, too_much};
 use super::progress::{Progress, Unit};
-use super::session::Session;
+use super::session::{Parts, Session};
 use super::{input, words};
 use crate::codec::escape::visible;
 use crate::error::{Code, Error, Result};
@@ -27,6 +27,7 @@ pub(super) struct Wanted<'a> {
     pub name: Option<Vec<u8>>,
     pub description: Option<Vec<u8>>,
     pub meta: Option<&'a Path>,
+    pub extra: Option<&'a Path>,
     pub amends: Option<Amends>,
 }
 
@@ -34,7 +35,7 @@ impl<'a> Wanted<'a> {
     /// Nothing but how it is kept.
     pub(super) fn kept(s: &Session<'_>, keep: &'a Keep) -> Self {
         let (class, namespace) = s.parts.class_and_namespace(keep);
-        Self { keep, class, namespace, name: None, description: None, meta: None, amends: None }
+        Self { keep, class, namespace, name: None, description: None, meta: None, extra: None, amends: None }
     }
 }
 
@@ -46,19 +47,32 @@ pub(super) struct Saved {
     pub losses: Vec<String>,
 }
 
-/// Indexes of folders, each read once however many tapes lie there.
+/// Why a file was not kept.
+pub(super) struct NotKept {
+    pub error: Error,
+    /// It does not even begin like a recorded session.
+    pub is_none: bool,
+}
+
+/// Most indexes of folders that are held.
+const INDEXES_MAX: usize = 4;
+
+/// Indexes of folders, each read once for the tapes that lie there together.
 #[derive(Default)]
 pub(super) struct Indexes(BTreeMap<PathBuf, Option<Arc<DirectoryIndex>>>);
 
 impl Indexes {
     /// The index of the folder that `file` lies in. One that is no index of tapes counts as none: other programs use the name, too.
-    fn of(&mut self, s: &Session<'_>, file: &Path) -> Option<Arc<DirectoryIndex>> {
+    pub(super) fn of(&mut self, parts: &Parts, file: &Path) -> Option<Arc<DirectoryIndex>> {
         if input::is_stdin(file) {
             return None;
         }
         let folder = file.parent().map(Path::to_owned).unwrap_or_default();
+        if self.0.len() >= INDEXES_MAX && !self.0.contains_key(&folder) {
+            self.0.clear();
+        }
         let read = || {
-            let bytes = input::index(&*s.parts.env.files, &folder).ok().flatten()?;
+            let bytes = input::index(&*parts.env.files, &folder).ok().flatten()?;
             DirectoryIndex::read(&bytes).ok().map(Arc::new)
         };
         self.0.entry(folder.clone()).or_insert_with(read).clone()
@@ -77,26 +91,49 @@ pub(super) fn format(keep: &Keep) -> Result<Option<SourceFormat>> {
 ///
 /// # Errors
 /// Why not.
-pub(super) fn begins_well(s: &Session<'_>, keep: &Keep, file: &Path) -> Result<()> {
-    let source = input::open(&*s.parts.env.files, file, &Held::default())?;
+pub(super) fn begins_well(parts: &Parts, keep: &Keep, file: &Path) -> Result<()> {
+    let source = input::open(&*parts.env.files, file, &Held::default())?;
     let options = ImportOptions { format: format(keep)?, ..ImportOptions::default() };
     Importer::open(source.bytes, options).map(|_| ()).map_err(|e| named(file, e))
 }
 
-/// Saves one file. The outer error is the ledger's and ends everything; the inner one is this file's.
+/// Saves one file, whose folder has this index. The outer error is the ledger's and ends everything; the inner one is this
+/// file's.
 pub(super) async fn one(
-    s: &Session<'_>,
+    parts: &Parts,
     ledger: &Ledger,
     wanted: &Wanted<'_>,
     file: &Path,
-    indexes: &mut Indexes,
+    index: Option<Arc<DirectoryIndex>>,
+    progress: &Progress,
+) -> Result<std::result::Result<Saved, NotKept>> {
+    let kept = keep(parts, ledger, wanted, file, index, progress).await?;
+    Ok(kept.map_err(|error| {
+        // The file beside it, or what stands further on, may be the one that is no record.
+        let is_none = error.code() == Code::NotATape && begins_well(parts, wanted.keep, file).is_err();
+        NotKept { error, is_none }
+    }))
+}
+
+async fn keep(
+    parts: &Parts,
+    ledger: &Ledger,
+    wanted: &Wanted<'_>,
+    file: &Path,
+    index: Option<Arc<DirectoryIndex>>,
+    progress: &Progress,
 ) -> Result<Result<Saved>> {
-    let (files, held) = (&*s.parts.env.files, Held::default());
-    let mut begin = || {
-        let options = options(s, wanted, file, indexes)?;
+    let (files, held) = (&*parts.env.files, Held::default());
+    let begin = || {
+        let options = options(parts, wanted, file, index)?;
         let source = input::open(files, file, &held)?;
-        let (read, total) = (source.read, source.total);
-        Importer::open(source.bytes, options).map(|importer| (importer, read, total)).map_err(|e| named(file, e))
+        let beside = input::beside(files, file, wanted.extra)?;
+        let importer = Importer::open_with(source.bytes, beside, options).map_err(|e| named(file, e))?;
+        if wanted.extra.is_some() && importer.is_beside_unread() {
+            let words = format!("--extra goes with a version 2.0 tape, and this is {}", importer.format().name());
+            return Err(named(file, Error::new(Code::Usage, words)));
+        }
+        Ok((importer, source.read, source.total))
     };
     let (mut importer, read, total) = match begin() {
         Ok(begun) => begun,
@@ -107,8 +144,7 @@ pub(super) async fn one(
     }
     let Wanted { class, namespace, .. } = wanted;
     let keep = SaveOptions { class: class.clone(), namespace: namespace.clone(), amends: wanted.amends.clone() };
-    let mut saver = ledger.begin_save(&s.parts.who, keep).await?;
-    let progress = Progress::of(s.out);
+    let mut saver = ledger.begin_save(&parts.who, keep).await?;
     loop {
         match importer.next_frame() {
             Ok(Some(frame)) => saver.frame(&frame)?,
@@ -141,7 +177,12 @@ pub(super) async fn one(
     Ok(Ok(Saved { receipt, format, source_bytes, losses: provenance.losses }))
 }
 
-fn options(s: &Session<'_>, wanted: &Wanted<'_>, file: &Path, indexes: &mut Indexes) -> Result<ImportOptions> {
+fn options(
+    parts: &Parts,
+    wanted: &Wanted<'_>,
+    file: &Path,
+    index: Option<Arc<DirectoryIndex>>,
+) -> Result<ImportOptions> {
     let Wanted { keep, name, description, meta, .. } = wanted;
     let source_name = file.file_name().filter(|_| !input::is_stdin(file)).map(|n| n.as_encoded_bytes().to_vec());
     Ok(ImportOptions {
@@ -151,11 +192,11 @@ fn options(s: &Session<'_>, wanted: &Wanted<'_>, file: &Path, indexes: &mut Inde
         description: description.clone(),
         tags: keep.tag.iter().map(|t| t.as_encoded_bytes().to_vec()).collect(),
         source_name,
-        companion: input::companion(&*s.parts.env.files, file, *meta)?,
-        index: indexes.of(s, file),
+        companion: input::companion(&*parts.env.files, file, *meta)?,
+        index,
         format: format(keep)?,
-        imported_ms: Some(s.parts.env.clock.read().wall.as_ms()),
-        host: Some(s.parts.who.host.clone()),
+        imported_ms: Some(parts.env.clock.read().wall.as_ms()),
+        host: Some(parts.who.host.clone()),
         ..ImportOptions::default()
     })
 }

@@ -10,7 +10,7 @@ use super::detect::{BYTE_ORDER_MARK, truncated};
 use super::draft::Draft;
 use super::json::{Members, NotRead, elements, is_blank, string, whole};
 use super::lines::Line;
-use super::losses::quoted;
+use super::losses::{amount, quoted};
 use crate::codec::limits::LABEL_BYTES_MAX;
 use crate::error::{Code, Error, Result};
 use crate::tape::{Delimiter, Direction, EndState, Frame, FrameKind, Header, TapeKind, flags};
@@ -48,9 +48,10 @@ impl Told {
         self.count = self.count.saturating_add(1);
     }
 
-    fn tell(&self, what: &str, draft: &mut Draft) {
+    fn tell(&self, (what, rest): ([&str; 2], &str), draft: &mut Draft) {
         if self.count > 0 {
-            draft.losses.about_all(format!("{} {what} (first: line {})", self.count, self.first));
+            let what = amount(self.count, what);
+            draft.losses.about_all(format!("{what}{rest} (first: line {})", self.first));
         }
     }
 }
@@ -216,15 +217,24 @@ impl Cast {
     pub(super) fn finish(self) -> (Header, Draft) {
         let Self { mut draft, mut header, .. } = self;
         for (told, what) in [
-            (self.backwards, "events are earlier than the one before; they stand in the order of the source"),
+            (
+                self.backwards,
+                (["event is", "events are"], " earlier than the one before; all stand in the order of the source"),
+            ),
             (
                 self.untimed,
-                "events have a time that cannot be read; they are given that of the event before, marked as inferred",
+                (
+                    ["event has", "events have"],
+                    " a time that cannot be read, and the time of the event before, marked as inferred",
+                ),
             ),
-            (self.comments, "comments, kept as unsaved lines"),
+            (self.comments, (["comment, kept as an unsaved line", "comments, kept as unsaved lines"], "")),
             (
                 self.undecoded,
-                "events have a text that stands for no characters; the payload is the JSON text as written",
+                (
+                    ["event has", "events have"],
+                    " a text that stands for no characters; the payload is the JSON text as written",
+                ),
             ),
         ] {
             told.tell(what, &mut draft);

@@ -2,8 +2,9 @@
 //! ended, and compared. Its numbers are never taken over.
 
 use super::claims::{Compared, Facts, compare_performance, compare_stats};
-use super::json::{Members, string};
-use super::losses::{Losses, quoted};
+use super::json::{Members, string, whole};
+use super::lines::Source;
+use super::losses::{Losses, amount, quoted};
 use crate::codec::digest::{Digest, sha256};
 use crate::codec::limits::{LABEL_BYTES_MAX, TAGS_MAX, WORDS_BYTES_MAX};
 use crate::error::{Code, Error, Result};
@@ -32,6 +33,7 @@ pub(super) struct Companion {
     checksum: Option<String>,
     stats: Option<String>,
     performance: Option<String>,
+    extra_file: Option<String>,
 }
 
 impl Companion {
@@ -71,6 +73,7 @@ impl Companion {
             checksum: None,
             stats: None,
             performance: None,
+            extra_file: None,
         }
     }
 
@@ -94,6 +97,7 @@ impl Companion {
         self.checksum = m.read_string("checksum").map(|v| v.into_owned());
         self.stats = m.read_raw("stats").map(str::to_owned);
         self.performance = m.read_raw("performance").map(str::to_owned);
+        self.extra_file = m.read_raw("extra_file").map(str::to_owned);
     }
 
     /// Holds every claim against the facts.
@@ -115,6 +119,36 @@ impl Companion {
             }
         }
         self.compare_checksum(source, losses);
+    }
+
+    /// Holds what is said of the file beside the tape against that file: its records and its bytes.
+    pub(super) fn compare_beside(&self, found: Option<(u64, &Source)>, losses: &mut Losses) {
+        let Some(mut claims) = self.extra_file.as_deref().and_then(|t| Members::parse(t).ok()) else { return };
+        let Some((records, source)) = found else {
+            let records = claims.read("records", whole).unwrap_or_default();
+            losses.about_all(format!(
+                "the companion metadata tells of a file beside it (.extra.jsonl) with {}, which was not given",
+                amount(records, ["record", "records"])
+            ));
+            return;
+        };
+        let mut compared = Compared::default();
+        compared.number(&mut claims, "records", Some(records));
+        compared.number(&mut claims, "size_bytes", Some(source.bytes));
+        for difference in compared.differences {
+            losses.about_all(format!(
+                "the companion metadata claims of the file beside it (.extra.jsonl) {}",
+                difference.replace("the frames give", "it has")
+            ));
+        }
+        let claimed = claims.read_string("checksum");
+        let found = format!("sha256:{}", source.sha256.to_hex());
+        if let Some(claimed) = claimed.filter(|claimed| *claimed != found) {
+            losses.about_all(format!(
+                "CHECKSUM DIFFERS: the companion metadata says {} of the file beside it (.extra.jsonl), which is {found}; one of the two was changed after the other was written",
+                quoted(claimed.as_bytes())
+            ));
+        }
     }
 
     /// Holds the checksum against the source.
@@ -159,7 +193,8 @@ fn read_tags(text: &str, losses: &mut Losses) -> Vec<Vec<u8>> {
         losses.about_all("the tags of the companion metadata are not a list; none was taken over".into());
     } else if unused > 0 {
         losses.about_all(format!(
-            "{unused} tags of the companion metadata were not taken over: not text, too long, or too many"
+            "{} not taken over: not text, too long, or too many",
+            amount(unused, ["tag of the companion metadata was", "tags of the companion metadata were"])
         ));
     }
     tags

@@ -100,6 +100,13 @@ pub(super) fn detect(number: u64, line: &[u8], end: Delimiter) -> Result<SourceF
                 &format!("is a record of type {}, but the first must be of type \"init\"", quoted(kind.as_bytes())),
             )
             .with_hint("the beginning of this tape is missing: import the whole file"),
+            Some(kind) if kind == "extra" => unknown(
+                number,
+                "is the first record of a file for what cannot stand in a version 2.0 tape",
+            )
+            .with_hint(
+                "it stands beside a version 2.0 tape and goes in with that: give the tape, X.jsonl of X.extra.jsonl",
+            ),
             Some(kind) => unknown(number, &format!("is a record of the unknown type {}", quoted(kind.as_bytes()))),
             None => unknown(number, "is a JSON object without \"jsonrpc\" and without \"type\""),
         }),

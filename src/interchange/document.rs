@@ -212,8 +212,11 @@ impl Fields {
     pub(super) fn loss(&self) -> Option<String> {
         let first = self.dropped.first()?;
         Some(format!(
-            "{} fields of the document have more than {FIELDS_BYTES_MAX} bytes together and stand in the kept source alone (first: {})",
-            self.dropped.len(),
+            "{} more than {FIELDS_BYTES_MAX} bytes together and stand in the kept source alone (first: {})",
+            super::losses::amount(
+                self.dropped.len() as u64,
+                ["field of the document has", "fields of the document have"]
+            ),
             super::losses::quoted(first.as_bytes())
         ))
     }

@@ -7,8 +7,9 @@ use super::companion::Companion;
 use super::detect::SourceFormat;
 use super::draft::Draft;
 use super::lines::Source;
-use super::losses::Losses;
+use super::losses::{Losses, amount};
 use super::options::ImportOptions;
+use super::v2::BesideInput;
 use super::work::Work;
 use crate::codec::limits::FRAME_PAYLOAD_BYTES_MAX;
 use crate::error::{Code, Error, Result};
@@ -35,6 +36,7 @@ use crate::tape::{EndState, Frame, Header, Labels, Provenance, TapeError};
 /// ```
 pub struct Importer<R: BufRead> {
     work: Work<R>,
+    is_beside_unread: bool,
     /// Pieces of a frame that was too long.
     pieces: VecDeque<Frame>,
     options: ImportOptions,
@@ -62,12 +64,42 @@ impl<R: BufRead> Importer<R> {
     /// # Errors
     /// `E_EMPTY_INPUT`, `E_NOT_A_TAPE`, `E_TRUNCATED_INPUT` (the source is half a line, document or compressed stream), `E_LIMIT`,
     /// `E_IO`; `E_USAGE` for an empty class or namespace, or the class `ledger`.
-    pub fn open(input: R, mut options: ImportOptions) -> Result<Self> {
+    pub fn open(input: R, options: ImportOptions) -> Result<Self> {
+        Self::open_with(input, None, options)
+    }
+
+    /// As [`Self::open`], with the file beside a version 2.0 tape (`.extra.jsonl`, as [`super::Exporter`] wrote it): its frames
+    /// take the places that their numbers name. For a source of another format it is not read, and a loss says so.
+    ///
+    /// ```
+    /// use immutape::interchange::{ImportOptions, Importer};
+    /// let tape = b"{\"type\":\"init\",\"version\":\"2.0\"}\n";
+    /// let beside = format!(
+    ///     "{{\"type\":\"extra\",\"version\":1,\"tape\":\"{}\",\"first_frame\":0,\"frame_count\":1}}\n{}\n",
+    ///     "07".repeat(32),
+    ///     r#"{"type":"extra_frame","seq":0,"kind":"stderr","direction":"internal","payload":{"b64":"/w=="},"delimiter":"lf"}"#,
+    /// );
+    /// let beside = Box::new(std::io::Cursor::new(beside));
+    /// let mut importer = Importer::open_with(&tape[..], Some(beside), ImportOptions::default())?;
+    /// assert_eq!(importer.next_frame()?.map(|frame| frame.payload), Some(vec![0xff]));
+    /// # Ok::<(), immutape::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Self::open`]; what is wrong with the file beside is told as its fault.
+    pub fn open_with(input: R, mut beside: Option<BesideInput>, mut options: ImportOptions) -> Result<Self> {
         options.check()?;
         let mut draft = Draft::default();
         let companion = options.companion.take().map(|c| Companion::read(c, &mut draft.losses)).transpose()?;
-        let (work, format) = Work::begin(input, draft, &options, companion.as_ref())?;
-        Ok(Self { work, pieces: VecDeque::new(), options, companion, format, state: State::Reading })
+        let (work, format) = Work::begin(input, &mut beside, draft, &options, companion.as_ref())?;
+        let is_beside_unread = beside.is_some();
+        Ok(Self { work, is_beside_unread, pieces: VecDeque::new(), options, companion, format, state: State::Reading })
+    }
+
+    /// A file beside the source was given, but goes with another format.
+    #[must_use]
+    pub const fn is_beside_unread(&self) -> bool {
+        self.is_beside_unread
     }
 
     /// The format that was told.
@@ -129,10 +161,15 @@ impl<R: BufRead> Importer<R> {
             draft.losses.about_all(format!("the source is compressed with {name}; the frames are of what it holds"));
         }
         let mut losses = draft.losses;
+        if self.is_beside_unread {
+            losses.about_all(
+                "the file beside it (.extra.jsonl) was not read: such a file goes with a version 2.0 tape".into(),
+            );
+        }
         if draft.tally.given_up() > 0 {
             losses.about_all(format!(
-                "{} requests were given up as unanswered because too many were open at once; answers to them are not joined",
-                draft.tally.given_up()
+                "{} given up as unanswered because too many were open at once; answers to them are not joined",
+                amount(draft.tally.given_up(), ["request was", "requests were"])
             ));
         }
         header.stats = draft.tally.stats;

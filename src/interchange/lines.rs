@@ -40,18 +40,24 @@ pub(super) struct LineReader<R> {
     number: u64,
     bytes: u64,
     hash: Hasher,
+    line_bytes_max: usize,
 }
 
 impl<R: BufRead> LineReader<R> {
     /// Nothing is read yet.
     pub(super) fn new(input: R) -> Self {
-        Self { input, line: Vec::new(), number: 0, bytes: 0, hash: Hasher::new() }
+        Self::with_lines_up_to(LINE_BYTES_MAX, input)
+    }
+
+    /// Nothing is read yet; a line may have so many bytes.
+    pub(super) fn with_lines_up_to(line_bytes_max: usize, input: R) -> Self {
+        Self { input, line: Vec::new(), number: 0, bytes: 0, hash: Hasher::new(), line_bytes_max }
     }
 
     /// The next line, `None` at the end of the source.
     ///
     /// # Errors
-    /// `E_LIMIT` for a line over [`LINE_BYTES_MAX`], found before more than that was held; `E_IO`.
+    /// `E_LIMIT` for a line over the limit, found before more than that was held; `E_IO`.
     pub(super) fn next_line(&mut self) -> Result<Option<Line<'_>>> {
         self.line.clear();
         let number = self.number.saturating_add(1);
@@ -72,8 +78,8 @@ impl<R: BufRead> LineReader<R> {
             None => (bytes, Delimiter::None),
             Some(bytes) => bytes.strip_suffix(b"\r").map_or((bytes, Delimiter::Lf), |bytes| (bytes, Delimiter::CrLf)),
         };
-        if bytes.len() > LINE_BYTES_MAX {
-            return Err(too_long(number));
+        if bytes.len() > self.line_bytes_max {
+            return Err(too_long(number, self.line_bytes_max));
         }
         Ok(Some(Line { number, bytes, end, offset_bytes }))
     }
@@ -85,7 +91,7 @@ impl<R: BufRead> LineReader<R> {
         }
         // One byte more than the longest lawful line with its line end, so that a longer one shows. Room for
         // exactly that: doubling would take half as much again.
-        let rest = LINE_BYTES_MAX.saturating_add(2).saturating_sub(usual);
+        let rest = self.line_bytes_max.saturating_add(2).saturating_sub(usual);
         self.line.reserve_exact(rest);
         let more = self.input.by_ref().take(rest as u64).read_until(b'\n', &mut self.line)?;
         Ok(usual.saturating_add(more))
@@ -104,12 +110,9 @@ impl<R: BufRead> LineReader<R> {
     }
 }
 
-fn too_long(number: u64) -> Error {
-    Error::new(
-        Code::Limit,
-        format!("line {number} is longer than {LINE_BYTES_MAX} bytes, the longest line a tape may have"),
-    )
-    .with_hint("nothing was imported; split or remove that line, in a copy")
+fn too_long(number: u64, max: usize) -> Error {
+    Error::new(Code::Limit, format!("line {number} is longer than {max} bytes, the longest line a tape may have"))
+        .with_hint("nothing was imported; split or remove that line, in a copy")
 }
 
 #[cfg(test)]

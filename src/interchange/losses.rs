@@ -38,8 +38,8 @@ impl Sum {
         self.count = self.count.saturating_add(1);
     }
 
-    fn told(self, what: &str) -> Option<String> {
-        (self.count > 0).then(|| format!("{} {what} (first: line {})", self.count, self.first))
+    fn told(self, what: [&str; 2], rest: &str) -> Option<String> {
+        (self.count > 0).then(|| format!("{}{rest} (first: line {})", amount(self.count, what), self.first))
     }
 }
 
@@ -82,17 +82,22 @@ impl Losses {
     pub(super) fn finish(self) -> Vec<String> {
         let mut out = self.shown;
         if self.more > 0 {
-            out.push(format!("{} more lines with losses are not listed", self.more));
+            let more = amount(self.more, ["more line with losses is", "more lines with losses are"]);
+            out.push(format!("{more} not listed"));
         }
         out.extend(self.about_all);
         out.extend(
             [
-                self.blank.told("blank lines, kept as unsaved lines"),
-                self.foreign.told("lines that are not JSON, kept as frames"),
-                self.crlf.told("records ended in carriage return and line feed"),
-                self.decompressed.told("frames were compressed in the source; the payload is what they held"),
-                self.differing_dropped
-                    .told("differing correlation or checkpoint lines are not kept: there were too many"),
+                self.blank.told(["blank line, kept as an unsaved line", "blank lines, kept as unsaved lines"], ""),
+                self.foreign
+                    .told(["line that is not JSON, kept as a frame", "lines that are not JSON, kept as frames"], ""),
+                self.crlf.told(["record", "records"], " ended in carriage return and line feed"),
+                self.decompressed
+                    .told(["frame was", "frames were"], " compressed in the source; the payload is what was inside"),
+                self.differing_dropped.told(
+                    ["differing correlation or checkpoint line is", "differing correlation or checkpoint lines are"],
+                    " not kept: there were too many",
+                ),
             ]
             .into_iter()
             .flatten(),
@@ -157,6 +162,11 @@ impl KeptLines {
         self.lines.sort_by_key(|(number, _)| *number);
         self.lines
     }
+}
+
+/// `1 frame is`, `2 frames are`: a count with the words for one, or for any other number.
+pub(super) fn amount(n: u64, [one, many]: [&str; 2]) -> String {
+    format!("{n} {}", if n == 1 { one } else { many })
 }
 
 /// Text from outside, short and harmless.

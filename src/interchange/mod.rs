@@ -42,3 +42,4 @@ pub use import::Importer;
 pub use index::DirectoryIndex;
 pub use options::ImportOptions;
 pub use payloads::PayloadWriter;
+pub use v2::BesideInput;

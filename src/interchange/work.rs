@@ -17,7 +17,7 @@ use super::options::ImportOptions;
 use super::rpc_lines::RpcLines;
 use super::tape_json::TapeJson;
 use super::unpack::{Content, Wrapper};
-use super::v2::V2Import;
+use super::v2::{BesideInput, V2Import};
 use crate::error::{Code, Error, Result};
 use crate::tape::{Delimiter, Frame, Header};
 
@@ -77,6 +77,7 @@ impl<R: BufRead> Work<R> {
     /// As [`super::Importer::open`].
     pub(super) fn begin(
         input: R,
+        beside: &mut Option<BesideInput>,
         draft: Draft,
         options: &ImportOptions,
         companion: Option<&Companion>,
@@ -91,7 +92,7 @@ impl<R: BufRead> Work<R> {
         };
         match options.format.or(told) {
             Some(format) if format.is_document() => Ok((Self::document(input, draft, format)?, format)),
-            forced => Self::lines(input, draft, head, forced, options, companion),
+            forced => Self::lines(input, beside, draft, head, forced, options, companion),
         }
     }
 
@@ -109,6 +110,7 @@ impl<R: BufRead> Work<R> {
 
     fn lines(
         input: Unpacked<R>,
+        beside: &mut Option<BesideInput>,
         draft: Draft,
         head: Head,
         forced: Option<SourceFormat>,
@@ -130,7 +132,7 @@ impl<R: BufRead> Work<R> {
         let engine = match format {
             SourceFormat::JsonRpcLines => LineEngine::Rpc(Box::new(RpcLines::new(draft, options.direction))),
             SourceFormat::Asciicast => LineEngine::Cast(Box::new(Cast::new(draft))),
-            _ => LineEngine::V2(Box::new(V2Import::new(draft, companion))),
+            _ => LineEngine::V2(Box::new(V2Import::new(draft, companion, beside.take())?)),
         };
         Ok((Self::Lines { lines, held, engine }, format))
     }
@@ -144,18 +146,23 @@ impl<R: BufRead> Work<R> {
             Self::Document { engine, .. } => return Ok(engine.next()),
             Self::Lines { lines, held, engine } => (lines, held, engine),
         };
-        while let Some(held) = held.pop_front() {
-            if let Some(frame) = engine.line(held.line())? {
+        loop {
+            if let Some(frame) = engine.next_beside()? {
                 return Ok(Some(frame));
             }
-        }
-        while let Some(line) = lines.next_line()? {
+            if let Some(held) = held.pop_front() {
+                if let Some(frame) = engine.line(held.line())? {
+                    return Ok(Some(frame));
+                }
+                continue;
+            }
+            let Some(line) = lines.next_line()? else { break };
             if let Some(frame) = engine.line(line)? {
                 lines.release_long_line();
                 return Ok(Some(frame));
             }
         }
-        Ok(None)
+        engine.end().map(|()| None)
     }
 
     /// The header's fields that the format knows of, what did not fit, and the source.
@@ -222,6 +229,20 @@ impl WholeSource {
 }
 
 impl LineEngine {
+    fn next_beside(&mut self) -> Result<Option<Frame>> {
+        match self {
+            Self::V2(import) => import.next_beside(),
+            Self::Rpc(_) | Self::Cast(_) => Ok(None),
+        }
+    }
+
+    fn end(&self) -> Result<()> {
+        match self {
+            Self::V2(import) => import.end(),
+            Self::Rpc(_) | Self::Cast(_) => Ok(()),
+        }
+    }
+
     fn line(&mut self, line: Line<'_>) -> Result<Option<Frame>> {
         match self {
             Self::V2(import) => import.line(line),

@@ -11,6 +11,7 @@ mod load;
 mod processes;
 mod screens;
 mod streams;
+mod together;
 mod transcripts;
 mod vault;
 mod world;

@@ -90,7 +90,7 @@ fn every_kind_of_event_in_both_versions() {
     );
     assert_eq!(header.end_state, EndState::ChildExit(3));
     assert_eq!(header.unsaved_lines, [(4, b"# a comment".to_vec())]);
-    assert_eq!(losses(&header), ["1 comments, kept as unsaved lines (first: line 4)"]);
+    assert_eq!(losses(&header), ["1 comment, kept as an unsaved line (first: line 4)"]);
     // Version 2 counts from the start, so the same lines go back in time.
     let (frames, header) = cast(&[&[V2][..], &events].concat()).unwrap();
     let times: Vec<_> = frames.iter().map(|f| f.t_ns.unwrap()).collect();

@@ -8,6 +8,7 @@ use immutape::{Code, Result};
 use proptest::prelude::*;
 use serde_json::Value;
 
+use crate::interchange_beside::import_both;
 use crate::interchange_real::{data, import, losses};
 use crate::properties::arbitrary;
 use crate::support::ledgers::TAPES;
@@ -32,7 +33,7 @@ pub fn export(format: ExportFormat, header: &Header, frames: &[Frame]) -> Result
     Ok(Files { file, beside, exported })
 }
 
-fn v2(header: &Header, frames: &[Frame]) -> Files {
+pub fn v2(header: &Header, frames: &[Frame]) -> Files {
     export(ExportFormat::TapeV2Jsonl, header, frames).unwrap()
 }
 
@@ -333,10 +334,15 @@ proptest! {
         let format = Some(if is_from_v2 { "tape-v2-jsonl" } else { "x" }.to_owned());
         let header = Header { provenance: Some(Provenance { format, ..Provenance::default() }), ..header };
         let files = v2(&header, &frames);
-        let (again, _, kept) = together(&files);
+        let (again, alone, kept) = together(&files);
         prop_assert_eq!(again.len(), frames.len());
         prop_assert_eq!(&kept, &header.unsaved_lines);
-        for (a, b) in again.iter().zip(&frames) {
+        let (read, header_read) = import_both(&files).unwrap();
+        // What an import of the one file finds to keep in it, and what stands beside: no more, no less.
+        let mut lines = [header.unsaved_lines.clone(), alone.unsaved_lines].concat();
+        lines.sort_by_key(|(number, _)| *number);
+        prop_assert_eq!((read.len(), &header_read.unsaved_lines), (frames.len(), &lines));
+        for (a, b) in again.iter().chain(&read).zip(frames.iter().chain(&frames)) {
             prop_assert_eq!((a.seq, a.kind, a.direction, &a.payload), (b.seq, b.kind, b.direction, &b.payload));
             let ms = |t: Option<u64>| t.map(|t| t / 1_000_000);
             let same = ms(a.t_ns) == ms(b.t_ns) || (b.t_ns.is_none() && a.has(flags::TIME_INFERRED));

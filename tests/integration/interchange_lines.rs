@@ -129,7 +129,7 @@ fn flags_come_from_the_messages() {
     assert_eq!((s.frames, s.requests, s.responses, s.notifications), (9, 3, 3, 2));
     assert_eq!((s.errors, s.correlations, s.unanswered, s.duration_ms), (2, 2, 1, None));
     assert_eq!((s.client_to_server, s.server_to_client), (0, 0));
-    assert_eq!(losses(&header), ["1 lines that are not JSON, kept as frames (first: line 8)"]);
+    assert_eq!(losses(&header), ["1 line that is not JSON, kept as a frame (first: line 8)"]);
     assert_eq!((header.kind, header.protocol, header.span_ns), (TapeKind::Other, None, None));
     assert_eq!((frames[5].delimiter, frames[8].delimiter), (Delimiter::CrLf, Delimiter::None));
     assert_eq!(cat(&frames), source.as_bytes());

@@ -20,13 +20,13 @@ use immutape::interchange::{ImportOptions, Importer};
 use crate::interchange_bad::refused;
 use crate::interchange_real::{cat, data, import, lines_of, losses};
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
 }
 
-fn zstd(bytes: &[u8]) -> Vec<u8> {
+pub fn zstd(bytes: &[u8]) -> Vec<u8> {
     // With a checksum, as the zstd program writes it: without one a changed byte can pass for another content.
     let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), 3).unwrap();
     encoder.include_checksum(true).unwrap();

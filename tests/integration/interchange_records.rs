@@ -193,7 +193,7 @@ fn compressed_frames_are_read() {
     assert_eq!(frames[1].extra, vec![(b"env.x".to_vec(), b"1".to_vec())]);
     assert_eq!(
         losses(&header),
-        ["2 frames were compressed in the source; the payload is what they held (first: line 2)"]
+        ["2 frames were compressed in the source; the payload is what was inside (first: line 2)"]
     );
     // Ten thousand times as long as a line may be.
     let bomb = base64_of(&zstd::encode_all(std::io::repeat(b' ').take(1 << 28), 3).unwrap());

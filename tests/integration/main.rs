@@ -28,6 +28,7 @@ mod golden;
 mod golden_make;
 mod golden_stranger;
 mod interchange_bad;
+mod interchange_beside;
 mod interchange_cast;
 mod interchange_export;
 mod interchange_forms;

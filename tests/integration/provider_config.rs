@@ -362,7 +362,7 @@ fn a_file_that_cannot_be_read_is_named() {
 #[test]
 fn a_path_in_the_users_file_depends_on_no_folder() {
     let text = "[recorder.storage.config]\nkeys_path = \"keys\"\nclass = \"no path\"\n";
-    let user = |text: &str| Sources { user: file("config.toml", text), ..Sources::default() };
+    let user = |text: &str| Sources::default().user(file("config.toml", text));
     assert_eq!(
         mistake(&user(text)),
         "config.toml:2: \"keys_path\" must begin with / here, since this file is read in every folder"
@@ -373,5 +373,5 @@ fn a_path_in_the_users_file_depends_on_no_folder() {
     // What is for another provider is not looked at.
     let other = format!("recorder.storage.provider = \"of-a-plugin\"\n{text}");
     let flags = flags(Some("embedded"), &[]);
-    assert_eq!(effective(&Sources { flags, ..user(&other) }).unwrap().config(), json!({}));
+    assert_eq!(effective(&user(&other).flags(flags)).unwrap().config(), json!({}));
 }

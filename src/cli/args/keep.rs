@@ -38,6 +38,9 @@ pub(in crate::cli) struct Save {
     /// Companion metadata; without it X.meta.json beside X.jsonl.
     #[arg(long, value_name = "FILE")]
     pub meta: Option<PathBuf>,
+    /// What stands beside a version 2.0 tape; without it X.extra.jsonl beside X.jsonl.
+    #[arg(long, value_name = "FILE")]
+    pub extra: Option<PathBuf>,
     /// A kept tape that this one corrects or completes; it stays as it is. Needs --reason.
     #[arg(long, value_name = "ID", requires = "reason")]
     pub amends: Option<String>,

@@ -4,11 +4,19 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
+use crate::cli::abreast::Abreast;
 use crate::cli::args::Import;
-use crate::cli::saving::{self, Indexes, Wanted};
-use crate::cli::session::Session;
+use crate::cli::progress::Progress;
+use crate::cli::saving::{self, Indexes, NotKept, Saved, Wanted};
+use crate::cli::session::{Parts, Session};
 use crate::cli::{errors, input, words};
 use crate::error::{Code, Error, Result};
+use crate::ledger::Ledger;
+
+/// Most files that are saved at once.
+const ABREAST_MAX: usize = 8;
+/// A longer file is not begun before those before it are told.
+const LONG_BYTES: u64 = 1 << 20;
 
 /// A file to import.
 struct Source {
@@ -31,39 +39,72 @@ pub(in crate::cli) fn import(s: &mut Session<'_>, args: &Import) -> Result<u8> {
     let mut counts = Counts::default();
     let sources = sources(s, args, &mut counts)?;
     // Nothing that can be kept: no ledger is opened, or made, for it.
-    let begins = |s: &Session<'_>, source: &Source| saving::begins_well(s, &args.keep, &source.path);
+    let begins = |s: &Session<'_>, source: &Source| saving::begins_well(&s.parts, &args.keep, &source.path);
     let is_hopeless = sources.iter().all(|source| begins(s, source).is_err());
     if is_hopeless {
         for source in &sources {
             if let Err(e) = begins(s, source) {
-                fail(s, source, &e, &mut counts);
+                let is_none = e.code() == Code::NotATape;
+                fail(s, args, source, &NotKept { error: e, is_none }, &mut counts);
             }
         }
         return Ok(sum(s, counts));
     }
-    let (wanted, mut indexes) = (Wanted::kept(s, &args.keep), Indexes::default());
-    s.with_ledger_or_new(async |ledger, s| {
-        for source in &sources {
-            match saving::one(s, ledger, &wanted, &source.path, &mut indexes).await? {
-                Ok(saved) => {
-                    let is_again = saved.receipt.already_kept;
-                    let count = if is_again { &mut counts.again } else { &mut counts.kept };
-                    *count = count.saturating_add(1);
-                    if s.out.json {
-                        s.out.document(saving::document(&source.path, &wanted, &saved));
-                    } else {
-                        let hex = saved.receipt.tape.to_hex();
-                        line(s, if is_again { "again" } else { "kept" }, words::short(&hex), &source.path);
-                        saving::notes(s, &wanted, &saved);
-                    }
-                }
-                Err(e) => fail(s, source, &e, &mut counts),
-            }
-            s.out.flush();
-        }
-        Ok(())
-    })?;
+    s.with_ledger_or_new(async |ledger, s| keep_all(ledger, s, args, &sources, &mut counts).await)?;
     Ok(sum(s, counts))
+}
+
+/// Several savers at once, so that small tapes share commits: each is sealed while those before it are made durable. One
+/// thread begins and answers them in order, so entries and lines stand in the order of the files.
+async fn keep_all(
+    ledger: &Ledger,
+    s: &mut Session<'_>,
+    args: &Import,
+    sources: &[Source],
+    counts: &mut Counts,
+) -> Result<()> {
+    let (wanted, parts) = (Wanted::kept(s, &args.keep), s.parts.clone());
+    let (mut indexes, mut abreast, mut broken) = (Indexes::default(), Abreast::new(), None);
+    let mut waiting = sources.iter().peekable();
+    loop {
+        while let Some(source) = waiting.next_if(|next| may_begin(&parts, abreast.len(), &next.path)) {
+            let (index, progress) = (indexes.of(&parts, &source.path), Progress::of(s.out));
+            let (parts, wanted) = (&parts, &wanted);
+            abreast.push(
+                async move { (source, saving::one(parts, ledger, wanted, &source.path, index, &progress).await) },
+            );
+        }
+        let Some((source, done)) = abreast.next().await else { break };
+        match done {
+            Ok(Ok(saved)) => kept(s, &wanted, source, &saved, counts),
+            Ok(Err(e)) => fail(s, args, source, &e, counts),
+            // Nothing more is begun; what was kept meanwhile is told.
+            Err(e) => {
+                waiting = [].iter().peekable();
+                broken = broken.or(Some(e));
+            }
+        }
+        s.out.flush();
+    }
+    broken.map_or(Ok(()), Err)
+}
+
+/// A long file begins when nobody waits: what is kept already is told before it, and not minutes later.
+fn may_begin(parts: &Parts, going: usize, path: &Path) -> bool {
+    going == 0 || (going < ABREAST_MAX && input::length(&*parts.env.files, path) <= LONG_BYTES)
+}
+
+fn kept(s: &mut Session<'_>, wanted: &Wanted<'_>, source: &Source, saved: &Saved, counts: &mut Counts) {
+    let is_again = saved.receipt.already_kept;
+    let count = if is_again { &mut counts.again } else { &mut counts.kept };
+    *count = count.saturating_add(1);
+    if s.out.json {
+        s.out.document(saving::document(&source.path, wanted, saved));
+    } else {
+        let hex = saved.receipt.tape.to_hex();
+        line(s, if is_again { "again" } else { "kept" }, words::short(&hex), &source.path);
+        saving::notes(s, wanted, saved);
+    }
 }
 
 /// Every file that was named or lies in a folder that was; companions go in with their sessions.
@@ -86,13 +127,37 @@ fn sources(s: &mut Session<'_>, args: &Import, counts: &mut Counts) -> Result<Ve
         for path in &left {
             left_out(s, path, "a link, a device or a folder of this ledger; name it to import it", counts);
         }
-        let is_session = |path: &PathBuf| {
-            let name = path.file_name().unwrap_or_default().as_encoded_bytes();
-            !name.ends_with(b".meta.json") && name != b"index.json"
-        };
-        sources.extend(found.into_iter().filter(is_session).map(|path| Source { path, is_found: true }));
+        for path in &found {
+            match Found::of(path, &found) {
+                Found::Session => sources.push(Source { path: path.clone(), is_found: true }),
+                Found::Companion => {}
+                Found::Stray => left_out(s, path, "it stands beside a tape that is not here", counts),
+            }
+        }
     }
     Ok(sources)
+}
+
+/// What a file in a folder is, by its name.
+enum Found {
+    Session,
+    /// It goes in with its session.
+    Companion,
+    /// It would, but the session is not there.
+    Stray,
+}
+
+impl Found {
+    /// `all` is sorted.
+    fn of(path: &Path, all: &[PathBuf]) -> Self {
+        let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+        match input::besides_of(path) {
+            Some(sessions) if sessions.iter().any(|session| all.binary_search(session).is_ok()) => Self::Companion,
+            Some(_) => Self::Stray,
+            None if name.ends_with(b".meta.json") || name == b"index.json" => Self::Companion,
+            None => Self::Session,
+        }
+    }
 }
 
 /// Are both the same folder, however it is written?
@@ -101,11 +166,17 @@ fn is_same(a: &Path, b: &Path) -> bool {
 }
 
 /// Tells of a file that was not kept. One that lies in a folder and is no recorded session was never meant.
-fn fail(s: &mut Session<'_>, source: &Source, e: &Error, counts: &mut Counts) {
-    if source.is_found && e.code() == Code::NotATape {
-        left_out(s, &source.path, "no recorded session in a known format", counts);
+fn fail(s: &mut Session<'_>, args: &Import, source: &Source, e: &NotKept, counts: &mut Counts) {
+    if source.is_found && e.is_none {
+        let format = &args.keep.format;
+        let why = match format.as_str() {
+            "auto" => "no recorded session in a known format".to_owned(),
+            forced => format!("it does not begin like {forced}"),
+        };
+        left_out(s, &source.path, &why, counts);
         return;
     }
+    let e = &e.error;
     counts.failed = counts.failed.saturating_add(1);
     if !s.out.json {
         line(s, "failed", e.code().as_str(), &source.path);

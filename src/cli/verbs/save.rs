@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::io::IsTerminal as _;
 
 use crate::cli::args::Save;
+use crate::cli::progress::Progress;
 use crate::cli::saving::{self, Indexes, Wanted};
 use crate::cli::session::Session;
 use crate::cli::{errors, input};
@@ -22,13 +23,14 @@ pub(in crate::cli) fn save(s: &mut Session<'_>, args: &Save) -> Result<u8> {
             if input::is_stdin(file) && std::io::stdin().is_terminal() {
                 s.out.say("Reading a session from this terminal; Ctrl-D ends it.");
             }
-            match saving::one(s, ledger, &wanted, file, &mut indexes).await? {
+            let (index, progress) = (indexes.of(&s.parts, file), Progress::of(s.out));
+            match saving::one(&s.parts, ledger, &wanted, file, index, &progress).await? {
                 Ok(saved) if s.out.json => s.out.document(saving::document(file, &wanted, &saved)),
                 Ok(saved) => {
                     s.out.line(&saved.receipt.tape.to_text());
                     saving::tell(s, file, &wanted, &saved);
                 }
-                Err(e) => exit = fail(s, &e, exit),
+                Err(e) => exit = fail(s, &e.error, exit),
             }
             // Each is acknowledged when it is kept: what follows may fail.
             s.out.flush();
@@ -50,7 +52,7 @@ fn nothing_to_save(s: &mut Session<'_>, args: &Save) -> Option<u8> {
         if input::is_stdin(file) {
             return None;
         }
-        failed.push(saving::begins_well(s, &args.keep, file).err()?);
+        failed.push(saving::begins_well(&s.parts, &args.keep, file).err()?);
     }
     Some(failed.iter().fold(0, |exit, e| fail(s, e, exit)))
 }
@@ -61,11 +63,12 @@ fn check(args: &Save) -> Result<()> {
         return Err(Error::new(Code::Usage, "standard input can be saved once only"));
     }
     saving::format(&args.keep)?;
-    let named = args.meta.is_some() || args.name.is_some() || args.description.is_some() || args.amends.is_some();
+    let beside = args.meta.is_some() || args.extra.is_some();
+    let named = beside || args.name.is_some() || args.description.is_some() || args.amends.is_some();
     if named && args.files.len() > 1 {
         return Err(Error::new(
             Code::Usage,
-            "--meta, --name, --description and --amends are about one file, but several are given",
+            "--meta, --extra, --name, --description and --amends are about one file, but several are given",
         )
         .with_hint("save them one by one"));
     }
@@ -82,6 +85,7 @@ fn wanted<'a>(s: &Session<'_>, args: &'a Save) -> Wanted<'a> {
         name: bytes(&args.name),
         description: bytes(&args.description),
         meta: args.meta.as_deref(),
+        extra: args.extra.as_deref(),
         amends,
         ..Wanted::kept(s, &args.keep)
     }

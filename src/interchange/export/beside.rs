@@ -1,5 +1,6 @@
 //! The file beside a version 2.0 tape (`.extra.jsonl`): what cannot stand in it, a JSON record a line.
 
+use std::borrow::Cow;
 use std::io::Write;
 
 use base64::Engine as _;
@@ -9,16 +10,29 @@ use serde::{Deserialize, Serialize};
 use super::bytes::Base64;
 use super::document::json;
 use super::exporter::{Scope, failed};
+use super::hashed::HashedWriter;
 use super::shape::FrameShape;
-use crate::codec::digest::TapeId;
+use crate::codec::digest::{Digest, TapeId};
+use crate::codec::limits::FRAME_PAYLOAD_BYTES_MAX;
 use crate::error::{Code, Error, Result};
 use crate::tape::{Delimiter, Direction, FLAGS, Frame, FrameKind, TapeError};
 
 /// Writes records, the head before the first of them: a tape that fits leaves the file empty.
 pub(super) struct Beside<'a> {
-    out: &'a mut dyn Write,
+    out: HashedWriter<&'a mut dyn Write>,
     scope: Scope,
     records: u64,
+}
+
+/// What was written beside.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Written {
+    /// Records, the head not counted.
+    pub records: u64,
+    /// Bytes of the file.
+    pub bytes: u64,
+    /// SHA-256 of them.
+    pub sha256: Digest,
 }
 
 #[derive(Serialize)]
@@ -38,13 +52,8 @@ struct Line<'a> {
 }
 
 impl<'a> Beside<'a> {
-    pub(super) const fn new(out: &'a mut dyn Write, scope: Scope) -> Self {
-        Self { out, scope, records: 0 }
-    }
-
-    /// How many records, the head not counted.
-    pub(super) const fn records(&self) -> u64 {
-        self.records
+    pub(super) fn new(out: &'a mut dyn Write, scope: Scope) -> Self {
+        Self { out: HashedWriter::new(out), scope, records: 0 }
     }
 
     /// A frame with all that is known of it.
@@ -73,11 +82,13 @@ impl<'a> Beside<'a> {
     }
 
     fn put(&mut self, record: &impl Serialize) -> Result<()> {
-        json(self.out, record).and_then(|()| self.out.write_all(b"\n")).map_err(failed)
+        json(&mut self.out, record).and_then(|()| self.out.write_all(b"\n")).map_err(failed)
     }
 
-    pub(super) fn finish(self) -> Result<()> {
-        self.out.flush().map_err(failed)
+    pub(super) fn finish(mut self) -> Result<Written> {
+        self.out.flush().map_err(failed)?;
+        let (_, bytes, sha256) = self.out.finish();
+        Ok(Written { records: self.records, bytes, sha256 })
     }
 }
 
@@ -107,7 +118,7 @@ pub enum BesideRecord {
 /// # Errors
 /// `E_NOT_A_TAPE` for anything else, `E_NEWER_FORMAT`, `E_LIMIT` for a frame that no tape can hold.
 pub fn read_beside(line: &str) -> Result<BesideRecord> {
-    let record: Record = serde_json::from_str(line).map_err(|e| not_one().with_source(e))?;
+    let record: Record<'_> = serde_json::from_str(line).map_err(|e| not_one().with_source(e))?;
     match record.r#type.as_str() {
         "extra" => match (record.version, record.tape, record.first_frame, record.frame_count) {
             (Some(1), Some(tape), Some(first), Some(frames)) => {
@@ -134,52 +145,68 @@ fn id(text: &str) -> Result<TapeId> {
     TapeId::from_slice(&bytes).ok_or_else(not_one)
 }
 
+/// The id of a tape of a ledger, where a version 2.0 tape bears one.
+pub(in crate::interchange) fn named_tape(text: &str) -> Option<TapeId> {
+    text.strip_prefix("sha256:").and_then(|_| id(text).ok())
+}
+
 #[derive(Deserialize)]
-struct Record {
+struct Record<'a> {
     r#type: String,
     version: Option<u64>,
     tape: Option<String>,
     first_frame: Option<u64>,
     frame_count: Option<u64>,
     line: Option<u64>,
-    bytes: Option<Given>,
+    #[serde(borrow)]
+    bytes: Option<Given<'a>>,
     seq: Option<u64>,
     t_ns: Option<u64>,
     wall_ns: Option<u64>,
     kind: Option<String>,
     direction: Option<String>,
-    payload: Option<Given>,
+    #[serde(borrow)]
+    payload: Option<Given<'a>>,
     delimiter: Option<String>,
-    media_type: Option<Given>,
-    action: Option<Given>,
-    transport: Option<Given>,
-    correlation_id: Option<Given>,
+    #[serde(borrow)]
+    media_type: Option<Given<'a>>,
+    #[serde(borrow)]
+    action: Option<Given<'a>>,
+    #[serde(borrow)]
+    transport: Option<Given<'a>>,
+    #[serde(borrow)]
+    correlation_id: Option<Given<'a>>,
     #[serde(default)]
     flags: Vec<String>,
     redactions: Option<String>,
-    #[serde(default)]
-    extra: Vec<GivenExtra>,
+    #[serde(borrow, default)]
+    extra: Vec<GivenExtra<'a>>,
 }
 
-/// Bytes in either of their spellings.
+/// Bytes in either of their spellings: a long payload is not held as text and as bytes besides its line.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Given {
-    Text(String),
-    Base64 { b64: String },
+enum Given<'a> {
+    Text(#[serde(borrow)] Cow<'a, str>),
+    Base64 {
+        #[serde(borrow)]
+        b64: Cow<'a, str>,
+    },
 }
 
 #[derive(Deserialize)]
-struct GivenExtra {
-    name: Given,
-    json: Given,
+struct GivenExtra<'a> {
+    #[serde(borrow)]
+    name: Given<'a>,
+    #[serde(borrow)]
+    json: Given<'a>,
 }
 
-impl Given {
+impl Given<'_> {
     fn read(self) -> Result<Vec<u8>> {
         match self {
-            Self::Text(text) => Ok(text.into_bytes()),
-            Self::Base64 { b64 } => STANDARD.decode(b64).map_err(|e| not_one().with_source(e)),
+            Self::Text(text) => Ok(text.into_owned().into_bytes()),
+            Self::Base64 { b64 } => STANDARD.decode(b64.as_bytes()).map_err(|e| not_one().with_source(e)),
         }
     }
 
@@ -188,10 +215,13 @@ impl Given {
     }
 }
 
-impl Record {
+impl Record<'_> {
     fn frame(self) -> Result<Frame> {
         let direction = by_word(self.direction, Direction::from_number, Direction::word)?;
         let payload = self.payload.ok_or_else(not_one)?.read()?;
+        if payload.len() > FRAME_PAYLOAD_BYTES_MAX {
+            return Err(too_long(payload.len()));
+        }
         let mut flags = 0u64;
         for name in &self.flags {
             let bit = FLAGS.iter().position(|flag| flag == name).ok_or_else(not_one)?;
@@ -210,11 +240,11 @@ impl Record {
             flags,
             redactions: self.redactions.map(hex::decode).transpose().map_err(|e| not_one().with_source(e))?,
             extra: pairs.collect::<Result<_>>()?,
-            ..Frame::message(self.seq.ok_or_else(not_one)?, direction, payload)
+            ..Frame::message(self.seq.ok_or_else(not_one)?, direction, Vec::new())
         };
         // What is no lawful frame is found here: its reserved parts are read by the format's own reader.
         let encoded = frame.parts().map_err(unlawful)?.encode();
-        Frame::decode(&encoded).map_err(unlawful)
+        Ok(Frame { payload, ..Frame::decode(&encoded).map_err(unlawful)? })
     }
 }
 
@@ -230,6 +260,13 @@ fn by_word<T: Copy>(
 
 fn not_one() -> Error {
     Error::new(Code::NotATape, "this is no record of a file beside a version 2.0 tape")
+}
+
+fn too_long(bytes: usize) -> Error {
+    Error::new(
+        Code::Limit,
+        format!("this frame has {bytes} bytes; one that stands alone has at most {FRAME_PAYLOAD_BYTES_MAX}"),
+    )
 }
 
 fn unlawful(e: TapeError) -> Error {

@@ -18,9 +18,11 @@ mod v2_companion;
 mod v2_init;
 mod v2_record;
 
+pub(super) use beside::named_tape;
 pub use beside::{BesideRecord, read_beside};
 pub use exporter::{Exported, Exporter, Scope};
 pub use format::ExportFormat;
 pub use hashed::HashedWriter;
 pub use listed::file_list;
 pub use shape::{FrameShape, HeaderShape};
+pub(super) use v2_record::source_seq;

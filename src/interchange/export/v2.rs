@@ -3,7 +3,7 @@
 
 use std::io::Write;
 
-use super::beside::Beside;
+use super::beside::{Beside, named_tape};
 use super::exporter::{Exported, Scope, failed};
 use super::hashed::HashedWriter;
 use super::losses::{ExportLosses, Lost};
@@ -49,10 +49,12 @@ impl<'a> V2Export<'a> {
         let is_from_v2 = format == Some(SourceFormat::TapeV2Jsonl.name());
         let mut losses = ExportLosses::default();
         let names = v2_init::Names::of(scope, header, &mut losses);
+        // Both files name the tape alike, so that a reader sees that they belong together.
+        let scope_beside = Scope { tape: named_tape(&names.tape).unwrap_or(scope.tape), ..scope };
         let mut export = Self {
             header,
             file: HashedWriter::new(file),
-            beside: beside.map(|out| Beside::new(out, scope)),
+            beside: beside.map(|out| Beside::new(out, scope_beside)),
             losses,
             tally: Tally::default(),
             is_from_v2,
@@ -155,10 +157,7 @@ impl<'a> V2Export<'a> {
         checkpoint(&self.tally, self.last_seq, moment.as_deref(), &mut self.line);
         self.put_line()?;
         self.file.flush().map_err(failed)?;
-        let beside = self.beside.as_ref().map_or(0, Beside::records);
-        if let Some(beside) = self.beside {
-            beside.finish()?;
-        }
+        let beside = self.beside.map(Beside::finish).transpose()?.filter(|written| written.records > 0);
         let (_, size_bytes, sha256) = self.file.finish();
         let claims = Claims {
             names: &self.names,
@@ -167,8 +166,10 @@ impl<'a> V2Export<'a> {
             finalized: moment.as_deref(),
             size_bytes,
             sha256,
+            beside,
         };
         let companion = v2_companion::metadata(self.header, &claims, &mut self.losses);
+        let beside = beside.map_or(0, |written| written.records);
         Ok(Exported { beside, companion: Some(companion), losses: self.losses.finish() })
     }
 }

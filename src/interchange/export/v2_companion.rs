@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::beside::Written;
 use super::losses::ExportLosses;
 use super::v2_init::Names;
 use super::v2_record::quoted;
@@ -21,6 +22,8 @@ pub(super) struct Claims<'a> {
     pub finalized: Option<&'a str>,
     pub size_bytes: u64,
     pub sha256: Digest,
+    /// The file for what cannot stand in this one.
+    pub beside: Option<Written>,
 }
 
 /// When the tape was finished: as its own metadata said, or else the latest moment known. Nothing is invented.
@@ -79,6 +82,13 @@ fn write(header: &Header, claims: &Claims<'_>, with_surroundings: bool, losses: 
     }
     stats(&mut m, claims);
     performance(&mut m, &claims.tally.round_trips);
+    if let Some(Written { records, bytes, sha256 }) = claims.beside {
+        let checksum = format!("\"sha256:{}\"", sha256.to_hex());
+        m.object(
+            "extra_file",
+            &[("records", records.to_string()), ("size_bytes", bytes.to_string()), ("checksum", checksum)],
+        );
+    }
     m.member("checksum", &format!("\"sha256:{}\"", claims.sha256.to_hex()));
     m.end()
 }

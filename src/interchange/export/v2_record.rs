@@ -63,7 +63,7 @@ pub(super) fn quoted(text: &str) -> String {
 }
 
 /// The number that the source of the frame gave it, where it is another than that in the tape, and its place in `extra`.
-pub(super) fn source_seq(frame: &Frame) -> Option<(usize, u64)> {
+pub(in crate::interchange) fn source_seq(frame: &Frame) -> Option<(usize, u64)> {
     let named = frame.extra.iter().enumerate().rev().filter(|(_, (name, _))| name == b"seq");
     named.filter_map(|(at, (_, json))| Some((at, whole(std::str::from_utf8(json).ok()?)?))).next()
 }

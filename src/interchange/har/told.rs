@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::super::losses::Losses;
+use super::super::losses::{Losses, amount};
 
 /// Counted on the way.
 #[derive(Default)]
@@ -27,25 +27,39 @@ pub(super) enum What {
 }
 
 impl What {
-    const fn words(self) -> &'static str {
+    /// The thing, one of it and many, and what is said of it.
+    const fn words(self) -> ([&'static str; 2], &'static str) {
+        const BODIES: [&str; 2] = ["body is", "bodies are"];
+        const EXCHANGES: [&str; 2] = ["exchange has", "exchanges have"];
         match self {
-            Self::OutOfOrder => {
-                "exchanges are earlier than the one before them in the source; the frames stand in the order of their times"
+            Self::OutOfOrder => (
+                ["exchange is", "exchanges are"],
+                "earlier than the one before in the source; the frames stand in the order of their times",
+            ),
+            Self::NoEntry => (
+                ["entry has", "entries have"],
+                "neither a request nor an answer that can be read: kept in the source alone",
+            ),
+            Self::BodyMissing => (BODIES, "missing in the source although it gives a length"),
+            Self::Parameters => (BODIES, "given as parameters alone; those stand in the head"),
+            Self::EventStream => (
+                ["event stream is one body", "event streams are one body each"],
+                "here: the source has no times of the events, and messages in them are not counted",
+            ),
+            Self::BadBase64 => (
+                ["body or message is", "bodies or messages are"],
+                "called base64 but not written in it; the payload is the text as it stands",
+            ),
+            Self::NoCharacters => {
+                (["text stands", "texts stand"], "for no characters; the payload is the JSON text as written")
             }
-            Self::NoEntry => {
-                "entries have neither a request nor an answer that can be read, and stand in the kept source alone"
+            Self::NoSocketMessage => {
+                (["WebSocket message has", "WebSocket messages have"], "no data: kept in the source alone")
             }
-            Self::BodyMissing => "bodies are missing in the source although it gives their length",
-            Self::Parameters => "bodies are given as parameters alone; those stand in the head",
-            Self::EventStream => {
-                "event streams stand as one body each: the source has no times of their events, and messages in them are not counted"
-            }
-            Self::BadBase64 => "bodies or messages are called base64 but are not; the payload is their text",
-            Self::NoCharacters => "texts stand for no characters; the payload is the JSON text as written",
-            Self::NoSocketMessage => "WebSocket messages have no data and stand in the kept source alone",
-            Self::LongFields => {
-                "exchanges have more than 256 KiB of fields beside request and response; those stand in the kept source alone"
-            }
+            Self::LongFields => (
+                EXCHANGES,
+                "more than 256 KiB of fields beside request and response; those stand in the kept source alone",
+            ),
         }
     }
 }
@@ -69,12 +83,13 @@ impl HarTold {
     /// All of it in words.
     pub(super) fn tell(self, losses: &mut Losses) {
         for (what, (count, first)) in self.counts {
-            losses.about_all(format!("{count} {} (first: entry {first})", what.words()));
+            let (what, words) = what.words();
+            losses.about_all(format!("{} {words} (first: entry {first})", amount(count, what)));
         }
         if self.untimed > 0 {
             losses.about_all(format!(
-                "{} exchanges have no time that can be read (one without a zone says no moment); their frames have none",
-                self.untimed
+                "{} no time that can be read (one without a zone says no moment), and so have the frames of it",
+                amount(self.untimed, ["exchange has", "exchanges have"])
             ));
         }
         if !self.secrets.is_empty() {

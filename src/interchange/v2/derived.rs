@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::super::claims::{Facts, compare_stats};
 use super::super::json::{Members, string, whole};
-use super::super::losses::{KeptLines, Losses};
+use super::super::losses::{KeptLines, Losses, amount};
 use super::super::pairing::Pair;
 
 /// Most pairs waiting for their record, and most records waiting for their pair.
@@ -147,19 +147,25 @@ impl Derived {
         }
         if self.not_compared > 0 {
             losses.about_all(format!(
-                "{} correlations stand far from their frames and were neither compared nor kept",
-                self.not_compared
+                "{} far from their frames and neither compared nor kept",
+                amount(self.not_compared, ["correlation record stands", "correlation records stand"])
             ));
         }
         if self.records == 0 {
             return;
         }
         if self.dropped > 0 {
-            losses.about_all(format!("{} answered requests had no correlation record within {WAITING_MAX} others; a later one was not compared", self.dropped));
+            losses.about_all(format!(
+                "{} had no correlation record within {WAITING_MAX} others; a later one was not compared",
+                amount(self.dropped, ["answered request", "answered requests"])
+            ));
         }
         let unrecorded = self.pairs_met.saturating_sub(self.joined);
         if unrecorded > 0 {
-            losses.about_all(format!("{unrecorded} answered requests have no correlation record in the source"));
+            losses.about_all(format!(
+                "{} no correlation record in the source",
+                amount(unrecorded, ["answered request has", "answered requests have"])
+            ));
         }
     }
 }

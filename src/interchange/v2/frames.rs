@@ -1,7 +1,10 @@
 //! Frames out of frame records: how the source's own numbering goes on, and times that are missing.
 
 use super::super::draft::Draft;
+use super::super::export::source_seq;
+use super::super::losses::amount;
 use super::super::pairing::Pair;
+use super::beside;
 use super::records::FrameRecord;
 use crate::tape::{Delimiter, Frame, Gap, GapReason, flags};
 
@@ -56,7 +59,7 @@ impl Frames {
         let mut frame = Frame::message(position, record.direction, record.message.as_bytes().to_vec());
         frame.delimiter = delimiter;
         frame.wall_ns = record.wall_ns;
-        frame.flags = record.flags | self.sequence(&record, position, at, draft);
+        frame.flags = record.flags | self.sequence(record.seq, position, at, draft);
         let (t_ns, inferred) = self.time(&record);
         frame.t_ns = t_ns;
         frame.flags |= inferred;
@@ -71,12 +74,16 @@ impl Frames {
     }
 
     /// How the source's own numbering goes on from the frame before.
-    fn sequence(&mut self, record: &FrameRecord<'_>, position: u64, at: At, draft: &mut Draft) -> u64 {
-        let Some(seq) = record.seq else {
+    fn sequence(&mut self, seq: Option<u64>, position: u64, at: At, draft: &mut Draft) -> u64 {
+        let Some(seq) = seq else {
             draft.losses.note(format!("{at}: the frame has no number"));
             self.last_seq = self.last_seq.map_or(Some(position), |s| s.checked_add(1));
             return 0;
         };
+        self.goes_on(seq, position)
+    }
+
+    fn goes_on(&mut self, seq: u64, position: u64) -> u64 {
         let Some(before) = self.last_seq.replace(seq) else {
             return if seq == 0 { 0 } else { self.gap(position, seq) };
         };
@@ -86,6 +93,22 @@ impl Frames {
             Some(ahead) => self.gap(position, ahead.saturating_sub(1)),
             None => flags::SEQ_BACKWARDS,
         }
+    }
+
+    /// A frame from the file beside the tape, at its position, as the numbers go on there.
+    pub(in super::super) fn beside(&mut self, mut frame: Frame, draft: &mut Draft) -> Frame {
+        let (position, number) = (draft.tally.stats.frames, frame.seq);
+        let given = source_seq(&frame).map(|(_, seq)| seq);
+        let next = self.last_seq.map_or(Some(0), |last| last.checked_add(1));
+        // Of a tape of another format a field of that name counts nothing: its records bear the numbers of the tape.
+        let seq = given.filter(|given| Some(*given) == next || Some(number) != next).unwrap_or(number);
+        frame.seq = position;
+        frame.flags |= self.goes_on(seq, position);
+        if given.is_none() && seq != position {
+            frame.extra.insert(0, (b"seq".to_vec(), seq.to_string().into_bytes()));
+        }
+        draft.tally.frame(&frame, beside::text(&frame), seq);
+        frame
     }
 
     fn gap(&mut self, before_seq: u64, count: u64) -> u64 {
@@ -110,8 +133,8 @@ impl Frames {
     /// The gaps, once all frames are made.
     pub(in super::super) fn finish(self, draft: &mut Draft) -> Vec<Gap> {
         if self.gaps_unlisted > 0 {
-            let more = self.gaps_unlisted;
-            draft.losses.about_all(format!("{more} more gaps are not listed; every one is flagged at its frame"));
+            let more = amount(self.gaps_unlisted, ["more gap is", "more gaps are"]);
+            draft.losses.about_all(format!("{more} not listed; every one is flagged at its frame"));
         }
         self.gaps
     }

@@ -8,6 +8,7 @@ use super::super::index::DirectoryIndex;
 use super::super::json::{Members, NotRead, is_blank, string};
 use super::super::lines::{Line, Source};
 use super::super::losses::quoted;
+use super::beside::{Beside, BesideInput};
 use super::derived::Derived;
 use super::frames::{At, Frames};
 use super::records::{Context, FrameRecord, RecordType, V2_NAMES, moment};
@@ -26,6 +27,8 @@ pub(in super::super) struct V2Import {
     /// Moments that the companion file names.
     moments: Vec<String>,
     frames: Frames,
+    beside: Option<Beside>,
+    is_begun: bool,
 }
 
 /// The first record.
@@ -39,8 +42,35 @@ struct Init {
 
 impl V2Import {
     /// An import whose losses begin with those of the companion.
-    pub(in super::super) fn new(draft: Draft, companion: Option<&Companion>) -> Self {
-        Self { draft, moments: companion.map(|c| c.moments.clone()).unwrap_or_default(), ..Self::default() }
+    ///
+    /// # Errors
+    /// `E_NOT_A_TAPE`, `E_TRUNCATED_INPUT`, `E_LIMIT`, `E_IO` for the beginning of the file beside it.
+    pub(in super::super) fn new(
+        mut draft: Draft,
+        companion: Option<&Companion>,
+        beside: Option<BesideInput>,
+    ) -> Result<Self> {
+        let beside = beside.map(|input| Beside::open(input, &mut draft.kept)).transpose()?;
+        let moments = companion.map(|c| c.moments.clone()).unwrap_or_default();
+        Ok(Self { draft, moments, beside, ..Self::default() })
+    }
+
+    /// The frame that comes next, if it is in the file beside this one.
+    ///
+    /// # Errors
+    /// As [`Self::line`].
+    pub(in super::super) fn next_beside(&mut self) -> Result<Option<Frame>> {
+        let Some(beside) = self.beside.as_mut().filter(|_| self.is_begun) else { return Ok(None) };
+        let frame = beside.due(self.draft.tally.stats.frames, &mut self.draft.kept)?;
+        Ok(frame.map(|frame| self.frames.beside(frame, &mut self.draft)))
+    }
+
+    /// The tape is at its end.
+    ///
+    /// # Errors
+    /// `E_TRUNCATED_INPUT` or `E_NOT_A_TAPE` when it does not go with the file beside it.
+    pub(in super::super) fn end(&self) -> Result<()> {
+        self.beside.as_ref().map_or(Ok(()), |beside| beside.check_end(self.draft.tally.stats.frames))
     }
 
     /// Takes the next line.
@@ -48,6 +78,7 @@ impl V2Import {
     /// # Errors
     /// `E_TRUNCATED_INPUT` for half a last line; `E_NEWER_FORMAT`, `E_NOT_A_TAPE`, `E_LIMIT`.
     pub(in super::super) fn line(&mut self, line: Line<'_>) -> Result<Option<Frame>> {
+        self.is_begun = true;
         if is_blank(line.bytes) {
             self.draft.losses.blank(line.number);
             return self.keep(line);
@@ -176,6 +207,8 @@ impl V2Import {
         }
         let at = At { unit: "line", number: line.number };
         let (frame, pairs) = self.frames.frame(record, Delimiter::Lf, at, &mut self.draft);
+        let last_seq = self.frames.last_seq;
+        let pairs = self.beside.as_mut().map_or(pairs, |beside| beside.own(&frame, last_seq));
         for pair in pairs {
             let Draft { kept, losses, .. } = &mut self.draft;
             self.derived.pair(pair, kept, losses);
@@ -184,11 +217,11 @@ impl V2Import {
     }
 
     fn facts(&self) -> Facts {
-        Facts {
-            last_seq: self.frames.last_seq,
-            checkpoints: self.derived.checkpoints(),
-            ..Facts::of(&self.draft.tally)
-        }
+        let facts = self
+            .beside
+            .as_ref()
+            .map_or_else(|| Facts { last_seq: self.frames.last_seq, ..Facts::of(&self.draft.tally) }, Beside::facts);
+        Facts { checkpoints: self.derived.checkpoints(), ..facts }
     }
 
     fn checkpoint(&mut self, line: Line<'_>, mut members: Members<'_>) {
@@ -216,7 +249,7 @@ impl V2Import {
     ) -> (Header, Draft) {
         let mut facts = self.facts();
         facts.size_bytes = [source.bytes; 2];
-        let Self { mut draft, init, derived, frames, .. } = self;
+        let Self { mut draft, init, derived, frames, beside, .. } = self;
         if init.is_none() {
             draft.losses.about_all("the source has no first record of type \"init\"; its beginning is missing".into());
         }
@@ -224,6 +257,11 @@ impl V2Import {
         let started_wall_ns = frames.started_wall_ns;
         let gaps = frames.finish(&mut draft);
         derived.finish(&mut draft.kept, &mut draft.losses);
+        match (beside, companion) {
+            (Some(beside), companion) => beside.finish(init.tape_id.as_deref(), companion, &mut draft),
+            (None, Some(companion)) => companion.compare_beside(None, &mut draft.losses),
+            (None, None) => {}
+        }
         if let Some(companion) = companion {
             companion.compare(&facts, init.tape_id.as_deref(), &source.sha256, &mut draft.losses);
         }

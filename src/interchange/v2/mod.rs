@@ -6,11 +6,13 @@
 //! spelling is not kept. Everything else is: unknown fields, and known fields that could not be understood,
 //! stand in `extra`.
 
+mod beside;
 mod derived;
 mod frames;
 mod import;
 mod records;
 
+pub use beside::BesideInput;
 pub(super) use frames::{At, Frames};
 pub(super) use import::V2Import;
 pub(super) use records::{Context, FrameRecord, Names, moment};

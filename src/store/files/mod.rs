@@ -9,6 +9,7 @@ pub use new_file::NewFile;
 pub use real::RealFiles;
 pub use temporary::TemporaryFolder;
 
+use std::ffi::OsString;
 use std::fmt::Debug;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -71,8 +72,10 @@ pub trait FileLock: Send + Sync + Debug {
 /// What a directory entry is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// Name within the folder.
+    /// Name within the folder, as text: those of the ledger's own files are.
     pub name: String,
+    /// The name as the system has it, which may be no text: other people's files are opened by it.
+    pub os_name: OsString,
     /// Is it a folder?
     pub is_dir: bool,
     /// Is it a file or a folder, and not a link or a device?

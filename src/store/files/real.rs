@@ -91,6 +91,7 @@ impl Files for RealFiles {
             };
             out.push(Entry {
                 name: entry.file_name().to_string_lossy().into_owned(),
+                os_name: entry.file_name(),
                 is_dir: about.is_dir(),
                 is_plain: about.is_dir() || about.is_file(),
                 bytes: about.len(),

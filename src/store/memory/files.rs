@@ -185,13 +185,16 @@ impl Files for MemoryFiles {
         if !disk.folders.contains(path) {
             return Err(error(io::ErrorKind::NotFound, path));
         }
-        let name = |p: &Path| p.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        let entry = |p: &Path, is_dir, bytes| {
+            let os_name = p.file_name().unwrap_or_default().to_owned();
+            Entry { name: os_name.to_string_lossy().into_owned(), os_name, is_dir, is_plain: true, bytes }
+        };
         let is_within = |p: &Path| p != path && parent(p) == path;
         let folders = disk.folders.iter().filter(|p| is_within(p));
-        let folders = folders.map(|p| Entry { name: name(p), is_dir: true, is_plain: true, bytes: 0 });
+        let folders = folders.map(|p| entry(p, true, 0));
         let files = disk.files.iter().filter(|(p, _)| is_within(p));
         let bytes = |file: &Contents| file.bytes().len() as u64;
-        let files = files.map(|(p, file)| Entry { name: name(p), is_dir: false, is_plain: true, bytes: bytes(file) });
+        let files = files.map(|(p, file)| entry(p, false, bytes(file)));
         let mut out: Vec<Entry> = folders.chain(files).collect();
         out.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(out)

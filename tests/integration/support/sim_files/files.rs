@@ -206,6 +206,7 @@ impl Files for SimFiles {
         let mut entries: Vec<_> = children
             .map(|(name, target)| Entry {
                 name: name.file_name().unwrap().to_string_lossy().into_owned(),
+                os_name: name.file_name().unwrap().to_owned(),
                 is_dir: *target == Target::Folder,
                 is_plain: true,
                 bytes: if let Target::File(node) = target { machine.nodes[node].seen.len() } else { 0 },
