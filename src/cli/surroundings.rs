@@ -32,7 +32,7 @@ pub(super) fn variable(name: &str) -> Option<OsString> {
 /// `E_NO_HOME`, `E_USAGE`.
 pub(super) fn places(common: &Common) -> Result<Places> {
     let given = |flag: &Option<PathBuf>, name: &str| {
-        flag.clone().or_else(|| variable(name).map(PathBuf::from)).map(|p| absolute(&p)).transpose()
+        flag.clone().or_else(|| variable(name).map(PathBuf::from)).map(|p| folder(&p)).transpose()
     };
     let ledger = match given(&common.dir, "IMMUTAPE_DIR")? {
         Some(dir) => dir,
@@ -69,6 +69,15 @@ fn base(name: &str, beneath_home: &str) -> Option<PathBuf> {
     let given = variable(name).and_then(rooted);
     let base = given.or_else(|| variable("HOME").and_then(rooted).map(|home| home.join(beneath_home)))?;
     Some(base.join("immutape"))
+}
+
+fn folder(path: &Path) -> Result<PathBuf> {
+    if path.is_file() {
+        let shown = visible(path.as_os_str().as_encoded_bytes());
+        return Err(Error::new(Code::Usage, format!("{shown} is a file, and a folder is needed"))
+            .with_hint("-C, --state-dir and --config-dir name the folders of a ledger"));
+    }
+    absolute(path)
 }
 
 fn absolute(path: &Path) -> Result<PathBuf> {

@@ -3,10 +3,12 @@
 mod beside;
 mod documents;
 mod export;
+mod export_ends;
 mod harm;
 mod imports;
 mod json_page;
 mod load;
+mod pipes;
 mod processes;
 mod screens;
 mod streams;

@@ -8,7 +8,7 @@ pub mod vault;
 
 mod engine;
 #[cfg(test)]
-mod faulty;
+pub(crate) mod faulty;
 mod strays;
 
 pub use engine::EmbeddedEngine;

@@ -183,6 +183,14 @@ impl File for RealFile {
     fn punch(&self, offset: u64, bytes: u64) -> io::Result<()> {
         punch_hole(&self.0, offset, bytes)
     }
+
+    fn try_lock(&self) -> io::Result<bool> {
+        match self.0.try_lock() {
+            Ok(()) => Ok(true),
+            Err(fs::TryLockError::WouldBlock) => Ok(false),
+            Err(fs::TryLockError::Error(e)) => Err(e),
+        }
+    }
 }
 
 #[derive(Debug)]
