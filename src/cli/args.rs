@@ -3,6 +3,7 @@
 mod keep;
 mod tapes;
 mod tools;
+mod values;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -52,13 +53,13 @@ pub(super) struct Common {
     #[arg(long, global = true)]
     pub json: bool,
     /// Act under this name; needs --key.
-    #[arg(long = "as", value_name = "NAME", global = true)]
+    #[arg(long = "as", value_name = "NAME", global = true, value_parser = values::some_words())]
     pub act_as: Option<OsString>,
     /// Private key that signs for --as (Ed25519, PKCS#8 PEM).
     #[arg(long, value_name = "FILE", global = true)]
     pub key: Option<PathBuf>,
     /// Why you do this; stands in the log's private half.
-    #[arg(long, value_name = "TEXT", global = true)]
+    #[arg(long, value_name = "TEXT", global = true, value_parser = values::some_words())]
     pub purpose: Option<OsString>,
     /// No words on standard error but errors.
     #[arg(short, long, global = true)]
@@ -156,7 +157,7 @@ pub(super) struct Init {
     #[arg(long)]
     pub name: Option<String>,
     /// Make keys and ids from a number: for tests alone, protects nothing.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = values::number)]
     pub test_seed: Option<u64>,
 }
 
@@ -218,7 +219,7 @@ pub(super) struct Export {
     #[arg(long, value_name = "A..B")]
     pub frames: Option<FrameRange>,
     /// Whom it is for; stands in the log's private half.
-    #[arg(long, value_name = "WORDS")]
+    #[arg(long, value_name = "WORDS", value_parser = values::some_text())]
     pub recipient: Option<String>,
     /// Replace files that are there already.
     #[arg(long)]
@@ -248,10 +249,10 @@ pub(super) struct Verify {
 #[derive(Debug, Args)]
 pub(super) struct Log {
     /// First entry.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = values::entry)]
     pub from: Option<u64>,
     /// Last entry, included.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = values::entry)]
     pub to: Option<u64>,
     /// Starts, stops and completions too.
     #[arg(long)]

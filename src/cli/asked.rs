@@ -12,6 +12,10 @@ use crate::time::Timestamp;
 /// How alike a word and what was meant must be, of 1.
 const ALIKE: f64 = 0.75;
 
+/// How a session can end.
+const ENDS: [&str; 8] =
+    ["clean", "child_exit", "signal", "crashed", "truncated", "imported", "error", "continued in another tape"];
+
 /// What the flags and words of a command ask for.
 ///
 /// # Errors
@@ -33,7 +37,7 @@ pub(super) fn filter(filters: &Filters, words: &[String], now: Timestamp) -> Res
     for (key, value) in filters.given() {
         filter.condition(key, value.to_owned(), now).map_err(|e| wrong("--", &e))?;
     }
-    known_kind(&filter)?;
+    known_words(&filter)?;
     Ok(filter)
 }
 
@@ -73,16 +77,18 @@ fn wrong(before: &str, e: &FilterError) -> Error {
     }
 }
 
-/// A kind that does not exist would find nothing, and say so as if there were none.
-fn known_kind(filter: &Filter) -> Result<()> {
-    let Some(kind) = &filter.kind else { return Ok(()) };
+/// A kind or an end that does not exist would find nothing, and say so as if there were none.
+fn known_words(filter: &Filter) -> Result<()> {
     let kinds: Vec<&str> = (0..).map_while(|n| TapeKind::from_number(n).ok()).map(TapeKind::word).collect();
-    if kinds.contains(&kind.as_str()) {
-        return Ok(());
-    }
-    let meant = alike(kind, kinds.iter().copied()).map_or_else(String::new, |k| format!("did you mean {k}? "));
-    Err(Error::new(Code::Usage, format!("no session is of the kind \"{}\"", visible_short(kind.as_bytes(), 40)))
-        .with_hint(format!("{meant}there are {}", kinds.join(", "))))
+    known(filter.kind.as_deref(), &kinds, "is of the kind")?;
+    known(filter.end.as_deref(), &ENDS, "has the end")
+}
+
+fn known(word: Option<&str>, words: &[&str], what: &str) -> Result<()> {
+    let Some(word) = word.filter(|word| !words.contains(word)) else { return Ok(()) };
+    let meant = alike(word, words.iter().copied()).map_or_else(String::new, |w| format!("did you mean {w}? "));
+    Err(Error::new(Code::Usage, format!("no session {what} \"{}\"", visible_short(word.as_bytes(), 40)))
+        .with_hint(format!("{meant}there are {}", words.join(", "))))
 }
 
 /// The word that somebody most likely meant.
@@ -142,6 +148,7 @@ mod tests {
             (&["name:\"a"], "a quotation mark is not closed", "inside the shell's"),
             (&["errors:maybe"], "errors: takes yes or no, not \"maybe\"", ""),
             (&["kind:mpc"], "no session is of the kind \"mpc\"", "did you mean mcp?"),
+            (&["end:crash"], "no session has the end \"crash\"", "did you mean crashed? there are clean, child_exit"),
             (&["name:"], "name: needs a value", ""),
             (&[" "], "an empty word looks for nothing", "leave it out"),
             (&["kind:\u{1b}[2J"], "no session is of the kind \"\\x1b[2J\"", "there are"),
@@ -155,6 +162,17 @@ mod tests {
         let e = filter(&twice, &["class:a".to_owned()], Timestamp::from_ms(0)).unwrap_err();
         assert!(e.message().starts_with("--class: is there twice"), "{}", e.message());
         assert_eq!(cursor("7.12").unwrap_err().code(), Code::Usage);
+    }
+
+    #[test]
+    fn every_end_of_a_session_can_be_asked_for() {
+        use crate::tape::EndState::{ChildExit, Clean, Continued, Crashed, Error, Imported, Signal, Truncated};
+        let ends =
+            [Clean, ChildExit(1), Signal(9), Crashed(None), Truncated, Imported, Error(b"x".to_vec()), Continued];
+        assert_eq!(ends.map(|end| end.word()), ENDS);
+        for end in ENDS {
+            assert_eq!(asked(&[&format!("end:\"{end}\"")]).unwrap().end.as_deref(), Some(end));
+        }
     }
 
     #[test]

@@ -88,6 +88,12 @@ impl Configuration {
         Ok(Self { effective, given })
     }
 
+    /// Nothing was said anywhere.
+    #[cfg(test)]
+    pub(super) fn nothing() -> Result<Self> {
+        Ok(Self { effective: Sources::default().effective(StorageRegistry::global())?, given: [None, None, None] })
+    }
+
     /// Refuses a storage that is gone when the command ends.
     ///
     /// # Errors
@@ -154,7 +160,7 @@ impl Folder {
         let setting = effective.setting(self.key);
         let told = setting.and_then(|s| s.value.as_str().map(|path| (path, s.from.clone())));
         let told =
-            told.map(|(path, from)| Ok::<_, Error>(Given { path: absolute(Path::new(path))?, from })).transpose()?;
+            told.map(|(path, from)| Ok::<_, Error>(Given { path: folder(Path::new(path))?, from })).transpose()?;
         let disagree = |a: &str, b: &str| {
             Err(Error::new(Code::Usage, format!("{a} and {b} disagree about where the {} folder is", self.name))
                 .with_hint("give one of the two"))
@@ -162,7 +168,7 @@ impl Folder {
         let by_flag = |given: &Given| matches!(given.from, Origin::Flag(_));
         match (flag, told, raw) {
             (Some(flag), told, _) => {
-                let path = absolute(flag)?;
+                let path = folder(flag)?;
                 match told.filter(by_flag) {
                     Some(told) if told.path != path => disagree(self.flag, &format!("--set {}", self.key)),
                     _ => Ok(Some(Given { path, from: Origin::Flag(self.flag) })),
@@ -172,7 +178,7 @@ impl Folder {
                 disagree(self.variable, &told.from.to_string())
             }
             (None, told, Some(raw)) if !told.as_ref().is_some_and(by_flag) => {
-                Ok(Some(Given { path: absolute(Path::new(&raw))?, from: Origin::Variable(self.variable.into()) }))
+                Ok(Some(Given { path: folder(Path::new(&raw))?, from: Origin::Variable(self.variable.into()) }))
             }
             (None, told, _) => Ok(told),
         }
@@ -203,4 +209,13 @@ pub(super) fn said(from: &Origin) -> String {
         Origin::Variable(name) => format!("${}", visible(name.as_bytes())),
         other => other.to_string(),
     }
+}
+/// A path that may be a folder's.
+fn folder(path: &Path) -> Result<PathBuf> {
+    if path.is_file() {
+        let shown = visible(path.as_os_str().as_encoded_bytes());
+        return Err(Error::new(Code::Usage, format!("{shown} is a file, and a folder is needed"))
+            .with_hint("-C, --state-dir and --config-dir name the folders of a ledger"));
+    }
+    absolute(path)
 }

@@ -10,7 +10,7 @@ use super::session::Parts;
 use crate::codec::digest::Digest;
 use crate::error::{Code, Error, Result};
 use crate::interchange::HashedWriter;
-use crate::store::files::{Files, NewFile, parent, with_suffix};
+use crate::store::files::{Files, NewFile, code_of_kind, parent, with_suffix};
 
 /// The names of the files of one export.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -172,7 +172,7 @@ impl Write for Lazy {
 /// Gives finished files their names, the last of them last. When one cannot have it, none stays.
 ///
 /// # Errors
-/// `E_IO`; `E_STORE_FULL` is not told apart here, for it is not the ledger's disk.
+/// `E_IO`, `E_STORE_FULL`.
 pub(super) fn place_all(files: &dyn Files, made: Vec<Lazy>, force: bool) -> Result<Vec<Left>> {
     let mut ready = Vec::new();
     for lazy in made {
@@ -213,14 +213,22 @@ pub(super) fn remove_stale(files: &dyn Files, path: &Path, placed: &[Left]) -> R
 
 /// The error of a file of an export.
 pub(super) fn cannot_write(path: &Path, e: io::Error) -> Error {
-    let hint = match e.kind() {
+    no_export(path, e.kind()).with_source(e)
+}
+
+/// The words for it; a full disk has its own code, for there the way out is another.
+pub(super) fn no_export(path: &Path, kind: io::ErrorKind) -> Error {
+    let code = code_of_kind(kind);
+    let hint = match kind {
         io::ErrorKind::AlreadyExists => {
             "somebody made it meanwhile; nothing of this export is left, but the read is on record"
         }
-        io::ErrorKind::StorageFull => "the disk is full; nothing of this export is left, but the read is on record",
+        _ if code == Code::StoreFull => {
+            "the disk that it was to stand on is full; nothing of this export is left, but the read is on record"
+        }
         _ => "nothing of this export is left, but the read is on record",
     };
-    Error::new(Code::Io, format!("{} cannot be written", shown(path))).with_hint(hint).with_source(e)
+    Error::new(code, format!("{} cannot be written", shown(path))).with_hint(hint)
 }
 
 /// The name as `sha256sum` would print it, for the list of several files.

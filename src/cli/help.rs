@@ -30,8 +30,10 @@ Examples:
   my-recorder | immutape save --name \"payments batch\" -";
 
 pub(super) const IMPORT: &str = "\
-Each file has a line of its own, and the files of a folder are taken by their content. A file in a folder that
-is no recorded session is left out and told. Exit codes: 0 all kept, 1 some were not, or none was found.
+Each file has a line of its own, and the files of a folder are taken by their content. A file in
+a folder that is no recorded session is left out and told.
+
+Exit codes: 0 all kept, 1 some were not, or none was found.
 
 Examples:
   immutape import ~/recordings
@@ -54,9 +56,10 @@ Examples:
   immutape list --json | jq -r .tape";
 
 pub(super) const SEARCH: &str = "\
-A search is words and conditions, all of which must hold: name: tag: namespace: class: kind: since: until:
-method: tool: error: errors: end: state: text:. Words are looked for in names, tags, descriptions and
-the other fields of headers, whatever their case. What has spaces stands in quotation marks.
+A search is words and conditions, all of which must hold: name: tag: namespace: class: kind:
+since: until: method: tool: error: errors: end: state: text:. Words are looked for in names, tags,
+descriptions and the other fields of headers, whatever their case. What has spaces stands in
+quotation marks.
 
 Examples:
   immutape search tool:read_text_file errors:yes
@@ -87,9 +90,9 @@ Examples:
   immutape cat 51bd --frames 19..20 | jq .params";
 
 pub(super) const EXPORT: &str = "\
-Reading is recorded before a byte leaves, and the SHA-256 of what left after it. A file has its name
-only once it is whole; one that is there already is replaced only with --force. What each form cannot
-say of a tape: docs/operating.md, section 9.
+Reading is recorded before a byte leaves, and the SHA-256 of what left after it. A file has its
+name only once it is whole; one that is there already is replaced only with --force. What each form
+cannot say of a tape: docs/operating.md, section 9.
 
 Examples:
   immutape export 51bd --to v2
@@ -134,8 +137,8 @@ what is replaced goes to quarantine/, and an entry of the log says so.
 
 Examples:
   immutape repair
-  immutape repair --accept-head          after the state folder was lost
-  immutape repair --accept-vault         after the newest keys were lost, and every copy was looked for";
+  immutape repair --accept-head     after the state folder was lost
+  immutape repair --accept-vault    after the newest keys were lost, and no copy was found";
 
 pub(super) const DEMO: &str = "\
 Example:

@@ -15,6 +15,7 @@ mod frames;
 mod held;
 mod help;
 mod input;
+mod interrupts;
 mod json;
 mod lockstep;
 mod out;
@@ -26,6 +27,8 @@ mod session;
 mod surroundings;
 mod table;
 mod terminal;
+#[cfg(test)]
+mod tests;
 mod totals;
 mod verbs;
 mod words;

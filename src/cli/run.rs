@@ -4,9 +4,11 @@ use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, PoisonError};
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory as _, Parser as _};
 
 use super::args::{Cli, ConfigVerb, Verb};
+use super::asked::alike;
 use super::configuration::Configuration;
 use super::errors;
 use super::out::Out;
@@ -39,7 +41,7 @@ pub fn run(args: Vec<OsString>) -> u8 {
 }
 
 /// What was typed. `--print-config` alone needs no verb.
-fn parse(mut args: Vec<OsString>) -> std::result::Result<Cli, clap::Error> {
+pub(super) fn parse(mut args: Vec<OsString>) -> std::result::Result<Cli, clap::Error> {
     let parsed = Cli::try_parse_from(&args);
     let asks = args.iter().any(|a| a == "--print-config");
     let cli = match parsed {
@@ -150,7 +152,7 @@ fn usage(e: &clap::Error, wants_json: bool) -> u8 {
         let _closed = e.print();
         return 0;
     }
-    let text = e.render().to_string();
+    let text = format!("{}{}", e.render(), meant(e));
     // What was typed is repeated here, and it may come from a script.
     let lines = || text.trim_end().lines().map(|line| visible(line.as_bytes()));
     let mut out = Out::standard(wants_json, false);
@@ -164,4 +166,17 @@ fn usage(e: &clap::Error, wants_json: bool) -> u8 {
     }
     let _nobody_listens = out.finish();
     Kind::Usage.exit_code()
+}
+
+/// The verb that somebody most likely meant, where clap finds none: in short words, and in what follows `help`.
+pub(super) fn meant(e: &clap::Error) -> String {
+    let (Some(ContextValue::String(typed)), None) =
+        (e.get(ContextKind::InvalidSubcommand), e.get(ContextKind::SuggestedSubcommand))
+    else {
+        return String::new();
+    };
+    let command = Cli::command();
+    let beneath = command.get_subcommands().flat_map(clap::Command::get_subcommands);
+    let verbs = command.get_subcommands().chain(beneath).map(clap::Command::get_name);
+    alike(typed, verbs).map_or_else(String::new, |verb| format!("  tip: did you mean '{verb}'?\n"))
 }

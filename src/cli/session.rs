@@ -39,6 +39,16 @@ impl Parts {
         Ok(Self { places, env, who, again: surroundings::again(common), config, create, name, class, namespace })
     }
 
+    /// A ledger beneath a folder, with nothing configured.
+    #[cfg(test)]
+    pub(super) fn beneath(folder: &std::path::Path, env: Environment, who: Who) -> Result<Self> {
+        let config = Configuration::nothing()?;
+        let text = |text: &str| text.to_owned();
+        let (class, namespace, name) = (text("draft"), text("default"), text("test"));
+        let places = Places::beneath(folder);
+        Ok(Self { places, env, who, again: Vec::new(), config, create: true, name, class, namespace })
+    }
+
     /// Class and namespace of what is kept: as the command says, else as the configuration does.
     pub(super) fn class_and_namespace(&self, keep: &Keep) -> (String, String) {
         let or = |given: &Option<String>, else_: &String| given.clone().unwrap_or_else(|| else_.clone());

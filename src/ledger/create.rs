@@ -148,7 +148,8 @@ fn genesis_draft(env: &Environment, vault: &VaultKeys, genesis: Genesis) -> Resu
 
 fn refuse_if_there(places: &Places, env: &Environment) -> Result<()> {
     if env.engine.first_group(&places.ledger)?.is_some() {
-        return Err(Error::new(Code::LedgerExists, format!("there is a ledger in {} already", places.shown())));
+        return Err(Error::new(Code::LedgerExists, format!("there is a ledger in {} already", places.shown()))
+            .with_hint("use it as it is, or give another folder with -C"));
     }
     if let Some(state) = places.state_that_names_us(&*env.files)? {
         // A making that was cut off before entry 0 was durable left its marker: nothing was lost, go on.

@@ -107,7 +107,8 @@ impl Core {
 fn parse(text: &str) -> Result<IdPrefix> {
     IdPrefix::parse(text).map_err(|e| {
         let shown = crate::codec::escape::visible_short(text.as_bytes(), 80);
-        Error::new(Code::BadId, format!("\"{shown}\" is not a tape id")).with_hint(e.to_string())
+        Error::new(Code::BadId, format!("\"{shown}\" is not a tape id"))
+            .with_hint(format!("{e}; `immutape list` shows the ids"))
     })
 }
 

@@ -5,17 +5,19 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::values::{some_text, some_words};
+
 /// How tapes are kept.
 #[derive(Debug, Clone, Args)]
 pub(in crate::cli) struct Keep {
     /// Retention class [default: as configured, else draft].
-    #[arg(long)]
+    #[arg(long, value_parser = some_text())]
     pub class: Option<String>,
     /// Namespace [default: as configured, else default].
-    #[arg(long)]
+    #[arg(long, value_parser = some_text())]
     pub namespace: Option<String>,
     /// Tag; may be given again.
-    #[arg(long, value_name = "TAG")]
+    #[arg(long, value_name = "TAG", value_parser = some_words())]
     pub tag: Vec<OsString>,
     /// Format of the files; with "auto" their content tells.
     #[arg(long, value_name = "FORMAT", default_value = "auto")]
@@ -30,10 +32,10 @@ pub(in crate::cli) struct Save {
     #[command(flatten)]
     pub keep: Keep,
     /// Name of the tape.
-    #[arg(long)]
+    #[arg(long, value_parser = some_words())]
     pub name: Option<OsString>,
     /// Description of the tape.
-    #[arg(long)]
+    #[arg(long, value_parser = some_words())]
     pub description: Option<OsString>,
     /// Companion metadata; without it X.meta.json beside X.jsonl.
     #[arg(long, value_name = "FILE")]
@@ -81,6 +83,6 @@ pub(in crate::cli) struct Label {
     #[arg(long, value_name = "TAG")]
     pub remove_tag: Vec<OsString>,
     /// Why; stands in the log's private half.
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = some_text())]
     pub reason: Option<String>,
 }

@@ -41,7 +41,7 @@ pub(in crate::cli) struct Filters {
     /// Has errors, or has none: yes, no.
     #[arg(long, value_name = "YES|NO")]
     pub errors: Option<String>,
-    /// How the session ended: clean, crashed, truncated, ..
+    /// How the session ended: clean, child_exit, signal, crashed, truncated, imported, error, "continued in another tape".
     #[arg(long, value_name = "STATE")]
     pub end: Option<String>,
     /// What became of the tape: live, archived, erased.
@@ -75,7 +75,7 @@ impl Filters {
 #[derive(Debug, Clone, Default, Args)]
 pub(in crate::cli) struct Page {
     /// Most tapes to give; the command for the next ones is said then.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = super::values::count)]
     pub limit: Option<NonZeroUsize>,
     /// Go on where a page before ended.
     #[arg(long, value_name = "CURSOR")]

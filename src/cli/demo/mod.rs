@@ -116,10 +116,10 @@ fn close(stage: Stage<'_>, steps: &[Step], failed: usize) {
     }
     out.line(&out.look.paint(Paint::Good, &format!("All {} things happened as they must.", steps.len())));
     out.line("");
-    out.line("Shown: what is kept cannot be changed unseen, down to one bit; nobody reads without a trace;");
-    out.line("an older copy of the whole ledger is told from the newest one.");
-    out.line("Not shown: somebody who puts back ledger and state folder together, or who holds the keys and");
-    out.line("writes another history, is found only by a witness outside this machine, and none is configured here.");
+    out.prose("Shown: what is kept cannot be changed unseen, down to one bit; nobody reads without a trace;");
+    out.prose("an older copy of the whole ledger is told from the newest one.");
+    out.prose("Not shown: somebody who puts back ledger and state folder together, or who holds the keys and");
+    out.prose("writes another history, is found only by a witness outside this machine, and none is configured here.");
     out.line("");
-    out.line("The temporary ledger and its keys are removed. Keep a session of your own: immutape save FILE");
+    out.prose("The temporary ledger and its keys are removed. Keep a session of your own: immutape save FILE");
 }

@@ -16,9 +16,6 @@ use crate::cli::terminal::Look;
 use crate::error::{Code, Error, Result};
 use crate::store::files::{Files, RealFiles, TemporaryFolder};
 
-/// Columns that the frame of a command's output takes.
-const MARGIN_COLUMNS: usize = 2;
-
 pub(super) struct Stage<'a> {
     folder: TemporaryFolder,
     files: Arc<dyn Files>,
@@ -34,7 +31,7 @@ impl<'a> Stage<'a> {
         let folder = temporary_folder("demo")?;
         let stage = Self { folder, files: Arc::new(RealFiles), out };
         if !stage.out.json {
-            stage.out.line("A temporary ledger with fresh keys; both are removed at the end.");
+            stage.out.prose("A temporary ledger with fresh keys; both are removed at the end.");
         }
         Ok(stage)
     }
@@ -63,13 +60,13 @@ impl<'a> Stage<'a> {
     pub(super) fn title(&mut self, words: &str) {
         if !self.out.json {
             self.out.line("");
-            self.out.line(words);
+            self.out.prose(words);
         }
     }
 
     pub(super) fn tell(&mut self, words: &str) {
         if !self.out.json {
-            self.out.line(&format!("  ({words})"));
+            self.out.prose_beneath(&format!("  ({words})"), 3);
         }
     }
 
@@ -87,8 +84,8 @@ impl<'a> Stage<'a> {
         self.on_stage(&mut cli);
         let printed = Rc::new(RefCell::new(Vec::new()));
         let sink = || Box::new(Sink(printed.clone()));
-        let columns = self.out.look.columns.map(|c| c.saturating_sub(MARGIN_COLUMNS));
-        let mut inner = Out::new(sink(), sink(), Look { columns, terminal: false, ..self.out.look });
+        // What is looked for in it must not be cut away; what is too wide for the screen is broken when it is shown.
+        let mut inner = Out::new(sink(), sink(), Look { columns: None, words: None, terminal: false, ..self.out.look });
         inner.quiet = cli.common.quiet;
         let exit = execute(&mut inner, &cli);
         drop(inner);
@@ -109,9 +106,9 @@ impl<'a> Stage<'a> {
             return;
         }
         let folder = self.folder.path().to_string_lossy().into_owned();
-        self.out.line(&format!("  $ immutape {}", words.join(" ")));
+        self.out.prose_beneath(&format!("  $ immutape {}", words.join(" ")), 6);
         for line in text.lines() {
-            self.out.line(&format!("  {}", line.replace(&folder, "..")));
+            self.out.prose_beneath(&format!("  {}", line.replace(&folder, "..")), 4);
         }
         if exit != 0 {
             self.out.line(&format!("  (exit code {exit})"));

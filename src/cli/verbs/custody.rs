@@ -24,9 +24,9 @@ pub(in crate::cli) fn custody(s: &mut Session<'_>, args: &OneTape) -> Result<u8>
             }));
             return Ok(0);
         }
-        s.out.line(&format!("tape {}", report.tape.to_text()));
+        s.out.prose(&format!("tape {}", report.tape.to_text()));
         print(s, &report);
-        s.out.line(&format!(
+        s.out.prose(&format!(
             "{} of its own, none missing, in a log of {} entries",
             words::count(own, "link"),
             report.size

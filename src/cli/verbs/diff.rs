@@ -52,7 +52,10 @@ pub(in crate::cli) fn diff(s: &mut Session<'_>, args: &Diff) -> Result<u8> {
 
 fn about(out: &mut Out, which: &str, tape: &TapeReader) {
     let name = words::name(tape.header().labels.name.as_deref());
-    out.line(&format!("{which}  {}  {name}, {}", tape.tape().to_text(), words::count(tape.frames_total(), "frame")));
+    out.prose_beneath(
+        &format!("{which}  {}  {name}, {}", tape.tape().to_text(), words::count(tape.frames_total(), "frame")),
+        3,
+    );
 }
 
 /// What was found so far.
@@ -106,7 +109,7 @@ impl Found {
             return;
         }
         if self.is_same() {
-            out.line(&format!("The same: the header and {}.", words::count(self.same, "frame")));
+            out.prose(&format!("The same: the header and {}.", words::count(self.same, "frame")));
             return;
         }
         let header = words::count(self.header.len() as u64, "field");
@@ -121,7 +124,7 @@ impl Found {
             }
         }
         let first = self.first.map_or_else(String::new, |seq| format!("; the first is #{seq}"));
-        out.line(&format!("Different: {}{first}.", parts.join(", ")));
+        out.prose(&format!("Different: {}{first}.", parts.join(", ")));
     }
 }
 

@@ -1,6 +1,7 @@
 //! `export`: a tape in a form that other programs read.
 
 use std::cell::{Cell, RefCell};
+use std::error::Error as _;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -9,9 +10,10 @@ use serde_json::json;
 use super::cat::is_plain;
 use crate::cli::args::{Export, To};
 use crate::cli::export_files::{
-    Lazy, Left, Place, Target, cannot_write, name_bytes, place_all, remove_stale, take_back,
+    Lazy, Left, Place, Target, cannot_write, name_bytes, no_export, place_all, remove_stale, take_back,
 };
 use crate::cli::input::shown;
+use crate::cli::interrupts::Interrupts;
 use crate::cli::out::Out;
 use crate::cli::range::FrameRange;
 use crate::cli::session::Session;
@@ -30,10 +32,12 @@ pub(in crate::cli) fn export(s: &mut Session<'_>, args: &Export) -> Result<u8> {
     let place = Place::of(args.output.as_deref())?;
     check(s, args, &place)?;
     s.out.raw = place == Place::Stdout;
-    s.reading(async |ledger, s| {
+    // On standard output nothing lies there to be cleared away, and a reader may take for ever.
+    let interrupts = (place != Place::Stdout).then(Interrupts::caught);
+    let done = s.reading(async |ledger, s| {
         let asked = args.frames.map(FrameRange::asked);
         let reader = ledger.open_tape(&s.parts.who, &args.id, asked).await?;
-        let job = Job::new(args, &reader)?;
+        let job = Job::new(args, &reader, interrupts.as_ref())?;
         match place {
             Place::Stdout => to_stdout(s, job, reader).await,
             Place::File(target) => to_files(s, job, target, reader).await.map(|()| (0, None)),
@@ -45,7 +49,15 @@ pub(in crate::cli) fn export(s: &mut Session<'_>, args: &Export) -> Result<u8> {
                 to_files(s, job, target, reader).await.map(|()| (0, None))
             }
         }
-    })
+    });
+    if let (Err(_), Some(interrupts)) = (&done, &interrupts) {
+        if interrupts.check().is_err() {
+            s.out.say("interrupted: nothing of this export is left, but the read is on record");
+        }
+        s.out.flush();
+        interrupts.pass_on();
+    }
+    done
 }
 
 /// What can be refused before the tape is asked for.
@@ -87,11 +99,12 @@ struct Job<'a> {
     format: Option<ExportFormat>,
     selection: FrameSelection,
     scope: Scope,
+    interrupts: Option<&'a Interrupts>,
 }
 
 impl<'a> Job<'a> {
     /// Frames that are not there are found before anything is written.
-    fn new(args: &'a Export, reader: &TapeReader) -> Result<Self> {
+    fn new(args: &'a Export, reader: &TapeReader, interrupts: Option<&'a Interrupts>) -> Result<Self> {
         let total = reader.frames_total();
         let selection = args.frames.map_or(FrameSelection::All, |f| f.selection(total));
         let (first, last) = match selection {
@@ -103,7 +116,7 @@ impl<'a> Job<'a> {
             _ => (0, total),
         };
         let scope = Scope { tape: reader.tape(), first, frames: last.saturating_sub(first) };
-        Ok(Self { args, format: format(args.to), selection, scope })
+        Ok(Self { args, format: format(args.to), selection, scope, interrupts })
     }
 
     fn has_companions(&self) -> bool {
@@ -119,12 +132,16 @@ impl<'a> Job<'a> {
     ) -> Result<Exported> {
         let Some(format) = self.format else {
             let failed = |e| Error::new(Code::Io, "the export cannot be written").with_source(e);
-            reader.source(&mut |piece| file.write_all(piece).map_err(failed))?;
+            reader.source(&mut |piece| self.go_on().and_then(|()| file.write_all(piece).map_err(failed)))?;
             return file.flush().map_err(failed).map(|()| Exported::default());
         };
         let mut exporter = Exporter::begin(format, self.scope, reader.header(), file, beside)?;
-        reader.frames(self.selection, &mut |frame| exporter.frame(&frame))?;
+        reader.frames(self.selection, &mut |frame| self.go_on().and_then(|()| exporter.frame(&frame)))?;
         exporter.finish()
+    }
+
+    fn go_on(&self) -> Result<()> {
+        self.interrupts.map_or(Ok(()), Interrupts::check)
     }
 
     fn exported_file(&self, sha256: Digest) -> ExportedFile {
@@ -216,9 +233,13 @@ fn about(path: &Path, e: Error) -> Error {
     if e.code() != Code::Io {
         return e;
     }
-    Error::new(Code::Io, format!("{} cannot be written", shown(path)))
-        .with_hint("nothing of this export is left, but the read is on record")
-        .with_source(e)
+    // The writers of the forms have errors of their own between the system's and ours.
+    let (mut kind, mut cause) = (io::ErrorKind::Other, e.source());
+    while let Some(error) = cause {
+        kind = error.downcast_ref().map_or(kind, io::Error::kind);
+        cause = error.source();
+    }
+    no_export(path, kind).with_source(e)
 }
 
 /// What an export came to.
@@ -259,3 +280,6 @@ impl Done {
         out.say(&format!("The read was recorded as entry #{}, what left as entry #{entry}.", self.read));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -21,7 +21,7 @@ pub(in crate::cli) fn repair(s: &mut Session<'_>, args: &Args) -> Result<u8> {
         s.out.document(document(&done));
         return Ok(0);
     }
-    s.out.line(&match &done {
+    s.out.prose(&match &done {
         RepairDone::Nothing => "nothing to mend: what was asked about holds".to_owned(),
         RepairDone::Journal { from_segment, entries, .. } => {
             format!(
@@ -37,12 +37,12 @@ pub(in crate::cli) fn repair(s: &mut Session<'_>, args: &Args) -> Result<u8> {
     });
     if let RepairDone::Vault { tapes } = &done {
         for (tape, entry) in tapes {
-            s.out.line(&format!("given up {} (entry #{entry})", tape.to_text()));
+            s.out.prose(&format!("given up {} (entry #{entry})", tape.to_text()));
         }
     }
     if let RepairDone::Journal { aside, .. } = &done {
         for path in aside {
-            s.out.line(&format!("put aside {}", visible(path.as_os_str().as_encoded_bytes())));
+            s.out.prose(&format!("put aside {}", visible(path.as_os_str().as_encoded_bytes())));
         }
     }
     if done == RepairDone::Nothing {

@@ -67,7 +67,7 @@ fn print(s: &mut Session<'_>, status: &Status, classes: &Result<Vec<ClassCount>>
     out.field(&format!("vault    generation {generation}.{revision}, {}", words::count(status.epochs, "epoch")));
     out.field(&format!("verify   {}", status.checkpoint_key));
     out.line("");
-    out.line("What this ledger cannot promise, and what you can do:");
+    out.prose("What this ledger cannot promise, and what you can do:");
     for limit in &limits {
         out.prose_beneath(&format!("  {} {}", out.look.paint(Paint::Doubtful, "-"), limit.words), 4);
     }
@@ -194,7 +194,7 @@ fn survey(s: &mut Session<'_>, why: Option<Error>) -> Result<u8> {
     match why {
         None => {
             if !s.out.json {
-                s.out.line("state    in use by another process; looked at from outside, nothing was recorded");
+                s.out.field("state    in use by another process; looked at from outside, nothing was recorded");
             }
             Ok(0)
         }
@@ -202,7 +202,7 @@ fn survey(s: &mut Session<'_>, why: Option<Error>) -> Result<u8> {
             if s.out.json {
                 return Ok(e.kind().exit_code());
             }
-            s.out.line("state    cannot be opened; checks still run: immutape verify");
+            s.out.field("state    cannot be opened; checks still run: immutape verify");
             errors::print(s.out, &e);
             Ok(e.kind().exit_code())
         }

@@ -19,7 +19,7 @@ pub(in crate::cli) fn version(out: &mut Out) -> Result<u8> {
     }
     out.line(concat!("immutape ", env!("CARGO_PKG_VERSION")));
     let build = build.unwrap_or_else(|| "this program's file cannot be read".into());
-    out.line(&format!("build   {build}  (SHA-256 of this program; stands in every entry it writes)"));
-    out.line("formats tape 1, entry 1, manifest 1, segment 1, pack 1");
+    out.prose_beneath(&format!("build   {build}  (SHA-256 of this program; stands in every entry it writes)"), 8);
+    out.prose_beneath("formats tape 1, entry 1, manifest 1, segment 1, pack 1", 8);
     Ok(0)
 }

@@ -14,7 +14,7 @@ pub mod vault;
 
 mod engine;
 #[cfg(test)]
-mod faulty;
+pub(crate) mod faulty;
 mod strays;
 
 pub use engine::EmbeddedEngine;

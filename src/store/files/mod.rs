@@ -61,6 +61,14 @@ pub trait File: Send + Sync + Debug {
     fn owner(&self) -> io::Result<Option<(u32, u32)>> {
         Ok(None)
     }
+
+    /// Locks this very file against [`Files::try_lock`] until it is dropped; false when somebody else has it.
+    ///
+    /// # Errors
+    /// The system's error.
+    fn try_lock(&self) -> io::Result<bool> {
+        Ok(true)
+    }
 }
 
 /// A lock that ends when it is dropped or its process dies.
@@ -193,7 +201,12 @@ pub trait Files: Send + Sync + Debug {
 
 /// The code of an operation that the system refused: a full disk or quota has its own, for there the way out is another.
 pub(crate) fn code_of(e: &io::Error) -> Code {
-    match e.kind() {
+    code_of_kind(e.kind())
+}
+
+/// As [`code_of`], where the kind alone is known.
+pub(crate) fn code_of_kind(kind: io::ErrorKind) -> Code {
+    match kind {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Code::StoreFull,
         _ => Code::Io,
     }

@@ -1,16 +1,22 @@
 //! A file that is there whole, under its own name, or not at all.
 
+use std::ffi::{OsStr, OsString};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{File, Files, parent};
+use super::{Entry, File, Files, parent};
 
 /// Bytes held back before they are written.
 const BUFFER_BYTES: usize = 256 << 10;
+/// How often a file is begun again because somebody took it for one that was left behind.
+const BEGIN_TRIES_MAX: u32 = 8;
+/// What the name of an unfinished file ends with.
+const PART: &str = ".part";
 
 /// Writes a file under a temporary name beside its own. It takes its own name in [`NewFile::place`], once it is whole and
-/// durable; dropped before, it is removed. A process that is killed leaves the temporary file, which ends in `.part`.
+/// durable; dropped before, it is removed. A process that is killed leaves the temporary file, which ends in `.part`: the
+/// next file of the same name removes it. Who still writes holds a lock, so it is not taken for one that was left.
 pub struct NewFile {
     files: Arc<dyn Files>,
     temporary: PathBuf,
@@ -44,17 +50,20 @@ impl std::fmt::Debug for NewFile {
 }
 
 impl NewFile {
-    /// Begins a file that will be called `target`; `mark` tells this process's temporary names from those of others.
+    /// Begins a file that will be called `target`; `mark` tells this process's temporary names from those of others. What
+    /// processes that are gone left of a file of this name is removed.
     ///
     /// # Errors
     /// The system's error.
     pub fn create(files: Arc<dyn Files>, target: &Path, mark: u64) -> io::Result<Self> {
         let name = target.file_name().ok_or(io::ErrorKind::InvalidInput)?;
-        let mut hidden = std::ffi::OsString::from(".");
-        hidden.push(name);
-        hidden.push(format!(".{mark}.part"));
-        let temporary = target.with_file_name(hidden);
-        let file = files.create_new(&temporary)?;
+        let mut front = OsString::from(".");
+        front.push(name);
+        front.push(".");
+        remove_left(&*files, parent(target), &front);
+        front.push(format!("{mark}{PART}"));
+        let temporary = target.with_file_name(front);
+        let file = begin(&*files, &temporary)?;
         let out = BufWriter::with_capacity(BUFFER_BYTES, Appending { file, at: 0 });
         Ok(Self { files, temporary, target: target.to_owned(), out, is_placed: false })
     }
@@ -87,6 +96,34 @@ impl NewFile {
         }
         self.is_placed = true;
         self.files.sync_dir(parent(&self.target))
+    }
+}
+
+/// A new file under its lock. Between its making and its lock somebody else may take it for one that was left.
+fn begin(files: &dyn Files, temporary: &Path) -> io::Result<Arc<dyn File>> {
+    for _ in 0..BEGIN_TRIES_MAX {
+        let file = files.create_new(temporary)?;
+        // Where there are no locks, nothing is taken for one that was left either.
+        if file.try_lock().unwrap_or(true) && files.exists(temporary)? {
+            return Ok(file);
+        }
+    }
+    Err(io::Error::new(io::ErrorKind::ResourceBusy, "the unfinished file is removed again and again"))
+}
+
+/// Removes the unfinished files that begin with `front` and that nobody writes any more. What cannot be removed stays: its
+/// name says what it is, and the new file does not need its place.
+fn remove_left(files: &dyn Files, folder: &Path, front: &OsStr) {
+    let is_left = |entry: &Entry| {
+        let name = entry.name.as_bytes().strip_prefix(front.as_encoded_bytes());
+        let mark = name.and_then(|rest| rest.strip_suffix(PART.as_bytes()));
+        entry.is_plain && !entry.is_dir && mark.is_some_and(|m| !m.is_empty() && m.iter().all(u8::is_ascii_digit))
+    };
+    for entry in files.list(folder).unwrap_or_default().iter().filter(|entry| is_left(entry)) {
+        let path = folder.join(&entry.name);
+        if let Ok(Some(_held)) = files.try_lock(&path) {
+            let _stays = files.remove_file(&path);
+        }
     }
 }
 
@@ -142,5 +179,29 @@ mod tests {
         assert_eq!((names(folder.path()), std::fs::read(&target).unwrap()), (vec!["a".to_owned()], b"old".to_vec()));
         begin(&target).place(true).unwrap();
         assert_eq!((names(folder.path()), std::fs::read(&target).unwrap()), (vec!["a".to_owned()], b"new".to_vec()));
+    }
+
+    #[test]
+    fn what_a_killed_process_left_goes_and_what_is_still_written_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let put = |name: &str| std::fs::write(folder.path().join(name), "half").unwrap();
+        // Left by two processes, one of them with the mark that is used now; then names that only look like it.
+        let left = [".a.6.part", ".a.7.part"];
+        let others = [".a.part", ".a.x6.part", ".a.6.part.old", ".ab.6.part", "a.6.part"];
+        left.iter().chain(&others).for_each(|name| put(name));
+        let target = folder.path().join("a");
+        let writing = NewFile::create(Arc::new(RealFiles), &target, 8).unwrap();
+        let mut expected: Vec<String> = others.iter().map(|name| (*name).to_owned()).collect();
+        expected.push(".a.8.part".into());
+        expected.sort();
+        assert_eq!(names(folder.path()), expected);
+        begin(&target).place(false).unwrap();
+        assert_eq!(std::fs::read(&target).unwrap(), b"new");
+        assert!(folder.path().join(".a.8.part").exists(), "somebody still writes it");
+        assert_eq!(writing.place(false).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        expected.retain(|name| name != ".a.8.part");
+        expected.push("a".into());
+        expected.sort();
+        assert_eq!(names(folder.path()), expected);
     }
 }

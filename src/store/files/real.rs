@@ -189,6 +189,14 @@ impl File for RealFile {
         let metadata = self.0.metadata()?;
         Ok(Some((metadata.uid(), metadata.permissions().mode() & 0o7777)))
     }
+
+    fn try_lock(&self) -> io::Result<bool> {
+        match self.0.try_lock() {
+            Ok(()) => Ok(true),
+            Err(fs::TryLockError::WouldBlock) => Ok(false),
+            Err(fs::TryLockError::Error(e)) => Err(e),
+        }
+    }
 }
 
 #[derive(Debug)]

@@ -213,7 +213,22 @@ fn a_changed_byte_is_named_with_its_tape_and_the_others_stay_readable() {
 }
 
 /// A small disk; taken away again when dropped.
-struct SmallDisk<'a>(&'a Path);
+pub(super) struct SmallDisk<'a>(&'a Path);
+
+impl<'a> SmallDisk<'a> {
+    /// Makes the folder and puts a disk of this size there; `None`, and said so, where nobody may do that.
+    pub(super) fn mounted(folder: &'a Path, size: &str) -> Option<Self> {
+        fs::create_dir(folder).unwrap();
+        let size = format!("size={size}");
+        let mount = ["-t", "tmpfs", "-o", &size, "tmpfs"];
+        let mounted = Command::new("mount").args(mount).arg(folder).stderr(Stdio::null()).status();
+        if !mounted.is_ok_and(|s| s.success()) {
+            skipped("a small disk cannot be mounted here");
+            return None;
+        }
+        Some(Self(folder))
+    }
+}
 
 impl Drop for SmallDisk<'_> {
     fn drop(&mut self) {
@@ -235,14 +250,7 @@ fn a_full_disk_that_holds_the_state_as_well_refuses_on_record() {
 fn fill_a_disk(has_state: bool) {
     let world = World::new();
     let disk = world.path("disk");
-    fs::create_dir(&disk).unwrap();
-    let mount = ["-t", "tmpfs", "-o", "size=3m", "tmpfs"];
-    let mounted = Command::new("mount").args(mount).arg(&disk).stderr(Stdio::null()).status();
-    if !mounted.is_ok_and(|s| s.success()) {
-        skipped("a small disk cannot be mounted here");
-        return;
-    }
-    let _small = SmallDisk(&disk);
+    let Some(_small) = SmallDisk::mounted(&disk, "3m") else { return };
     let ledger = disk.join("ledger");
     let state = disk.join("state");
     let place = ["-C", ledger.to_str().unwrap(), "-q", "--state-dir", state.to_str().unwrap()];

@@ -72,6 +72,8 @@ fn a_reader_that_has_enough_ends_the_command_quietly() {
         &["search", "class:draft"],
         &["search", "class:draft", "--json"],
         &["stats"],
+        &["stats", "--json"],
+        &["custody", &id, "--json"],
         &["custody", &id],
         &["verify"],
         &["status"],

@@ -1,0 +1,34 @@
+//! What a flag takes, told in words that help when it is something else.
+
+use std::ffi::OsString;
+use std::num::NonZeroUsize;
+
+use clap::builder::{OsStringValueParser, StringValueParser, TypedValueParser};
+
+/// A script whose variable is not set gives nothing where it means something.
+const EMPTY: &str = "it is empty; give a value, or leave the flag out";
+
+/// Text with something in it.
+pub(super) fn some_text() -> impl TypedValueParser<Value = String> {
+    StringValueParser::new().try_map(|text| if text.is_empty() { Err(EMPTY) } else { Ok(text) })
+}
+
+/// As [`some_text`], in whatever encoding.
+pub(super) fn some_words() -> impl TypedValueParser<Value = OsString> {
+    OsStringValueParser::new().try_map(|words| if words.is_empty() { Err(EMPTY) } else { Ok(words) })
+}
+
+/// How many.
+pub(super) fn count(text: &str) -> Result<NonZeroUsize, String> {
+    text.parse().map_err(|_| "give a number, 1 or more".to_owned())
+}
+
+/// Where in the log.
+pub(super) fn entry(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| "give the number of an entry, as `immutape log` shows it".to_owned())
+}
+
+/// A number that stands for itself.
+pub(super) fn number(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| "give a number, 0 or more".to_owned())
+}
