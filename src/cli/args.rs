@@ -44,10 +44,10 @@ pub(super) struct Common {
     #[arg(long, value_name = "DIR", global = true)]
     pub config_dir: Option<PathBuf>,
     /// Storage provider [env: IMMUTAPE_PROVIDER] [default: embedded].
-    #[arg(long, value_name = "NAME", global = true)]
+    #[arg(long, value_name = "NAME", global = true, value_parser = values::some_text())]
     pub provider: Option<String>,
     /// Setting of the provider, as `provider list` shows them; may be given again.
-    #[arg(long, value_name = "KEY=VALUE", global = true)]
+    #[arg(long, value_name = "KEY=VALUE", global = true, value_parser = values::some_text())]
     pub set: Vec<String>,
     /// JSON documents instead of words.
     #[arg(long, global = true)]

@@ -169,8 +169,9 @@ Examples:
   immutape config path";
 
 pub(super) const PROVIDER: &str = "\
-What counts, first to last: flags, variables, immutape.toml in the present folder, config.toml in your config
-folder, defaults. A test takes its settings from --set alone. Exit codes of a test: 0 all kept, 1 one is not.
+What counts, first to last: flags, variables, immutape.toml in the present folder, config.toml in
+your config folder, defaults. A test takes its settings from --set alone.
+Exit codes of a test: 0 all kept, 1 one is not.
 
 Examples:
   immutape provider list
