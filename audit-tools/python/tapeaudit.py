@@ -779,6 +779,9 @@ KINDS = {
     10: ("clock.anomaly", LEDGER, {0: is_uint}, {}),
     16: ("tape.saved", TAPE, {0: is_bytes, 1: b16}, {}),
     17: ("tape.saved_again", TAPE, {}, {}),
+    18: ("tape.opened", TAPE, {0: b16}, {1: b32}),
+    19: ("recording.mark", TAPE, {0: is_uint, 1: b32}, {}),
+    20: ("tape.truncated", TAPE, {0: is_uint, 1: is_uint, 2: is_uint}, {}),
     24: ("labelled", TAPE, {0: b32}, {}),
     25: ("amended", TAPE, {0: b32}, {}),
     32: ("access.granted", TAPE, {}, {}),
@@ -790,6 +793,8 @@ KINDS = {
     38: ("custody.read", TAPE, {0: is_uint}, {}),
     39: ("exported", TAPE, {0: b32}, {}),
     40: ("refused", ANY, {0: is_uint, 1: is_uint}, {}),
+    41: ("followed", TAPE, {0: is_uint}, {}),
+    42: ("replayed", TAPE, {0: is_uint}, {}),
 }
 
 

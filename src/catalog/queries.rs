@@ -56,6 +56,12 @@ impl<'a> Queries<'a> {
         Ok(found.first().map(CatalogRow::subject))
     }
 
+    /// Index of the entry that saved a tape, which need not be the first about it.
+    pub fn saved_index(&self, custody: &CustodyId) -> Result<Option<u64>> {
+        let found = self.saved(keys::CUSTODY, &digits_of(custody.as_ref()), 1, |row| row.custody == *custody)?;
+        Ok(found.first().map(|row| row.index))
+    }
+
     /// The first tapes that an index leads to from these digits, by term and index. An index knows the beginning of each
     /// term; `is_meant` looks at the tape itself.
     fn saved(

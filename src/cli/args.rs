@@ -1,6 +1,7 @@
 //! What can be typed.
 
 mod keep;
+mod live;
 mod tapes;
 mod tools;
 mod values;
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(super) use keep::{Import, Keep, Label, Save};
+pub(super) use live::{Failure, Record, Replay, Tail, When};
 pub(super) use tapes::{Filters, List, Page, Stats};
 pub(super) use tools::{Completions, Config, ConfigVerb, Key, KeyVerb, Man, Provider, ProviderVerb};
 
@@ -83,6 +85,15 @@ pub(super) enum Verb {
     /// Keep many recorded sessions: files, and folders of them.
     #[command(after_help = help::IMPORT)]
     Import(Import),
+    /// Record a session while it happens: goes in front of a program's command line.
+    #[command(visible_alias = "rec", after_help = help::RECORD)]
+    Record(Record),
+    /// Show the last frames of a recording or a tape, and those that come.
+    #[command(after_help = help::TAIL)]
+    Tail(Tail),
+    /// Play a tape back, for people or as the server that it recorded.
+    #[command(after_help = help::REPLAY)]
+    Replay(Replay),
     /// Name, describe or tag a kept tape: an entry in the log; what is sealed stays.
     #[command(after_help = help::LABEL)]
     Label(Label),

@@ -83,7 +83,7 @@ impl Context {
             let by = self.tapes.get(by).map_or_else(|| by.to_hex(), Clone::clone);
             parts.push(format!("by {}", words::short(&by)));
         }
-        if view.kind == EntryKind::ACCESS_GRANTED {
+        if matches!(view.kind, EntryKind::ACCESS_GRANTED | EntryKind::FOLLOWED | EntryKind::REPLAYED) {
             parts.push(match self.given.get(&view.index) {
                 Some(bytes) => format!("{} given", words::bytes(*bytes)),
                 None => "amount unknown, up to the range".into(),
@@ -136,7 +136,19 @@ fn facts(view: View<'_>) -> String {
             format!("{scope}: {}, {}", verdict_word(*verdict), words::count(*findings, "finding"))
         }
         Body::ClockAnomaly { behind_ms } => format!("the clock was {behind_ms} ms behind the last entry"),
-        Body::TapeSaved { .. } | Body::TapeSavedAgain => {
+        Body::TapeOpened { continues: Some(before), .. } => {
+            format!("goes on from the recording {}", words::short(&before.to_hex()))
+        }
+        Body::RecordingMark { frames, .. } => format!("{} so far", words::count(*frames, "frame")),
+        Body::TapeTruncated { frames, marked, unread_bytes } => {
+            let unread = Some(format!("{} unreadable", words::bytes(*unread_bytes))).filter(|_| *unread_bytes > 0);
+            let marked = Some(format!("{marked} were marked")).filter(|_| marked > frames);
+            let left = format!("cut off after {}", words::count(*frames, "frame"));
+            [Some(left), marked, unread].into_iter().flatten().collect::<Vec<_>>().join(", ")
+        }
+        Body::Followed { .. } => "while it is recorded".into(),
+        Body::Replayed { how } => if *how == 1 { "as the server that it recorded" } else { "shown" }.into(),
+        Body::TapeSaved { .. } | Body::TapeSavedAgain | Body::TapeOpened { .. } => {
             let class = private.and_then(|p| p.class.as_ref()).map(|c| format!("class {}", visible(c.as_bytes())));
             let space = private.and_then(|p| p.namespace.as_ref()).filter(|n| *n != "default");
             let space = space.map(|n| format!("namespace {}", visible(n.as_bytes())));

@@ -4,6 +4,7 @@ pub(super) const TOP: &str = "\
 First minute:
   immutape demo                          see it catch what was tampered with
   immutape save session.jsonl            keep a recorded session (makes a ledger)
+  immutape record -- my-mcp-server       record a session while it happens
   immutape list                          what is kept
   immutape show 51bd --frames 19..20     read two frames; the read is recorded
   immutape verify                        check everything
@@ -28,6 +29,35 @@ Examples:
   immutape save --class trades --tag desk-7 monday.jsonl tuesday.jsonl
   immutape save --amends 51bd --reason \"its end was missing\" whole.jsonl
   my-recorder | immutape save --name \"payments batch\" -";
+
+pub(super) const RECORD: &str = "\
+Goes in front of the command of an MCP server (or any program that speaks over standard input and output): the
+client and the server notice nothing. What comes through is encrypted on disk within --sync-ms milliseconds; after
+a crash the next start seals what is there. On a terminal it says what it does, elsewhere it says nothing.
+
+In a client's configuration:  \"command\": \"immutape\", \"args\": [\"record\", \"--\", \"my-mcp-server\", \"--its-flag\"]
+
+Exit codes: that of the program; 125 the recorder failed, 126 the program may not be run, 127 there is none.
+
+Examples:
+  immutape record --name \"payments batch\" -- npx -y @modelcontextprotocol/server-filesystem ./payments
+  immutape record --class trades --durability each -- my-gateway
+  immutape record --recover";
+
+pub(super) const TAIL: &str = "\
+Following is an entry in the log before the first frame is shown. Ctrl-C ends it.
+
+Examples:
+  immutape tail -f 7c1e
+  immutape tail -n 20 51bd";
+
+pub(super) const REPLAY: &str = "\
+With --as-server each request gets the answer that it got on the tape, under its own id; one that is not on the tape
+gets an error. The tape is read at the start, which is recorded; the ledger is free meanwhile.
+
+Examples:
+  immutape replay 51bd --speed 10
+  immutape replay 51bd --as-server";
 
 pub(super) const IMPORT: &str = "\
 Each file has a line of its own, and the files of a folder are taken by their content. A file in

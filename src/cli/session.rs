@@ -3,7 +3,8 @@
 use super::args::{Common, Keep};
 use super::configuration::Configuration;
 use super::out::Out;
-use super::surroundings;
+use super::{surroundings, words};
+use crate::capture::{Recovered, recover};
 use crate::error::{Code, Error, Result};
 use crate::ledger::{Environment, Ledger, Places, TapeReader, Who};
 use crate::provider::{LedgerParts, Surroundings};
@@ -109,6 +110,7 @@ impl<'a> Session<'a> {
         self.wait(async |s| {
             let ledger = s.open().await?;
             s.opened(&ledger)?;
+            s.recover(&ledger).await;
             let done = act(&ledger, s).await;
             close(ledger, done).await
         })
@@ -146,16 +148,7 @@ impl<'a> Session<'a> {
         act: impl AsyncFnOnce(&Ledger, &mut Self) -> Result<T>,
     ) -> Result<T> {
         self.wait(async |s| {
-            let ledger = match s.open().await {
-                Err(e) if e.code() == Code::NoLedger && s.parts.create => {
-                    let made = s.make(s.parts.env.clone(), &s.parts.name, false).await?;
-                    s.tell_made(&made)?;
-                    made
-                }
-                Err(e) if e.code() == Code::NoLedger => return Err(s.not_to_be_made(&e)),
-                opened => s.tell_place(opened?),
-            };
-            s.opened(&ledger)?;
+            let ledger = s.open_or_make(false, true).await?;
             let done = act(&ledger, s).await.map(|done| (done, None));
             close(ledger, done).await
         })
@@ -174,6 +167,69 @@ impl<'a> Session<'a> {
             self.out.say(&format!("Keeping in {}, named by {told}.", self.parts.places.shown()));
         }
         opened
+    }
+
+    /// Opens the ledger, or makes one where there is none; `is_told` says whether people hear of it.
+    ///
+    /// # Errors
+    /// As [`Session::with_ledger_or_new`].
+    pub(super) async fn open_or_make(&mut self, is_test: bool, is_told: bool) -> Result<Ledger> {
+        let ledger = match self.open().await {
+            Err(e) if e.code() == Code::NoLedger && self.parts.create => {
+                let made = self.make(self.parts.env.clone(), &self.parts.name, is_test).await?;
+                if is_told && !is_test {
+                    self.tell_made(&made)?;
+                }
+                made
+            }
+            Err(e) if e.code() == Code::NoLedger => return Err(self.not_to_be_made(&e)),
+            opened if is_told => self.tell_place(opened?),
+            opened => opened?,
+        };
+        if is_told {
+            self.opened(&ledger)?;
+        }
+        self.recover(&ledger).await;
+        Ok(ledger)
+    }
+
+    /// Seals what recorders left that are gone, and says so. What cannot be sealed keeps nobody from anything: it stays where
+    /// it is, and checks tell of it.
+    pub(super) async fn recover(&mut self, ledger: &Ledger) {
+        match recover(ledger, &self.parts.who).await {
+            Ok(found) => found.iter().for_each(|one| self.tell_recovered(one)),
+            Err(e) => self.out.say(&format!("note: recordings could not be looked for: {}", e.message())),
+        }
+    }
+
+    /// As [`Session::recover`], for verbs that do not keep the ledger open.
+    ///
+    /// # Errors
+    /// As [`Session::with_ledger`].
+    pub(super) async fn seal_abandoned(&mut self) -> Result<()> {
+        let ledger = self.open().await?;
+        self.opened(&ledger)?;
+        self.recover(&ledger).await;
+        ledger.close().await
+    }
+
+    fn tell_recovered(&mut self, one: &Recovered) {
+        let words = match one {
+            Recovered::Sealed { name, receipt, is_cut_off, .. } => {
+                let name = words::name(name.as_deref());
+                let how = if *is_cut_off { "cut off" } else { "ended" };
+                let (frames, tape) = (words::count(receipt.frames, "frame"), receipt.tape.to_text());
+                format!("A recording whose recorder is gone ({name}, {how}, {frames}) was sealed as {tape}.")
+            }
+            Recovered::PutAside { place, .. } => {
+                format!("A recording that the log does not know was put aside: {place}. `immutape verify` says more.")
+            }
+            Recovered::Failed { custody, error, .. } => {
+                let id = words::short(&custody.to_hex()).to_owned();
+                format!("The recording {id} could not be sealed and stays in the spool: {}", error.message())
+            }
+        };
+        self.out.say(&words);
     }
 
     /// Everything that is printed about a ledger marked TEST says so.

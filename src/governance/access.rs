@@ -9,6 +9,8 @@ use crate::log::{Actor, Authentication, EntryKind};
 pub enum Action {
     /// Save a tape.
     Save,
+    /// Record a session while it happens.
+    Record,
     /// List tapes.
     List,
     /// Search for tapes by conditions.
@@ -19,6 +21,10 @@ pub enum Action {
     ReadMetadata,
     /// Read frames.
     ReadContent,
+    /// Read frames of a session while it is recorded.
+    Follow,
+    /// Play a tape back.
+    Replay,
     /// Read the log.
     ReadLog,
     /// Read the custody of a tape.
@@ -35,13 +41,16 @@ pub enum Action {
 
 impl Action {
     /// Every action, for the table of tests.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::Save,
+        Self::Record,
         Self::List,
         Self::Search,
         Self::Label,
         Self::ReadMetadata,
         Self::ReadContent,
+        Self::Follow,
+        Self::Replay,
         Self::ReadLog,
         Self::ReadCustody,
         Self::Export,
@@ -55,11 +64,14 @@ impl Action {
     pub const fn kind(self) -> EntryKind {
         match self {
             Self::Save => EntryKind::TAPE_SAVED,
+            Self::Record => EntryKind::TAPE_OPENED,
             Self::List => EntryKind::LISTED,
             Self::Search => EntryKind::SEARCHED,
             Self::Label => EntryKind::LABELLED,
             Self::ReadMetadata => EntryKind::METADATA_READ,
             Self::ReadContent => EntryKind::ACCESS_GRANTED,
+            Self::Follow => EntryKind::FOLLOWED,
+            Self::Replay => EntryKind::REPLAYED,
             Self::ReadLog => EntryKind::LOG_READ,
             Self::ReadCustody => EntryKind::CUSTODY_READ,
             Self::Export => EntryKind::EXPORTED,

@@ -1,7 +1,31 @@
 //! Counts for who records a session himself: the same that an import makes.
 
+use super::pairing::Pair;
 use super::tally::Tally;
-use crate::tape::{Frame, Header, TapeKind, flags};
+use crate::tape::{Frame, Header, Stats, TapeKind, flags};
+
+/// A request and its answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FramePair {
+    /// Sequence number of the request.
+    pub request_seq: u64,
+    /// Sequence number of the answer.
+    pub response_seq: u64,
+    /// Milliseconds since the start.
+    pub request_t_ms: Option<u64>,
+    /// Milliseconds since the start.
+    pub response_t_ms: Option<u64>,
+    /// The answer is an error of the protocol.
+    pub is_error: bool,
+}
+
+impl From<&Pair> for FramePair {
+    fn from(pair: &Pair) -> Self {
+        let Pair { request_seq, response_seq, request_t_ms, response_t_ms, error } = *pair;
+        Self { request_seq, response_seq, request_t_ms, response_t_ms, is_error: error }
+    }
+}
 
 /// Counts over the frames of a recording, from the messages alone.
 ///
@@ -29,9 +53,34 @@ impl std::fmt::Debug for FrameCounts {
 impl FrameCounts {
     /// Counts the next frame, and adds the flags that its message carries.
     pub fn frame(&mut self, frame: &mut Frame) {
+        let _closed = self.frame_pairs(frame);
+    }
+
+    /// As [`FrameCounts::frame`]; the requests that its answers closed.
+    pub fn frame_pairs(&mut self, frame: &mut Frame) -> Vec<FramePair> {
         let text = std::str::from_utf8(&frame.payload).ok();
         let not_utf8 = if text.is_none() { flags::NOT_UTF8 } else { 0 };
-        frame.flags |= self.0.frame(frame, text, frame.seq).flags | not_utf8;
+        let seen = self.0.frame(frame, text, frame.seq);
+        frame.flags |= seen.flags | not_utf8;
+        seen.pairs.iter().map(FramePair::from).collect()
+    }
+
+    /// The counts so far.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.0.stats
+    }
+
+    /// Nanoseconds from the start to the greatest time of a frame.
+    #[must_use]
+    pub const fn span_ns(&self) -> Option<u64> {
+        self.0.span_ns()
+    }
+
+    /// The version of the protocol: agreed, or else asked for.
+    #[must_use]
+    pub fn protocol(&self) -> Option<Vec<u8>> {
+        self.0.protocol()
     }
 
     /// Puts the counts into a header, and what it leaves open: protocol, times, and the kind where it is `Other`.

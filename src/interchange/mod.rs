@@ -21,6 +21,7 @@ mod json;
 mod jsonrpc;
 mod lines;
 mod losses;
+mod messages;
 mod named;
 mod options;
 mod pairing;
@@ -32,7 +33,7 @@ mod unpack;
 mod v2;
 mod work;
 
-pub use counted::FrameCounts;
+pub use counted::{FrameCounts, FramePair};
 pub use detect::SourceFormat;
 pub use export::{
     BesideRecord, ExportFormat, Exported, Exporter, FrameShape, HashedWriter, HeaderShape, Scope, file_list,
@@ -40,6 +41,7 @@ pub use export::{
 };
 pub use import::Importer;
 pub use index::DirectoryIndex;
+pub use messages::{RpcClass, RpcMessage, rpc_messages, with_other_id};
 pub use options::ImportOptions;
 pub use payloads::PayloadWriter;
 pub use v2::BesideInput;

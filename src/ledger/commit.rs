@@ -27,8 +27,10 @@ pub(super) struct SealedSave {
     pub statement: Vec<u8>,
     /// The entry but for its body.
     pub draft: EntryDraft,
-    /// About a tape that this one amends, in the same group.
-    pub amended: Option<EntryDraft>,
+    /// Other entries of the same group: about a tape that this one amends, and what is to be said of a recording.
+    pub beside: Vec<EntryDraft>,
+    /// Entries about it stand in the log already, and it is kept whatever else says the same.
+    pub is_live: bool,
     pub stored: Stored,
     pub summary: Vec<u8>,
 }
@@ -45,12 +47,16 @@ pub(super) enum SaveAnswer {
 struct ReadySave {
     drafts: Vec<EntryDraft>,
     term: [u8; 32],
+    is_new: bool,
     enrichment: Enrichment,
     answer: Answer<SaveAnswer>,
 }
 
 /// A save and who waits for it.
 type WaitingSave = (SealedSave, Answer<SaveAnswer>);
+
+/// The key of a recording, and who waits for it.
+type WaitingKey = (CustodyId, Box<TapeSecret>, Answer<[u8; 16]>);
 
 /// What waits for the group being built.
 enum Waiting {
@@ -61,6 +67,8 @@ enum Waiting {
 /// One answered unit of a batch.
 struct Unit {
     drafts: Vec<EntryDraft>,
+    /// The first draft is about a tape that no entry is about yet.
+    is_new: bool,
     waiting: Waiting,
     term: Option<[u8; 32]>,
     enrichment: Option<Enrichment>,
@@ -69,7 +77,7 @@ struct Unit {
 impl ReadySave {
     /// The entry's body names the epoch that the key went to.
     fn new(save: SealedSave, answer: Answer<SaveAnswer>, (epoch, slot): ([u8; 16], u32)) -> Self {
-        let SealedSave { term, statement, draft, amended, stored, summary, .. } = save;
+        let SealedSave { term, statement, draft, beside, is_live, stored, summary, .. } = save;
         let enrichment = Enrichment {
             slot: Some(slot),
             manifest: Some(ManifestPlace { bytes: stored.manifest.bytes, hint: stored.manifest.hint }),
@@ -78,8 +86,8 @@ impl ReadySave {
             summary,
         };
         let body = Body::TapeSaved { statement, epoch }.encode();
-        let drafts = [EntryDraft { body, ..draft }].into_iter().chain(amended).collect();
-        Self { drafts, term, enrichment, answer }
+        let drafts = [EntryDraft { body, ..draft }].into_iter().chain(beside).collect();
+        Self { drafts, term, is_new: !is_live, enrichment, answer }
     }
 }
 
@@ -96,6 +104,7 @@ impl Writer {
             let (first, same) = first_of_each(saves);
             units.extend(self.keep_all(first).into_iter().map(|s| Unit {
                 drafts: s.drafts,
+                is_new: s.is_new,
                 waiting: Waiting::Save(s.answer),
                 term: Some(s.term),
                 enrichment: Some(s.enrichment),
@@ -126,19 +135,41 @@ impl Writer {
     /// On a nearly full disk only refusals are let in, so that they can still be recorded.
     fn admit(&mut self, batch: Vec<Request>, now_ns: u64) -> (Vec<Unit>, Vec<WaitingSave>) {
         let is_full = self.is_full(now_ns);
-        let (mut appends, mut saves) = (Vec::new(), Vec::new());
+        let (mut appends, mut saves, mut keys) = (Vec::new(), Vec::new(), Vec::new());
         for request in batch {
             match request {
+                Request::Key { .. } if is_full => request.fail(&full()),
+                Request::Key { id, secret, answer } => keys.push((id, secret, answer)),
                 Request::Append { is_refusal: false, .. } if is_full => request.fail(&unrecordable()),
                 Request::Save { .. } if is_full => request.fail(&full()),
                 Request::Append { drafts, answer, .. } => {
-                    appends.push(Unit { waiting: Waiting::Append(answer), drafts, term: None, enrichment: None })
+                    let waiting = Waiting::Append(answer);
+                    appends.push(Unit { waiting, drafts, is_new: false, term: None, enrichment: None });
                 }
                 Request::Save { save, answer } => saves.push((*save, answer)),
                 Request::Close { .. } => request.fail(&super::core::died()),
             }
         }
+        self.keep_keys(keys);
         (appends, saves)
+    }
+
+    /// Makes the keys of recordings durable that are about to be opened. A crash after it leaves keys without a use.
+    fn keep_keys(&mut self, keys: Vec<WaitingKey>) {
+        let mut put = Vec::with_capacity(keys.len());
+        for (id, secret, answer) in keys {
+            match self.put_key((&id, &secret, [0; 32]), true) {
+                Ok((epoch, _)) => put.push((epoch, answer)),
+                Err(e) => drop(answer.send(Err(e))),
+            }
+        }
+        if put.is_empty() {
+            return;
+        }
+        let synced = self.core.heed(self.core.stores.vault.sync());
+        for (epoch, answer) in put {
+            drop(answer.send(synced.as_ref().map(|()| epoch).map_err(again)));
+        }
     }
 
     /// Is the disk full, as far as is known now? Nothing that is refused for it would ever ask the journal for a place,
@@ -165,7 +196,7 @@ impl Writer {
             }
             match self.known(&save) {
                 Ok(Some(custody)) => drop(answer.send(Ok(SaveAnswer::AlreadyKept(custody)))),
-                Ok(None) => match self.put_key(&save, true) {
+                Ok(None) => match self.put_key((&save.custody, &save.secret, save.term), true) {
                     Ok((epoch, slot)) => ready.push((save, answer, epoch, slot)),
                     Err(e) => drop(answer.send(Err(e))),
                 },
@@ -201,26 +232,31 @@ impl Writer {
     /// since the caller asked them.
     fn known(&self, save: &SealedSave) -> Result<Option<CustodyId>> {
         match self.terms.get(&save.term) {
+            _ if save.is_live => Ok(None),
             Some((custody, _)) => Ok(Some(*custody)),
             None if save.unknown_at >= self.forgotten => Ok(None),
             None => self.core.kept_already(&save.term),
         }
     }
 
-    fn put_key(&mut self, save: &SealedSave, may_begin_anew: bool) -> Result<([u8; 16], u32)> {
+    fn put_key(
+        &mut self,
+        (custody, secret, dedupe): (&CustodyId, &TapeSecret, [u8; 32]),
+        may_begin_anew: bool,
+    ) -> Result<([u8; 16], u32)> {
         let epoch = self.epoch_with_room()?;
         let wrapped = {
             let keys = self.core.vault_read()?;
             let missing = || Error::new(Code::Internal, "the open epoch has no key");
             let key = keys.epoch(&epoch).ok_or_else(missing)?;
-            key.wrap_tape(self.core.origin(), &save.custody, &save.secret)?
+            key.wrap_tape(self.core.origin(), custody, secret)?
         };
-        let record = VaultRecord { custody_id: save.custody, wrapped, dedupe: save.term };
+        let record = VaultRecord { custody_id: *custody, wrapped, dedupe };
         let slot = match self.core.heed(self.core.stores.vault.put(&epoch, &record)) {
             // A power cut may leave slots that are neither free nor taken: the epoch is given up early.
             Err(e) if may_begin_anew && matches!(e.code(), Code::Limit | Code::VaultDamaged) => {
                 self.epoch_used = EPOCH_TAPES_MAX;
-                return self.put_key(save, false);
+                return self.put_key((custody, secret, dedupe), false);
             }
             other => other?,
         };
@@ -262,7 +298,7 @@ impl Writer {
                 rest.push(unit);
                 continue;
             }
-            let is_new = matches!(unit.waiting, Waiting::Save(_));
+            let is_new = unit.is_new;
             // Of a save only the first entry is about the new tape; another may be about one that it amends.
             let tip = |custody: &CustodyId, n| if is_new && n == 0 { self.no_tip(custody) } else { self.tip(custody) };
             let drafts = unit.drafts.iter().enumerate();

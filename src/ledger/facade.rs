@@ -61,6 +61,10 @@ impl Ledger {
         blocking(move || open::open(&places, &env, Wanted::default())).await.map(Self::from_parts)
     }
 
+    pub(super) const fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+
     fn from_parts(opened: open::Opened) -> Self {
         let open::Opened { core, alive, thread, .. } = opened;
         Self { core, alive, thread: Arc::new(Mutex::new(Some(thread))) }

@@ -16,6 +16,8 @@ pub enum Event {
         /// Bytes of its objects and manifest.
         stored_bytes: u64,
     },
+    /// A recording was opened.
+    Opened,
     /// A content was already kept.
     SavedAgain,
     /// An access was granted and its entry is durable.

@@ -75,7 +75,7 @@ impl Core {
         self.unwrap_secret(custody, epoch, slot).map(|secret| secret.row_key())
     }
 
-    fn unwrap_secret(&self, custody: &CustodyId, epoch: &[u8; 16], slot: Option<u32>) -> Result<TapeSecret> {
+    pub(super) fn unwrap_secret(&self, custody: &CustodyId, epoch: &[u8; 16], slot: Option<u32>) -> Result<TapeSecret> {
         let record = self.stores.vault.get(epoch, custody, slot).map_err(missing_key)?;
         let keys = self.vault_read()?;
         let missing = || Error::new(Code::VaultDamaged, "the epoch of a tape has no key in the vault");
@@ -113,8 +113,19 @@ impl TapeReader {
         if range.is_some_and(|(first, last)| first > last) {
             return Err(Error::new(Code::Usage, "the range of frames ends before it begins"));
         }
-        let found = core.look_up(&who, Action::ReadContent, id).await?;
-        let act = Act { range, ..Act::about_tape(&who, found.custody, &found.class, Body::AccessGranted) };
+        Self::open_as(core, who, id, range, (Action::ReadContent, Body::AccessGranted)).await
+    }
+
+    /// As [`TapeReader::open`], for an act of another name.
+    pub(super) async fn open_as(
+        core: Arc<Core>,
+        who: Who,
+        id: &str,
+        range: Option<(u64, u64)>,
+        (action, body): (Action, Body),
+    ) -> Result<Self> {
+        let found = core.look_up(&who, action, id).await?;
+        let act = Act { range, ..Act::about_tape(&who, found.custody, &found.class, body) };
         let tape = found.facts.tape;
         let draft = core.draft(&act, |p| p.tape_id = Some(tape))?;
         let placed = core.append(vec![draft]).await?;
@@ -359,8 +370,8 @@ fn missing_key(e: Error) -> Error {
 /// Reads and checks the manifest of a tape.
 pub(super) fn read_manifest(core: &Core, custody: &CustodyId, facts: &TapeFacts) -> Result<Manifest> {
     let missing = || Error::new(Code::RowsUnavailable, "the entry that saved a tape is missing in sled");
-    let first = core.subject(custody)?.ok_or_else(missing)?.first_index;
-    let entry = core.queries().entry(first)?.ok_or_else(missing)?;
+    let saved = core.queries().saved_index(custody)?.ok_or_else(missing)?;
+    let entry = core.queries().entry(saved)?.ok_or_else(missing)?;
     let statement = super::check::saved_statement(&entry.public)?.ok_or_else(missing)?;
     statement.verify(&core.identity.recorder)?;
     let hint = facts.manifest.map(|m| m.hint).unwrap_or_default();

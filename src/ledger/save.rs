@@ -12,12 +12,12 @@ use super::writer::Request;
 use super::{Event, Who};
 use crate::catalog::Summary;
 use crate::codec::Writer;
-use crate::codec::digest::{CustodyId, TapeId};
+use crate::codec::digest::{CustodyId, RootHash, TapeId};
 use crate::codec::limits::{CLASS_BYTES_MAX, FRAME_PAYLOAD_BYTES_MAX};
 use crate::codec::random::bytes;
 use crate::error::{Code, Error, Result};
 use crate::governance::{ClassStanding, Schedule};
-use crate::log::{Body, Frontier, PrivateHalf, leaf_hash};
+use crate::log::{Body, EntryDraft, Frontier, PrivateHalf, leaf_hash};
 use crate::seal::{ChunkBuilder, SealedHeader, Signer as _, Statement, StatementClaims, TapeKeys, TapeSecret};
 use crate::tape::{Frame, Header, LEDGER_CLASS, RecorderInfo, TapeRoot, write_frame_leaf};
 
@@ -112,6 +112,10 @@ pub struct TapeSaver {
     who: Who,
     options: SaveOptions,
     amended: Option<FoundTape>,
+    /// Entries of the same group.
+    beside: Vec<EntryDraft>,
+    /// It was opened as a recording: entries about it stand in the log already.
+    is_live: bool,
     custody: CustodyId,
     secret: TapeSecret,
     keys: Arc<TapeKeys>,
@@ -131,28 +135,42 @@ impl TapeSaver {
         options: SaveOptions,
         amended: Option<FoundTape>,
     ) -> Result<Self> {
-        for (what, text) in [("class", &options.class), ("namespace", &options.namespace)] {
-            if text.is_empty() || text.len() > CLASS_BYTES_MAX || text.chars().any(char::is_control) {
-                return Err(Error::new(
-                    Code::Usage,
-                    format!("the {what} needs 1 to {CLASS_BYTES_MAX} bytes without control characters"),
-                ));
-            }
-        }
-        if options.class == LEDGER_CLASS {
-            return Err(Error::new(Code::Usage, "the class \"ledger\" is that of the ledger's own entries")
-                .with_hint("give the tape another class, or none at all"));
-        }
+        checked_keep(&options.class, &options.namespace)?;
         let secret = TapeSecret::generate(&*core.env.random)?;
-        let keys = Arc::new(secret.keys());
         let custody = CustodyId::from_bytes(bytes(&*core.env.random)?);
+        Ok(Self::with_secret(core, alive, who, (options, amended), (custody, secret), false))
+    }
+
+    /// Seals a recording: custody id and secret are those it was opened with.
+    pub(super) fn of_live(
+        core: Arc<Core>,
+        alive: tokio::sync::mpsc::Sender<Request>,
+        who: Who,
+        options: SaveOptions,
+        opened: (CustodyId, TapeSecret),
+    ) -> Result<Self> {
+        checked_keep(&options.class, &options.namespace)?;
+        Ok(Self::with_secret(core, alive, who, (options, None), opened, true))
+    }
+
+    fn with_secret(
+        core: Arc<Core>,
+        alive: tokio::sync::mpsc::Sender<Request>,
+        who: Who,
+        (options, amended): (SaveOptions, Option<FoundTape>),
+        (custody, secret): (CustodyId, TapeSecret),
+        is_live: bool,
+    ) -> Self {
+        let keys = Arc::new(secret.keys());
         let sealer = Sealer::new(core.clone(), keys.clone(), custody);
-        Ok(Self {
+        Self {
             core,
             alive,
             who,
             options,
             amended,
+            beside: Vec::new(),
+            is_live,
             custody,
             secret,
             keys,
@@ -161,7 +179,7 @@ impl TapeSaver {
             tree: Frontier::new(),
             fields: Writer::new(),
             leaf: Writer::new(),
-        })
+        }
     }
 
     /// Adds the next frame. Its `seq` must be the number of frames that the tape has: [`TapeSaver::frames`]. A payload of more
@@ -247,7 +265,9 @@ impl TapeSaver {
         let (who, options, amended) = (self.who.clone(), self.options.clone(), self.amended.clone());
         // Before the look-up: what rows take in meanwhile, it may have missed.
         let unknown_at = core.progress.applied();
-        if let Some(kept) = core.kept_already(&term)? {
+        // A recording is sealed even if another tape says the same, to the nanosecond: its opening is on record.
+        let kept = if self.is_live { None } else { core.kept_already(&term)? };
+        if let Some(kept) = kept {
             return again(&core, &who, &options, amended, kept).await;
         }
         let (save, receipt) = self.seal(gathered, header, (term, unknown_at), source)?;
@@ -260,6 +280,18 @@ impl TapeSaver {
         }
     }
 
+    /// As [`TapeSaver::finish`], with other entries in the same group. The namespace is that of the header.
+    pub(super) async fn finish_live(mut self, header: Header, beside: Vec<EntryDraft>) -> Result<SaveReceipt> {
+        self.options.namespace.clone_from(&header.namespace);
+        self.beside = beside;
+        self.finish(header).await
+    }
+
+    /// Root over the frames so far.
+    pub(super) fn tree_root(&self) -> RootHash {
+        self.tree.root()
+    }
+
     /// Seals header and manifest and signs the statement; everything is put, nothing is durable yet.
     fn seal(
         self,
@@ -268,7 +300,7 @@ impl TapeSaver {
         (term, unknown_at): ([u8; 32], u64),
         source: Option<&mut (dyn Read + Send)>,
     ) -> Result<(SealedSave, SaveReceipt)> {
-        let Self { core, who, options, amended, custody, secret, keys, tree, .. } = self;
+        let Self { core, who, options, amended, mut beside, is_live, custody, secret, keys, tree, .. } = self;
         let (mut chunks, last) = gathered.seal()?;
         let commitment = header.commit(keys.header_salts()).commitment;
         let root = TapeRoot { header: commitment, frames: tree.size(), tree: tree.root() };
@@ -298,19 +330,31 @@ impl TapeSaver {
         let standing = core.schedule.standing(&options.class);
         let frames = tree.size();
         let receipt = SaveReceipt { tape, custody, entry: 0, already_kept: false, frames, stored_bytes, standing };
-        let amended = amended.map(|found| amended_by(&core, &who, &options, &found, custody)).transpose()?;
-        Ok((SealedSave { custody, secret, term, unknown_at, statement, draft, amended, stored, summary }, receipt))
+        beside.extend(amended.map(|found| amended_by(&core, &who, &options, &found, custody)).transpose()?);
+        let save = SealedSave { custody, secret, term, unknown_at, statement, draft, beside, is_live, stored, summary };
+        Ok((save, receipt))
     }
 }
 
-/// The entry about a tape that another one amends.
-fn amended_by(
-    core: &Core,
-    who: &Who,
-    options: &SaveOptions,
-    found: &FoundTape,
-    by: CustodyId,
-) -> Result<crate::log::EntryDraft> {
+/// Can a tape be kept in this class and namespace?
+pub(super) fn checked_keep(class: &str, namespace: &str) -> Result<()> {
+    for (what, text) in [("class", class), ("namespace", namespace)] {
+        if text.is_empty() || text.len() > CLASS_BYTES_MAX || text.chars().any(char::is_control) {
+            return Err(Error::new(
+                Code::Usage,
+                format!("the {what} needs 1 to {CLASS_BYTES_MAX} bytes without control characters"),
+            ));
+        }
+    }
+    if class == LEDGER_CLASS {
+        return Err(Error::new(Code::Usage, "the class \"ledger\" is that of the ledger's own entries")
+            .with_hint("give the tape another class, or none at all"));
+    }
+    Ok(())
+}
+
+/// The entry about a tape that a new one amends.
+fn amended_by(core: &Core, who: &Who, options: &SaveOptions, found: &FoundTape, by: CustodyId) -> Result<EntryDraft> {
     let act = Act::about_tape(who, found.custody, &found.class, Body::Amended { by });
     let tape = found.facts.tape;
     core.draft(&act, |p| {

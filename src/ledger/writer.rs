@@ -14,6 +14,7 @@ use crate::codec::digest::CustodyId;
 use crate::codec::limits::{GROUP_ENTRIES_MAX, HEAD_FILE_INTERVAL_MS};
 use crate::error::{Code, Error, Result};
 use crate::log::{ChainState, EntryDraft, PlacedEntry, SubjectTip};
+use crate::seal::TapeSecret;
 
 use super::commit::{SaveAnswer, SealedSave};
 
@@ -24,6 +25,8 @@ pub(super) type Answer<T> = oneshot::Sender<Result<T>>;
 pub(super) enum Request {
     /// Append these drafts next to each other in one group.
     Append { drafts: Vec<EntryDraft>, is_refusal: bool, answer: Answer<Vec<PlacedEntry>> },
+    /// Keep the key of a recording that is about to be opened; the answer is its epoch.
+    Key { id: CustodyId, secret: Box<TapeSecret>, answer: Answer<[u8; 16]> },
     /// Keep a tape: key, objects, entry.
     Save { save: Box<SealedSave>, answer: Answer<SaveAnswer> },
     /// Append these drafts as the last group of this term and stop.
@@ -168,6 +171,7 @@ impl Request {
         match self {
             Self::Append { drafts, .. } => drafts.len(),
             Self::Save { .. } => 1,
+            Self::Key { .. } => 0,
             Self::Close { .. } => 0,
         }
     }
@@ -177,6 +181,7 @@ impl Request {
         match self {
             Self::Append { answer, .. } => drop(answer.send(Err(again(e)))),
             Self::Save { answer, .. } => drop(answer.send(Err(again(e)))),
+            Self::Key { answer, .. } => drop(answer.send(Err(again(e)))),
             Self::Close { answer, .. } => drop(answer.send(Err(again(e)))),
         }
     }

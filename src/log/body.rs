@@ -66,6 +66,19 @@ pub enum Body {
         epoch: [u8; 16],
     },
     TapeSavedAgain,
+    TapeOpened {
+        epoch: [u8; 16],
+        continues: Option<CustodyId>,
+    },
+    RecordingMark {
+        frames: u64,
+        root: RootHash,
+    },
+    TapeTruncated {
+        frames: u64,
+        marked: u64,
+        unread_bytes: u64,
+    },
     Labelled {
         labels: Digest,
     },
@@ -99,6 +112,12 @@ pub enum Body {
     Exported {
         commitment: Digest,
     },
+    Followed {
+        first: u64,
+    },
+    Replayed {
+        how: u64,
+    },
     Refused {
         act: u16,
         error: u16,
@@ -125,6 +144,9 @@ impl Body {
             Self::ClockAnomaly { .. } => EntryKind::CLOCK_ANOMALY,
             Self::TapeSaved { .. } => EntryKind::TAPE_SAVED,
             Self::TapeSavedAgain => EntryKind::TAPE_SAVED_AGAIN,
+            Self::TapeOpened { .. } => EntryKind::TAPE_OPENED,
+            Self::RecordingMark { .. } => EntryKind::RECORDING_MARK,
+            Self::TapeTruncated { .. } => EntryKind::TAPE_TRUNCATED,
             Self::Labelled { .. } => EntryKind::LABELLED,
             Self::Amended { .. } => EntryKind::AMENDED,
             Self::AccessGranted => EntryKind::ACCESS_GRANTED,
@@ -135,6 +157,8 @@ impl Body {
             Self::LogRead { .. } => EntryKind::LOG_READ,
             Self::CustodyRead { .. } => EntryKind::CUSTODY_READ,
             Self::Exported { .. } => EntryKind::EXPORTED,
+            Self::Followed { .. } => EntryKind::FOLLOWED,
+            Self::Replayed { .. } => EntryKind::REPLAYED,
             Self::Refused { .. } => EntryKind::REFUSED,
             Self::Other(_) => return None,
         })
@@ -175,11 +199,19 @@ impl Body {
                 uints(&mut w, &[*scope, *verdict, *entries, *objects, *findings]);
             }
             Self::ClockAnomaly { behind_ms: n }
+            | Self::Followed { first: n }
+            | Self::Replayed { how: n }
             | Self::AccessCompleted { grant: n }
             | Self::CustodyRead { size: n } => {
                 uints(&mut w, &[*n]);
             }
             Self::TapeSaved { statement, epoch } => bytes(&mut w, &[statement, epoch]),
+            Self::TapeOpened { epoch, continues } => {
+                let continues = continues.iter().map(AsRef::<[u8]>::as_ref);
+                bytes(&mut w, &[epoch.as_slice()].into_iter().chain(continues).collect::<Vec<_>>());
+            }
+            Self::RecordingMark { frames, root } => mixed(&mut w, &[*frames], &[root.as_ref()]),
+            Self::TapeTruncated { frames, marked, unread_bytes } => uints(&mut w, &[*frames, *marked, *unread_bytes]),
             Self::TapeSavedAgain | Self::AccessGranted | Self::MetadataRead => w.map(0),
             Self::Labelled { labels: d } | Self::Exported { commitment: d } => bytes(&mut w, &[d.as_ref()]),
             Self::Amended { by } => bytes(&mut w, &[by.as_ref()]),
@@ -243,6 +275,14 @@ impl Body {
                 epoch: f.bytes(1)?.try_into().map_err(|_| CborError::Length)?,
             },
             EntryKind::TAPE_SAVED_AGAIN => Self::TapeSavedAgain,
+            EntryKind::TAPE_OPENED => Self::TapeOpened {
+                epoch: f.bytes(0)?.try_into().map_err(|_| CborError::Length)?,
+                continues: f.optional_digest(1)?.map(|d| CustodyId::from_bytes(*d.as_bytes())),
+            },
+            EntryKind::RECORDING_MARK => Self::RecordingMark { frames: f.uint(0)?, root: f.root(1)? },
+            EntryKind::TAPE_TRUNCATED => {
+                Self::TapeTruncated { frames: f.uint(0)?, marked: f.uint(1)?, unread_bytes: f.uint(2)? }
+            }
             EntryKind::LABELLED => Self::Labelled { labels: f.digest(0)? },
             EntryKind::AMENDED => Self::Amended { by: CustodyId::from_bytes(*f.digest(0)?.as_bytes()) },
             EntryKind::ACCESS_GRANTED => Self::AccessGranted,
@@ -263,6 +303,8 @@ impl Body {
             EntryKind::LOG_READ => Self::LogRead { first: f.uint(0)?, last: f.uint(1)? },
             EntryKind::CUSTODY_READ => Self::CustodyRead { size: f.uint(0)? },
             EntryKind::EXPORTED => Self::Exported { commitment: f.digest(0)? },
+            EntryKind::FOLLOWED => Self::Followed { first: f.uint(0)? },
+            EntryKind::REPLAYED => Self::Replayed { how: f.uint(0)? },
             EntryKind::REFUSED => Self::Refused { act: f.u16(0)?, error: f.u16(1)? },
             _ => return Err(CborError::UnknownKey),
         };
@@ -330,6 +372,9 @@ impl std::fmt::Display for Body {
             Self::AccessCompleted { grant } => write!(f, "completes #{grant}"),
             Self::Listed { count, .. } | Self::Searched { count, .. } => write!(f, "{count} tapes"),
             Self::LogRead { first, last } => write!(f, "#{first}..#{last}"),
+            Self::RecordingMark { frames, .. } => write!(f, "{frames} frames so far"),
+            Self::TapeTruncated { frames, .. } => write!(f, "cut off after {frames} frames"),
+            Self::Followed { first } => write!(f, "from frame {first}"),
             Self::Refused { act, error } => {
                 let code = crate::error::Code::ALL.iter().find(|c| c.number() == *error);
                 write!(f, "{}: {}", EntryKind::from_number(*act), code.map_or("unknown error", |c| c.as_str()))
@@ -349,6 +394,7 @@ fn what_word(what: u64) -> &'static str {
         3 => "head file",
         4 => "vault",
         5 => "keys",
+        6 => "spool",
         8 => "key given up",
         _ => "a part that this program does not know",
     }

@@ -8,6 +8,7 @@ mod chunk;
 mod codes;
 mod error;
 mod kdf;
+mod live;
 mod manifest;
 mod object;
 mod packer;
@@ -22,6 +23,8 @@ mod statement;
 mod wrap;
 
 pub use error::SealError;
+#[doc(hidden)] // between the ledger and its spool
+pub use live::{live_key_id, open_live, seal_live};
 pub use person::{PersonStatement, PersonVerdict};
 pub use signature::{PublicKey, Signature, Signer, thumbprint};
 pub use statement::{Statement, StatementClaims};

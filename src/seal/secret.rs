@@ -54,6 +54,7 @@ impl TapeSecret {
             frame_salts: SaltStream::new(&prk.expand(&[b"immutape/frame-salt-key/1"])),
             header_salts: SaltStream::new(&prk.expand(&[b"immutape/header-salt-key/1"])),
             row: prk.expand(&[b"immutape/row-key/1"]),
+            live: Expander::new(&prk.expand(&[b"immutape/live-key/1"])),
         }
     }
 }
@@ -74,6 +75,7 @@ pub struct TapeKeys {
     frame_salts: SaltStream,
     header_salts: SaltStream,
     row: Zeroizing<[u8; 32]>,
+    pub(super) live: Expander,
 }
 
 impl TapeKeys {

@@ -4,6 +4,7 @@ use crate::codec::digest::{CustodyId, Digest, GroupHash};
 use crate::codec::extent::GroupHeader;
 use crate::error::Result;
 use crate::governance::DisposalClearance;
+use crate::store::files::FileLock;
 
 pub use super::objects::{Hint, Listed, NewObject, ObjectRef, Objects, Protection, ProtectionMode};
 
@@ -288,11 +289,28 @@ pub trait Spool: Send + Sync {
     /// `E_BROKEN`.
     fn sync(&self, recording: &CustodyId) -> Result<()>;
 
-    /// The pieces appended so far, whole ones only; a cut tail is left out.
+    /// The pieces appended so far, whole ones only; a cut tail is left out. For recordings known to be short.
+    ///
+    /// # Errors
+    /// As [`Spool::reader`].
+    fn pieces(&self, recording: &CustodyId) -> Result<Vec<Vec<u8>>> {
+        let mut reader = self.reader(recording)?;
+        std::iter::from_fn(|| reader.next_piece().transpose()).collect()
+    }
+
+    /// Reads a recording's pieces from the first on, also those that are appended meanwhile, by this process or another.
     ///
     /// # Errors
     /// `E_NOT_FOUND`, `E_IO`.
-    fn pieces(&self, recording: &CustodyId) -> Result<Vec<Vec<u8>>>;
+    fn reader(&self, recording: &CustodyId) -> Result<Box<dyn SpoolReader>>;
+
+    /// Keeps a recording for whoever holds what is given out: `None` while somebody else does, in this process or another.
+    /// It ends when it is dropped, or with its process. Nobody else may append to the recording or close it meanwhile.
+    /// What is not there yet can be held, and may then be listed as an empty recording.
+    ///
+    /// # Errors
+    /// `E_STORE_FULL`, `E_IO`.
+    fn hold(&self, recording: &CustodyId) -> Result<Option<Box<dyn FileLock>>>;
 
     /// Recordings that have a spool.
     ///
@@ -305,6 +323,34 @@ pub trait Spool: Send + Sync {
     /// # Errors
     /// `E_IO`.
     fn close(&self, recording: &CustodyId) -> Result<()>;
+
+    /// Puts a spool aside that is not what the log says of it: nobody finds it as a recording then, and nothing of it is lost.
+    /// Where it went, for people.
+    ///
+    /// # Errors
+    /// `E_NOT_FOUND`, `E_IO`.
+    fn put_aside(&self, recording: &CustodyId) -> Result<String>;
+}
+
+/// Reads one recording's spool.
+pub trait SpoolReader: Send {
+    /// The next piece; `None` while there is no whole one more. A later call may find one.
+    ///
+    /// # Errors
+    /// `E_IO`.
+    fn next_piece(&mut self) -> Result<Option<Vec<u8>>>;
+
+    /// Bytes behind the last piece that was given.
+    ///
+    /// # Errors
+    /// `E_IO`.
+    fn bytes_behind(&self) -> Result<u64>;
+
+    /// Was the spool closed or put aside since it was opened here? Its pieces are still given.
+    ///
+    /// # Errors
+    /// `E_IO`.
+    fn is_closed(&self) -> Result<bool>;
 }
 
 /// The stores of one ledger, opened together.

@@ -15,5 +15,5 @@ pub mod conformance;
 
 pub use contracts::{
     Batch, Engine, Hint, Journal, NewObject, ObjectRef, Objects, Place, Position, Protection, ProtectionMode, Rows,
-    Spool, Stores, Stray, Tail, Tear, Vault, VaultRecord,
+    Spool, SpoolReader, Stores, Stray, Tail, Tear, Vault, VaultRecord,
 };

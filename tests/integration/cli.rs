@@ -11,6 +11,7 @@ mod json_page;
 mod load;
 mod pipes;
 mod processes;
+mod record;
 mod screens;
 mod streams;
 mod together;

@@ -16,12 +16,12 @@ use std::sync::{Arc, Mutex};
 
 use immutape::codec::digest::CustodyId;
 use immutape::error::{Code, Error, Result};
-use immutape::store::Spool;
 use immutape::store::conformance::spool::{CLAUSES, LASTING};
 use immutape::store::conformance::{Clause, Violation};
 use immutape::store::embedded::spool::EmbeddedSpool;
-use immutape::store::files::RealFiles;
+use immutape::store::files::{FileLock, RealFiles};
 use immutape::store::memory::spool::MemorySpool;
+use immutape::store::{Spool, SpoolReader};
 
 use crate::support::sim_files::{SimFiles, Survive};
 
@@ -47,7 +47,7 @@ fn violations(clauses: &[Clause<dyn Spool>], lasting: bool, open: &dyn Fn(&Path)
 fn embedded_engine_keeps_every_clause() {
     assert_eq!(violations(CLAUSES, false, &|folder| Box::new(embedded(folder))), []);
     assert_eq!(violations(LASTING, true, &|folder| Box::new(embedded(folder))), []);
-    assert_eq!((CLAUSES.len(), LASTING.len()), (9, 3));
+    assert_eq!((CLAUSES.len(), LASTING.len()), (13, 4));
 }
 
 /// A disk in memory; between two runs of a lasting clause the power is cut and only what was synced stays.
@@ -89,6 +89,11 @@ enum Fault {
     ForgetsAtEnd,
     NewSpoolEachRun,
     CloseForThisRun,
+    ReaderEndsAtOpen,
+    NeverSaysClosed,
+    HoldsForAll,
+    ForgetsWhatIsAside,
+    AsideForThisRun,
 }
 
 struct Bent {
@@ -149,6 +154,27 @@ impl Spool for Bent {
         }
     }
 
+    fn reader(&self, recording: &CustodyId) -> Result<Box<dyn SpoolReader>> {
+        let inner = self.inner.reader(recording)?;
+        let left = if self.fault == Fault::ReaderEndsAtOpen { self.inner.pieces(recording)?.len() } else { usize::MAX };
+        Ok(Box::new(BentReader { inner, left, never_says_closed: self.fault == Fault::NeverSaysClosed }))
+    }
+
+    fn hold(&self, recording: &CustodyId) -> Result<Option<Box<dyn FileLock>>> {
+        if self.fault == Fault::HoldsForAll {
+            return Ok(Some(Box::new(NoLock)));
+        }
+        self.inner.hold(recording)
+    }
+
+    fn put_aside(&self, recording: &CustodyId) -> Result<String> {
+        match self.fault {
+            Fault::ForgetsWhatIsAside => Ok("nowhere".to_owned()),
+            Fault::AsideForThisRun if !self.state.lock().unwrap().appended.contains(recording) => Ok("here".to_owned()),
+            _ => self.inner.put_aside(recording),
+        }
+    }
+
     fn recordings(&self) -> Result<Vec<CustodyId>> {
         let mut all = self.inner.recordings()?;
         let state = self.state.lock().unwrap();
@@ -171,6 +197,39 @@ impl Spool for Bent {
     }
 }
 
+struct BentReader {
+    inner: Box<dyn SpoolReader>,
+    left: usize,
+    never_says_closed: bool,
+}
+
+impl SpoolReader for BentReader {
+    fn next_piece(&mut self) -> Result<Option<Vec<u8>>> {
+        if self.left == 0 {
+            return Ok(None);
+        }
+        self.left -= 1;
+        self.inner.next_piece()
+    }
+
+    fn bytes_behind(&self) -> Result<u64> {
+        self.inner.bytes_behind()
+    }
+
+    fn is_closed(&self) -> Result<bool> {
+        Ok(!self.never_says_closed && self.inner.is_closed()?)
+    }
+}
+
+#[derive(Debug)]
+struct NoLock;
+
+impl FileLock for NoLock {
+    fn is_current(&self) -> bool {
+        true
+    }
+}
+
 /// Which clauses an engine with this fault breaks.
 fn broken(fault: Fault) -> Vec<&'static str> {
     let mut found = violations(CLAUSES, false, &|folder| Box::new(bent(folder, fault)));
@@ -180,12 +239,13 @@ fn broken(fault: Fault) -> Vec<&'static str> {
 
 #[test]
 fn every_clause_is_broken_by_some_engine() {
-    let table: [(Fault, &[&str]); 12] = [
+    let table: [(Fault, &[&str]); 17] = [
         (
             Fault::NoEmptyPieces,
             &[
                 "append: pieces come back whole and in order",
                 "sync: repeatable, changes nothing",
+                "reader: goes on to the end of a closed spool, and says so",
                 "sync: what was appended lasts",
                 "append: goes on behind what lasts",
             ],
@@ -204,6 +264,11 @@ fn every_clause_is_broken_by_some_engine() {
         (Fault::ForgetsAtEnd, &["sync: what was appended lasts"]),
         (Fault::NewSpoolEachRun, &["append: goes on behind what lasts"]),
         (Fault::CloseForThisRun, &["close: lasts"]),
+        (Fault::ReaderEndsAtOpen, &["reader: gives what is appended behind its back"]),
+        (Fault::NeverSaysClosed, &["reader: goes on to the end of a closed spool, and says so"]),
+        (Fault::HoldsForAll, &["hold: for one at a time"]),
+        (Fault::ForgetsWhatIsAside, &["put aside: is no recording any more", "put aside: lasts"]),
+        (Fault::AsideForThisRun, &["put aside: lasts"]),
     ];
     let mut named: HashSet<&str> = HashSet::new();
     for (fault, clauses) in table {

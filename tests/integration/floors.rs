@@ -23,7 +23,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("catalog", &["tape", "seal", "log", "proof", "governance", "evidence", "store"]),
     ("ledger", &["tape", "seal", "log", "proof", "governance", "evidence", "store", "catalog", "keyring", "net"]),
     ("interchange", &["tape"]),
-    ("capture", &["tape", "seal", "log", "proof", "governance", "evidence", "store", "ledger"]),
+    ("capture", &["tape", "seal", "log", "proof", "governance", "evidence", "store", "ledger", "interchange"]),
     ("report", &["tape", "seal", "log", "proof", "governance", "evidence", "ledger"]),
     ("provider", PROVIDER),
     ("anchor", &["tape", "seal", "log", "proof", "governance", "evidence", "store", "ledger", "net"]),

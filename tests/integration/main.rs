@@ -12,6 +12,7 @@
 mod support;
 
 mod audit_trail;
+mod capture_stream;
 mod cddl;
 mod cli;
 mod conformance_files;

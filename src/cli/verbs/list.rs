@@ -9,7 +9,8 @@ use crate::cli::table::{Column, Table};
 use crate::cli::{json as js, words};
 use crate::codec::escape::visible;
 use crate::error::{Code, Error, Result};
-use crate::ledger::{ListPage, ListRequest, Listing};
+use crate::ledger::{ListPage, ListRequest, Listing, LiveListing};
+use crate::time::Timestamp;
 
 /// Digits of an id that a listing shows at least.
 const DIGITS_MIN: usize = 8;
@@ -17,7 +18,11 @@ const DIGITS_MIN: usize = 8;
 pub(in crate::cli) fn list(s: &mut Session<'_>, args: &List) -> Result<u8> {
     let request = request(s, args)?;
     s.with_ledger(async |ledger, s| {
+        // What is recorded now is no tape yet: it has nothing that a condition could be about but what was known at its start.
+        let is_plain = request.filter.is_empty() && request.cursor.is_none();
+        let (live, live_entry) = if is_plain { ledger.list_live(&s.parts.who).await? } else { (Vec::new(), None) };
         let page = ledger.list_page(&s.parts.who, request.clone()).await?;
+        recordings(s, &live, live_entry);
         tell(s, "list", &request, &page);
         Ok(0)
     })
@@ -65,6 +70,59 @@ fn tell(s: &mut Session<'_>, verb: &str, request: &ListRequest, page: &ListPage)
         s.out.say(&format!("There are more: {command}"));
     }
     s.out.say(&format!("This {verb} was recorded as entry #{}.", page.entry));
+}
+
+/// What is recorded now, above the tapes.
+fn recordings(s: &mut Session<'_>, live: &[LiveListing], entry: Option<u64>) {
+    if s.out.json {
+        live.iter().for_each(|one| s.out.document(live_document(one)));
+        if let Some(entry) = entry {
+            s.out.document(json!({ "type": "recorded", "entry": entry, "recordings": live.len() }));
+        }
+        return;
+    }
+    if live.is_empty() {
+        return;
+    }
+    const TABLE: Table<'_> =
+        Table { kinds: &[Column::Text, Column::Text, Column::Long, Column::Number, Column::Text], spare: &[1, 3] };
+    let mut rows = vec![["RECORDING", "SINCE (UTC)", "NAME", "FRAMES", "STATE"].map(str::to_owned).to_vec()];
+    rows.extend(live.iter().map(|one| {
+        let header = one.header.as_ref();
+        let since = header.and_then(|h| h.started_wall_ns).map(|ns| Timestamp::from_ms(ns.wrapping_div(1_000_000)));
+        let name = header.map_or_else(|| "?".into(), |h| words::name(h.labels.name.as_deref()));
+        let frames = format!("{}{}", one.frames, if one.is_more { "+" } else { "" });
+        vec![
+            words::short(&one.custody.to_hex()).to_owned(),
+            since.map_or_else(|| "?".into(), |t| words::moment(t).get(..16).unwrap_or_default().to_owned()),
+            name,
+            frames,
+            state(one).to_owned(),
+        ]
+    }));
+    s.out.table(&TABLE, &rows);
+    s.out.line("");
+}
+
+const fn state(one: &LiveListing) -> &'static str {
+    match (one.is_live, one.is_paused) {
+        (true, false) => "live",
+        (true, true) => "paused",
+        (false, _) => "to be sealed",
+    }
+}
+
+fn live_document(one: &LiveListing) -> Value {
+    let header = one.header.as_ref();
+    let started =
+        header.and_then(|h| h.started_wall_ns).map(|ns| Timestamp::from_ms(ns.wrapping_div(1_000_000)).to_text());
+    json!({
+        "type": "recording", "custody": one.custody.to_hex(), "entry": one.entry, "started": started,
+        "name": js::text_or_null(header.and_then(|h| h.labels.name.as_deref())), "frames": one.frames, "more": one.is_more,
+        "state": state(one), "class": one.class,
+        "namespace": header.map(|h| h.namespace.clone()),
+        "transport": js::text_or_null(header.and_then(|h| h.transport.as_deref())),
+    })
 }
 
 fn print(s: &mut Session<'_>, tapes: &[Listing]) {

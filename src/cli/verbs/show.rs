@@ -215,7 +215,7 @@ fn header_document(tape: TapeId, custody: CustodyId, h: &Header, (labels, labell
     Value::Object(map)
 }
 
-fn frame_document(f: &Frame) -> Value {
+pub(super) fn frame_document(f: &Frame) -> Value {
     let mut map = Map::new();
     js::put(&mut map, "type", "frame");
     js::put(&mut map, "seq", f.seq);

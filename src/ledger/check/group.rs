@@ -1,6 +1,7 @@
 //! A group as far as it stands for itself: the journal's code, every entry with its sealed half, statements.
 
 use super::Checker;
+use super::recordings::Said;
 use super::set_lists::SetList;
 use super::tapes::Saved;
 use crate::codec::digest::LeafHash;
@@ -16,6 +17,8 @@ pub(super) struct Examined {
     pub saved: Option<Option<Box<Saved>>>,
     /// Of a list whose ids stand in an object.
     pub list: Option<Box<SetList>>,
+    /// Of an entry about a recording.
+    pub said: Option<Said>,
 }
 
 /// What a group says by itself.
@@ -37,8 +40,9 @@ pub(super) fn examine_group(checker: &Checker, group: &Group<'_>) -> ExaminedGro
         match record.map_err(LogError::from).and_then(|(public, sealed)| examine(public, sealed)) {
             Ok((entry, body, leaf)) => {
                 let list = SetList::of(&entry, &body).map(Box::new);
+                let said = Said::of(&body);
                 let saved = (entry.kind == EntryKind::TAPE_SAVED).then(|| saved_tape(&entry, body));
-                entries.push(Examined { entry: entry.without_body(), leaf, saved, list });
+                entries.push(Examined { entry: entry.without_body(), leaf, saved, list, said });
             }
             Err(fault) => return ExaminedGroup { header, is_own, entries, fault: Some(fault) },
         }

@@ -131,7 +131,7 @@ impl<'a> Walk<'a> {
     }
 
     fn entry(&mut self, examined: Examined, saved: &mut SavedTapes, report: &mut Report) -> Result<(), LogError> {
-        let Examined { entry, leaf, saved: tape, list } = examined;
+        let Examined { entry, leaf, saved: tape, list, said } = examined;
         let known = self.walked.subjects.get_mut(&entry.subject);
         let tip = self.chain.advance(&entry, leaf, known.as_ref().map(|known| &known.tip))?;
         match known {
@@ -155,6 +155,9 @@ impl<'a> Walk<'a> {
             saved.destroyed.entry(entry.subject).or_insert(entry.index);
         }
         saved.lists.extend(list.map(|list| *list));
+        if let Some(said) = said {
+            saved.recordings.take(entry.index, entry.subject, &said);
+        }
         if let Some(tape) = tape {
             saved.take(entry.index, tape, report);
         }

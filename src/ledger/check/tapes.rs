@@ -5,16 +5,17 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use super::catalog::TapeRows;
+use super::opener::Opener;
+use super::recordings::{Recorded, Recordings};
 use super::set_lists::{self, SetList};
 use super::stored::{Ahead, Stored};
 use super::{CheckOptions, Checker, rows_of_tape, wanted};
-use crate::codec::digest::{CustodyId, ObjectDigest};
+use crate::codec::digest::{CustodyId, ObjectDigest, RootHash};
 use crate::error::{Code, Error, Result};
 use crate::evidence::{Finding, Report, Severity};
-use crate::log::{Frontier, leaf_hash};
-use crate::seal::{Manifest, SealedHeader, Statement, TapeKeys, open_chunk, open_object};
+use crate::seal::{Manifest, SealedHeader, Statement, TapeKeys, open_object};
 use crate::store::ObjectRef;
-use crate::tape::{Header, frame_leaf};
+use crate::tape::Header;
 
 /// One `tape.saved` entry.
 pub(super) struct Saved {
@@ -34,6 +35,8 @@ pub(super) struct SavedTapes {
     pub lists: Vec<SetList>,
     /// What rows that follow from the log say of the tapes beyond it.
     pub rows: HashMap<CustodyId, TapeRows>,
+    /// Recordings, sealed or not.
+    pub recordings: Recordings,
     /// Tapes whose key was destroyed, and the entry that says so.
     pub destroyed: HashMap<CustodyId, u64>,
     seen: HashSet<CustodyId>,
@@ -48,6 +51,7 @@ impl SavedTapes {
                     let finding = report.find(Severity::Altered, "statement", format!("entry {index}"), what);
                     (finding.entry, finding.tape) = (Some(index), Some(saved.statement.claims().tape));
                 }
+                self.recordings.saved(&saved.custody);
                 self.tapes.push(*saved);
             }
             None => {
@@ -72,6 +76,13 @@ struct Counts {
 }
 
 impl Counts {
+    /// Something that is missing, and said to be.
+    fn gap(&self, part: &'static str, saved: &Saved, place: String, what: String) {
+        let tape = Some(saved.statement.claims().tape);
+        let finding = Finding { severity: Severity::Gap, part, place, what, tape, entry: Some(saved.index) };
+        self.findings.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(finding);
+    }
+
     fn find(&self, part: &'static str, saved: &Saved, place: String, what: String) {
         // What a lawful destruction leaves is no alteration; the statement stays checkable for ever.
         let end = self.destroyed.get(&saved.custody).filter(|_| part != "statement");
@@ -99,7 +110,8 @@ pub(super) fn check(
     stored: Ahead<'_>,
     report: &mut Report,
 ) {
-    let rows = saved.rows;
+    saved.recordings.check(checker, options, &saved.destroyed, report);
+    let (rows, recordings) = (saved.rows, saved.recordings);
     let tapes = match wanted(options) {
         Ok(None) => saved.tapes,
         Ok(Some(prefix)) => {
@@ -114,7 +126,7 @@ pub(super) fn check(
     let counts = Counts { destroyed: saved.destroyed, ..Counts::default() };
     // How much of it all one tape is, its manifest alone says.
     let bytes_total = if options.tape.is_none() { stored.bytes() } else { 0 };
-    let run = Run { checker, options, stored: &stored, rows, counts, bytes_total, used: Mutex::default() };
+    let run = Run { checker, options, stored: &stored, rows, recordings, counts, bytes_total, used: Mutex::default() };
     let next = AtomicUsize::new(0);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
@@ -154,6 +166,7 @@ struct Run<'a> {
     options: &'a CheckOptions,
     stored: &'a Stored,
     rows: HashMap<CustodyId, TapeRows>,
+    recordings: Recordings,
     counts: Counts,
     /// Bytes that there are to look at; 0 where that is not known.
     bytes_total: u64,
@@ -253,7 +266,9 @@ impl Run<'_> {
 
     /// Hashes every object of a tape, and with its keys opens each and recomputes the root; the sealed header.
     fn objects(&self, saved: &Saved, manifest: &Manifest, keys: Option<&TapeKeys>) -> Option<Vec<u8>> {
-        let mut opener = keys.map(|keys| Opener::new(keys, saved, manifest));
+        let recorded = self.recordings.of(&saved.custody);
+        let marked = recorded.map_or_else(Vec::new, |r| r.marks.iter().map(|(_, frames, _)| *frames).collect());
+        let mut opener = keys.map(|keys| Opener::new(keys, saved, manifest, marked));
         let (mut header, mut are_whole) = (None, true);
         for (n, object) in manifest.objects.iter().enumerate() {
             let name = if n == 0 { "header".to_owned() } else { format!("chunk {n}") };
@@ -286,13 +301,33 @@ impl Run<'_> {
         are_whole &= self.attachments(saved, manifest, keys);
         if let Some(open) = opener.filter(|_| are_whole) {
             match open.finish() {
-                Ok(()) => {
+                Ok(roots) => {
                     self.counts.roots.fetch_add(1, Ordering::Relaxed);
+                    recorded.into_iter().for_each(|recorded| self.marks(saved, recorded, &roots));
                 }
                 Err(what) => self.find("tape", saved, "tape root".into(), what),
             }
         }
         header
+    }
+}
+
+/// Marks of the recording that a tape came of.
+impl Run<'_> {
+    fn marks(&self, saved: &Saved, recorded: &Recorded, roots: &HashMap<u64, RootHash>) {
+        for (entry, frames, _) in recorded.missing(|frames| roots.get(&frames).copied()) {
+            let place = format!("mark of entry {entry}");
+            match recorded.truncated.filter(|(_, left)| *left < frames) {
+                Some((told, left)) => {
+                    let what =
+                        format!("{frames} frames were recorded by then; entry #{told} says that {left} were left");
+                    self.counts.gap("recording", saved, place, what);
+                }
+                None => {
+                    self.find("recording", saved, place, "the tape does not begin with the frames named there".into())
+                }
+            }
+        }
     }
 }
 
@@ -334,61 +369,6 @@ fn statement(checker: &Checker, saved: &Saved) -> Result<(), String> {
         return Err("the statement is about another tape".into());
     }
     saved.statement.verify(&checker.identity.recorder).map_err(|e| e.to_string())
-}
-
-/// Opens a tape object by object and recomputes its root; one chunk in memory at a time.
-struct Opener<'a> {
-    keys: &'a TapeKeys,
-    saved: &'a Saved,
-    manifest: &'a Manifest,
-    header: Option<SealedHeader>,
-    tree: Frontier,
-}
-
-impl<'a> Opener<'a> {
-    fn new(keys: &'a TapeKeys, saved: &'a Saved, manifest: &'a Manifest) -> Self {
-        Self { keys, saved, manifest, header: None, tree: Frontier::new() }
-    }
-
-    fn object(&mut self, n: usize, stored: &[u8]) -> Result<(), String> {
-        if n == 0 {
-            let header = SealedHeader::open(self.keys, &self.saved.custody, stored).map_err(|e| e.to_string())?;
-            if header.chunks.len().checked_add(1) != Some(self.manifest.objects.len()) {
-                return Err("the header names another number of chunks than the manifest".into());
-            }
-            self.header = Some(header);
-            return Ok(());
-        }
-        let range = self
-            .header
-            .as_ref()
-            .and_then(|h| h.chunks.get(n.saturating_sub(1)))
-            .ok_or("the header does not name this chunk")?;
-        let frames = open_chunk(self.keys, &self.saved.custody, n as u64, stored, range).map_err(|e| e.to_string())?;
-        let mut times: Option<(u64, u64)> = None;
-        for frame in &frames {
-            times = frame.t_ns.map_or(times, |t| Some(times.map_or((t, t), |(min, max)| (t.min(min), t.max(max)))));
-            let parts = frame.parts().map_err(|e| e.to_string())?;
-            self.tree.push(&leaf_hash(&frame_leaf(&parts, &self.keys.frame_salt(frame.seq))));
-        }
-        if times.unwrap_or_default() != (range.first_t_ns, range.last_t_ns) {
-            return Err("the header gives the chunk other times than its frames have".into());
-        }
-        Ok(())
-    }
-
-    fn finish(self) -> Result<(), String> {
-        let header = self.header.ok_or("the header is missing")?;
-        let commitment = header.header.commit(self.keys.header_salts()).commitment;
-        let root = self.manifest.root;
-        if commitment != root.header {
-            return Err("the header is not the one the tape id commits to".into());
-        }
-        if self.tree.size() != root.frames || self.tree.root() != root.tree {
-            return Err("the frames are not the ones the tape id commits to".into());
-        }
-        Ok(())
-    }
 }
 
 fn sum_up(checker: &Checker, options: &CheckOptions, tapes: u64, counts: Counts, report: &mut Report) {

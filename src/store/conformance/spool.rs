@@ -20,6 +20,10 @@ pub const CLAUSES: &[Clause<dyn Spool>] = &[
     Clause { name: "close: removes the spool", check: close_removes },
     Clause { name: "close: twice is a success", check: close_twice },
     Clause { name: "close: an append after it begins anew", check: append_after_close },
+    Clause { name: "reader: gives what is appended behind its back", check: reader_goes_on },
+    Clause { name: "reader: goes on to the end of a closed spool, and says so", check: reader_sees_the_end },
+    Clause { name: "hold: for one at a time", check: held_once },
+    Clause { name: "put aside: is no recording any more", check: put_aside },
     Clause { name: "concurrent: one writer for each recording, and readers", check: many_recordings },
 ];
 
@@ -29,6 +33,7 @@ pub const LASTING: &[Clause<dyn Spool>] = &[
     Clause { name: "sync: what was appended lasts", check: pieces_last },
     Clause { name: "append: goes on behind what lasts", check: appends_go_on },
     Clause { name: "close: lasts", check: close_lasts },
+    Clause { name: "put aside: lasts", check: aside_lasts },
 ];
 
 const A: CustodyId = CustodyId::from_bytes([0xa1; 32]);
@@ -186,4 +191,68 @@ fn close_lasts(place: &Fresh<'_>) -> Verdict {
     let spool = place();
     same("recordings in the run after", names(&*spool)?, Vec::new())?;
     refused("pieces in the run after", spool.pieces(&A), Code::NotFound)
+}
+
+fn reader_goes_on(fresh: &Fresh<'_>) -> Verdict {
+    let spool = fresh();
+    ok("append", spool.append(&A, b"one"))?;
+    let mut reader = ok("reader", spool.reader(&A))?;
+    same("bytes behind are counted", ok("bytes_behind", reader.bytes_behind())? > 0, true)?;
+    same("first piece", ok("next_piece", reader.next_piece())?, Some(b"one".to_vec()))?;
+    for n in 0..5_u8 {
+        same("nothing more", ok("next_piece", reader.next_piece())?, None)?;
+        same("nothing behind", ok("bytes_behind", reader.bytes_behind())?, 0)?;
+        ok("append", spool.append(&A, &[n]))?;
+        same("what came", ok("next_piece", reader.next_piece())?, Some(vec![n]))?;
+    }
+    same("closed", ok("is_closed", reader.is_closed())?, false)
+}
+
+fn reader_sees_the_end(fresh: &Fresh<'_>) -> Verdict {
+    let spool = fresh();
+    append(&*spool, &A, &pieces())?;
+    let mut reader = ok("reader", spool.reader(&A))?;
+    ok("close", spool.close(&A))?;
+    same("closed", ok("is_closed", reader.is_closed())?, true)?;
+    for piece in pieces() {
+        same("a piece of a closed spool", ok("next_piece", reader.next_piece())?, Some(piece))?;
+    }
+    same("the end", ok("next_piece", reader.next_piece())?, None)
+}
+
+fn held_once(fresh: &Fresh<'_>) -> Verdict {
+    let spool = fresh();
+    let hold = ok("hold of what is not there yet", spool.hold(&A))?;
+    same("held", hold.is_some(), true)?;
+    ok("append", spool.append(&A, b"a"))?;
+    same("held twice", ok("hold", spool.hold(&A))?.is_some(), false)?;
+    same("another", ok("hold", spool.hold(&B))?.is_some(), true)?;
+    drop(hold);
+    same("held again", ok("hold", spool.hold(&A))?.is_some(), true)?;
+    same("pieces", read(&*spool, &A)?, vec![b"a".to_vec()])
+}
+
+fn put_aside(fresh: &Fresh<'_>) -> Verdict {
+    let spool = fresh();
+    refused("put aside of what is not there", spool.put_aside(&B), Code::NotFound)?;
+    append(&*spool, &A, &pieces())?;
+    let mut reader = ok("reader", spool.reader(&A))?;
+    ok("put_aside", spool.put_aside(&A))?;
+    same("recordings", names(&*spool)?, Vec::new())?;
+    refused("pieces of what is aside", spool.pieces(&A), Code::NotFound)?;
+    same("closed for its reader", ok("is_closed", reader.is_closed())?, true)?;
+    same("and read to its end", ok("next_piece", reader.next_piece())?, pieces().first().cloned())?;
+    ok("append anew", spool.append(&A, b"anew"))?;
+    ok("put aside again", spool.put_aside(&A))?;
+    same("recordings", names(&*spool)?, Vec::new())
+}
+
+fn aside_lasts(place: &Fresh<'_>) -> Verdict {
+    {
+        let spool = place();
+        ok("append", spool.append(&A, b"a"))?;
+        ok("sync", spool.sync(&A))?;
+    }
+    ok("put aside in the next run", place().put_aside(&A))?;
+    same("recordings in the run after", names(&*place())?, Vec::new())
 }

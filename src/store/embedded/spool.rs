@@ -12,12 +12,19 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::codec::digest::{CustodyId, sha256_parts};
 use crate::codec::escape::visible;
+use crate::codec::limits::OBJECT_RAW_BYTES_MAX;
 use crate::error::{Code, Error, Result};
-use crate::store::contracts::Spool;
-use crate::store::files::{File, Files, parent};
+use crate::store::contracts::{Spool, SpoolReader};
+use crate::store::files::{File, FileLock, Files, create_dir_durable, parent};
 
 const LENGTH_BYTES: usize = 4;
 const CHECK_BYTES: usize = 8;
+/// Longest piece: that of a frame of the longest kind, sealed.
+const PIECE_BYTES_MAX: usize = OBJECT_RAW_BYTES_MAX + OBJECT_RAW_BYTES_MAX / 8;
+/// A torn end is looked at and zeroed in steps of so many bytes.
+const SWEEP_BYTES: usize = 64 << 10;
+/// Spools of one recording that are put aside, at most.
+const NAMES_MAX: u32 = 1_000;
 
 /// The spools of live recordings in one folder.
 ///
@@ -105,25 +112,37 @@ impl EmbeddedSpool {
 
     /// Made, but not durable by name before the first sync: a crash until then leaves no file or an empty one.
     fn begin(&self, path: &Path) -> Result<Live> {
+        self.make_folder()?;
+        let file = self.files.create_new(path).map_err(|e| io_error("make", path, e))?;
+        Ok(Live { file, end: 0, is_name_new: true, is_closed: false })
+    }
+
+    fn make_folder(&self) -> Result<()> {
         if !self.files.exists(&self.folder).map_err(|e| io_error("look at", &self.folder, e))? {
             self.files.create_dir_all(&self.folder).map_err(|e| io_error("make the folder", &self.folder, e))?;
             let above = parent(&self.folder);
             self.files.sync_dir(above).map_err(|e| io_error("sync", above, e))?;
         }
-        let file = self.files.create_new(path).map_err(|e| io_error("make", path, e))?;
-        Ok(Live { file, end: 0, is_name_new: true, is_closed: false })
+        Ok(())
     }
 
     /// A spool of an earlier run. What a crash tore is zeroed first: under a shorter new piece it
     /// could otherwise end with a frame that looks whole and was never in this place.
     fn carry_on(&self, path: &Path, file: Arc<dyn File>) -> Result<Live> {
-        let bytes = read_whole(file.as_ref()).map_err(|e| io_error("read", path, e))?;
-        let end = frames(&bytes).map(|(_, end)| end).last().unwrap_or(0);
-        if let Some(torn) = bytes.get(end..).filter(|rest| rest.iter().any(|b| *b != 0)) {
-            file.write_at(end as u64, &vec![0; torn.len()]).map_err(|e| self.broken("write to", path, e))?;
+        let mut reader = Reader::over(file.clone(), path, self.files.clone());
+        while reader.next_piece()?.is_some() {}
+        let (mut at, end) = (reader.at, file.len().map_err(|e| io_error("read", path, e))?);
+        let (mut buffer, zeros) = (vec![0; SWEEP_BYTES], vec![0; SWEEP_BYTES]);
+        while at < end {
+            let read = file.read_at(at, &mut buffer).map_err(|e| io_error("read", path, e))?;
+            let torn = buffer.get(..read).is_some_and(|rest| rest.iter().any(|b| *b != 0));
+            if torn && let Some(zeros) = zeros.get(..read) {
+                file.write_at(at, zeros).map_err(|e| self.broken("write to", path, e))?;
+            }
+            at = at.saturating_add(read.max(1) as u64);
         }
         // Whether the name was ever synced is not known.
-        Ok(Live { file, end: end as u64, is_name_new: true, is_closed: false })
+        Ok(Live { file, end: reader.at, is_name_new: true, is_closed: false })
     }
 }
 
@@ -153,21 +172,21 @@ impl Spool for EmbeddedSpool {
         Ok(())
     }
 
-    fn pieces(&self, recording: &CustodyId) -> Result<Vec<Vec<u8>>> {
+    fn reader(&self, recording: &CustodyId) -> Result<Box<dyn SpoolReader>> {
         self.check()?;
-        let opened = self.opened(recording)?;
-        // Held while reading, so that no half-written piece is taken for a cut tail.
-        let held = opened.as_ref().map(|live| lock(live)).transpose()?;
         let path = self.path(recording);
-        let file = match &held {
-            Some(live) if !live.is_closed => Arc::clone(&live.file),
-            _ => self.files.open(&path, false).map_err(|e| match e.kind() {
-                io::ErrorKind::NotFound => not_found(recording),
-                _ => io_error("open", &path, e),
-            })?,
-        };
-        let bytes = read_whole(file.as_ref()).map_err(|e| io_error("read", &path, e))?;
-        Ok(frames(&bytes).map(|(piece, _)| piece.to_vec()).collect())
+        let file = self.files.open(&path, false).map_err(|e| match e.kind() {
+            io::ErrorKind::NotFound => not_found(recording),
+            _ => io_error("open", &path, e),
+        })?;
+        Ok(Box::new(Reader::over(file, &path, self.files.clone())))
+    }
+
+    fn hold(&self, recording: &CustodyId) -> Result<Option<Box<dyn FileLock>>> {
+        self.check()?;
+        self.make_folder()?;
+        let path = self.path(recording);
+        self.files.try_lock(&path).map_err(|e| io_error("lock", &path, e))
     }
 
     fn recordings(&self) -> Result<Vec<CustodyId>> {
@@ -192,43 +211,105 @@ impl Spool for EmbeddedSpool {
             Err(e) => Err(io_error("remove", &path, e)),
         }
     }
+
+    fn put_aside(&self, recording: &CustodyId) -> Result<String> {
+        self.check()?;
+        let mut spools = lock(&self.live)?;
+        if let Some(live) = spools.remove(recording) {
+            lock(&live)?.is_closed = true;
+        }
+        let (from, quarantine) = (self.path(recording), parent(&self.folder).join("quarantine"));
+        let aside = || -> io::Result<PathBuf> {
+            create_dir_durable(&*self.files, &quarantine)?;
+            let to = free_name(&*self.files, &quarantine, recording)?;
+            self.files.rename_noreplace(&from, &to)?;
+            // A crash between the two leaves both names, or none that lasts of the new one: never neither.
+            self.files.sync_dir(&quarantine)?;
+            self.files.sync_dir(&self.folder)?;
+            Ok(to)
+        };
+        match aside() {
+            Ok(to) => Ok(shown(&to)),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Err(not_found(recording)),
+            Err(e) => Err(io_error("put aside", &from, e)),
+        }
+    }
+}
+
+/// Reads one file from the first piece on, also while it grows.
+struct Reader {
+    files: Arc<dyn Files>,
+    file: Arc<dyn File>,
+    path: PathBuf,
+    /// End of the last piece given.
+    at: u64,
+}
+
+impl Reader {
+    fn over(file: Arc<dyn File>, path: &Path, files: Arc<dyn Files>) -> Self {
+        Self { files, file, path: path.to_owned(), at: 0 }
+    }
+
+    /// Exactly so many bytes from there on; `None` where the file ends before.
+    fn bytes(&self, at: u64, count: usize) -> Result<Option<Vec<u8>>> {
+        let mut bytes = vec![0; count];
+        let read = self.file.read_at(at, &mut bytes).map_err(|e| io_error("read", &self.path, e))?;
+        Ok((read == count).then_some(bytes))
+    }
+}
+
+impl SpoolReader for Reader {
+    fn next_piece(&mut self) -> Result<Option<Vec<u8>>> {
+        let Some(head) = self.bytes(self.at, LENGTH_BYTES)? else { return Ok(None) };
+        let length = head.first_chunk().map_or(0, |length| u32::from_be_bytes(*length)) as usize;
+        // What is longer than any piece is a torn one, and no reason to ask for memory.
+        if length > PIECE_BYTES_MAX {
+            return Ok(None);
+        }
+        let behind = self.at.saturating_add(LENGTH_BYTES as u64);
+        let Some(mut piece) = self.bytes(behind, length.saturating_add(CHECK_BYTES))? else { return Ok(None) };
+        let check = piece.split_off(length);
+        if !sha256_parts(&[&head, &piece]).starts_with(&check) {
+            return Ok(None);
+        }
+        self.at = behind.saturating_add(length as u64).saturating_add(CHECK_BYTES as u64);
+        Ok(Some(piece))
+    }
+
+    fn bytes_behind(&self) -> Result<u64> {
+        let bytes = self.file.len().map_err(|e| io_error("read", &self.path, e))?;
+        Ok(bytes.saturating_sub(self.at))
+    }
+
+    fn is_closed(&self) -> Result<bool> {
+        self.files.exists(&self.path).map(|there| !there).map_err(|e| io_error("look at", &self.path, e))
+    }
+}
+
+/// A name that nothing has yet.
+fn free_name(files: &dyn Files, folder: &Path, recording: &CustodyId) -> io::Result<PathBuf> {
+    let name = |n: u32| folder.join(format!("spool-{}.{n}", recording.to_hex()));
+    for n in 0..NAMES_MAX {
+        if !files.exists(&name(n))? {
+            return Ok(name(n));
+        }
+    }
+    Err(io::Error::new(io::ErrorKind::AlreadyExists, "too many spools of this recording were put aside"))
 }
 
 fn framed(piece: &[u8]) -> Result<Vec<u8>> {
-    let length = u32::try_from(piece.len())
-        .map_err(|_| {
-            Error::new(Code::Limit, format!("a piece of a recording has {} bytes, more than 4 GB", piece.len()))
-        })?
-        .to_be_bytes();
+    let too_long = || {
+        let words = format!("a piece of a recording has {} bytes; {PIECE_BYTES_MAX} is the most", piece.len());
+        Error::new(Code::Limit, words)
+    };
+    let length = u32::try_from(piece.len()).ok().filter(|n| *n as usize <= PIECE_BYTES_MAX).ok_or_else(too_long)?;
+    let length = length.to_be_bytes();
     let check = sha256_parts(&[&length, piece]);
     let mut frame = Vec::with_capacity(piece.len().saturating_add(LENGTH_BYTES).saturating_add(CHECK_BYTES));
     frame.extend_from_slice(&length);
     frame.extend_from_slice(piece);
     frame.extend(check.iter().take(CHECK_BYTES));
     Ok(frame)
-}
-
-/// The whole pieces from the start on, each with the offset where its frame ends.
-fn frames(bytes: &[u8]) -> impl Iterator<Item = (&[u8], usize)> {
-    let mut rest = bytes;
-    std::iter::from_fn(move || {
-        let (length, after) = rest.split_first_chunk::<LENGTH_BYTES>()?;
-        let (piece, after) = after.split_at_checked(u32::from_be_bytes(*length) as usize)?;
-        let (check, after) = after.split_first_chunk::<CHECK_BYTES>()?;
-        if !sha256_parts(&[length, piece]).starts_with(check) {
-            return None;
-        }
-        rest = after;
-        Some((piece, bytes.len().saturating_sub(after.len())))
-    })
-}
-
-fn read_whole(file: &dyn File) -> io::Result<Vec<u8>> {
-    let bytes = usize::try_from(file.len()?).map_err(io::Error::other)?;
-    let mut all = vec![0; bytes];
-    let read = file.read_at(0, &mut all)?;
-    all.truncate(read);
-    Ok(all)
 }
 
 fn recording_of(name: &str) -> Option<CustodyId> {

@@ -1,0 +1,9 @@
+//! A program with the recorder in front of it: its standard input, output and error go through here, byte for byte, and onto
+//! the tape. Neither side notices.
+
+mod lines;
+mod pump;
+mod run;
+mod signals;
+
+pub use run::{ChildCommand, ChildEnd, ChildStreams, run};

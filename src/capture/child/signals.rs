@@ -1,0 +1,57 @@
+//! Signals that are meant for the program behind the recorder.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustix::process::{Pid, Signal, kill_process};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
+use signal_hook::iterator::SignalsInfo;
+use signal_hook::iterator::exfiltrator::origin::WithOrigin;
+use signal_hook::low_level::siginfo::Cause;
+
+/// Signals that are passed on.
+const PASSED: [i32; 6] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2];
+
+/// The running program; `None` once it ended, so that no signal reaches another that got its number.
+#[derive(Clone, Default)]
+pub(super) struct Running(Arc<Mutex<Option<Pid>>>);
+
+impl Running {
+    pub(super) fn is(&self, pid: Option<Pid>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = pid;
+    }
+
+    pub(super) fn send(&self, signal: Signal) {
+        if let Some(pid) = *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            let _it_may_have_ended = kill_process(pid, signal);
+        }
+    }
+}
+
+/// Passes signals on for as long as this lives.
+pub(super) struct Passing(signal_hook::iterator::Handle);
+
+impl Passing {
+    /// From here on the recorder dies of none of them: it ends when the program does, and seals what there is.
+    ///
+    /// A signal of the terminal reaches the program by itself, being of the same group; only those that somebody sent to the
+    /// recorder are passed on.
+    pub(super) fn begin(running: Running) -> std::io::Result<Self> {
+        let mut signals = SignalsInfo::<WithOrigin>::new(PASSED)?;
+        let handle = signals.handle();
+        std::thread::Builder::new().name("immutape-signals".into()).spawn(move || {
+            for origin in signals.forever() {
+                let is_of_terminal = origin.cause == Cause::Kernel;
+                if let Some(signal) = Signal::from_named_raw(origin.signal).filter(|_| !is_of_terminal) {
+                    running.send(signal);
+                }
+            }
+        })?;
+        Ok(Self(handle))
+    }
+}
+
+impl Drop for Passing {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}

@@ -1,0 +1,89 @@
+//! From a spool to a tape. Whatever was durable is in it; whatever is missing is said.
+
+use crate::error::{Code, Error, Result};
+use crate::interchange::FrameCounts;
+use crate::ledger::{LiveSealer, SaveReceipt};
+use crate::tape::{EndState, Gap, GapReason, Header, LiveRecord, TapeKind};
+
+/// A recording that became a tape.
+#[derive(Debug, Clone)]
+pub(super) struct Sealed {
+    pub receipt: SaveReceipt,
+    pub header: Header,
+}
+
+/// Seals a recording. `known_end` is how it ended, where its recorder knows; without it, and without an end in the
+/// spool, it was cut off.
+pub(super) async fn seal(sealer: LiveSealer, known_end: Option<(EndState, u64)>) -> Result<Sealed> {
+    let died = |_| Error::new(Code::Broken, "a thread that seals a recording died");
+    let (sealer, header, is_cut_off) =
+        tokio::task::spawn_blocking(move || take_in(sealer, known_end)).await.map_err(died)??;
+    let receipt = sealer.finish(header.clone(), is_cut_off).await?;
+    Ok(Sealed { receipt, header })
+}
+
+/// What the records say besides the frames.
+struct Told {
+    header: Header,
+    gaps: Vec<Gap>,
+    /// Frames when it was paused.
+    paused_at: Option<u64>,
+    end: Option<(EndState, u64)>,
+}
+
+fn take_in(mut sealer: LiveSealer, known_end: Option<(EndState, u64)>) -> Result<(LiveSealer, Header, bool)> {
+    let mut told = Told { header: Header::new(TapeKind::Other), gaps: Vec::new(), paused_at: None, end: None };
+    let mut counts = FrameCounts::default();
+    while let Some(record) = sealer.next_record()? {
+        match record {
+            LiveRecord::Frame(mut frame) => {
+                // The flags are under the root that marks name: they stay as they were recorded.
+                let flags = frame.flags;
+                counts.frame(&mut frame);
+                frame.flags = flags;
+                sealer.frame(&frame)?;
+            }
+            other => told.take(other, sealer.frames()),
+        }
+    }
+    let frames = sealer.frames();
+    let end = told.end.take().or(known_end);
+    let is_cut_off = end.is_none() || sealer.falls_short();
+    told.resumed(frames);
+    let Told { mut header, mut gaps, .. } = told;
+    if is_cut_off {
+        gaps.push(Gap { before_seq: frames, reason: GapReason::RecorderStopped, count: 0 });
+    }
+    let wall_ns = end.as_ref().map(|(_, wall_ns)| *wall_ns).filter(|ns| *ns > 0);
+    header.end_state =
+        if is_cut_off { EndState::Truncated } else { end.map_or(EndState::Truncated, |(state, _)| state) };
+    header.ended_wall_ns = wall_ns.filter(|_| !is_cut_off);
+    counts.fill(&mut header);
+    header.gaps = gaps;
+    Ok((sealer, header, is_cut_off))
+}
+
+impl Told {
+    fn take(&mut self, record: LiveRecord, frames: u64) {
+        match record {
+            LiveRecord::Opened(header) => self.header = *header,
+            LiveRecord::Gap(gap) => {
+                // A pause that is over counts what came meanwhile itself.
+                if gap.reason == GapReason::Paused {
+                    self.paused_at = None;
+                }
+                self.gaps.push(gap);
+            }
+            LiveRecord::Paused { .. } => self.paused_at = Some(frames),
+            LiveRecord::Resumed { .. } => self.resumed(frames),
+            LiveRecord::Ended { state, wall_ns, .. } => self.end = Some((state, wall_ns)),
+            _ => {}
+        }
+    }
+
+    fn resumed(&mut self, frames: u64) {
+        if self.paused_at.take().is_some() {
+            self.gaps.push(Gap { before_seq: frames, reason: GapReason::Paused, count: 0 });
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! The thread that makes frames durable in time, for any number of recordings.
+
+use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use super::options::Durability;
+use super::writer::{begin_mark, begin_part};
+use super::writing::Writing;
+
+/// How often a recording without new frames is looked at, for its marks and its age.
+const IDLE_LOOK: Duration = Duration::from_millis(500);
+
+/// Shared by every recording of a manager.
+#[derive(Clone)]
+pub(super) struct Syncer(Arc<Inner>);
+
+struct Inner {
+    state: Mutex<State>,
+    woken: Condvar,
+    runtime: tokio::runtime::Handle,
+}
+
+#[derive(Default)]
+struct State {
+    recordings: Vec<Weak<Writing>>,
+    is_dirty: bool,
+    is_urgent: bool,
+    is_running: bool,
+    every: Option<Duration>,
+}
+
+impl Syncer {
+    pub(super) fn new(runtime: tokio::runtime::Handle) -> Self {
+        Self(Arc::new(Inner { state: Mutex::default(), woken: Condvar::new(), runtime }))
+    }
+
+    /// Looks after a recording until it is dropped. The thread ends with the last of them.
+    pub(super) fn look_after(&self, writing: &Arc<Writing>) {
+        let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.recordings.push(Arc::downgrade(writing));
+        if let Durability::Interval(every) = writing.options.durability {
+            state.every = Some(state.every.map_or(every, |least| least.min(every)));
+        }
+        if !std::mem::replace(&mut state.is_running, true) {
+            let inner = self.0.clone();
+            let thread = std::thread::Builder::new().name("immutape-syncer".into());
+            // Without a thread nothing would be durable before the end: who records then does it himself, frame by frame.
+            state.is_running = thread.spawn(move || inner.run()).is_ok();
+        }
+    }
+
+    /// Something was taken.
+    pub(super) fn wake(&self, is_urgent: bool) {
+        let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.is_urgent |= is_urgent;
+        if !std::mem::replace(&mut state.is_dirty, true) || is_urgent {
+            self.0.woken.notify_one();
+        }
+    }
+}
+
+impl Inner {
+    fn run(self: Arc<Self>) {
+        loop {
+            let Some(recordings) = self.wait() else { return };
+            for writing in recordings {
+                let sync = writing.options.durability != Durability::Os;
+                if writing.waiting_bytes() > 0 {
+                    // Told by the status, and to who gives the next frame.
+                    let _noted = writing.flush(sync);
+                }
+                begin_mark(&writing, &self.runtime);
+                begin_part(&writing, &self.runtime);
+            }
+        }
+    }
+
+    /// Waits until it is time; the recordings there are. `None` when there are none left.
+    fn wait(&self) -> Option<Vec<Arc<Writing>>> {
+        let lock = |e: PoisonError<_>| e.into_inner();
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let (state, _) = self.woken.wait_timeout_while(state, IDLE_LOOK, |s| !s.is_dirty).unwrap_or_else(lock);
+        let every = state.every.unwrap_or(IDLE_LOOK);
+        let (mut state, _) = self.woken.wait_timeout_while(state, every, |s| !s.is_urgent).unwrap_or_else(lock);
+        (state.is_dirty, state.is_urgent) = (false, false);
+        state.recordings.retain(|r| r.strong_count() > 0);
+        if state.recordings.is_empty() {
+            (state.is_running, state.every) = (false, None);
+            return None;
+        }
+        Some(state.recordings.iter().filter_map(Weak::upgrade).collect())
+    }
+}

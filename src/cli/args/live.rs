@@ -1,0 +1,96 @@
+//! Arguments of verbs about sessions that happen now, or again.
+
+use std::ffi::OsString;
+
+use clap::{Args, ValueEnum};
+
+/// When frames are durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum When {
+    /// Before the next: nothing is lost by a power cut.
+    Each,
+    /// Every --sync-ms milliseconds: a power cut takes no more than came meanwhile.
+    Interval,
+    /// When the system sees fit: a power cut may take half a minute.
+    Os,
+}
+
+/// What happens when frames cannot be stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum Failure {
+    /// The program is ended, and the recorder with it (exit 125).
+    Stop,
+    /// The session goes on; the tape says how many frames are missing.
+    ContinueWithGap,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Record {
+    /// Name of the tape; without it that of the program.
+    #[arg(long)]
+    pub name: Option<OsString>,
+    /// Description of the tape.
+    #[arg(long)]
+    pub description: Option<OsString>,
+    /// Tag; may be given again.
+    #[arg(long, value_name = "TAG")]
+    pub tag: Vec<OsString>,
+    /// Retention class.
+    #[arg(long, default_value = "draft")]
+    pub class: String,
+    /// Namespace.
+    #[arg(long, default_value = "default")]
+    pub namespace: String,
+    /// When frames are durable.
+    #[arg(long, value_name = "WHEN", default_value = "interval")]
+    pub durability: When,
+    /// Milliseconds between two syncs.
+    #[arg(long, value_name = "MS", default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=60_000))]
+    pub sync_ms: u64,
+    /// What happens when frames cannot be stored.
+    #[arg(long, value_name = "WHAT", default_value = "stop")]
+    pub on_storage_failure: Failure,
+    /// Into a ledger of its own, with ids from a number, that is gone afterwards: for tests.
+    #[arg(long, conflicts_with = "recover")]
+    pub ephemeral: bool,
+    /// Record nothing: seal what recorders left that are gone. Every start does so by itself.
+    #[arg(long, conflicts_with = "command")]
+    pub recover: bool,
+    /// The program and its arguments, behind --.
+    #[arg(last = true, required_unless_present = "recover", value_name = "COMMAND")]
+    pub command: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Tail {
+    /// Id of a recording or a tape, or the first digits of it (at least 4).
+    pub id: String,
+    /// Wait for more, to the end of the recording.
+    #[arg(short, long)]
+    pub follow: bool,
+    /// Frames at first; with --follow all of them are shown unless this is given.
+    #[arg(short = 'n', long = "lines", value_name = "N")]
+    pub lines: Option<usize>,
+    /// Whole payloads, escaped, instead of summaries.
+    #[arg(long)]
+    pub raw: bool,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Replay {
+    /// Tape id, or the first digits of it (at least 4).
+    pub id: String,
+    /// How many times as fast as it was recorded; 0 does not wait at all.
+    #[arg(long, value_name = "N", default_value = "1", value_parser = speed)]
+    pub speed: f64,
+    /// Answer a client on standard input and output as the recorded server did.
+    #[arg(long, conflicts_with = "speed")]
+    pub as_server: bool,
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(n) if n.is_finite() && (0.0..=1_000_000.0).contains(&n) => Ok(n),
+        _ => Err("give a number from 0 to 1000000: 2 is twice as fast".into()),
+    }
+}

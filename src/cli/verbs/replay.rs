@@ -1,0 +1,107 @@
+//! `replay ID`: a tape at the pace of its session, or as the server that it recorded.
+
+use std::io::{self, BufRead as _, Read as _, Write as _};
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::capture;
+use crate::cli::args::Replay;
+use crate::cli::session::Session;
+use crate::cli::terminal::cut;
+use crate::cli::{frames, words};
+use crate::error::{Code, Error, Result};
+use crate::ledger::FrameSelection;
+
+/// Longest line that is read from a client.
+const LINE_BYTES_MAX: u64 = 64 << 20;
+/// Columns of a line where nothing says how many there are.
+const COLUMNS: usize = 240;
+
+pub(in crate::cli) fn replay(s: &mut Session<'_>, args: &Replay) -> Result<u8> {
+    if args.as_server { as_server(s, args) } else { at_pace(s, args) }
+}
+
+fn at_pace(s: &mut Session<'_>, args: &Replay) -> Result<u8> {
+    s.reading(async |ledger, s| {
+        let reader = ledger.open_replay(&s.parts.who, &args.id, false).await?;
+        let mut last_ns = 0u64;
+        reader.frames(FrameSelection::All, &mut |frame| {
+            let now_ns = frame.t_ns.unwrap_or(last_ns).max(last_ns);
+            wait(now_ns.saturating_sub(last_ns), args.speed);
+            last_ns = now_ns;
+            if s.out.is_stopped() {
+                return Err(Error::new(Code::Io, "the output was closed"));
+            }
+            if s.out.json {
+                s.out.document(super::show::frame_document(&frame));
+            } else {
+                s.out.line(&cut(&frames::line(&frame, false), s.out.look.columns.unwrap_or(COLUMNS)));
+            }
+            s.out.flush();
+            Ok(())
+        })?;
+        let entry = reader.grant_index();
+        if s.out.json {
+            s.out.document(json!({ "type": "recorded", "entry": entry, "frames": reader.frames_total() }));
+        }
+        s.out.say(&format!("This replay was recorded as entry #{entry}."));
+        Ok((0, Some(reader)))
+    })
+}
+
+fn wait(ns: u64, speed: f64) {
+    if speed > 0.0 && ns > 0 {
+        std::thread::sleep(Duration::from_nanos((ns as f64 / speed) as u64));
+    }
+}
+
+/// The ledger is open while the tape is read, and not while its answers are given.
+fn as_server(s: &mut Session<'_>, args: &Replay) -> Result<u8> {
+    let mut server = s.reading(async |ledger, s| {
+        let reader = ledger.open_replay(&s.parts.who, &args.id, true).await?;
+        let mut server = capture::Replay::default();
+        reader.frames(FrameSelection::All, &mut |frame| server.take(&frame))?;
+        Ok((server, Some(reader)))
+    })?;
+    if server.requests() == 0 {
+        return Err(Error::new(
+            Code::NotATape,
+            "nobody asks anything on this tape, so there is nothing to answer with",
+        ));
+    }
+    let (mut input, mut output) = (io::stdin().lock(), io::stdout().lock());
+    let (mut answered, mut unknown) = (0u64, 0u64);
+    loop {
+        let mut line = Vec::new();
+        let read = input.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut line).map_err(no_input)?;
+        if read == 0 {
+            break;
+        }
+        if read as u64 == LINE_BYTES_MAX && line.last() != Some(&b'\n') {
+            return Err(Error::new(Code::Limit, "a message of the client is longer than 64 MiB"));
+        }
+        let answer = server.answer(&line);
+        unknown = unknown.saturating_add(u64::from(answer.is_unknown));
+        answered = answered.saturating_add(u64::from(!answer.messages.is_empty()));
+        for message in answer.messages {
+            let written =
+                output.write_all(&message).and_then(|()| output.write_all(b"\n")).and_then(|()| output.flush());
+            match written {
+                Err(e) if e.kind() == io::ErrorKind::BrokenPipe => return Ok(0),
+                Err(e) => return Err(Error::new(Code::Io, "the client cannot be answered").with_source(e)),
+                Ok(()) => {}
+            }
+        }
+    }
+    // A client that started us sees its protocol and nothing else; people see how it went.
+    if io::IsTerminal::is_terminal(&io::stderr()) {
+        let known = words::count(answered.saturating_sub(unknown), "request");
+        s.out.say(&format!("{known} answered from the tape, {unknown} not on it."));
+    }
+    Ok(0)
+}
+
+fn no_input(e: io::Error) -> Error {
+    Error::new(Code::Io, "the client cannot be read").with_source(e)
+}

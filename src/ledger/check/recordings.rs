@@ -1,0 +1,115 @@
+//! Recordings: that each which the log opened became a tape or is still in the spool, and that a tape begins with the frames
+//! that its marks named while it was recorded.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{CheckOptions, Checker};
+use crate::catalog::Queries;
+use crate::codec::digest::{CustodyId, RootHash};
+use crate::evidence::{Report, Severity};
+use crate::log::Body;
+
+/// What entries say of one recording.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Recorded {
+    /// The entry that opened it.
+    pub opened: Option<u64>,
+    /// Entry, frames and root of each mark.
+    pub marks: Vec<(u64, u64, RootHash)>,
+    /// The entry that says it was cut off, and the frames that were left.
+    pub truncated: Option<(u64, u64)>,
+    is_saved: bool,
+}
+
+/// Every recording that a walk came past.
+#[derive(Debug, Default)]
+pub(super) struct Recordings(HashMap<CustodyId, Recorded>);
+
+/// What an entry says of a recording.
+pub(super) enum Said {
+    Opened,
+    Mark(u64, RootHash),
+    Truncated(u64),
+}
+
+impl Said {
+    pub(super) const fn of(body: &Body) -> Option<Self> {
+        Some(match body {
+            Body::TapeOpened { .. } => Self::Opened,
+            Body::RecordingMark { frames, root } => Self::Mark(*frames, *root),
+            Body::TapeTruncated { frames, .. } => Self::Truncated(*frames),
+            _ => return None,
+        })
+    }
+}
+
+impl Recordings {
+    pub(super) fn take(&mut self, index: u64, custody: CustodyId, said: &Said) {
+        let recorded = self.0.entry(custody).or_default();
+        match said {
+            Said::Opened => recorded.opened = recorded.opened.or(Some(index)),
+            Said::Mark(frames, root) => recorded.marks.push((index, *frames, *root)),
+            Said::Truncated(frames) => recorded.truncated = Some((index, *frames)),
+        }
+    }
+
+    pub(super) fn saved(&mut self, custody: &CustodyId) {
+        if let Some(recorded) = self.0.get_mut(custody) {
+            recorded.is_saved = true;
+        }
+    }
+
+    pub(super) fn of(&self, custody: &CustodyId) -> Option<&Recorded> {
+        self.0.get(custody)
+    }
+
+    /// Looks for those of which no tape came.
+    pub(super) fn check(
+        &self,
+        checker: &Checker,
+        options: &CheckOptions,
+        destroyed: &HashMap<CustodyId, u64>,
+        report: &mut Report,
+    ) {
+        if self.0.is_empty() || options.tape.is_some() {
+            return;
+        }
+        let spooled: HashSet<CustodyId> = match checker.stores.spool.recordings() {
+            Ok(spooled) => spooled.into_iter().collect(),
+            Err(e) => {
+                report.find(Severity::Gap, "recordings", "spool", e.message().to_owned());
+                return;
+            }
+        };
+        let (mut lost, mut open) = (0u64, 0u64);
+        for (custody, recorded) in self.0.iter().filter(|(_, r)| !r.is_saved) {
+            let Some(opened) = recorded.opened else { continue };
+            let name = format!("recording {}", custody.to_hex());
+            if spooled.contains(custody) {
+                open = open.saturating_add(1);
+                let what = "it is recorded now, or waits to be sealed by the next start";
+                report.find(Severity::Note, "recordings", name, what).entry = Some(opened);
+            } else if !destroyed.contains_key(custody) && !was_sealed_meanwhile(checker, options, custody) {
+                lost = lost.saturating_add(1);
+                let what = format!("entry #{opened} opened it, and there is neither a tape of it nor its spool");
+                report.find(Severity::Altered, "recordings", name, what).entry = Some(opened);
+            }
+        }
+        report.check("recordings", self.0.len() as u64, lost, format!("{open} not sealed yet"));
+    }
+}
+
+/// A check of a log that grows stops at a size: a recording may have been sealed behind it.
+fn was_sealed_meanwhile(checker: &Checker, options: &CheckOptions, custody: &CustodyId) -> bool {
+    options.size.is_some()
+        && checker.rows().is_ok_and(|rows| {
+            Queries::new(&*rows.rows).subject(custody).is_ok_and(|row| row.is_some_and(|row| row.facts.is_some()))
+        })
+}
+
+impl Recorded {
+    /// Is what a mark named missing from a tape, or another? `root_at` gives the tape's root over its first frames.
+    pub(super) fn missing(&self, root_at: impl Fn(u64) -> Option<RootHash>) -> Vec<(u64, u64, RootHash)> {
+        self.marks.iter().filter(|(_, frames, root)| root_at(*frames) != Some(*root)).copied().collect()
+    }
+}

@@ -1,0 +1,72 @@
+//! Recordings whose recorder is gone.
+
+use super::super::Who;
+use super::super::acts::Act;
+use super::super::facade::Ledger;
+use super::seal::LiveSealer;
+use crate::codec::digest::CustodyId;
+use crate::error::Result;
+use crate::governance::Action;
+use crate::log::Body;
+
+/// What was found of a recording in the spool.
+pub enum Abandoned {
+    /// Somebody records it now.
+    Live,
+    /// It is to be sealed.
+    Sealer(Box<LiveSealer>),
+    /// A tape came of it, or nothing was ever recorded: its spool was closed.
+    Closed,
+    /// The log does not know it, though there are frames: it was put aside, where it says.
+    PutAside(String),
+}
+
+impl std::fmt::Debug for Abandoned {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Live => "Live",
+            Self::Sealer(_) => "Sealer",
+            Self::Closed => "Closed",
+            Self::PutAside(_) => "PutAside",
+        })
+    }
+}
+
+impl Ledger {
+    /// Every recording that has a spool, live ones too.
+    ///
+    /// # Errors
+    /// `E_IO`, `E_BROKEN`.
+    pub fn spooled(&self) -> Result<Vec<CustodyId>> {
+        self.core().stores.spool.recordings()
+    }
+
+    /// Takes over a recording whose recorder is gone. A spool that no entry of the log opened holds at most what was known of
+    /// the session before its first frame, and is removed; with more in it, it is put aside and an entry says so.
+    ///
+    /// # Errors
+    /// `E_NOT_PERMITTED` (recorded), `E_VAULT_DAMAGED`, `E_ROWS_UNAVAILABLE`, `E_IO`, `E_BROKEN`.
+    pub async fn take_over(&self, who: &Who, custody: &CustodyId) -> Result<Abandoned> {
+        let spool = &self.core().stores.spool;
+        let Some(hold) = spool.hold(custody)? else { return Ok(Abandoned::Live) };
+        if let Some(facts) = self.core().opened_facts(custody)? {
+            self.core().permit(who, Action::Record, None).await?;
+            // The namespace stands in the first record; whoever seals gives it back with the header.
+            let sealer = self.sealer(who, *custody, "default".into(), facts, hold)?;
+            return Ok(Abandoned::Sealer(Box::new(sealer)));
+        }
+        let is_kept = self.core().subject(custody)?.is_some_and(|row| row.facts.is_some());
+        let mut reader = spool.reader(custody)?;
+        let pieces = std::iter::from_fn(|| reader.next_piece().transpose()).take(2).collect::<Result<Vec<_>>>()?;
+        if is_kept || pieces.len() < 2 {
+            spool.close(custody)?;
+            return Ok(Abandoned::Closed);
+        }
+        let place = spool.put_aside(custody)?;
+        let body = Body::IntegrityFailed { what: 6, at: 0, digest: None };
+        let words = format!("a recording that the log did not open was put aside: {place}");
+        let draft = self.core().draft(&Act::about_ledger(who, body), |p| p.words = Some(words.into_bytes()))?;
+        self.core().append(vec![draft]).await?;
+        Ok(Abandoned::PutAside(place))
+    }
+}
