@@ -31,16 +31,18 @@ Examples:
   my-recorder | immutape save --name \"payments batch\" -";
 
 pub(super) const RECORD: &str = "\
-Goes in front of the command of an MCP server (or any program that speaks over standard input and output): the
-client and the server notice nothing. What comes through is encrypted on disk within --sync-ms milliseconds; after
-a crash the next start seals what is there. On a terminal it says what it does, elsewhere it says nothing.
+Goes in front of the command of an MCP server, or of any program that speaks over standard input
+and output: the client and the server notice nothing. What comes through is encrypted on disk
+within --sync-ms milliseconds; after a crash the next start seals what is there. On a terminal it
+says what it does, elsewhere it says nothing.
 
-In a client's configuration:  \"command\": \"immutape\", \"args\": [\"record\", \"--\", \"my-mcp-server\", \"--its-flag\"]
+In a client's configuration:
+  \"command\": \"immutape\", \"args\": [\"record\", \"--\", \"my-mcp-server\", \"--its-flag\"]
 
-Exit codes: that of the program; 125 the recorder failed, 126 the program may not be run, 127 there is none.
+Exit codes: that of the program; 125 the recorder failed, 126 it may not be run, 127 there is none.
 
 Examples:
-  immutape record --name \"payments batch\" -- npx -y @modelcontextprotocol/server-filesystem ./payments
+  immutape record --name \"payments batch\" -- npx -y @modelcontextprotocol/server-filesystem ./in
   immutape record --class trades --durability each -- my-gateway
   immutape record --recover";
 
@@ -52,8 +54,9 @@ Examples:
   immutape tail -n 20 51bd";
 
 pub(super) const REPLAY: &str = "\
-With --as-server each request gets the answer that it got on the tape, under its own id; one that is not on the tape
-gets an error. The tape is read at the start, which is recorded; the ledger is free meanwhile.
+With --as-server each request gets the answer that it got on the tape, under its own id; one that
+is not on the tape gets an error. The tape is read at the start, which is recorded; the ledger is
+free meanwhile.
 
 Examples:
   immutape replay 51bd --speed 10

@@ -34,7 +34,7 @@ pub(super) struct Wanted<'a> {
 impl<'a> Wanted<'a> {
     /// Nothing but how it is kept.
     pub(super) fn kept(s: &Session<'_>, keep: &'a Keep) -> Self {
-        let (class, namespace) = s.parts.class_and_namespace(keep);
+        let (class, namespace) = s.parts.class_and_namespace(keep.class.as_ref(), keep.namespace.as_ref());
         Self { keep, class, namespace, name: None, description: None, meta: None, extra: None, amends: None }
     }
 }

@@ -1,6 +1,6 @@
 //! One command's hold on a ledger: opened, used, closed in order whatever happened between.
 
-use super::args::{Common, Keep};
+use super::args::Common;
 use super::configuration::Configuration;
 use super::out::Out;
 use super::{surroundings, words};
@@ -51,9 +51,8 @@ impl Parts {
     }
 
     /// Class and namespace of what is kept: as the command says, else as the configuration does.
-    pub(super) fn class_and_namespace(&self, keep: &Keep) -> (String, String) {
-        let or = |given: &Option<String>, else_: &String| given.clone().unwrap_or_else(|| else_.clone());
-        (or(&keep.class, &self.class), or(&keep.namespace, &self.namespace))
+    pub(super) fn class_and_namespace(&self, class: Option<&String>, namespace: Option<&String>) -> (String, String) {
+        (class.unwrap_or(&self.class).clone(), namespace.unwrap_or(&self.namespace).clone())
     }
 }
 

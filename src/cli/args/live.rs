@@ -1,8 +1,11 @@
 //! Arguments of verbs about sessions that happen now, or again.
 
 use std::ffi::OsString;
+use std::num::NonZeroUsize;
 
 use clap::{Args, ValueEnum};
+
+use super::values::{count, some_text, some_words};
 
 /// When frames are durable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -27,25 +30,25 @@ pub(in crate::cli) enum Failure {
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Record {
     /// Name of the tape; without it that of the program.
-    #[arg(long)]
+    #[arg(long, value_parser = some_words())]
     pub name: Option<OsString>,
     /// Description of the tape.
-    #[arg(long)]
+    #[arg(long, value_parser = some_words())]
     pub description: Option<OsString>,
     /// Tag; may be given again.
-    #[arg(long, value_name = "TAG")]
+    #[arg(long, value_name = "TAG", value_parser = some_words())]
     pub tag: Vec<OsString>,
-    /// Retention class.
-    #[arg(long, default_value = "draft")]
-    pub class: String,
-    /// Namespace.
-    #[arg(long, default_value = "default")]
-    pub namespace: String,
+    /// Retention class [default: as configured, else draft].
+    #[arg(long, value_parser = some_text())]
+    pub class: Option<String>,
+    /// Namespace [default: as configured, else default].
+    #[arg(long, value_parser = some_text())]
+    pub namespace: Option<String>,
     /// When frames are durable.
     #[arg(long, value_name = "WHEN", default_value = "interval")]
     pub durability: When,
     /// Milliseconds between two syncs.
-    #[arg(long, value_name = "MS", default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=60_000))]
+    #[arg(long, value_name = "MS", default_value_t = 50, value_parser = milliseconds)]
     pub sync_ms: u64,
     /// What happens when frames cannot be stored.
     #[arg(long, value_name = "WHAT", default_value = "stop")]
@@ -69,8 +72,8 @@ pub(in crate::cli) struct Tail {
     #[arg(short, long)]
     pub follow: bool,
     /// Frames at first; with --follow all of them are shown unless this is given.
-    #[arg(short = 'n', long = "lines", value_name = "N")]
-    pub lines: Option<usize>,
+    #[arg(short = 'n', long = "lines", value_name = "N", value_parser = count)]
+    pub lines: Option<NonZeroUsize>,
     /// Whole payloads, escaped, instead of summaries.
     #[arg(long)]
     pub raw: bool,
@@ -92,5 +95,12 @@ fn speed(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(n) if n.is_finite() && (0.0..=1_000_000.0).contains(&n) => Ok(n),
         _ => Err("give a number from 0 to 1000000: 2 is twice as fast".into()),
+    }
+}
+
+fn milliseconds(text: &str) -> Result<u64, String> {
+    match text.parse::<u64>() {
+        Ok(n) if (1..=60_000).contains(&n) => Ok(n),
+        _ => Err("give milliseconds, 1 to 60000".into()),
     }
 }

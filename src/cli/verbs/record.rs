@@ -131,8 +131,7 @@ fn options(s: &Session<'_>, args: &Record, command: &ChildCommand) -> RecordingO
         description: args.description.as_ref().map(bytes),
         tags: args.tag.iter().map(bytes).collect(),
     };
-    header.class.clone_from(&args.class);
-    header.namespace.clone_from(&args.namespace);
+    (header.class, header.namespace) = s.parts.class_and_namespace(args.class.as_ref(), args.namespace.as_ref());
     let shown = |text: &OsStr| js::text(text.as_encoded_bytes());
     let list: Vec<Value> = command.args.iter().map(|arg| shown(arg)).collect();
     let transport = json!({ "type": "stdio", "command": shown(&command.program), "args": list });

@@ -1,6 +1,7 @@
 //! `tail ID`: the last frames of a recording or a tape, and with `-f` those that come.
 
 use std::collections::VecDeque;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -41,7 +42,8 @@ async fn show(s: &mut Session<'_>, reader: &mut StreamingTapeReader, args: &Tail
     if reader.is_live() && !args.follow {
         s.out.say("This is recorded now; -f waits for more.");
     }
-    let last = if args.follow { args.lines } else { Some(args.lines.unwrap_or(LINES)) };
+    let asked = args.lines.map(NonZeroUsize::get);
+    let last = if args.follow { asked } else { asked.or(Some(LINES)) };
     if let Some(last) = last {
         let mut kept = VecDeque::new();
         while let Some(record) = reader.next_record().await? {

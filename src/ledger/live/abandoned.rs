@@ -55,7 +55,7 @@ impl Ledger {
             let sealer = self.sealer(who, *custody, "default".into(), facts, hold)?;
             return Ok(Abandoned::Sealer(Box::new(sealer)));
         }
-        let is_kept = self.core().subject(custody)?.is_some_and(|row| row.facts.is_some());
+        let is_kept = self.core().tape_of(custody)?.is_some();
         let mut reader = spool.reader(custody)?;
         let pieces = std::iter::from_fn(|| reader.next_piece().transpose()).take(2).collect::<Result<Vec<_>>>()?;
         if is_kept || pieces.len() < 2 {

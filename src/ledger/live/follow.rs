@@ -116,7 +116,7 @@ impl Ledger {
     /// # Errors
     /// `E_ROWS_UNAVAILABLE`.
     pub fn tape_of(&self, custody: &CustodyId) -> Result<Option<TapeId>> {
-        Ok(self.core().subject(custody)?.and_then(|row| row.facts).map(|facts| facts.tape))
+        self.core().tape_of(custody)
     }
 
     /// Follows a recording from its first record on. The access entry is durable before this returns.

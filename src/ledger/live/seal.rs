@@ -9,7 +9,7 @@ use super::super::core::Core;
 use super::super::facade::Ledger;
 use super::super::save::{SaveOptions, SaveReceipt, TapeSaver};
 use super::tape::LiveTape;
-use crate::codec::digest::{CustodyId, Digest, RootHash, sha256};
+use crate::codec::digest::{CustodyId, Digest, RootHash, TapeId, sha256};
 use crate::error::{Code, Error, Result};
 use crate::governance::Action;
 use crate::log::{Body, Entry, EntryDraft, EntryKind};
@@ -196,7 +196,7 @@ impl LiveSealer {
         let Self { core, who, custody, facts, pieces, saver, spool, _hold, .. } = self;
         if let Some(before) = facts.continues {
             // Parts are sealed in order; one that could not be is named by the entry of the opening alone.
-            header.continues = core.subject(&before)?.and_then(|row| row.facts).map(|facts| facts.tape);
+            header.continues = core.tape_of(&before)?;
         }
         let mut beside = Vec::new();
         if is_cut_off {
@@ -228,6 +228,11 @@ impl Core {
         }
         let body = Body::IntegrityFailed { what: 6, at, digest: Some(Digest::from_bytes(sha256(&hashes))) };
         self.draft(&Act::about_tape(who, *custody, &facts.class, body), |_| {})
+    }
+
+    /// The tape that came of a recording. Rows that know the recording may not know that yet: they are waited for.
+    pub(super) fn tape_of(&self, custody: &CustodyId) -> Result<Option<TapeId>> {
+        Ok(self.settled_queries()?.0.subject(custody)?.and_then(|row| row.facts).map(|facts| facts.tape))
     }
 
     pub(super) fn live_secret(&self, custody: &CustodyId, epoch: &[u8; 16]) -> Result<TapeSecret> {
