@@ -60,6 +60,7 @@ fn take_in(mut sealer: LiveSealer, known_end: Option<(EndState, u64)>) -> Result
     header.ended_wall_ns = wall_ns.filter(|_| !is_cut_off);
     counts.fill(&mut header);
     header.gaps = gaps;
+    header.continues = sealer.continues()?;
     Ok((sealer, header, is_cut_off))
 }
 

@@ -86,7 +86,7 @@ pub(super) enum Verb {
     #[command(after_help = help::IMPORT)]
     Import(Import),
     /// Record a session while it happens: goes in front of a program's command line.
-    #[command(visible_alias = "rec", after_help = help::RECORD)]
+    #[command(after_help = help::RECORD)]
     Record(Record),
     /// Show the last frames of a recording or a tape, and those that come.
     #[command(after_help = help::TAIL)]

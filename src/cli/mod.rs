@@ -14,6 +14,7 @@ mod export_files;
 mod frames;
 mod held;
 mod help;
+mod inherited;
 mod input;
 mod interrupts;
 mod json;

@@ -13,7 +13,7 @@ use super::configuration::Configuration;
 use super::errors;
 use super::out::Out;
 use super::session::{Parts, Session};
-use super::{demo, surroundings, verbs};
+use super::{demo, inherited, surroundings, verbs};
 use crate::codec::escape::visible;
 use crate::error::{Code, Error, Kind, Result};
 
@@ -24,11 +24,7 @@ static PANIC: Mutex<Option<String>> = Mutex::new(None);
 /// Runs a command line, the program's own name first, and gives the exit code.
 #[must_use]
 pub fn run(args: Vec<OsString>) -> u8 {
-    // A core file would hold keys and content in the clear.
-    let none = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
-    let _kept_where_refused = rustix::process::setrlimit(rustix::process::Resource::Core, none);
-    // sled makes its files with the mode that this leaves.
-    let _before = rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    inherited::put_ours();
     std::panic::set_hook(Box::new(|info| {
         *PANIC.lock().unwrap_or_else(PoisonError::into_inner) = Some(visible(info.to_string().as_bytes()));
     }));
@@ -171,15 +167,17 @@ fn usage(e: &clap::Error, wants_json: bool) -> u8 {
     Kind::Usage.exit_code()
 }
 
-/// The verb that somebody most likely meant, where clap finds none: in short words, and in what follows `help`.
+/// The verb that somebody most likely meant, where clap finds none or others: in short words, and in what follows `help`.
 pub(super) fn meant(e: &clap::Error) -> String {
-    let (Some(ContextValue::String(typed)), None) =
-        (e.get(ContextKind::InvalidSubcommand), e.get(ContextKind::SuggestedSubcommand))
-    else {
-        return String::new();
+    let Some(ContextValue::String(typed)) = e.get(ContextKind::InvalidSubcommand) else { return String::new() };
+    let told = match e.get(ContextKind::SuggestedSubcommand) {
+        Some(ContextValue::String(one)) => vec![one.clone()],
+        Some(ContextValue::Strings(all)) => all.clone(),
+        _ => Vec::new(),
     };
     let command = Cli::command();
     let beneath = command.get_subcommands().flat_map(clap::Command::get_subcommands);
     let verbs = command.get_subcommands().chain(beneath).map(clap::Command::get_name);
-    alike(typed, verbs).map_or_else(String::new, |verb| format!("  tip: did you mean '{verb}'?\n"))
+    let ours = alike(typed, verbs).filter(|verb| !told.iter().any(|one| one == verb));
+    ours.map_or_else(String::new, |verb| format!("  tip: did you mean '{verb}'?\n"))
 }

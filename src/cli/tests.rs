@@ -96,6 +96,8 @@ impl Home {
             ("label", "tag") => return Some(vec!["--tag".into(), "t".into()]),
             ("config", "wanted") => "ledger".into(),
             ("completions", "shell") => "bash".into(),
+            ("record", "command") => return Some(vec!["--".into(), "true".into()]),
+            ("replay", "speed") => return Some(vec!["--speed".into(), "0".into()]),
             _ => return None,
         };
         Some(vec![value])

@@ -65,6 +65,9 @@ pub struct ChildStreams {
     pub error: Box<dyn Write + Send>,
     /// Called when the program takes no more input: who sends it is to learn of it.
     pub close_input: Box<dyn Fn() + Send>,
+    /// Called with true before the program is started and with false behind it: what it inherits is to be what it would have
+    /// without a recorder.
+    pub inherit: Box<dyn Fn(bool) + Send>,
 }
 
 impl std::fmt::Debug for ChildStreams {
@@ -113,7 +116,10 @@ pub fn run(
     // Before the program runs: a signal that comes in between would end the recorder alone.
     let passing = Passing::begin(running.clone())
         .map_err(|e| Error::new(Code::Io, "signals cannot be listened to").with_source(e))?;
-    let mut child = start(command)?;
+    (streams.inherit)(true);
+    let started = start(command);
+    (streams.inherit)(false);
+    let mut child = started?;
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     running.is(pid);
     let (send, receive) = sync_channel(HEARD_MAX);
@@ -187,7 +193,7 @@ fn pump_all(child: &mut Child, streams: ChildStreams, pumps: &Arc<Pumps>) -> Res
         child.stdout.take().ok_or_else(missing)?,
         child.stderr.take().ok_or_else(missing)?,
     );
-    let ChildStreams { mut input, mut output, mut error, close_input } = streams;
+    let ChildStreams { mut input, mut output, mut error, close_input, .. } = streams;
     let (done, ends) = sync_channel(2);
     let p = pumps.clone();
     // Not waited for: who sends may never end.

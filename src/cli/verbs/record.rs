@@ -15,7 +15,7 @@ use crate::capture::{
 use crate::cli::args::{Failure, Record, When};
 use crate::cli::session::{Session, close};
 use crate::cli::surroundings::variable;
-use crate::cli::{errors, json as js, words};
+use crate::cli::{errors, inherited, json as js, words};
 use crate::codec::escape::visible;
 use crate::codec::random::bytes;
 use crate::error::{Code, Error, Result};
@@ -161,6 +161,7 @@ fn streams() -> ChildStreams {
         input: Box::new(io::stdin()),
         output: Box::new(io::stdout()),
         error: Box::new(io::stderr()),
+        inherit: Box::new(inherited::as_before),
         close_input: Box::new(|| {
             // Standard input cannot be closed; the end of a pipe that nobody writes to stands in its place, and who wrote to
             // ours finds it closed.

@@ -135,6 +135,15 @@ impl LiveSealer {
         self.custody
     }
 
+    /// The tape that this recording goes on from. Parts are sealed in order; one that could not be is named by the entry of
+    /// the opening alone. Waits for query rows.
+    ///
+    /// # Errors
+    /// `E_ROWS_UNAVAILABLE`.
+    pub fn continues(&self) -> Result<Option<TapeId>> {
+        self.facts.continues.map_or(Ok(None), |before| self.core.tape_of(&before))
+    }
+
     /// Index of the entry that opened it.
     #[must_use]
     pub const fn entry(&self) -> u64 {
@@ -191,13 +200,9 @@ impl LiveSealer {
     ///
     /// # Errors
     /// As [`TapeSaver::finish`].
-    pub async fn finish(self, mut header: Header, is_cut_off: bool) -> Result<SaveReceipt> {
+    pub async fn finish(self, header: Header, is_cut_off: bool) -> Result<SaveReceipt> {
         let (falls_short, frames) = (self.falls_short(), self.saver.frames());
         let Self { core, who, custody, facts, pieces, saver, spool, _hold, .. } = self;
-        if let Some(before) = facts.continues {
-            // Parts are sealed in order; one that could not be is named by the entry of the opening alone.
-            header.continues = core.tape_of(&before)?;
-        }
         let mut beside = Vec::new();
         if is_cut_off {
             let marked = facts.marked.map_or(0, |(_, frames, _)| frames);

@@ -90,6 +90,24 @@ fn exit_codes_and_signals_are_those_of_the_program() {
 }
 
 #[test]
+fn a_program_inherits_what_it_would_without_a_recorder() {
+    let world = World::new();
+    let script = "umask; ulimit -c; ulimit -Hc; pwd; echo $IMMUTAPE_DIR";
+    for before in ["umask 022; ulimit -Sc 0", "umask 007", "umask 000"] {
+        let bare = format!("{before}; sh -c '{script}'");
+        let recorded = format!("{before}; {} record -- sh -c '{script}'", env!("CARGO_BIN_EXE_immutape"));
+        let said = |line: &str| {
+            let mut command = world.command();
+            let environment: Vec<_> = command.get_envs().map(|(k, v)| (k.to_owned(), v.unwrap().to_owned())).collect();
+            command = Command::new("sh");
+            command.env_clear().envs(environment).current_dir(world.path("")).args(["-c", line]);
+            Did::from(command.output().unwrap()).exits(0).out()
+        };
+        assert_eq!(said(&bare), said(&recorded), "{before}");
+    }
+}
+
+#[test]
 fn a_program_that_is_not_there_leaves_no_trace() {
     let world = World::new();
     let none = run(&world, &[], &["no-such-program-here"], b"");
