@@ -49,7 +49,8 @@ impl Ledger {
         .map(Self::from_parts)
     }
 
-    /// Opens a ledger for writing. Waits up to five seconds for another process to be done.
+    /// Opens a ledger for writing. Waits up to five seconds for another process to be done. Recordings whose recorder is gone
+    /// stay where they are: [`crate::capture::recover`] seals them.
     ///
     /// # Errors
     /// `E_NO_LEDGER`, `E_LEDGER_MISSING`, `E_LOCKED`, the key and vault errors (`E_KEY_MISSING`,

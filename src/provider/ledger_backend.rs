@@ -15,6 +15,7 @@ use super::query::{Page, Query};
 use super::stats::StorageStats;
 use super::streaming::{FrameRange, FrameStream, StreamingBackend, TapeAppender};
 use super::surroundings::Surroundings;
+use crate::capture::recover;
 use crate::codec::digest::TapeId;
 use crate::error::{Code, Error, Result};
 use crate::governance::Schedule;
@@ -121,6 +122,13 @@ impl LedgerBackend {
     }
 
     async fn open(&self) -> Result<Ledger> {
+        let ledger = self.open_or_make().await?;
+        // What a recorder left that is gone. One that cannot be sealed now waits for the next start, and checks tell of it.
+        let _found = recover(&ledger, &self.parts.who).await;
+        Ok(ledger)
+    }
+
+    async fn open_or_make(&self) -> Result<Ledger> {
         let LedgerParts { places, environment, name, create, .. } = &self.parts;
         match Ledger::open(places.clone(), environment.clone()).await {
             Err(e) if e.code() == Code::NoLedger && *create => {

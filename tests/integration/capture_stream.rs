@@ -410,3 +410,22 @@ async fn what_ended_takes_nothing_more() {
     assert_eq!(verify(&ledger).await.verdict(), Verdict::Intact);
     ledger.close().await.unwrap();
 }
+
+#[tokio::test]
+async fn a_provider_seals_what_recorders_left() {
+    use immutape::provider::{LedgerBackend, LedgerParts, Query, StorageRegistry, Surroundings, TapeStorageBackend as _};
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = create(folder.path()).await;
+    let recording = writer(&ledger, RecordingOptions::named("left")).await;
+    recording.write_frame(request(1)).await.unwrap();
+    drop(recording);
+    ledger.close().await.unwrap();
+    let around = Surroundings::of_process().unwrap();
+    let places = Places::beneath(folder.path());
+    let parts = LedgerParts::with_places(&serde_json::Value::Null, &around, places, real().engine);
+    let promises = StorageRegistry::global().create("memory", &serde_json::json!({ "testing": true }), &around).unwrap();
+    let backend = LedgerBackend::new(parts, promises.capabilities());
+    let page = backend.list(&Query::all()).await.unwrap();
+    assert_eq!((page.tapes.len(), page.tapes[0].status.as_str()), (1, "truncated"));
+    backend.close().await.unwrap();
+}

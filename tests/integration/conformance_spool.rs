@@ -271,7 +271,7 @@ fn every_clause_is_broken_by_some_engine() {
         ),
         (Fault::HoldsForAll, &["hold: for one at a time"]),
         (Fault::ForgetsWhatIsAside, &["put aside: is no recording any more", "put aside: lasts"]),
-        (Fault::AsideForThisRun, &["put aside: lasts"]),
+        (Fault::AsideForThisRun, &["put aside: is no recording any more", "put aside: lasts"]),
     ];
     let mut named: HashSet<&str> = HashSet::new();
     for (fault, clauses) in table {

@@ -34,8 +34,20 @@ const FLOORS: &[(&str, &[&str])] = &[
 ];
 
 /// The door of programs: it puts ledgers together as the command line does.
-const PROVIDER: &[&str] =
-    &["tape", "seal", "log", "proof", "governance", "evidence", "store", "keyring", "catalog", "ledger", "interchange"];
+const PROVIDER: &[&str] = &[
+    "tape",
+    "seal",
+    "log",
+    "proof",
+    "governance",
+    "evidence",
+    "store",
+    "keyring",
+    "catalog",
+    "ledger",
+    "interchange",
+    "capture",
+];
 
 const DOOR: &[&str] = &[
     "tape",
