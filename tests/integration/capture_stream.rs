@@ -413,7 +413,9 @@ async fn what_ended_takes_nothing_more() {
 
 #[tokio::test]
 async fn a_provider_seals_what_recorders_left() {
-    use immutape::provider::{LedgerBackend, LedgerParts, Query, StorageRegistry, Surroundings, TapeStorageBackend as _};
+    use immutape::provider::{
+        LedgerBackend, LedgerParts, Query, StorageRegistry, Surroundings, TapeStorageBackend as _,
+    };
     let folder = tempfile::tempdir().unwrap();
     let ledger = create(folder.path()).await;
     let recording = writer(&ledger, RecordingOptions::named("left")).await;
@@ -423,7 +425,8 @@ async fn a_provider_seals_what_recorders_left() {
     let around = Surroundings::of_process().unwrap();
     let places = Places::beneath(folder.path());
     let parts = LedgerParts::with_places(&serde_json::Value::Null, &around, places, real().engine);
-    let promises = StorageRegistry::global().create("memory", &serde_json::json!({ "testing": true }), &around).unwrap();
+    let promises =
+        StorageRegistry::global().create("memory", &serde_json::json!({ "testing": true }), &around).unwrap();
     let backend = LedgerBackend::new(parts, promises.capabilities());
     let page = backend.list(&Query::all()).await.unwrap();
     assert_eq!((page.tapes.len(), page.tapes[0].status.as_str()), (1, "truncated"));

@@ -65,10 +65,11 @@ fn is_not_cbor(name: &str) -> bool {
 }
 
 /// Files whose rule is about what is in them.
-const COMPOSED: [&str; 11] = [
+const COMPOSED: [&str; 12] = [
     "private",
     "sealed-header",
     "row-summary",
+    "live-piece",
     "frames",
     "chunk",
     "catalogue-block",
@@ -82,7 +83,7 @@ const COMPOSED: [&str; 11] = [
 /// What the rule of an accepted file describes: the file, what it opens to, or each of the items in it.
 fn items(a: &Accepted, file: Vec<u8>) -> Vec<Vec<u8>> {
     match a.decoder.as_str() {
-        "private" | "sealed-header" | "row-summary" => vec![a.values.bytes("opened")],
+        "private" | "sealed-header" | "row-summary" | "live-piece" => vec![a.values.bytes("opened")],
         "frames" => sequence(&file),
         "chunk" => sequence(&a.values.bytes("opened")),
         "catalogue-block" => sequence(&a.values.bytes("opened")),

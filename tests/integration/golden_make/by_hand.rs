@@ -146,6 +146,15 @@ pub fn seal_object(tape_secret: &[u8], salt: &[u8; 32], custody: &[u8], position
     [&salt[..], &okm[44..76], &gcm(&okm[..32], &okm[32..44], &aad, plain)].concat()
 }
 
+/// store-embedded 11: a piece of a live recording.
+pub fn seal_live(tape_secret: &[u8], salt: &[u8; 32], custody: &[u8], number: u64, plain: &[u8]) -> Vec<u8> {
+    let prk = hmac(b"immutape/tape-secret/1", tape_secret);
+    let live_key = expand(&prk, b"immutape/live-key/1", 32);
+    let okm = expand(&live_key, &[&b"immutape/object/1"[..], salt].concat(), 76);
+    let aad = cbor(&list([t("immutape/live/1"), b(custody), n(number)]));
+    [&salt[..], &okm[44..76], &gcm(&okm[..32], &okm[32..44], &aad, plain)].concat()
+}
+
 /// 3.8: the ids of the golden set, whose plaintext is `plain`.
 pub fn seal_set(ids: &[[u8; 32]], salt: &[u8], plain: &[u8]) -> Vec<u8> {
     let okm = expand(&CUSTODY_KEY, &[&b"immutape/set-list/1"[..], salt].concat(), 76);

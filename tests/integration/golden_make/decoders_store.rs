@@ -8,10 +8,13 @@ use immutape::catalog::{CatalogRow, LogPiece, Queries, RowsPosition, SubjectRow,
 use immutape::codec::digest::CustodyId;
 use immutape::error::{Code, Error};
 use immutape::keyring::VaultKeys;
+use immutape::seal::open_live;
 use immutape::store::embedded::vault::{EmbeddedVault, generation_file};
 use immutape::store::files::RealFiles;
 use immutape::store::memory::rows::MemoryRows;
 use immutape::store::{Batch, Rows as _, Vault as _};
+
+use immutape::tape::{live_piece, read_live_piece};
 
 use super::decoders::Read::{self, Again, Opened};
 use super::index::Values;
@@ -27,11 +30,23 @@ pub fn decode(decoder: &str, bytes: &[u8], with: &Values) -> Option<Result<Read,
         }
         "subject-row" => SubjectRow::decode(bytes).map(|row| Again(row.encode())).map_err(told),
         "row-summary" => summary(bytes, with),
+        "live-content" => live_content(bytes, with),
+        "live-piece" => {
+            let (custody, number) = (CustodyId::from_bytes(with.array("custody")), with.number("number"));
+            let opened = open_live(&tape_keys(), &custody, number, bytes);
+            opened.map(|content| Opened(content.to_vec())).map_err(|e| format!("SealError::{e:?}"))
+        }
         "log-block" => log_block(bytes, with).map_err(told),
         "catalogue-block" => catalogue_block(bytes, with).map_err(told),
         "term-node" => term_node(bytes, with).map_err(told),
         _ => return None,
     })
+}
+
+fn live_content(bytes: &[u8], with: &Values) -> Result<Read, String> {
+    let number = with.number("number");
+    let records = read_live_piece(bytes, number).map_err(|e| format!("TapeError::{e:?}"))?;
+    Ok(Again(live_piece(number, &records).unwrap()))
 }
 
 /// An error by its code, its words and what it came from.

@@ -211,6 +211,20 @@ pub fn later_numbers() -> Vec<Act> {
     ]
 }
 
+/// Entries about recordings, and accesses to them.
+pub fn recordings() -> Vec<Act> {
+    let (epoch, before) = ([0xe1; 16], CustodyId::from_bytes([0x98; 32]));
+    let mark = Body::RecordingMark { frames: 1_000, root: RootHash::from_bytes([0x99; 32]) };
+    vec![
+        written("tape-opened", CUSTODY, Body::TapeOpened { epoch, continues: None }, 41),
+        written("tape-opened-part", CUSTODY, Body::TapeOpened { epoch, continues: Some(before) }, 41),
+        written("recording-mark", CUSTODY, mark, 41),
+        written("tape-truncated", CUSTODY, Body::TapeTruncated { frames: 900, marked: 1_000, unread_bytes: 7 }, 41),
+        written("followed", CUSTODY, Body::Followed { first: 0 }, 41),
+        written("replayed", CUSTODY, Body::Replayed { how: 1 }, 41),
+    ]
+}
+
 /// Kinds that this program does not write: they verify like all others.
 fn unknown() -> Vec<Act> {
     let other = |name, number, second| {

@@ -5,6 +5,7 @@ use immutape::codec::digest::{CustodyId, LedgerId};
 use immutape::codec::extent::Group;
 use immutape::store::memory::rows::MemoryRows;
 use immutape::store::{Hint, Position, Rows as _};
+use immutape::tape::{Header, TapeKind};
 use immutape::time::Timestamp;
 
 use super::by_hand::{self, b, cbor, h, hmac, list, n, t};
@@ -57,7 +58,43 @@ fn inputs() -> Vec<Named> {
 fn accepts() -> Vec<Accept> {
     let mut all = vec![generation(), slots(), custody_label()];
     all.extend(rows());
+    all.extend(live());
     all
+}
+
+/// 11: number of the golden piece.
+const LIVE_NUMBER: u64 = 3;
+const LIVE_SALT: [u8; 32] = [0x5b; 32];
+
+/// 11: a piece with every record, and the same sealed.
+fn live() -> Vec<Accept> {
+    let frame = ciborium::from_reader(&made_tape::encode_frame(&made_tape::two_frames()[0])[..]).unwrap();
+    let header = ciborium::from_reader(&Header::new(TapeKind::Mcp).encode().unwrap()[..]).unwrap();
+    let record =
+        |number: u64, rest: Vec<ciborium::Value>| list([n(number)].into_iter().chain(rest).collect::<Vec<_>>());
+    let records = list([
+        record(0, vec![header]),
+        record(1, vec![frame]),
+        record(2, vec![n(1), b([0x99; 32]), n(1_700_000_000_000_000_000)]),
+        record(3, vec![n(1), n(4), n(2)]),
+        record(4, vec![n(1_700_000_000_000_000_001)]),
+        record(5, vec![n(1_700_000_000_000_000_002)]),
+        record(6, vec![list([n(7)]), n(1_700_000_000_000_000_003), b(OTHER_CUSTODY)]),
+        record(6, vec![list([n(0)]), n(1_700_000_000_000_000_004), ciborium::Value::Null]),
+    ]);
+    let content = cbor(&list([t("immutape/live/1"), n(LIVE_NUMBER), records]));
+    let plain = by_hand::object_plain(0, content.len() as u64, &content);
+    let sealed = by_hand::seal_live(&TAPE_SECRET, &LIVE_SALT, CUSTODY.as_ref(), LIVE_NUMBER, &plain);
+    let id = h(cbor(&list([t("immutape/live-key-id/1"), b(CUSTODY)])));
+    let number = ("number", Value::Int(LIVE_NUMBER));
+    let what = "content of a piece of a live recording, with every kind of record";
+    let opened = file("live-content.cbor", "live-content", Some("live-piece"), what, content.clone());
+    let what = "the same, sealed; `live_key_id` is under which the vault keeps the secret meanwhile";
+    let piece = file("live-piece.bin", "live-piece", Some("live-piece"), what, sealed);
+    vec![
+        Accept { values: vec![number.clone()], ..opened },
+        with_opened(Accept { values: vec![number, ("live_key_id", hex(id))], ..piece }, content),
+    ]
 }
 
 fn file(name: &str, decoder: &'static str, cddl: Option<&'static str>, what: &str, bytes: Vec<u8>) -> Accept {

@@ -11,7 +11,34 @@ pub fn rejects(accepts: &[Accept]) -> Vec<Reject> {
     records(&mut r);
     blocks(&mut r);
     nodes(&mut r);
+    live(&mut r);
     r.out
+}
+
+fn live(r: &mut Refuse<'_>) {
+    let (content, sealed) = ("live-content.cbor", "live-piece.bin");
+    let base = r.base(content).to_vec();
+    r.put("live-number.cbor", content, "TapeError::Sequence { expected: 3, found: 2 }", "another number", {
+        swap(&base, &[("2f31 03 88", "2f31 02 88")])
+    });
+    r.put(
+        "live-label.cbor",
+        content,
+        "TapeError::Cbor(Label)",
+        "label immutape/live/2",
+        swap(&base, &[("2f31 03 88", "2f32 03 88")]),
+    );
+    r.put(
+        "live-record.cbor",
+        content,
+        "TapeError::Value { field: \"live record\", value: 7 }",
+        "a record of number 7",
+        { swap(&base, &[("82 04 1b 17979cfe362a0001", "82 07 1b 17979cfe362a0001")]) },
+    );
+    r.put("live-longer.cbor", content, "TapeError::Cbor(Trailing)", "a byte more", append(&base, &[0]));
+    let base = r.base(sealed).to_vec();
+    r.put("live-salt.bin", sealed, "SealError::KeyCommitment", "a bit of the salt", flip(&base, 0));
+    r.put("live-ciphertext.bin", sealed, "SealError::Authentication", "a bit of the ciphertext", flip(&base, 64));
 }
 
 const GENERATION: &str = "vault-generation.bin";
