@@ -9,6 +9,9 @@ use crate::error::{Code, Error, Result};
 use crate::ledger::{Environment, Ledger, Places, TapeReader, Who};
 use crate::provider::{LedgerParts, Surroundings};
 
+/// How often a patient command tries to have the ledger to itself, five seconds each time.
+const TRIES_MAX: u32 = 12;
+
 /// Where, with what, and by whom; before anything is opened.
 #[derive(Clone)]
 pub(super) struct Parts {
@@ -147,7 +150,7 @@ impl<'a> Session<'a> {
         act: impl AsyncFnOnce(&Ledger, &mut Self) -> Result<T>,
     ) -> Result<T> {
         self.wait(async |s| {
-            let ledger = s.open_or_make(false, true).await?;
+            let ledger = s.open_or_make(false, (true, false)).await?;
             let done = act(&ledger, s).await.map(|done| (done, None));
             close(ledger, done).await
         })
@@ -168,12 +171,21 @@ impl<'a> Session<'a> {
         opened
     }
 
-    /// Opens the ledger, or makes one where there is none; `is_told` says whether people hear of it.
+    /// Opens the ledger, or makes one where there is none; `is_told` says whether people hear of it. Who is patient waits for
+    /// other processes up to a minute: a session that a program begins cannot be begun again by hand.
     ///
     /// # Errors
     /// As [`Session::with_ledger_or_new`].
-    pub(super) async fn open_or_make(&mut self, is_test: bool, is_told: bool) -> Result<Ledger> {
-        let ledger = match self.open().await {
+    pub(super) async fn open_or_make(&mut self, is_test: bool, (is_told, is_patient): (bool, bool)) -> Result<Ledger> {
+        let mut tries = if is_patient { TRIES_MAX } else { 1 };
+        let opened = loop {
+            tries = tries.saturating_sub(1);
+            match self.open().await {
+                Err(e) if e.code() == Code::Locked && tries > 0 => {}
+                opened => break opened,
+            }
+        };
+        let ledger = match opened {
             Err(e) if e.code() == Code::NoLedger && self.parts.create => {
                 let made = self.make(self.parts.env.clone(), &self.parts.name, is_test).await?;
                 if is_told && !is_test {

@@ -116,7 +116,7 @@ async fn open(
     is_ephemeral: bool,
     is_watched: bool,
 ) -> Result<StreamingTapeWriter> {
-    let ledger = s.open_or_make(is_ephemeral, is_watched).await?;
+    let ledger = s.open_or_make(is_ephemeral, (is_watched, true)).await?;
     let (who, clock) = (s.parts.who.clone(), s.parts.env.clock.clone());
     let opened = StreamingTapeWriter::create_in(&ledger, access, who, options, clock).await;
     close(ledger, opened.map(|writer| (writer, None))).await
