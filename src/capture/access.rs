@@ -43,6 +43,10 @@ impl LedgerAccess {
         Self(Inner::Visits(Arc::new((places, environment))))
     }
 
+    pub(super) const fn is_visits(&self) -> bool {
+        matches!(self.0, Inner::Visits(_))
+    }
+
     /// Does something with the ledger. Waits for other processes up to a minute.
     ///
     /// # Errors

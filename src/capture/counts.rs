@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub(super) struct Counters {
     pub frames: AtomicU64,
     pub durable_frames: AtomicU64,
-    pub lost_frames: AtomicU64,
     pub syncs: AtomicU64,
     pub marks: AtomicU64,
     pub parts: AtomicU64,

@@ -9,6 +9,7 @@ mod access;
 pub mod child;
 
 mod counts;
+mod front;
 mod manager;
 mod options;
 mod reader;

@@ -12,12 +12,12 @@ pub(super) struct Sealed {
     pub header: Header,
 }
 
-/// Seals a recording. `known_end` is how it ended, where its recorder knows; without it, and without an end in the
-/// spool, it was cut off.
-pub(super) async fn seal(sealer: LiveSealer, known_end: Option<(EndState, u64)>) -> Result<Sealed> {
+/// Seals a recording. `left_out` is what its recorder had taken and the spool had not: of it the tape says how the session
+/// ended, and how many frames are missing. Without an end in either it was cut off.
+pub(super) async fn seal(sealer: LiveSealer, left_out: Vec<LiveRecord>) -> Result<Sealed> {
     let died = |_| Error::new(Code::Broken, "a thread that seals a recording died");
     let (sealer, header, is_cut_off) =
-        tokio::task::spawn_blocking(move || take_in(sealer, known_end)).await.map_err(died)??;
+        tokio::task::spawn_blocking(move || take_in(sealer, left_out)).await.map_err(died)??;
     let receipt = sealer.finish(header.clone(), is_cut_off).await?;
     Ok(Sealed { receipt, header })
 }
@@ -31,7 +31,7 @@ struct Told {
     end: Option<(EndState, u64)>,
 }
 
-fn take_in(mut sealer: LiveSealer, known_end: Option<(EndState, u64)>) -> Result<(LiveSealer, Header, bool)> {
+fn take_in(mut sealer: LiveSealer, left_out: Vec<LiveRecord>) -> Result<(LiveSealer, Header, bool)> {
     let mut told = Told { header: Header::new(TapeKind::Other), gaps: Vec::new(), paused_at: None, end: None };
     let mut counts = FrameCounts::default();
     while let Some(record) = sealer.next_record()? {
@@ -47,7 +47,8 @@ fn take_in(mut sealer: LiveSealer, known_end: Option<(EndState, u64)>) -> Result
         }
     }
     let frames = sealer.frames();
-    let end = told.end.take().or(known_end);
+    told.left_out(left_out, frames);
+    let end = told.end.take();
     let is_cut_off = end.is_none() || sealer.falls_short();
     told.resumed(frames);
     let Told { mut header, mut gaps, .. } = told;
@@ -79,6 +80,22 @@ impl Told {
             LiveRecord::Resumed { .. } => self.resumed(frames),
             LiveRecord::Ended { state, wall_ns, .. } => self.end = Some((state, wall_ns)),
             _ => {}
+        }
+    }
+
+    /// Frames that the spool had no place for are counted in one gap at the end of those that it had.
+    fn left_out(&mut self, records: Vec<LiveRecord>, frames: u64) {
+        let mut lost = 0u64;
+        for record in records {
+            match record {
+                LiveRecord::Frame(frame) => lost = lost.saturating_add(u64::from(frame.seq >= frames)),
+                LiveRecord::Gap(gap) if gap.reason == GapReason::StorageFailed => lost = lost.saturating_add(gap.count),
+                LiveRecord::Gap(gap) => self.take(LiveRecord::Gap(Gap { before_seq: frames, ..gap }), frames),
+                other => self.take(other, frames),
+            }
+        }
+        if lost > 0 {
+            self.gaps.push(Gap { before_seq: frames, reason: GapReason::StorageFailed, count: lost });
         }
     }
 

@@ -65,7 +65,7 @@ impl Inner {
             let Some(recordings) = self.wait() else { return };
             for writing in recordings {
                 let sync = writing.options.durability != Durability::Os;
-                if writing.waiting_bytes() > 0 {
+                if writing.is_dirty() {
                     // Told by the status, and to who gives the next frame.
                     let _noted = writing.flush(sync);
                 }

@@ -9,10 +9,10 @@ use super::options::{Durability, RecordingOptions};
 use super::records::{CorrelationRecord, TapeMetadata, TapeStatus};
 use super::seal::{Sealed, seal};
 use super::syncer::Syncer;
-use super::writing::{WAITING_BYTES_EARLY, Writing};
+use super::writing::{Ended, WAITING_BYTES_EARLY, Writing};
 use crate::codec::digest::CustodyId;
 use crate::error::{Code, Error, Result};
-use crate::ledger::{Ledger, LiveTape, SaveReceipt, Who};
+use crate::ledger::{Abandoned, Ledger, LiveTape, SaveReceipt, Who};
 use crate::tape::{EndState, Frame, Header};
 use crate::time::Clock;
 
@@ -137,8 +137,15 @@ impl StreamingTapeWriter {
         self.custody
     }
 
+    /// When its frames are durable.
+    #[must_use]
+    pub fn durability(&self) -> Durability {
+        self.writing.options.durability
+    }
+
     /// Takes the next frame and gives it its number; `None` when it was only counted, while the recording is paused or
-    /// goes on without storage. Takes the same time however long the recording is. Waits for the disk when frames are durable
+    /// goes on without storage. One that should be durable on return, and is not although the recording goes on, gives `None`
+    /// too: it is stored when that can be done again, or counted in the gap. Takes the same time however long the recording is. Waits for the disk when frames are durable
     /// one by one, or come faster than the disk takes them.
     ///
     /// # Errors
@@ -194,13 +201,12 @@ impl StreamingTapeWriter {
     /// As [`crate::ledger::Ledger::mark_live`].
     pub async fn checkpoint(&self) -> Result<Option<u64>> {
         self.flush().await?;
-        let Some(mark) = self.writing.due_mark(true)? else { return Ok(None) };
+        let Some((mark, _turn)) = self.writing.due_mark(true)? else { return Ok(None) };
         let Writing { access, who, .. } = &*self.writing;
         let done = access.with(async |ledger| ledger.mark_live(who, &mark).await).await;
-        let entry = done.as_ref().ok().copied();
-        let failed = done.as_ref().err().map(|e| Error::new(e.code(), e.message().to_owned()));
-        self.writing.marked(done);
-        failed.map_or(Ok(entry), Err)
+        self.writing.marked(&mark, &done);
+        self.wake();
+        done.map(Some)
     }
 
     /// Frames that come from here on are counted and not recorded.
@@ -250,27 +256,45 @@ impl StreamingTapeWriter {
         self.writing.look().status
     }
 
-    /// Ends the recording and seals it into a tape, durable on return. After an error it stays in the spool with its end, and
-    /// the next start seals it.
+    /// Ends the recording and seals it into a tape, durable on return. Frames that could not be stored are counted in a gap.
+    /// After an error it stays in the spool, with its end as far as that could be stored, and the next start seals it.
     ///
     /// # Errors
     /// As [`crate::ledger::LiveSealer::finish`] and [`LedgerAccess::with`].
     pub async fn finalize(self, end: EndState) -> Result<FinishedRecording> {
         let writing = self.writing;
-        while writing.parting.load(Ordering::Acquire) {
+        // A mark is an entry about a recording, and comes before that of the tape.
+        while writing.parting.load(Ordering::Acquire) || writing.marking.load(Ordering::Acquire) {
             tokio::time::sleep(std::time::Duration::from_millis(2)).await;
         }
         let died = |_| Error::new(Code::Broken, "a thread of a recording died");
-        let (ending, state) = (writing.clone(), end.clone());
-        let (live, flushed) = tokio::task::spawn_blocking(move || ending.end(state)).await.map_err(died)??;
-        let live = live.ok_or_else(|| Error::new(Code::Internal, "a recording without a spool was to be ended"))?;
-        // A spool that takes no more may still be read: the tape says how the session ended, and what was lost.
-        let known = flushed.is_err().then(|| (end, writing.wall_ns()));
+        let ending = writing.clone();
+        let ended = tokio::task::spawn_blocking(move || ending.end(end)).await.map_err(died)??;
+        let ended = ended.ok_or_else(|| Error::new(Code::Internal, "a recording without a spool was to be ended"))?;
         let Writing { access, who, counters, .. } = &*writing;
-        let sealed = seal_in(access, who, live, known).await?;
-        let (parts, Sealed { receipt, header }) = (writing.take_parts(), sealed);
-        Ok(FinishedRecording { receipt, header, parts, marks: Counters::get(&counters.marks) })
+        let mut parts = writing.take_parts();
+        if !parts.left.is_empty() {
+            let more = access.with(async |ledger| Ok(seal_left(ledger, who, &parts.left).await)).await?;
+            parts.sealed.extend(more);
+            parts.sealed.sort_by_key(|receipt| receipt.entry);
+        }
+        let Sealed { receipt, header } = seal_in(access, who, ended).await?;
+        let marks = Counters::get(&counters.marks);
+        Ok(FinishedRecording { receipt, header, parts: parts.sealed, marks })
     }
+}
+
+/// Parts that could not be sealed when they ended. Those that still cannot be are left to the next start.
+async fn seal_left(ledger: &Ledger, who: &Who, left: &[CustodyId]) -> Vec<SaveReceipt> {
+    let mut sealed = Vec::new();
+    for custody in left {
+        if let Ok(Abandoned::Sealer(sealer)) = ledger.take_over(who, custody).await
+            && let Ok(done) = seal(*sealer, Vec::new()).await
+        {
+            sealed.push(done.receipt);
+        }
+    }
+    sealed
 }
 
 /// What is known of a session when its recording begins.
@@ -281,23 +305,20 @@ fn begun(options: &RecordingOptions, clock: &dyn Clock) -> Header {
     header
 }
 
-pub(super) async fn seal_in(
-    access: &LedgerAccess,
-    who: &Who,
-    live: LiveTape,
-    known: Option<(EndState, u64)>,
-) -> Result<Sealed> {
-    access.with(async |ledger| seal(ledger.seal_live(who, live).await?, known).await).await
+async fn seal_in(access: &LedgerAccess, who: &Who, ended: Ended) -> Result<Sealed> {
+    let Ended { live, left_out } = ended;
+    access.with(async |ledger| seal(ledger.seal_live(who, live).await?, left_out).await).await
 }
 
 /// Begins to write a mark to the log, if one is due.
 pub(super) fn begin_mark(writing: &Arc<Writing>, runtime: &tokio::runtime::Handle) {
-    let Ok(Some(mark)) = writing.due_mark(false) else { return };
+    let Ok(Some((mark, turn))) = writing.due_mark(false) else { return };
     let writing = writing.clone();
     runtime.spawn(async move {
         let Writing { access, who, .. } = &*writing;
         let done = access.with(async |ledger| ledger.mark_live(who, &mark).await).await;
-        writing.marked(done);
+        writing.marked(&mark, &done);
+        drop(turn);
     });
 }
 
@@ -324,11 +345,11 @@ async fn next_part(writing: &Arc<Writing>) -> Result<()> {
     let next = access.with(async |ledger| ledger.open_live(who, live, header).await).await?;
     let changing = writing.clone();
     let died = |_| Error::new(Code::Broken, "a thread of a recording died");
-    let (old, flushed) = tokio::task::spawn_blocking(move || changing.next_part(next)).await.map_err(died)?;
-    let Some(old) = old else { return Ok(()) };
-    let known = flushed.is_err().then(|| (EndState::Continued, writing.wall_ns()));
-    // What cannot be sealed now is sealed by the next start.
-    let sealed = seal_in(access, who, old, known).await?;
-    writing.keep_part(sealed.receipt);
+    // The one that was just opened is dropped where the old one stays: the next start seals it, without a frame.
+    let ended = tokio::task::spawn_blocking(move || changing.next_part(next)).await.map_err(died)??;
+    let Some(ended) = ended else { return Ok(()) };
+    // What cannot be sealed now is tried once more at the end of the session, and then by the next start.
+    let sealed = seal_in(access, who, ended).await;
+    writing.keep_part(before, sealed.map(|sealed| sealed.receipt));
     Ok(())
 }

@@ -3,30 +3,27 @@
 //! Two locks, so that taking a frame never waits for the disk: `front` holds what was taken and not yet appended, `back`
 //! the spool. Whoever needs both takes `back` first.
 
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::access::LedgerAccess;
 use super::counts::Counters;
+use super::front::{Front, SMALL_BYTES, ended};
 use super::options::{Durability, OnStorageFailure, RecordingOptions};
 use super::records::{CorrelationRecord, PerformanceStats, TapeStatus};
 use crate::codec::digest::CustodyId;
 use crate::error::{Code, Error, Result};
-use crate::interchange::{FrameCounts, FramePair};
 use crate::ledger::{LiveMark, LiveTape, SaveReceipt, Who};
-use crate::tape::{EndState, Frame, Gap, GapReason, LiveRecord};
-use crate::time::{Clock, Reading};
+use crate::tape::{EndState, Frame, LiveRecord};
+use crate::time::Clock;
 
 /// More than this waiting for the spool makes who records wait: bounded memory comes before speed.
-const WAITING_BYTES_MAX: usize = 1 << 20;
+pub(super) const WAITING_BYTES_MAX: usize = 1 << 20;
 /// From here on the syncer is woken before its time.
 pub(super) const WAITING_BYTES_EARLY: usize = 128 << 10;
 /// Content of one piece, as far as frames can be parted.
 const PIECE_BYTES_TARGET: usize = 256 << 10;
-/// Pairs of request and answer that are remembered, so that who writes them too does not write them twice.
-const PAIRS_KEPT: usize = 1_024;
 /// After a mark or a part that failed.
 const AGAIN_AFTER: Duration = Duration::from_secs(10);
 
@@ -40,27 +37,36 @@ pub(super) struct Writing {
     front: Mutex<Front>,
     back: Mutex<Back>,
     /// A mark is on its way to the log.
-    marking: AtomicBool,
+    pub marking: AtomicBool,
+    /// Something was appended and not synced.
+    unsynced: AtomicBool,
     /// A part is being opened.
     pub parting: AtomicBool,
-    parts: Mutex<Vec<SaveReceipt>>,
+    parts: Mutex<Parts>,
 }
 
-/// What was taken, and what is known of it.
-struct Front {
-    waiting: Vec<LiveRecord>,
-    waiting_bytes: usize,
-    counts: FrameCounts,
-    pairs: VecDeque<(u64, u64)>,
-    performance: PerformanceStats,
-    next_seq: u64,
-    started: Reading,
-    is_paused: bool,
-    paused_frames: u64,
-    lost_frames: u64,
-    is_failing: bool,
-    failed: Option<(Code, String)>,
-    is_ended: bool,
+/// Earlier parts of the session.
+#[derive(Default)]
+pub(super) struct Parts {
+    pub sealed: Vec<SaveReceipt>,
+    /// Those that could not be sealed when they ended.
+    pub left: Vec<CustodyId>,
+}
+
+/// What is left of a recording that ended, or of a part.
+pub(super) struct Ended {
+    pub live: LiveTape,
+    /// What found no place in its spool, in order.
+    pub left_out: Vec<LiveRecord>,
+}
+
+/// One mark at a time. Let go of however the writing of it ends.
+pub(super) struct MarkTurn(Arc<Writing>);
+
+impl Drop for MarkTurn {
+    fn drop(&mut self) {
+        self.0.marking.store(false, Ordering::Release);
+    }
 }
 
 /// The spool, and what the log was told of it.
@@ -112,39 +118,34 @@ impl Writing {
                 part_again_ns: 0,
             }),
             marking: AtomicBool::new(false),
+            unsynced: AtomicBool::new(false),
             parting: AtomicBool::new(false),
             parts: Mutex::default(),
         }
     }
 
     /// Takes a frame: gives it its number, and its times where it has none. `None` when it was counted and not taken,
-    /// because the recording is paused, or goes on without storage.
-    pub fn take(&self, mut frame: Frame) -> Result<Option<u64>> {
-        let now = self.clock.read();
+    /// because the recording is paused, or goes on without storage; and when it should be durable and could not be made so.
+    pub fn take(&self, frame: Frame) -> Result<Option<u64>> {
+        let (now, policy) = (self.clock.read(), self.options.on_storage_failure);
         let (seq, bytes) = {
             let mut front = lock(&self.front);
-            if let Some(refused) = front.refuses(self.options.on_storage_failure) {
+            if let Some(refused) = front.refuses(policy) {
                 return refused.map(|()| None);
             }
-            frame.t_ns = frame.t_ns.or_else(|| Some(now.monotonic_ns.saturating_sub(front.started.monotonic_ns)));
-            frame.wall_ns = frame.wall_ns.or_else(|| Some(now.wall.as_ms().saturating_mul(1_000_000)));
-            let seq = front.next_seq;
-            if frame.payload.len() <= crate::codec::limits::FRAME_PAYLOAD_BYTES_MAX {
-                front.push(frame)?;
-            } else {
-                for piece in frame.pieces() {
-                    front.push(piece)?;
-                }
-            }
+            let seq = front.take(frame, now)?;
             Counters::add(&self.counters.frames, front.next_seq.saturating_sub(seq));
             (seq, front.waiting_bytes)
         };
-        if self.options.durability == Durability::Each {
-            self.flush(true)?;
-        } else if bytes > WAITING_BYTES_MAX {
-            self.flush(false)?;
+        let is_each = self.options.durability == Durability::Each;
+        if !is_each && bytes <= WAITING_BYTES_MAX {
+            return Ok(Some(seq));
         }
-        Ok(Some(seq))
+        match self.flush(is_each) {
+            // It waits for room; when none comes, the gap counts it.
+            Err(_) if policy == OnStorageFailure::ContinueWithGap => Ok((!is_each).then_some(seq)),
+            flushed => flushed.map(|()| Some(seq)),
+        }
     }
 
     /// Takes a correlation that the messages do not show by themselves.
@@ -160,6 +161,12 @@ impl Writing {
         lock(&self.front).waiting_bytes
     }
 
+    /// Is there anything that the syncer has to see to? What was appended in haste waits for its sync.
+    pub fn is_dirty(&self) -> bool {
+        let syncs = self.options.durability != Durability::Os;
+        self.waiting_bytes() > 0 || (syncs && self.unsynced.load(Ordering::Relaxed))
+    }
+
     /// Appends what waits; durable on return when `sync`.
     pub fn flush(&self, sync: bool) -> Result<()> {
         let mut back = lock(&self.back);
@@ -171,6 +178,9 @@ impl Writing {
     fn flush_back(&self, back: &mut Back, sync: bool) -> Result<()> {
         let Some(live) = back.live.as_mut() else { return Ok(()) };
         let mut waiting = lock(&self.front).take_waiting();
+        if !waiting.is_empty() {
+            self.unsynced.store(true, Ordering::Relaxed);
+        }
         let appended = append_all(live, &mut waiting);
         if !waiting.is_empty() {
             lock(&self.front).give_back(waiting);
@@ -178,6 +188,7 @@ impl Writing {
         appended?;
         if sync {
             live.sync()?;
+            self.unsynced.store(false, Ordering::Relaxed);
             Counters::add(&self.counters.syncs, 1);
             self.counters.durable_frames.store(live.frames(), Ordering::Relaxed);
         }
@@ -203,10 +214,8 @@ impl Writing {
     pub fn pause(&self) -> Result<()> {
         let wall_ns = self.wall_ns();
         let mut front = lock(&self.front);
-        front.open()?;
-        if !std::mem::replace(&mut front.is_paused, true) {
-            front.record(LiveRecord::Paused { wall_ns }, 16);
-        }
+        front.open(self.options.on_storage_failure)?;
+        front.pause(wall_ns);
         Ok(())
     }
 
@@ -214,7 +223,7 @@ impl Writing {
     pub fn resume(&self) -> Result<()> {
         let wall_ns = self.wall_ns();
         let mut front = lock(&self.front);
-        front.open()?;
+        front.open(self.options.on_storage_failure)?;
         front.resume(wall_ns);
         Ok(())
     }
@@ -223,49 +232,74 @@ impl Writing {
         self.clock.read().wall.as_ms().saturating_mul(1_000_000)
     }
 
-    /// No more frames. The end goes to the spool behind the last of them.
-    pub fn end(&self, state: EndState) -> Result<(Option<LiveTape>, Result<()>)> {
+    /// No more frames. The end goes to the spool behind the last of them; what finds no place there is given back.
+    pub fn end(&self, state: EndState) -> Result<Option<Ended>> {
         let wall_ns = self.wall_ns();
         {
             let mut front = lock(&self.front);
             if front.is_ended {
                 return Err(ended());
             }
-            front.is_ended = true;
-            front.resume(wall_ns);
-            front.tell_lost();
-            front.record(LiveRecord::Ended { state, wall_ns, next: None }, 64);
+            front.end(state, wall_ns);
         }
         let mut back = lock(&self.back);
-        let flushed = self.flush_back(&mut back, true);
-        Ok((back.live.take(), flushed))
+        let _told_by_what_is_left_out = self.flush_back(&mut back, true);
+        let left_out = lock(&self.front).take_waiting();
+        Ok(back.live.take().map(|live| Ended { live, left_out }))
     }
 
-    /// Puts another spool in the place of the one that is full: what was taken goes into the old one, and the old one back.
-    pub fn next_part(&self, next: LiveTape) -> (Option<LiveTape>, Result<()>) {
+    /// Puts another spool in the place of the one that is over: what was taken goes into the old one, and the old one back. A
+    /// spool that takes nothing just now stays; one that never will again gives way with what found no place in it.
+    pub fn next_part(&self, next: LiveTape) -> Result<Option<Ended>> {
         let now = self.clock.read();
         let wall_ns = now.wall.as_ms().saturating_mul(1_000_000);
+        let stays = |e: &Error| e.code() != Code::Broken;
         let mut back = lock(&self.back);
-        let ended = LiveRecord::Ended { state: EndState::Continued, wall_ns, next: Some(next.custody()) };
-        lock(&self.front).record(ended, 64);
-        let flushed = self.flush_back(&mut back, true);
+        // Most of it while frames are still taken,
+        if let Err(e) = self.flush_back(&mut back, true)
+            && stays(&e)
+        {
+            drop(back);
+            return Err(self.failed(e));
+        }
+        let Some(old) = back.live.as_mut() else { return Ok(None) };
+        // and the rest while none are: a frame is in one part or in the other, with a number that fits.
+        let mut front = lock(&self.front);
+        let mut left_out = front.end_part(wall_ns, next.custody());
+        if let Err(e) = append_all(old, &mut left_out).and_then(|()| old.sync())
+            && stays(&e)
+        {
+            front.part_goes_on(left_out, wall_ns);
+            drop(front);
+            drop(back);
+            return Err(self.failed(e));
+        }
         let old = back.live.replace(next);
         (back.marked_frames, back.marked_ns, back.opened_ns) = (0, now.monotonic_ns, now.monotonic_ns);
-        lock(&self.front).begin_again(now);
+        front.begin_again(now, wall_ns);
+        if self.options.on_storage_failure == OnStorageFailure::ContinueWithGap {
+            (front.failed, front.is_failing) = (None, false);
+        }
+        self.unsynced.store(false, Ordering::Relaxed);
         Counters::add(&self.counters.parts, 1);
-        (old, flushed)
+        Ok(old.map(|live| Ended { live, left_out }))
     }
 
-    /// Has this part become too long, in bytes or in time?
+    /// Has this part become too long, in bytes or in time? Or does its spool take nothing any more, while another would?
     pub fn is_part_over(&self) -> bool {
         let now = self.clock.read().monotonic_ns;
         let back = lock(&self.back);
         let Some(live) = &back.live else { return false };
         let age = Duration::from_nanos(now.saturating_sub(back.opened_ns));
-        let is_time = now >= back.part_again_ns;
-        is_time
-            && live.frames() > 0
-            && (live.stored_bytes() >= self.options.part_bytes || age >= self.options.part_every)
+        let is_long =
+            live.frames() > 0 && (live.stored_bytes() >= self.options.part_bytes || age >= self.options.part_every);
+        // A handle that failed is never written through again; whoever visits the ledger has a new one each time.
+        let is_dead = || {
+            let front = lock(&self.front);
+            let goes_on = self.options.on_storage_failure == OnStorageFailure::ContinueWithGap && !front.is_ended;
+            goes_on && self.access.is_visits() && front.failed.as_ref().is_some_and(|(code, _)| *code == Code::Broken)
+        };
+        now >= back.part_again_ns && (is_long || is_dead())
     }
 
     /// A part could not be begun.
@@ -274,12 +308,16 @@ impl Writing {
         lock(&self.back).part_again_ns = soon;
     }
 
-    /// Part of the session is a tape.
-    pub fn keep_part(&self, receipt: SaveReceipt) {
-        lock(&self.parts).push(receipt);
+    /// What became of a part.
+    pub fn keep_part(&self, custody: CustodyId, sealed: Result<SaveReceipt>) {
+        let mut parts = lock(&self.parts);
+        match sealed {
+            Ok(receipt) => parts.sealed.push(receipt),
+            Err(_) => parts.left.push(custody),
+        }
     }
 
-    pub fn take_parts(&self) -> Vec<SaveReceipt> {
+    pub fn take_parts(&self) -> Parts {
         std::mem::take(&mut *lock(&self.parts))
     }
 
@@ -289,7 +327,7 @@ impl Writing {
     }
 
     /// The mark that is due, if one is. Everything it names is durable.
-    pub fn due_mark(&self, is_asked: bool) -> Result<Option<LiveMark>> {
+    pub fn due_mark(self: &Arc<Self>, is_asked: bool) -> Result<Option<(LiveMark, MarkTurn)>> {
         let now = self.clock.read();
         let mut back = lock(&self.back);
         let Some(frames) = back.live.as_ref().map(LiveTape::frames) else { return Ok(None) };
@@ -299,34 +337,38 @@ impl Writing {
         if more == 0 || !is_due || self.marking.swap(true, Ordering::AcqRel) {
             return Ok(None);
         }
+        let turn = MarkTurn(self.clone());
         if let Err(e) = self.flush_back(&mut back, true) {
-            self.marking.store(false, Ordering::Release);
-            return Err(e);
+            drop(back);
+            return Err(self.failed(e));
         }
         let mark = back.live.as_ref().map(LiveTape::mark);
         if let Some(mark) = &mark {
             (back.marked_frames, back.marked_ns) = (mark.frames, now.monotonic_ns);
-            let wall_ns = now.wall.as_ms().saturating_mul(1_000_000);
-            lock(&self.front).record(LiveRecord::Mark { frames: mark.frames, root: mark.root, wall_ns }, 64);
         }
-        Ok(mark)
+        Ok(mark.map(|mark| (mark, turn)))
     }
 
-    /// What came of the mark that was due.
-    pub fn marked(&self, done: Result<u64>) {
-        match done {
-            Ok(_) => Counters::add(&self.counters.marks, 1),
-            Err(_) => {
-                // The next try comes soon, and not at once: what keeps the log shut may last.
-                let every = self.options.mark_every;
-                let soon = every.saturating_sub(AGAIN_AFTER).as_nanos();
-                let mut back = lock(&self.back);
-                let now = self.clock.read().monotonic_ns;
-                back.marked_frames = 0;
-                back.marked_ns = now.saturating_sub(u64::try_from(soon).unwrap_or(u64::MAX));
-            }
+    /// What came of the mark that was due. The spool is told of one that the log has, and of no other.
+    pub fn marked(&self, mark: &LiveMark, done: &Result<u64>) {
+        let mut back = lock(&self.back);
+        if done.is_ok() {
+            Counters::add(&self.counters.marks, 1);
         }
-        self.marking.store(false, Ordering::Release);
+        // Another part may have begun meanwhile.
+        if back.live.as_ref().is_none_or(|live| live.custody() != mark.custody()) {
+            return;
+        }
+        if done.is_ok() {
+            let record = LiveRecord::Mark { frames: mark.frames, root: mark.root, wall_ns: self.wall_ns() };
+            lock(&self.front).record(record);
+            return;
+        }
+        // The next try comes soon, and not at once: what keeps the log shut may last.
+        let soon = self.options.mark_every.saturating_sub(AGAIN_AFTER).as_nanos();
+        let now = self.clock.read().monotonic_ns;
+        back.marked_frames = 0;
+        back.marked_ns = now.saturating_sub(u64::try_from(soon).unwrap_or(u64::MAX));
     }
 
     pub fn look(&self) -> Look {
@@ -346,9 +388,7 @@ impl Writing {
 
     /// Frames that were counted and not taken.
     pub fn lost(&self) -> u64 {
-        let front = lock(&self.front);
-        let before = Counters::get(&self.counters.lost_frames);
-        before.saturating_add(front.lost_frames).saturating_add(front.paused_frames)
+        lock(&self.front).lost()
     }
 }
 
@@ -357,10 +397,6 @@ impl Drop for Writing {
         // A writer that was not finalized: what it took is still made durable, as far as that goes. The next start seals it.
         let _as_far_as_it_goes = self.flush(true);
     }
-}
-
-fn ended() -> Error {
-    Error::new(Code::Conflict, "this recording has ended").with_hint("begin another")
 }
 
 /// Appends records in pieces; what could not be appended is left in `waiting`.
@@ -380,117 +416,9 @@ fn append_all(live: &mut LiveTape, waiting: &mut Vec<LiveRecord>) -> Result<()> 
     Ok(())
 }
 
-fn size_of_record(record: &LiveRecord) -> usize {
+pub(super) fn size_of_record(record: &LiveRecord) -> usize {
     match record {
-        LiveRecord::Frame(frame) => frame.payload.len().saturating_add(64),
-        _ => 64,
-    }
-}
-
-impl Front {
-    fn new(started: Reading) -> Self {
-        Self {
-            waiting: Vec::new(),
-            waiting_bytes: 0,
-            counts: FrameCounts::default(),
-            pairs: VecDeque::new(),
-            performance: PerformanceStats::default(),
-            next_seq: 0,
-            started,
-            is_paused: false,
-            paused_frames: 0,
-            lost_frames: 0,
-            is_failing: false,
-            failed: None,
-            is_ended: false,
-        }
-    }
-
-    fn open(&self) -> Result<()> {
-        match &self.failed {
-            _ if self.is_ended => Err(ended()),
-            Some((code, words)) => Err(Error::new(*code, format!("this recording failed: {words}"))),
-            None => Ok(()),
-        }
-    }
-
-    /// Does a frame have to be refused, or counted only?
-    fn refuses(&mut self, policy: OnStorageFailure) -> Option<Result<()>> {
-        let goes_on = policy == OnStorageFailure::ContinueWithGap && !self.is_ended;
-        let is_full = self.is_failing && self.waiting_bytes > WAITING_BYTES_MAX;
-        if goes_on && (self.failed.is_some() || is_full) {
-            self.lost_frames = self.lost_frames.saturating_add(1);
-            return Some(Ok(()));
-        }
-        if let Err(e) = self.open() {
-            return Some(Err(e));
-        }
-        if self.is_paused {
-            self.paused_frames = self.paused_frames.saturating_add(1);
-            return Some(Ok(()));
-        }
-        None
-    }
-
-    fn push(&mut self, mut frame: Frame) -> Result<()> {
-        frame.seq = self.next_seq;
-        // Too long an envelope is refused here, where who gave it still knows of it.
-        frame.parts()?;
-        let pairs = self.counts.frame_pairs(&mut frame);
-        pairs.iter().for_each(|pair| self.pair(pair));
-        self.next_seq = self.next_seq.saturating_add(1);
-        let bytes = frame.payload.len().saturating_add(64);
-        self.record(LiveRecord::Frame(frame), bytes);
-        Ok(())
-    }
-
-    fn pair(&mut self, pair: &FramePair) {
-        if self.pairs.len() >= PAIRS_KEPT {
-            self.pairs.pop_front();
-        }
-        self.pairs.push_back((pair.request_seq, pair.response_seq));
-        if let (Some(asked), Some(answered)) = (pair.request_t_ms, pair.response_t_ms) {
-            self.performance.add(answered.saturating_sub(asked));
-        }
-    }
-
-    fn record(&mut self, record: LiveRecord, bytes: usize) {
-        self.waiting.push(record);
-        self.waiting_bytes = self.waiting_bytes.saturating_add(bytes);
-    }
-
-    fn take_waiting(&mut self) -> Vec<LiveRecord> {
-        self.waiting_bytes = 0;
-        std::mem::take(&mut self.waiting)
-    }
-
-    fn give_back(&mut self, mut records: Vec<LiveRecord>) {
-        let bytes = records.iter().map(size_of_record).sum::<usize>();
-        self.waiting_bytes = self.waiting_bytes.saturating_add(bytes);
-        records.append(&mut self.waiting);
-        self.waiting = records;
-    }
-
-    fn resume(&mut self, wall_ns: u64) {
-        if std::mem::take(&mut self.is_paused) {
-            let count = std::mem::take(&mut self.paused_frames);
-            let gap = Gap { before_seq: self.next_seq, reason: GapReason::Paused, count };
-            self.record(LiveRecord::Gap(gap), 32);
-            self.record(LiveRecord::Resumed { wall_ns }, 16);
-        }
-    }
-
-    /// A gap where frames were lost for want of storage.
-    fn tell_lost(&mut self) {
-        let count = std::mem::take(&mut self.lost_frames);
-        if count > 0 {
-            let gap = Gap { before_seq: self.next_seq, reason: GapReason::StorageFailed, count };
-            self.record(LiveRecord::Gap(gap), 32);
-        }
-    }
-
-    fn begin_again(&mut self, now: Reading) {
-        (self.next_seq, self.started, self.counts) = (0, now, FrameCounts::default());
-        self.pairs.clear();
+        LiveRecord::Frame(frame) => frame.payload.len().saturating_add(SMALL_BYTES),
+        _ => SMALL_BYTES,
     }
 }

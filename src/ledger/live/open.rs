@@ -118,9 +118,11 @@ impl Core {
         };
         match entered {
             Ok(placed) => live.entry = placed.first().ok_or_else(died)?.index,
+            // Its entry may be in the log: then the spool must be there too. The next start knows.
+            Err(e) if matches!(e.code(), Code::Broken | Code::InDoubt) => return Err(e),
             Err(e) => {
-                // Nothing was recorded yet. Of a ledger that broke the next start removes it.
-                let _what_is_left_is_found_then = spool.close(&custody);
+                // Nothing was recorded yet.
+                let _what_is_left_is_found_by_the_next_start = spool.close(&custody);
                 return Err(e);
             }
         }

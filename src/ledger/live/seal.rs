@@ -90,6 +90,8 @@ pub struct LiveSealer {
     facts: OpenedFacts,
     /// Frames and root at the newest mark, as the spool has them.
     at_mark: Option<RootHash>,
+    /// It begins with its beginning, which was durable before the log opened the recording.
+    has_beginning: bool,
     pieces: Pieces,
     saver: TapeSaver,
     spool: Arc<dyn Spool>,
@@ -124,7 +126,18 @@ impl Ledger {
         let pieces = Pieces::new(custody, Arc::new(secret.keys()), spool.reader(&custody)?);
         let options = SaveOptions { class: facts.class.clone(), namespace, ..SaveOptions::default() };
         let saver = TapeSaver::of_live(core.clone(), core.stay_alive()?, who.clone(), options, (custody, secret))?;
-        Ok(LiveSealer { core, who: who.clone(), custody, facts, at_mark: None, pieces, saver, spool, _hold: hold })
+        Ok(LiveSealer {
+            core,
+            who: who.clone(),
+            custody,
+            facts,
+            at_mark: None,
+            has_beginning: false,
+            pieces,
+            saver,
+            spool,
+            _hold: hold,
+        })
     }
 }
 
@@ -155,7 +168,9 @@ impl LiveSealer {
     /// # Errors
     /// `E_IO`.
     pub fn next_record(&mut self) -> Result<Option<LiveRecord>> {
-        self.pieces.next_record()
+        let record = self.pieces.next_record()?;
+        self.has_beginning |= matches!(record, Some(LiveRecord::Opened(_)));
+        Ok(record)
     }
 
     /// Takes the next frame into the tape. Blocks as [`TapeSaver::frame`] does.
@@ -189,14 +204,15 @@ impl LiveSealer {
             let stands = if frames == self.saver.frames() { Some(self.saver.tree_root()) } else { self.at_mark };
             stands != Some(root)
         });
-        marked || self.pieces.is_damaged()
+        marked || !self.has_beginning || self.pieces.is_damaged()
     }
 
     /// Commits the tape; durable on return, and only then the spool is closed. `is_cut_off` says that the recording did
     /// not end in order, which is an entry of its own beside the tape's. A spool that holds less than was durable is put
     /// aside instead of closed, and an entry says so.
     ///
-    /// A crash after the commit leaves the spool of a tape that is kept: the next start closes it.
+    /// A crash after the commit leaves the spool of a tape that is kept, and so does a disk that does not let it be removed:
+    /// the next start closes it.
     ///
     /// # Errors
     /// As [`TapeSaver::finish`].
@@ -213,11 +229,8 @@ impl LiveSealer {
             beside.push(core.spool_failed(&who, &custody, &facts)?);
         }
         let receipt = saver.finish_live(header, beside).await?;
-        if falls_short {
-            spool.put_aside(&custody)?;
-        } else {
-            spool.close(&custody)?;
-        }
+        // The tape is kept, whatever becomes of its spool now: what is left of that the next start closes.
+        let _is_tried_again = if falls_short { spool.put_aside(&custody).map(drop) } else { spool.close(&custody) };
         Ok(receipt)
     }
 }

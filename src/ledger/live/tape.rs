@@ -40,6 +40,14 @@ pub struct LiveMark {
     pub root: RootHash,
 }
 
+impl LiveMark {
+    /// The recording that it is about.
+    #[must_use]
+    pub const fn custody(&self) -> CustodyId {
+        self.custody
+    }
+}
+
 impl std::fmt::Debug for LiveTape {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("LiveTape")

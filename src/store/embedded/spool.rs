@@ -28,7 +28,7 @@ const NAMES_MAX: u32 = 1_000;
 
 /// The spools of live recordings in one folder.
 ///
-/// One process writes; a failed write or sync poisons the whole handle. A full disk does not: what
+/// One process writes; a failed write or sync poisons the whole handle, but for reading. A full disk does not: what
 /// was written of that piece is overwritten by the next.
 #[derive(Debug)]
 pub struct EmbeddedSpool {
@@ -172,8 +172,8 @@ impl Spool for EmbeddedSpool {
         Ok(())
     }
 
+    /// Also after a failed write or sync: whoever seals what is there gives it another place, and makes that durable.
     fn reader(&self, recording: &CustodyId) -> Result<Box<dyn SpoolReader>> {
-        self.check()?;
         let path = self.path(recording);
         let file = self.files.open(&path, false).map_err(|e| match e.kind() {
             io::ErrorKind::NotFound => not_found(recording),
