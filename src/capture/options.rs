@@ -9,12 +9,14 @@ use crate::tape::{Header, TapeKind};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Durability {
-    /// Before a frame is acknowledged. Nothing is lost.
+    /// Before a frame is acknowledged; a recorded program's lines before they are passed on. Nothing is lost that anybody
+    /// saw a whole line of.
     Each,
-    /// At least so often. As much as came within it is lost at most, and the time one sync takes.
+    /// At least so often. As much as came within it is lost at most, and the time one sync takes: by a power cut, and by the end
+    /// of the recorder itself, in whose memory frames wait until then.
     Interval(Duration),
-    /// When the operating system sees fit. A killed recorder loses as little as with an interval; a power cut may take
-    /// whatever the system had not written, half a minute as a rule.
+    /// When the operating system sees fit. A killed recorder loses what came within its last half second; a power cut may
+    /// take whatever the system had not written, half a minute as a rule.
     Os,
 }
 

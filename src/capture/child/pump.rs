@@ -3,7 +3,7 @@
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::SyncSender;
+use std::sync::mpsc::{SyncSender, sync_channel};
 
 use crate::time::{Clock, Reading};
 
@@ -27,18 +27,13 @@ pub(super) enum Heard {
         way: Way,
         bytes: Vec<u8>,
         at: Reading,
+        /// Dropped when every line that ends in them is durable: nothing is passed on before.
+        durable: Option<SyncSender<()>>,
     },
     /// The pipe ended, or nobody takes what comes through it; `undelivered` was read and could not be passed on.
-    End {
-        way: Way,
-        undelivered: u64,
-        at: Reading,
-    },
+    End { way: Way, undelivered: u64, at: Reading },
     /// Something that happened to the program.
-    Told {
-        words: String,
-        at: Reading,
-    },
+    Told { words: String, at: Reading },
     /// Nothing more is to be waited for.
     Stop,
 }
@@ -47,6 +42,8 @@ pub(super) enum Heard {
 pub(super) struct Pumps {
     pub clock: Arc<dyn Clock>,
     pub heard: SyncSender<Heard>,
+    /// Is nothing passed on before it is durable?
+    pub is_each: bool,
     /// Nothing more may pass: it could not be recorded.
     pub is_stopped: AtomicBool,
     /// Rises with every copied piece.
@@ -57,7 +54,9 @@ impl Pumps {
     /// Copies until the pipe ends or nobody takes more.
     ///
     /// What is read is handed to the recorder first, which takes a moment, and then passed on: so a question is always on the
-    /// tape before its answer. When the recorder has fallen far behind, this waits for it, and with it the session.
+    /// tape before its answer. When the recorder has fallen far behind, this waits for it, and with it the session. Where frames
+    /// are durable one by one it waits each time, until they are: what either side has seen no crash takes from the tape, up to
+    /// the end of the last line. The bytes of a line that is longer than a piece pass before its end does.
     pub(super) fn copy(&self, way: Way, from: &mut dyn Read, to: &mut dyn Write) {
         let mut buffer = vec![0; COPY_BYTES];
         let mut undelivered = 0;
@@ -70,8 +69,15 @@ impl Pumps {
                 Err(_) => break,
             };
             let Some(bytes) = buffer.get(..read) else { break };
-            let heard = Heard::Bytes { way, bytes: bytes.to_vec(), at: self.clock.read() };
-            if self.heard.send(heard).is_err() || self.is_stopped.load(Ordering::Acquire) {
+            let (durable, is_durable) = self.is_each.then(|| sync_channel(1)).unzip();
+            let heard = Heard::Bytes { way, bytes: bytes.to_vec(), at: self.clock.read(), durable };
+            if self.heard.send(heard).is_err() {
+                break;
+            }
+            if let Some(is_durable) = is_durable {
+                let _dropped_when_it_is = is_durable.recv();
+            }
+            if self.is_stopped.load(Ordering::Acquire) {
                 break;
             }
             if to.write_all(bytes).and_then(|()| to.flush()).is_err() {

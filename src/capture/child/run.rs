@@ -15,7 +15,7 @@ use serde_json::json;
 use super::lines::Lines;
 use super::pump::{Heard, Pumps, Way};
 use super::signals::{Passing, Running};
-use crate::capture::StreamingTapeWriter;
+use crate::capture::{Durability, StreamingTapeWriter};
 use crate::error::{Code, Error, Result};
 use crate::tape::{Direction, EndState, Frame, FrameKind};
 use crate::time::{Clock, Reading};
@@ -124,7 +124,9 @@ pub fn run(
     running.is(pid);
     let (send, receive) = sync_channel(HEARD_MAX);
     let is_stopped = AtomicBool::new(false);
-    let pumps = Arc::new(Pumps { clock: clock.clone(), heard: send.clone(), is_stopped, copied: AtomicU64::new(0) });
+    let is_each = writer.durability() == Durability::Each;
+    let (heard, copied) = (send.clone(), AtomicU64::new(0));
+    let pumps = Arc::new(Pumps { clock: clock.clone(), heard, is_each, is_stopped, copied });
     let told = |words: String| Heard::Told { words, at: clock.read() };
     let number = Some(child.id()).filter(|_| !command.is_reproducible);
     let _first_of_all = send.send(told(json!({ "event": "started", "pid": number }).to_string()));
@@ -256,10 +258,11 @@ impl Recording {
         let mut at = self.pumps.clock.read();
         while let Ok(heard) = heard.recv() {
             match heard {
-                Heard::Bytes { way, bytes, at } => {
+                Heard::Bytes { way, bytes, at, durable } => {
                     if let Some(lines) = ways.get_mut(way as usize) {
                         lines.feed(&bytes, at, &mut |frame| self.take(frame));
                     }
+                    drop(durable);
                 }
                 Heard::End { way, undelivered, at } => {
                     if let Some(lines) = ways.get_mut(way as usize) {

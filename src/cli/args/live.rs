@@ -10,9 +10,9 @@ use super::values::{count, some_text, some_words};
 /// When frames are durable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(in crate::cli) enum When {
-    /// Before the next: nothing is lost by a power cut.
+    /// Before it is passed on: no line that either side has seen is lost, not by a power cut either.
     Each,
-    /// Every --sync-ms milliseconds: a power cut takes no more than came meanwhile.
+    /// Every --sync-ms milliseconds: a crash takes no more than came meanwhile.
     Interval,
     /// When the system sees fit: a power cut may take half a minute.
     Os,

@@ -22,7 +22,7 @@ use crate::error::{Code, Error, Result};
 use crate::keyring::{OsRandom, SeededRandom};
 use crate::ledger::{Environment, Places};
 use crate::store::files::TemporaryFolder;
-use crate::tape::{EndState, Header, Labels, TapeKind};
+use crate::tape::{EndState, GapReason, Header, Labels, TapeKind};
 use crate::time::{Clock, Reading, Timestamp};
 
 /// Exit codes of wrappers: the recorder's own failure, a program that may not be run, one that is not there.
@@ -95,7 +95,10 @@ async fn whole(s: &mut Session<'_>, args: &Record, command: ChildCommand) -> Res
         Err(_) => Err(shared()),
     };
     match (&sealed, &ran) {
-        (Ok(finished), Ok(end)) => tell(s, finished, end, is_watched || args.ephemeral),
+        (Ok(finished), Ok(end)) => {
+            tell_lost(s, finished);
+            tell(s, finished, end, is_watched || args.ephemeral);
+        }
         (Ok(_), Err(_)) => {}
         (Err(e), _) => {
             // Nothing is lost by it, and the program's own end is still what its caller is to learn.
@@ -192,6 +195,16 @@ fn find_program(program: &OsStr) -> std::result::Result<(), (u8, String)> {
     match found {
         Some(place) => Err((NOT_RUN, format!("\"{}\" may not be run", visible(place.as_os_str().as_encoded_bytes())))),
         None => Err((NOT_FOUND, format!("there is no program \"{shown}\""))),
+    }
+}
+
+/// Frames that found no room are told to whoever reads, also where nothing else is: the tape has a hole.
+fn tell_lost(s: &mut Session<'_>, finished: &FinishedRecording) {
+    let gaps = finished.header.gaps.iter().filter(|gap| gap.reason == GapReason::StorageFailed);
+    let lost: u64 = gaps.map(|gap| gap.count).fold(0, u64::saturating_add);
+    if lost > 0 {
+        let frames = words::count(lost, "frame");
+        s.out.speak(&format!("{frames} could not be stored and are not on the tape, which says so."));
     }
 }
 
