@@ -177,7 +177,7 @@ pub(super) struct Show {
     /// Tape id, or the first digits of it (at least 4).
     pub id: String,
     /// Only what the header says; no frame is opened.
-    #[arg(long, conflicts_with_all = ["frames", "time", "raw"])]
+    #[arg(long, conflicts_with_all = ["frames", "time", "raw", "lanes"])]
     pub header: bool,
     /// Only these frames, both ends included: 3, 3..9, 3.., ..9.
     #[arg(long, value_name = "A..B")]
@@ -188,6 +188,9 @@ pub(super) struct Show {
     /// Whole payloads, escaped, instead of summaries.
     #[arg(long)]
     pub raw: bool,
+    /// Requests joined with their answers, client left and server right where the screen has 100 columns.
+    #[arg(long, conflicts_with = "raw")]
+    pub lanes: bool,
 }
 
 #[derive(Debug, Args)]

@@ -19,15 +19,37 @@ const SHOWN_BYTES_MAX: usize = 2_000;
 /// `#19 +504ms -> tools/call read_text_file {"path":"/etc/passwd"}`, escaped.
 pub(super) fn line(frame: &Frame, raw: bool) -> String {
     let time = frame.t_ns.map_or_else(|| "-".into(), words::since_start);
-    let arrow = match frame.direction {
+    let arrow = arrow(frame.direction);
+    let what = if raw { visible(&frame.payload) } else { summary(frame) };
+    let marks = marks(frame);
+    format!("#{} {time} {arrow} {what}{marks}", frame.seq)
+}
+
+/// The same without the arrow, for who stands in a lane of his own.
+pub(super) fn unaimed(frame: &Frame) -> String {
+    let time = frame.t_ns.map_or_else(|| "-".into(), words::since_start);
+    format!("#{} {time} {}{}", frame.seq, summary(frame), marks(frame))
+}
+
+/// The messages of a batch, in a few words each, the first of them; `None` for what is no batch.
+pub(super) fn elements(frame: &Frame, most: usize) -> Option<Vec<String>> {
+    let payload = &frame.payload;
+    if frame.kind != FrameKind::Message || payload.len() > PARSED_BYTES_MAX {
+        return None;
+    }
+    let text = std::str::from_utf8(payload).ok().filter(|text| text.trim_start().starts_with('['))?;
+    let batch: Vec<&RawValue> = serde_json::from_str(text).ok()?;
+    let words = |element: &&RawValue| message(element.get().as_bytes()).unwrap_or_else(|| shown(element.get()));
+    Some(batch.iter().take(most).map(words).collect())
+}
+
+const fn arrow(direction: Direction) -> &'static str {
+    match direction {
         Direction::ClientToServer => "->",
         Direction::ServerToClient => "<-",
         Direction::Internal => "..",
         Direction::Unknown => "--",
-    };
-    let what = if raw { visible(&frame.payload) } else { summary(frame) };
-    let marks = marks(frame);
-    format!("#{} {time} {arrow} {what}{marks}", frame.seq)
+    }
 }
 
 /// What is odd about the frame.

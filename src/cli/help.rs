@@ -112,7 +112,8 @@ Reading is recorded before a byte leaves. -> is client to server, <- is server t
 Examples:
   immutape show 51bd
   immutape show 51bd --frames 19..20 --purpose \"ticket 118\"
-  immutape show 51bd --time 400ms..1.5s --raw";
+  immutape show 51bd --time 400ms..1.5s --raw
+  immutape show 51bd --lanes | less      who answered what, after how long, and what nobody did";
 
 pub(super) const CAT: &str = "\
 Each message is followed by what followed it on the wire (a line feed for version 2 tapes).

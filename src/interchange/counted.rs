@@ -18,16 +18,43 @@ pub struct FramePair {
     pub response_t_ms: Option<u64>,
     /// The answer is an error of the protocol.
     pub is_error: bool,
+    /// Position of the answer in its batch, from 0; 0 where it stands alone.
+    pub element: u64,
 }
 
 impl From<&Pair> for FramePair {
     fn from(pair: &Pair) -> Self {
-        let Pair { request_seq, response_seq, request_t_ms, response_t_ms, error } = *pair;
-        Self { request_seq, response_seq, request_t_ms, response_t_ms, is_error: error }
+        let Pair { request_seq, response_seq, request_t_ms, response_t_ms, error, element } = *pair;
+        Self { request_seq, response_seq, request_t_ms, response_t_ms, is_error: error, element }
     }
 }
 
+impl FramePair {
+    /// Milliseconds from request to answer; `None` when a frame has no time.
+    #[must_use]
+    pub fn rtt_ms(&self) -> Option<u64> {
+        Some(self.response_t_ms?.saturating_sub(self.request_t_ms?))
+    }
+}
+
+/// What a frame turned out to hold.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct FrameSeen {
+    /// JSON-RPC messages: one, the elements of a batch, or none.
+    pub messages: u64,
+    /// The requests that its answers closed, in the order of the answers.
+    pub pairs: Vec<FramePair>,
+    /// The last version of the Model Context Protocol that it names. What was seen in this frame, and no more: nothing says
+    /// that later frames keep to it.
+    pub version: Option<String>,
+}
+
 /// Counts over the frames of a recording, from the messages alone.
+///
+/// Messages are looked for in frames of the kinds `Message` and `HttpBody`: a line of standard error counts as a frame and as
+/// nothing else, whatever it looks like. A message that goes on over several frames (`continued`) is not put together: its
+/// frames count, it does not.
 ///
 /// ```
 /// use immutape::interchange::FrameCounts;
@@ -58,11 +85,29 @@ impl FrameCounts {
 
     /// As [`FrameCounts::frame`]; the requests that its answers closed.
     pub fn frame_pairs(&mut self, frame: &mut Frame) -> Vec<FramePair> {
+        self.frame_seen(frame).pairs
+    }
+
+    /// As [`FrameCounts::frame`]; what there is in the frame.
+    pub fn frame_seen(&mut self, frame: &mut Frame) -> FrameSeen {
         let text = std::str::from_utf8(&frame.payload).ok();
         let not_utf8 = if text.is_none() { flags::NOT_UTF8 } else { 0 };
         let seen = self.0.frame(frame, text, frame.seq);
         frame.flags |= seen.flags | not_utf8;
-        seen.pairs.iter().map(FramePair::from).collect()
+        let pairs = seen.pairs.iter().map(FramePair::from).collect();
+        FrameSeen { messages: seen.messages, pairs, version: seen.version }
+    }
+
+    /// Sequence numbers of the frames whose requests nobody answered so far, ascending; of a batch once for each request.
+    #[must_use]
+    pub fn unanswered(&self) -> Vec<u64> {
+        self.0.waiting()
+    }
+
+    /// Unanswered requests that are not waited for any more, and not in that list: only so many are remembered.
+    #[must_use]
+    pub const fn given_up(&self) -> u64 {
+        self.0.given_up()
     }
 
     /// The counts so far.

@@ -33,7 +33,7 @@ mod unpack;
 mod v2;
 mod work;
 
-pub use counted::{FrameCounts, FramePair};
+pub use counted::{FrameCounts, FramePair, FrameSeen};
 pub use detect::SourceFormat;
 pub use export::{
     BesideRecord, ExportFormat, Exported, Exporter, FrameShape, HashedWriter, HeaderShape, Scope, file_list,

@@ -35,6 +35,8 @@ pub(super) struct Pair {
     pub(super) response_t_ms: Option<u64>,
     /// The answer has an `error` member.
     pub(super) error: bool,
+    /// Position of the answer in its batch.
+    pub(super) element: u64,
 }
 
 impl Pair {
@@ -89,7 +91,15 @@ impl Pairing {
             request_t_ms: request.t_ms,
             response_t_ms: t_ms,
             error,
+            element: 0,
         })
+    }
+
+    /// Sequence numbers of the requests that wait, ascending; of several in one batch the number once for each.
+    pub(super) fn waiting(&self) -> Vec<u64> {
+        let mut all: Vec<u64> = self.open.values().map(|open| open.seq).collect();
+        all.sort_unstable();
+        all
     }
 
     /// Requests given up because too many were open.
@@ -132,7 +142,9 @@ mod tests {
         assert_eq!((pair.request_seq, pair.response_seq, pair.rtt_ms(), pair.error), (0, 3, Some(4), true));
         assert_eq!(p.response(Down, "1", 4, None, false).unwrap().request_seq, 2);
         assert_eq!(p.response(Down, "1", 5, None, false), None);
+        assert_eq!(p.waiting(), [1]);
         assert_eq!(p.response(Up, "1", 6, None, false).unwrap().request_seq, 1);
+        assert_eq!(p.waiting(), [0; 0]);
     }
 
     #[test]

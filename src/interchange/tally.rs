@@ -4,7 +4,7 @@ use super::jsonrpc::{Class, classify};
 use super::named::NamedCounts;
 use super::pairing::{Pair, Pairing};
 use crate::codec::limits::FRAME_PAYLOAD_BYTES_MAX;
-use crate::tape::{Direction, Frame, Stats, flags};
+use crate::tape::{Direction, Frame, FrameKind, Stats, flags};
 
 /// Round trips seen.
 #[derive(Debug, Clone, Copy, Default)]
@@ -28,6 +28,10 @@ pub(super) struct Seen {
     pub(super) json: bool,
     /// Pairs that its answers closed.
     pub(super) pairs: Vec<Pair>,
+    /// Messages in it: one, or the elements of a batch.
+    pub(super) messages: u64,
+    /// The last version of the protocol that it names.
+    pub(super) version: Option<String>,
 }
 
 /// Counts as frames pass by.
@@ -45,6 +49,8 @@ pub(super) struct Tally {
     pub(super) mcp: bool,
     pub(super) named: NamedCounts,
     pairing: Pairing,
+    /// Whose last frame goes on in the next.
+    going_on: Vec<(Direction, FrameKind)>,
     longest_t_ns: Option<u64>,
     latest_wall_ns: Option<u64>,
 }
@@ -65,7 +71,21 @@ impl Tally {
         self.longest_t_ns = self.longest_t_ns.max(frame.t_ns);
         self.latest_wall_ns = self.latest_wall_ns.max(frame.wall_ns);
         self.stats.duration_ms = self.longest_t_ns.map(ms);
+        let text = text.filter(|_| self.is_whole(frame));
         text.map(|t| self.messages(t, frame.direction, seq, frame.t_ns.map(ms))).unwrap_or_default()
+    }
+
+    /// Can there be a message in this frame? What people and the recorder say is none, whatever it looks like, and neither is
+    /// a part of one.
+    fn is_whole(&mut self, frame: &Frame) -> bool {
+        let way = (frame.direction, frame.kind);
+        let before = self.going_on.len();
+        self.going_on.retain(|of| *of != way);
+        let is_rest = self.going_on.len() < before;
+        if frame.has(flags::CONTINUED) {
+            self.going_on.push(way);
+        }
+        matches!(frame.kind, FrameKind::Message | FrameKind::HttpBody) && !is_rest && !frame.has(flags::CONTINUED)
     }
 
     fn messages(&mut self, text: &str, direction: Direction, seq: u64, t_ms: Option<u64>) -> Seen {
@@ -82,8 +102,9 @@ impl Tally {
             m.tool.iter().for_each(|name| self.named.tool(name));
             m.error_code.iter().for_each(|code| self.named.error(*code));
             let slot = if m.class == Class::Response { &mut self.agreed } else { &mut self.asked };
-            if let (None, Some(version)) = (&slot, m.version) {
-                *slot = Some(version.into_owned().into_bytes());
+            if let Some(version) = m.version {
+                slot.get_or_insert_with(|| version.as_bytes().to_vec());
+                seen.version = Some(version.into_owned());
             }
             match m.class {
                 Class::Request => {
@@ -100,7 +121,8 @@ impl Tally {
                 Class::Response => {
                     add(&mut self.stats.responses, 1);
                     let id = m.id.unwrap_or("null");
-                    if let Some(pair) = self.pairing.response(direction, id, seq, t_ms, m.protocol_error) {
+                    if let Some(mut pair) = self.pairing.response(direction, id, seq, t_ms, m.protocol_error) {
+                        pair.element = all.saturating_sub(1);
                         add(&mut self.stats.correlations, 1);
                         self.round_trips.add(&pair);
                         seen.pairs.push(pair);
@@ -110,6 +132,7 @@ impl Tally {
             }
         });
         seen.json = json.is_ok();
+        seen.messages = all;
         if all > 0 && notifications == all {
             seen.flags |= flags::IS_NOTIFICATION;
         }
@@ -131,6 +154,11 @@ impl Tally {
     /// The latest wall clock of any frame.
     pub(super) const fn latest_wall_ns(&self) -> Option<u64> {
         self.latest_wall_ns
+    }
+
+    /// Requests that nobody answered so far.
+    pub(super) fn waiting(&self) -> Vec<u64> {
+        self.pairing.waiting()
     }
 
     /// Requests no longer waited for, because too many were open.

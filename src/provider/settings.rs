@@ -20,6 +20,8 @@ pub enum SettingKind {
     Flag,
     /// A whole number from the first to the last, both included.
     Count(u64, u64),
+    /// One of these words.
+    Choice(&'static [&'static str]),
 }
 
 impl fmt::Display for SettingKind {
@@ -30,6 +32,7 @@ impl fmt::Display for SettingKind {
             Self::Flag => f.write_str("true or false"),
             Self::Count(min, u64::MAX) => write!(f, "a whole number from {min} on"),
             Self::Count(min, max) => write!(f, "a whole number from {min} to {max}"),
+            Self::Choice(words) => write!(f, "one of {}", words.join(", ")),
         }
     }
 }
@@ -86,7 +89,7 @@ impl Setting {
     /// Reads what stands in a flag or a variable of the environment.
     pub(super) fn read_text(&self, text: &str) -> Result<Value, String> {
         let value = match self.kind {
-            SettingKind::Text | SettingKind::Path => Value::from(text),
+            SettingKind::Text | SettingKind::Path | SettingKind::Choice(_) => Value::from(text),
             SettingKind::Flag => match text {
                 "true" | "yes" | "1" => Value::from(true),
                 "false" | "no" | "0" => Value::from(false),
@@ -104,6 +107,7 @@ impl Setting {
             SettingKind::Text | SettingKind::Path => is_text,
             SettingKind::Flag => value.is_boolean(),
             SettingKind::Count(min, max) => value.as_u64().is_some_and(|n| (min..=max).contains(&n)),
+            SettingKind::Choice(words) => value.as_str().is_some_and(|text| words.contains(&text)),
         };
         if fits { Ok(()) } else { Err(format!("\"{}\" takes {}, not {}", self.key, self.takes(), self.shown(value))) }
     }

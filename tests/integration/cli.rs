@@ -8,6 +8,7 @@ mod export_ends;
 mod harm;
 mod imports;
 mod json_page;
+mod lanes;
 mod load;
 mod pipes;
 mod processes;

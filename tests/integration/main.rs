@@ -12,6 +12,8 @@
 mod support;
 
 mod audit_trail;
+mod capture_index;
+mod capture_seeds;
 mod capture_stream;
 mod cddl;
 mod cli;

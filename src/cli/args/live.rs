@@ -24,6 +24,7 @@ pub(in crate::cli) enum Failure {
     /// The program is ended, and the recorder with it (exit 125).
     Stop,
     /// The session goes on; the tape says how many frames are missing.
+    #[value(alias = "continue_with_gap")]
     ContinueWithGap,
 }
 
@@ -44,15 +45,15 @@ pub(in crate::cli) struct Record {
     /// Namespace [default: as configured, else default].
     #[arg(long, value_parser = some_text())]
     pub namespace: Option<String>,
-    /// When frames are durable.
-    #[arg(long, value_name = "WHEN", default_value = "interval")]
-    pub durability: When,
-    /// Milliseconds between two syncs.
-    #[arg(long, value_name = "MS", default_value_t = 50, value_parser = milliseconds)]
-    pub sync_ms: u64,
-    /// What happens when frames cannot be stored.
-    #[arg(long, value_name = "WHAT", default_value = "stop")]
-    pub on_storage_failure: Failure,
+    /// When frames are durable [default: as configured, else interval].
+    #[arg(long, value_name = "WHEN")]
+    pub durability: Option<When>,
+    /// Milliseconds between two syncs [default: as configured, else 50].
+    #[arg(long, value_name = "MS", value_parser = milliseconds)]
+    pub sync_ms: Option<u64>,
+    /// What happens when frames cannot be stored [default: as configured, else stop].
+    #[arg(long, value_name = "WHAT")]
+    pub on_storage_failure: Option<Failure>,
     /// Into a ledger of its own, with ids from a number, that is gone afterwards: for tests.
     #[arg(long, conflicts_with = "recover")]
     pub ephemeral: bool,

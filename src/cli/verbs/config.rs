@@ -13,7 +13,7 @@ use crate::cli::table::{Column, Table};
 use crate::codec::escape::{visible, visible_short};
 use crate::error::{Code, Error, Result};
 use crate::ledger::{Checker, Places};
-use crate::provider::config::EffectiveSetting;
+use crate::provider::config::{CaptureSettings, EffectiveSetting, Origin};
 use crate::provider::{StorageRegistry, Surroundings};
 
 /// A value in force.
@@ -73,6 +73,14 @@ fn values(out: &Out, common: &Common) -> Result<Vec<Value>> {
         key: s.key.into(),
         value: effective.setting(s.key).map_or_else(|| s.default.to_owned(), shown),
         source: config.from(s.key),
+    }));
+    values.extend(CaptureSettings::known().iter().map(|known| {
+        let given = config.capture.setting(known.key);
+        Value {
+            key: format!("capture.{}", known.key),
+            value: given.map_or_else(|| known.default.to_owned(), shown),
+            source: given.map_or_else(|| said(&Origin::Default), |given| said(&given.from)),
+        }
     }));
     let look = &out.look;
     let told = |names: &[&str]| {

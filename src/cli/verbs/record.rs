@@ -4,18 +4,15 @@ use std::ffi::{OsStr, OsString};
 use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::capture::child::{ChildCommand, ChildEnd, ChildStreams, run};
-use crate::capture::{
-    Durability, FinishedRecording, LedgerAccess, OnStorageFailure, RecordingOptions, StreamingTapeWriter,
-};
-use crate::cli::args::{Failure, Record, When};
+use crate::capture::{FinishedRecording, LedgerAccess, RecordingOptions, StreamingTapeWriter};
+use crate::cli::args::Record;
 use crate::cli::session::{Session, close};
 use crate::cli::surroundings::variable;
-use crate::cli::{errors, inherited, json as js, words};
+use crate::cli::{errors, inherited, json as js, recording, words};
 use crate::codec::escape::visible;
 use crate::codec::random::bytes;
 use crate::error::{Code, Error, Result};
@@ -146,17 +143,7 @@ fn options(s: &Session<'_>, args: &Record, command: &ChildCommand) -> RecordingO
         });
         header.environment = Some(environment.to_string().into_bytes());
     }
-    let mut options = RecordingOptions::new(header);
-    options.durability = match args.durability {
-        When::Each => Durability::Each,
-        When::Interval => Durability::Interval(Duration::from_millis(args.sync_ms)),
-        When::Os => Durability::Os,
-    };
-    options.on_storage_failure = match args.on_storage_failure {
-        Failure::Stop => OnStorageFailure::Stop,
-        Failure::ContinueWithGap => OnStorageFailure::ContinueWithGap,
-    };
-    options
+    recording::told(RecordingOptions::new(header), args, &s.parts.config.capture)
 }
 
 fn streams() -> ChildStreams {

@@ -3,6 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use crate::cli::args::Show;
+use crate::cli::joined::Joined;
+use crate::cli::lanes::Lanes;
 use crate::cli::out::Out;
 use crate::cli::range::{FrameRange, TimeRange};
 use crate::cli::session::Session;
@@ -36,10 +38,23 @@ pub(in crate::cli) fn show(s: &mut Session<'_>, args: &Show) -> Result<u8> {
             about(s.out, reader.tape(), reader.custody(), reader.header(), &labels);
         }
         let mut shown = 0u64;
+        let mut lanes = args.lanes.then(|| Lanes::new(s.out.look, true));
+        if let Some(lanes) = lanes.as_ref().filter(|_| !s.out.json) {
+            lanes.head(s.out);
+        }
         reader.frames(selection, &mut |frame| {
             shown = shown.saturating_add(1);
-            print(s.out, &frame, args.raw)
+            match &mut lanes {
+                Some(lanes) => print_joined(s.out, &frame, lanes),
+                None => print(s.out, &frame, args.raw),
+            }
         })?;
+        if let Some(lanes) = lanes {
+            let open = lanes.finish(s.out, !whole);
+            if s.out.json {
+                s.out.document(open.document());
+            }
+        }
         let entry = reader.grant_index();
         if s.out.json {
             let given = reader.bytes_given();
@@ -78,6 +93,25 @@ fn print(out: &mut Out, frame: &Frame, raw: bool) -> Result<()> {
     let columns = out.look.columns.unwrap_or(SUMMARY_COLUMNS);
     out.line(&if raw { line } else { cut(&line, columns) });
     Ok(())
+}
+
+fn print_joined(out: &mut Out, frame: &Frame, lanes: &mut Lanes) -> Result<()> {
+    if out.is_stopped() {
+        return Err(Error::new(Code::Io, "the output was closed"));
+    }
+    let joined = lanes.join(frame);
+    if out.json {
+        out.document(joined_document(frame, &joined));
+    } else {
+        lanes.print(out, frame, &joined);
+    }
+    Ok(())
+}
+
+fn joined_document(frame: &Frame, joined: &Joined) -> Value {
+    let mut document = frame_document(frame);
+    joined.document(&mut document);
+    document
 }
 
 fn about(out: &mut Out, tape: TapeId, custody: CustodyId, header: &Header, now: &(Labels, Option<u64>)) {

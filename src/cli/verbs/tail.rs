@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::json;
 
-use crate::capture::{CorrelationRecord, LedgerAccess, StreamingTapeReader, TapeRecord};
+use crate::capture::{CorrelationRecord, CorrelationStatus, LedgerAccess, StreamingTapeReader, TapeRecord};
 use crate::cli::args::Tail;
+use crate::cli::joined::Joined;
+use crate::cli::lanes::Lanes;
 use crate::cli::session::Session;
-use crate::cli::terminal::cut;
 use crate::cli::{frames, words};
 use crate::error::{Code, Error, Result};
 use crate::tape::Frame;
@@ -18,8 +19,6 @@ use crate::time::Timestamp;
 
 /// Frames that are shown when nobody says how many.
 const LINES: usize = 10;
-/// Columns of a line where nothing says how many there are.
-const COLUMNS: usize = 240;
 
 pub(in crate::cli) fn tail(s: &mut Session<'_>, args: &Tail) -> Result<u8> {
     // A ledger that another process has is waited for, and let go of at once.
@@ -38,32 +37,33 @@ pub(in crate::cli) fn tail(s: &mut Session<'_>, args: &Tail) -> Result<u8> {
     })
 }
 
+/// What goes onto the screen, once it is known to.
+enum Line {
+    Frame(Box<Frame>, Joined),
+    Other(TapeRecord),
+}
+
 async fn show(s: &mut Session<'_>, reader: &mut StreamingTapeReader, args: &Tail, enough: &AtomicBool) -> Result<()> {
     if reader.is_live() && !args.follow {
         s.out.say("This is recorded now; -f waits for more.");
     }
+    let mut lanes = Lanes::new(s.out.look, false);
     let asked = args.lines.map(NonZeroUsize::get);
     let last = if args.follow { asked } else { asked.or(Some(LINES)) };
     if let Some(last) = last {
-        let mut kept = VecDeque::new();
-        while let Some(record) = reader.next_record().await? {
-            if matches!(record, TapeRecord::Init(_)) {
-                continue;
-            }
-            kept.push_back(record);
-            let frames = kept.iter().filter(|r| matches!(r, TapeRecord::Frame(_))).count();
-            if frames > last {
-                kept.pop_front();
-            }
-        }
-        for record in kept {
-            print(s, &record, args.raw)?;
+        for line in last_lines(reader, last, &mut lanes).await? {
+            print(s, &lanes, line, args.raw)?;
         }
     }
     while args.follow
         && let Some(record) = reader.follow_until(|| enough.load(Ordering::Relaxed)).await?
     {
-        print(s, &record, args.raw)?;
+        if matches!(record, TapeRecord::Init(_)) {
+            // Another part of the session, with numbers of its own.
+            lanes = Lanes::new(s.out.look, false);
+        }
+        let line = line(record, &mut lanes);
+        print(s, &lanes, line, args.raw)?;
         s.out.flush();
     }
     if s.out.json {
@@ -78,37 +78,57 @@ async fn show(s: &mut Session<'_>, reader: &mut StreamingTapeReader, args: &Tail
     Ok(())
 }
 
-fn print(s: &mut Session<'_>, record: &TapeRecord, raw: bool) -> Result<()> {
+/// What there is, and of it the last so many frames with what stands between them. All of it is read: an answer may be to one
+/// of the first.
+async fn last_lines(reader: &mut StreamingTapeReader, last: usize, lanes: &mut Lanes) -> Result<VecDeque<Line>> {
+    let (mut kept, mut frames) = (VecDeque::new(), 0usize);
+    while let Some(record) = reader.next_record().await? {
+        if matches!(record, TapeRecord::Init(_)) {
+            continue;
+        }
+        let line = line(record, lanes);
+        frames = frames.saturating_add(usize::from(matches!(line, Line::Frame(..))));
+        kept.push_back(line);
+        while frames > last {
+            frames = frames.saturating_sub(usize::from(matches!(kept.pop_front(), Some(Line::Frame(..)))));
+        }
+    }
+    Ok(kept)
+}
+
+fn line(record: TapeRecord, lanes: &mut Lanes) -> Line {
+    match record {
+        TapeRecord::Frame(record) => {
+            let joined = lanes.join(&record.frame);
+            Line::Frame(Box::new(record.frame), joined)
+        }
+        other => Line::Other(other),
+    }
+}
+
+fn print(s: &mut Session<'_>, lanes: &Lanes, line: Line, raw: bool) -> Result<()> {
     if s.out.is_stopped() {
         return Err(Error::new(Code::Io, "the output was closed"));
     }
-    match record {
-        TapeRecord::Init(init) if !s.out.json => {
+    match line {
+        Line::Frame(frame, _) if s.out.json => s.out.document(super::show::frame_document(&frame)),
+        Line::Frame(frame, _) if raw => s.out.line(&frames::line(&frame, true)),
+        Line::Frame(frame, joined) => lanes.print(s.out, &frame, &joined),
+        Line::Other(TapeRecord::Init(init)) if !s.out.json => {
             let name = words::name(init.header.labels.name.as_deref());
             s.out.say(&format!("following {name}, {}", words::short(&init.custody.to_hex())));
         }
-        TapeRecord::Frame(record) => frame(s, &record.frame, raw),
-        TapeRecord::Correlation(pair) => correlation(s, pair),
-        TapeRecord::Checkpoint(mark) if s.out.json => s.out.document(json!({
+        Line::Other(TapeRecord::Correlation(pair)) => correlation(s, &pair),
+        Line::Other(TapeRecord::Checkpoint(mark)) if s.out.json => s.out.document(json!({
             "type": "checkpoint", "frames": mark.frames, "root": mark.root.to_hex(),
             "wall": Timestamp::from_ms(mark.wall_ns.wrapping_div(1_000_000)).to_text(),
         })),
-        TapeRecord::Checkpoint(mark) => {
-            s.out.line(&format!("   mark: {} so far, named in the log", words::count(mark.frames, "frame")));
+        Line::Other(TapeRecord::Checkpoint(mark)) => {
+            s.out.prose(&format!("   mark: {} so far, named in the log", words::count(mark.frames, "frame")));
         }
-        _ => {}
+        Line::Other(_) => {}
     }
     Ok(())
-}
-
-fn frame(s: &mut Session<'_>, frame: &Frame, raw: bool) {
-    if s.out.json {
-        s.out.document(super::show::frame_document(frame));
-        return;
-    }
-    let line = frames::line(frame, raw);
-    let columns = s.out.look.columns.unwrap_or(COLUMNS);
-    s.out.line(&if raw { line } else { cut(&line, columns) });
 }
 
 fn correlation(s: &mut Session<'_>, pair: &CorrelationRecord) {
@@ -117,5 +137,8 @@ fn correlation(s: &mut Session<'_>, pair: &CorrelationRecord) {
             "type": "correlation", "id": pair.id(), "request_seq": pair.request_seq, "response_seq": pair.response_seq,
             "rtt_ms": pair.rtt_ms(), "status": pair.status.word(),
         }));
+    } else if pair.status == CorrelationStatus::Timeout {
+        // What the messages themselves show stands beside the answer.
+        s.out.prose(&format!("   #{} was not answered in time, says who recorded", pair.request_seq));
     }
 }

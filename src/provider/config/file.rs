@@ -23,6 +23,9 @@ pub enum Others {
 
 /// The tables that both generations of the seeds use. Either will do, and each takes `config` as a table of its own or in line.
 const TABLES: [&str; 2] = ["recorder", "recording"];
+/// What a file of ours may hold: those, and the table about recordings.
+const ALL_TABLES: [&str; 3] = ["recorder", "recording", CAPTURE];
+const CAPTURE: &str = "capture";
 
 /// Reads configuration files.
 ///
@@ -62,16 +65,13 @@ impl<'a> ConfigFile<'a> {
     /// # Errors
     /// `E_USAGE` with file and line: what is no TOML, an unknown key, a wrong type, two tables that disagree.
     pub fn layer(&self, others: Others) -> Result<Layer> {
-        let root = DeTable::parse(self.text).map_err(|e| {
-            let said = visible_short(e.message().as_bytes(), 200);
-            self.error(e.span().unwrap_or_default(), format!("this is no TOML: {said}"), None)
-        })?;
+        let root = self.root()?;
         let mut found: Vec<Storage> = Vec::new();
         for (key, value) in root.get_ref() {
             let name = key.get_ref().as_ref();
             let Some(table) = TABLES.into_iter().find(|t| *t == name) else {
-                if others == Others::Refuse {
-                    return Err(self.unknown(key.span(), "a configuration file", name, &TABLES));
+                if others == Others::Refuse && name != CAPTURE {
+                    return Err(self.unknown(key.span(), "a configuration file", name, &ALL_TABLES));
                 }
                 continue;
             };
@@ -90,6 +90,25 @@ impl<'a> ConfigFile<'a> {
             [one] => Ok(one.layer.clone()),
             [first, second, ..] => self.agreed(first, second),
         }
+    }
+
+    /// What its table `[capture]` says, each key with its line.
+    pub(super) fn capture(&self) -> Result<Vec<(String, Value, Origin)>> {
+        let root = self.root()?;
+        let Some((_, table)) = root.get_ref().iter().find(|(key, _)| key.get_ref() == CAPTURE) else {
+            return Ok(Vec::new());
+        };
+        let pairs = self.table(table, "[capture]")?.iter();
+        pairs
+            .map(|(key, value)| Ok((key.get_ref().as_ref().to_owned(), self.value(value)?, self.origin(key.span()))))
+            .collect()
+    }
+
+    fn root(&self) -> Result<Spanned<DeTable<'a>>> {
+        DeTable::parse(self.text).map_err(|e| {
+            let said = visible_short(e.message().as_bytes(), 200);
+            self.error(e.span().unwrap_or_default(), format!("this is no TOML: {said}"), None)
+        })
     }
 
     fn storage(&self, above: &str, span: Range<usize>, value: &Spanned<DeValue<'_>>) -> Result<Storage> {

@@ -2,14 +2,17 @@
 //!
 //! Flag before environment, environment before the project's file (`immutape.toml` in the present folder), that before the
 //! user's (`config.toml` in the folder of the keys), that before the default; each setting for itself. Settings that stand
-//! beside the name of another provider than the one that is chosen are left out.
+//! beside the name of another provider than the one that is chosen are left out. How sessions are recorded stands in the same
+//! files, in `[capture]`.
 
+mod capture;
 mod effective;
 mod file;
 mod layer;
 mod sources;
 mod text;
 
+pub use capture::CaptureSettings;
 pub use effective::{Effective, EffectiveSetting};
 pub use file::{ConfigFile, Others};
 pub use layer::{Layer, Origin};

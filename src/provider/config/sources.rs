@@ -230,7 +230,7 @@ impl Sources {
     }
 
     /// A variable that is there and not empty.
-    fn variable(&self, name: &str) -> Result<Option<String>> {
+    pub(super) fn variable(&self, name: &str) -> Result<Option<String>> {
         let found = self.variables.iter().find(|(n, value)| n == name && !value.is_empty());
         found.map_or(Ok(None), |(_, value)| {
             let no_text = || Error::new(Code::Usage, format!("{name}: its value is not UTF-8"));

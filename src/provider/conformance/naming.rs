@@ -52,7 +52,7 @@ async fn unknown(s: Subject) -> Checked<()> {
 async fn wrong_type(s: Subject) -> Checked<()> {
     for setting in s.factory.settings() {
         let wrong = match setting.kind {
-            SettingKind::Text | SettingKind::Path => json!([1]),
+            SettingKind::Text | SettingKind::Path | SettingKind::Choice(_) => json!([1]),
             _ => json!("neither a number nor yes or no"),
         };
         let mut settings = s.fresh();

@@ -3,7 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
+use std::process::Stdio;
 
 use serde_json::Value;
 
@@ -135,7 +137,64 @@ fn spoken() -> (Vec<Value>, BTreeSet<String>) {
     say(&world, &["verify"]);
     say(&world, &["status"]);
     say(&world, &["repair", "--accept-head"]);
+    all.extend(spoken_of_sessions());
+    verbs.extend(["record", "tail", "replay"].map(str::to_owned));
     (all, verbs)
+}
+
+/// What is said of sessions that happen now, and of tapes that are played again.
+fn spoken_of_sessions() -> Vec<Value> {
+    let world = World::new();
+    let mut all = Vec::new();
+    let mut say = |args: &[&str], is_on_error: bool| {
+        let output = world.command().args(args).output().unwrap();
+        let text = String::from_utf8(if is_on_error { output.stderr } else { output.stdout }).unwrap();
+        let documents: Vec<Value> = text.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+        assert!(!documents.is_empty(), "{args:?}");
+        all.extend(documents.clone());
+        documents
+    };
+    say(&["record", "--json", "--", "sh", "-c", "kill -9 $$"], true);
+    let mut command = world.command();
+    command.env("IMMUTAPE_CAPTURE_MARK_FRAMES", "1").args([
+        "record",
+        "--json",
+        "--durability",
+        "each",
+        "--",
+        "sh",
+        "-c",
+    ]);
+    command.arg(r#"read a; echo '{"id":1,"result":{}}'; read b"#).stdin(Stdio::piped());
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(b"{\"id\":1,\"method\":\"ping\"}\n").unwrap();
+    let custody = (0..500).find_map(|_| {
+        let listed = say(&["list", "--json"], false);
+        let recording = listed.iter().find(|d| d["type"] == "recording").cloned();
+        let Some(custody) = recording.and_then(|d| Some(d["custody"].as_str()?.to_owned())) else {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            return None;
+        };
+        let seen = say(&["tail", "--json", &custody], false);
+        let has = |kind: &str| seen.iter().any(|d| d["type"] == kind);
+        (has("checkpoint") && has("correlation")).then_some(custody)
+    });
+    let custody = custody.expect("the recording was to be marked");
+    drop(stdin);
+    let output = child.wait_with_output().unwrap();
+    let sealed: Value = serde_json::from_slice(&output.stderr).unwrap();
+    assert_eq!((&sealed["type"], &sealed["custody"]), (&"sealed".into(), &custody.into()));
+    let id = sealed["tape"].as_str().unwrap().to_owned();
+    say(&["tail", "--json", &id], false);
+    say(&["show", "--json", "--lanes", &id], false);
+    say(&["replay", "--json", "--speed", "0", &id], false);
+    say(&["record", "--recover", "--json"], false);
+    let path = tape_path("everything-stdio");
+    let asked = say(&["save", "--json", path.to_str().unwrap()], false)[0]["tape"].as_str().unwrap().to_owned();
+    say(&["show", "--json", "--lanes", &asked], false);
+    all.push(sealed);
+    all
 }
 
 #[test]
@@ -144,7 +203,7 @@ fn the_page_is_what_every_verb_says() {
     let help = World::new().run(["--help"]).out();
     let listed = help.split("Commands:").nth(1).unwrap().split("\n\n").next().unwrap().lines();
     let verbs: BTreeSet<String> = listed
-        .filter_map(|l| l.strip_prefix("  ")?.split_whitespace().next())
+        .filter_map(|l| l.strip_prefix("  ").filter(|l| !l.starts_with(' '))?.split_whitespace().next())
         .map(str::to_owned)
         .filter(|v| v != "help" && !v.is_empty())
         .collect();

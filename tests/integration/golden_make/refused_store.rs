@@ -18,9 +18,13 @@ pub fn rejects(accepts: &[Accept]) -> Vec<Reject> {
 fn live(r: &mut Refuse<'_>) {
     let (content, sealed) = ("live-content.cbor", "live-piece.bin");
     let base = r.base(content).to_vec();
-    r.put("live-number.cbor", content, "TapeError::Sequence { expected: 3, found: 2 }", "another number", {
-        swap(&base, &[("2f31 03 88", "2f31 02 88")])
-    });
+    r.put(
+        "live-number.cbor",
+        content,
+        "TapeError::Sequence { expected: 3, found: 2 }",
+        "another number",
+        swap(&base, &[("2f31 03 88", "2f31 02 88")]),
+    );
     r.put(
         "live-label.cbor",
         content,
@@ -33,7 +37,7 @@ fn live(r: &mut Refuse<'_>) {
         content,
         "TapeError::Value { field: \"live record\", value: 7 }",
         "a record of number 7",
-        { swap(&base, &[("82 04 1b 17979cfe362a0001", "82 07 1b 17979cfe362a0001")]) },
+        swap(&base, &[("82 04 1b 17979cfe362a0001", "82 07 1b 17979cfe362a0001")]),
     );
     r.put("live-longer.cbor", content, "TapeError::Cbor(Trailing)", "a byte more", append(&base, &[0]));
     let base = r.base(sealed).to_vec();
