@@ -47,7 +47,7 @@
 //! assert_eq!(seen, ["init", "frame", "frame", "correlation"]);
 //! manager.close_reader(follower).await?;
 //! # ledger.close().await?;
-//! # Ok::<(), immutape::Error>(())
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! # })?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

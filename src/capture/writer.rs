@@ -22,17 +22,16 @@ use crate::time::Clock;
 /// ```
 /// # use std::sync::Arc;
 /// # use immutape::capture::{LedgerAccess, RecordingOptions, StreamingTapeWriter};
-/// # use immutape::codec::digest::Digest;
 /// # use immutape::keyring::OsRandom;
-/// # use immutape::ledger::{Environment, Ledger, NoObserver, Places, Who};
+/// # use immutape::ledger::{Environment, Ledger, Places, Who};
 /// # use immutape::store::{files::RealFiles, memory::MemoryEngine};
 /// # use immutape::tape::{Direction, EndState, Frame};
 /// # use immutape::time::SystemClock;
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
 /// # let clock = Arc::new(SystemClock::new([0; 16]));
-/// # let environment = Environment { engine: Arc::new(MemoryEngine::new()), files: Arc::new(RealFiles), clock: clock.clone(),
-/// #     random: Arc::new(OsRandom), observer: Arc::new(NoObserver), build: Digest::from_bytes([0; 32]) };
+/// # let (engine, files) = (Arc::new(MemoryEngine::new()), Arc::new(RealFiles));
+/// # let environment = Environment::new(engine, files, clock.clone(), Arc::new(OsRandom));
 /// # let folder = tempfile::tempdir()?;
 /// # let ledger = Ledger::create(Places::beneath(folder.path()), environment, "example", false).await?;
 /// # let ann = Who::os_user("ann");

@@ -20,6 +20,12 @@ pub(super) fn put_ours() {
     let _first = BEFORE.set((limit, before));
 }
 
+/// For every command that starts no other program: no core file, whatever happens.
+pub(super) fn keep_ours() {
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    let _kept_where_refused = setrlimit(Resource::Core, none);
+}
+
 /// Gives back what was there before, for the moment in which another program is started, or takes it away again. Nothing else
 /// of this process may make files meanwhile.
 pub(super) fn as_before(is_before: bool) {

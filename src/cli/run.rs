@@ -30,7 +30,12 @@ pub fn run(args: Vec<OsString>) -> u8 {
     }));
     let wants_json = args.iter().skip(1).take_while(|a| *a != "--").any(|a| a == "--json");
     match catch_unwind(|| parse(args)) {
-        Ok(Ok(cli)) => execute(&mut Out::standard(cli.common.json, cli.common.quiet), &cli),
+        Ok(Ok(cli)) => {
+            if !matches!(cli.verb, Verb::Record(_)) {
+                inherited::keep_ours();
+            }
+            execute(&mut Out::standard(cli.common.json, cli.common.quiet), &cli)
+        }
         Ok(Err(e)) => usage(&e, wants_json),
         Err(_) => finish(&mut Out::standard(wants_json, false), Err(fault())),
     }

@@ -15,6 +15,7 @@ mod audit_trail;
 mod capture_index;
 mod capture_seeds;
 mod capture_stream;
+mod capture_traps;
 mod cddl;
 mod cli;
 mod conformance_files;
