@@ -18,6 +18,7 @@ pub(super) async fn seal(sealer: LiveSealer, left_out: Vec<LiveRecord>) -> Resul
     let died = |_| Error::new(Code::Broken, "a thread that seals a recording died");
     let (sealer, header, is_cut_off) =
         tokio::task::spawn_blocking(move || take_in(sealer, left_out)).await.map_err(died)??;
+    let header = Header { continues: sealer.continues()?, ..header };
     let receipt = sealer.finish(header.clone(), is_cut_off).await?;
     Ok(Sealed { receipt, header })
 }

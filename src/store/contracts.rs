@@ -283,7 +283,8 @@ pub trait Spool: Send + Sync {
     /// `E_STORE_FULL`, `E_BROKEN`, `E_IO`.
     fn append(&self, recording: &CustodyId, sealed: &[u8]) -> Result<()>;
 
-    /// Makes what was appended durable. A failure poisons the handle.
+    /// Makes what was appended durable. A failure poisons the handle, but for [`Spool::reader`] and [`Spool::recordings`]: what
+    /// is there can still be sealed.
     ///
     /// # Errors
     /// `E_BROKEN`.

@@ -13,6 +13,7 @@ mod load;
 mod pipes;
 mod processes;
 mod record;
+mod record_ends;
 mod screens;
 mod streams;
 mod together;

@@ -12,6 +12,8 @@
 mod support;
 
 mod audit_trail;
+mod capture_crash;
+mod capture_faults;
 mod capture_index;
 mod capture_seeds;
 mod capture_stream;
@@ -105,6 +107,7 @@ mod tamper_keys;
 mod tamper_packs;
 mod tamper_rows;
 mod tamper_segments;
+mod tamper_spool;
 mod tamper_tears;
 mod tamper_vault;
 mod tiles;

@@ -2,18 +2,25 @@
 //! that its marks named while it was recorded.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
+use super::super::live::Pieces;
 use super::{CheckOptions, Checker};
 use crate::catalog::Queries;
 use crate::codec::digest::{CustodyId, RootHash};
+use crate::error::Code;
 use crate::evidence::{Report, Severity};
-use crate::log::Body;
+use crate::log::{Body, Frontier, leaf_hash};
+use crate::seal::live_key_id;
+use crate::tape::{LiveRecord, frame_leaf};
 
 /// What entries say of one recording.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Recorded {
     /// The entry that opened it.
     pub opened: Option<u64>,
+    /// The epoch of its key.
+    epoch: [u8; 16],
     /// Entry, frames and root of each mark.
     pub marks: Vec<(u64, u64, RootHash)>,
     /// The entry that says it was cut off, and the frames that were left.
@@ -27,7 +34,7 @@ pub(super) struct Recordings(HashMap<CustodyId, Recorded>);
 
 /// What an entry says of a recording.
 pub(super) enum Said {
-    Opened,
+    Opened([u8; 16]),
     Mark(u64, RootHash),
     Truncated(u64),
 }
@@ -35,7 +42,7 @@ pub(super) enum Said {
 impl Said {
     pub(super) const fn of(body: &Body) -> Option<Self> {
         Some(match body {
-            Body::TapeOpened { .. } => Self::Opened,
+            Body::TapeOpened { epoch, .. } => Self::Opened(*epoch),
             Body::RecordingMark { frames, root } => Self::Mark(*frames, *root),
             Body::TapeTruncated { frames, .. } => Self::Truncated(*frames),
             _ => return None,
@@ -47,7 +54,10 @@ impl Recordings {
     pub(super) fn take(&mut self, index: u64, custody: CustodyId, said: &Said) {
         let recorded = self.0.entry(custody).or_default();
         match said {
-            Said::Opened => recorded.opened = recorded.opened.or(Some(index)),
+            Said::Opened(epoch) if recorded.opened.is_none() => {
+                (recorded.opened, recorded.epoch) = (Some(index), *epoch);
+            }
+            Said::Opened(_) => {}
             Said::Mark(frames, root) => recorded.marks.push((index, *frames, *root)),
             Said::Truncated(frames) => recorded.truncated = Some((index, *frames)),
         }
@@ -87,6 +97,13 @@ impl Recordings {
             let name = format!("recording {}", custody.to_hex());
             if spooled.contains(custody) {
                 open = open.saturating_add(1);
+                if !options.stored_only
+                    && let Err(what) = spool_holds(checker, custody, recorded)
+                {
+                    lost = lost.saturating_add(1);
+                    report.find(Severity::Altered, "recordings", name, what).entry = Some(opened);
+                    continue;
+                }
                 let what = "it is recorded now, or waits to be sealed by the next start";
                 report.find(Severity::Note, "recordings", name, what).entry = Some(opened);
             } else if !destroyed.contains_key(custody) && !was_sealed_meanwhile(checker, options, custody) {
@@ -97,6 +114,48 @@ impl Recordings {
         }
         report.check("recordings", self.0.len() as u64, lost, format!("{open} not sealed yet"));
     }
+}
+
+/// Does a spool hold what the marks say? It was durable before each of them was written, so also beside a recorder. What
+/// came behind the newest mark nothing vouches for: a cut there is what a power cut leaves.
+fn spool_holds(checker: &Checker, custody: &CustodyId, recorded: &Recorded) -> Result<(), String> {
+    let Some(key) = checker.vault().and_then(|vault| vault.epoch(&recorded.epoch)) else { return Ok(()) };
+    let id = live_key_id(custody);
+    let record = checker.stores.vault.get(&recorded.epoch, &id, None);
+    let secret = record.map_err(|e| e.message().to_owned()).and_then(|record| {
+        let opened = key.unwrap_tape(&checker.identity.genesis.origin, &id, &record.wrapped);
+        opened.map_err(|e| e.to_string())
+    });
+    let keys =
+        secret.map_err(|e| format!("its key in the vault is gone or altered, so it can never be sealed: {e}"))?;
+    let reader = match checker.stores.spool.reader(custody) {
+        // Sealed meanwhile.
+        Err(e) if e.code() == Code::NotFound => return Ok(()),
+        reader => reader.map_err(|e| e.message().to_owned())?,
+    };
+    let keys = Arc::new(keys.keys());
+    let mut pieces = Pieces::new(*custody, keys.clone(), reader);
+    let (mut tree, mut roots, mut has_beginning) = (Frontier::new(), HashMap::new(), false);
+    let wanted: HashSet<u64> = recorded.marks.iter().map(|(_, frames, _)| *frames).collect();
+    while let Some(record) = pieces.next_record().map_err(|e| e.message().to_owned())? {
+        has_beginning |= matches!(record, LiveRecord::Opened(_));
+        let LiveRecord::Frame(frame) = record else { continue };
+        let parts = frame.parts().map_err(|e| e.to_string())?;
+        tree.push(&leaf_hash(&frame_leaf(&parts, &keys.frame_salt(frame.seq))));
+        if wanted.contains(&tree.size()) {
+            roots.insert(tree.size(), tree.root());
+        }
+    }
+    if let Some((entry, frames, _)) = recorded.missing(|frames| roots.get(&frames).copied()).first() {
+        let found = tree.size();
+        return Err(format!(
+            "entry #{entry} says that {frames} frames were recorded by then, and its spool holds {found}, or others"
+        ));
+    }
+    if !has_beginning {
+        return Err("its spool does not begin with its beginning".to_owned());
+    }
+    if pieces.is_damaged() { Err("a piece of its spool does not open".to_owned()) } else { Ok(()) }
 }
 
 /// A check of a log that grows stops at a size: a recording may have been sealed behind it.

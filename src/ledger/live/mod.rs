@@ -15,4 +15,5 @@ pub use follow::LiveFollower;
 pub use list::LiveListing;
 pub use open::LiveOptions;
 pub use seal::LiveSealer;
+pub(super) use seal::Pieces;
 pub use tape::{LiveMark, LiveTape};

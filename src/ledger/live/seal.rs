@@ -19,7 +19,7 @@ use crate::store::{Spool, SpoolReader};
 use crate::tape::{Frame, Header, LiveRecord, read_live_piece};
 
 /// Reads the records of one spool in order.
-pub(super) struct Pieces {
+pub(in crate::ledger) struct Pieces {
     custody: CustodyId,
     keys: Arc<TapeKeys>,
     reader: Box<dyn SpoolReader>,
@@ -30,13 +30,13 @@ pub(super) struct Pieces {
 }
 
 impl Pieces {
-    pub(super) fn new(custody: CustodyId, keys: Arc<TapeKeys>, reader: Box<dyn SpoolReader>) -> Self {
+    pub(in crate::ledger) fn new(custody: CustodyId, keys: Arc<TapeKeys>, reader: Box<dyn SpoolReader>) -> Self {
         Self { custody, keys, reader, number: 0, records: VecDeque::new(), refused_bytes: 0 }
     }
 
     /// The next record; `None` while there is none. What follows a piece that does not open is never given: it would have
     /// a hole before it that nobody can measure.
-    pub(super) fn next_record(&mut self) -> Result<Option<LiveRecord>> {
+    pub(in crate::ledger) fn next_record(&mut self) -> Result<Option<LiveRecord>> {
         loop {
             if let Some(record) = self.records.pop_front() {
                 return Ok(Some(record));
@@ -56,7 +56,7 @@ impl Pieces {
         }
     }
 
-    pub(super) fn is_damaged(&self) -> bool {
+    pub(in crate::ledger) fn is_damaged(&self) -> bool {
         self.refused_bytes > 0
     }
 
@@ -161,6 +161,15 @@ impl LiveSealer {
     #[must_use]
     pub const fn entry(&self) -> u64 {
         self.facts.entry
+    }
+
+    /// The tape that it goes on from. Parts are sealed in order; one that could not be is named by the entry of the opening
+    /// alone.
+    ///
+    /// # Errors
+    /// `E_ROWS_UNAVAILABLE`.
+    pub fn continues(&self) -> Result<Option<TapeId>> {
+        self.facts.continues.map_or(Ok(None), |before| self.core.tape_of(&before))
     }
 
     /// The next record of the spool; `None` at its end.

@@ -5,6 +5,7 @@ pub mod failing;
 pub mod journals;
 pub mod ledgers;
 pub mod power;
+pub mod recordings;
 pub mod sim_files;
 pub mod tamper;
 

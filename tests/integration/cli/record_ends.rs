@@ -1,0 +1,265 @@
+//! `record` and its program and its client killed at any moment, and on a disk that is full: the tape is honest.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use immutape::codec::digest::sha256;
+
+use super::harm::SmallDisk;
+use super::world::{Did, World};
+use crate::support::{skipped, trials};
+
+fn recorder(world: &World, flags: &[&str], program: &[&str]) -> Child {
+    let mut command = world.command();
+    command.arg("record").args(flags).arg("--").args(program);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+/// Payloads of messages, by name of the tape and direction, in order; and the tapes themselves.
+struct Tapes(Vec<serde_json::Value>);
+
+impl Tapes {
+    fn of(world: &World) -> Self {
+        let listed = world.run(["list", "--json"]).exits(0).documents();
+        Self(listed.into_iter().filter(|d| d["type"] == "tape").collect())
+    }
+
+    fn named(&self, name: &str) -> &serde_json::Value {
+        self.0.iter().find(|d| d["name"] == name).unwrap_or_else(|| panic!("no tape {name}"))
+    }
+
+    fn messages(&self, world: &World, name: &str, direction: &str) -> Vec<String> {
+        let id = self.named(name)["tape"].as_str().unwrap().to_owned();
+        let shown = world.run(["show", "--json", &id]).exits(0).documents();
+        let is_meant = |d: &&serde_json::Value| d["type"] == "frame" && d["kind"] == "message";
+        let of = shown.iter().filter(is_meant).filter(|d| d["direction"] == direction);
+        of.map(|d| d["payload"].as_str().unwrap().to_owned()).collect()
+    }
+}
+
+/// Sends lines and waits for the echo of each, until nobody answers. How many came back, and how many were sent.
+fn talk(mut stdin: ChildStdin, out: std::process::ChildStdout, round: u64, until: Instant) -> (u64, u64) {
+    let mut out = BufReader::new(out);
+    let (mut echoed, mut sent) = (0, 0);
+    while Instant::now() < until && writeln!(stdin, "round {round} line {sent}").is_ok() {
+        sent += 1;
+        let mut line = String::new();
+        if out.read_line(&mut line).unwrap_or(0) == 0 || !line.ends_with('\n') {
+            break;
+        }
+        assert_eq!(line, format!("round {round} line {echoed}\n"));
+        echoed += 1;
+    }
+    (echoed, sent)
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Victim {
+    Recorder,
+    Program,
+    Client,
+}
+
+/// With every line durable before it is passed on, no line that came back is missing, whoever is killed and whenever.
+#[test]
+fn no_echoed_line_is_lost_when_recorder_program_or_client_are_killed() {
+    let world = World::new();
+    let rounds = trials(25).min(100);
+    let mut told = Vec::new();
+    for round in 0..rounds {
+        let victim = [Victim::Recorder, Victim::Recorder, Victim::Program, Victim::Recorder, Victim::Client]
+            [usize::try_from(round % 5).unwrap()];
+        let name = format!("r{round}");
+        let mut child = recorder(&world, &["--durability", "each", "--name", &name], &["cat"]);
+        let (mut stdin, out) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        // It runs once the first line came back.
+        let mut out = BufReader::new(out);
+        writeln!(stdin, "begin").unwrap();
+        let mut line = String::new();
+        out.read_line(&mut line).unwrap();
+        assert_eq!(line, "begin\n");
+        let moment = Duration::from_micros(u64::from(sha256(&round.to_be_bytes())[0]) * 150);
+        let far = Instant::now() + Duration::from_secs(20);
+        let until = if victim == Victim::Client { Instant::now() + moment } else { far };
+        let talking = std::thread::spawn(move || talk(stdin, out.into_inner(), round, until));
+        std::thread::sleep(moment);
+        match victim {
+            Victim::Recorder => child.kill().unwrap(),
+            Victim::Program => {
+                let children = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", child.id()));
+                let Ok(children) = children else { return skipped("the system does not name children") };
+                let cat = children.split_whitespace().next().expect("the program runs");
+                assert!(Command::new("kill").args(["-9", cat]).status().unwrap().success());
+            }
+            Victim::Client => {}
+        }
+        let (echoed, sent) = talking.join().unwrap();
+        child.wait().unwrap();
+        told.push((name, victim, echoed, sent));
+    }
+    world.run(["record", "--recover"]).exits(0);
+    let tapes = Tapes::of(&world);
+    let mut lines = 0;
+    for (round, (name, victim, echoed, sent)) in told.iter().enumerate() {
+        let words = format!("{name}, {victim:?}, {echoed} of {sent} came back");
+        let given = |count: usize| -> Vec<String> {
+            let lines = (0..count.saturating_sub(1)).map(|n| format!("round {round} line {n}"));
+            std::iter::once("begin".to_owned()).chain(lines).take(count).collect()
+        };
+        let asked = tapes.messages(&world, name, "client_to_server");
+        let answered = tapes.messages(&world, name, "server_to_client");
+        assert_eq!(asked, given(asked.len()), "{words}: something was invented");
+        assert_eq!(answered, given(answered.len()), "{words}: something was invented");
+        assert!(answered.len() as u64 > *echoed, "{words}: {} are on the tape", answered.len());
+        assert!(asked.len() >= answered.len() && asked.len() as u64 <= sent + 1, "{words}: {}", asked.len());
+        let tape = tapes.named(name);
+        let expected = match victim {
+            Victim::Recorder => ("truncated", 1),
+            Victim::Program => ("signal", 0),
+            Victim::Client => ("clean", 0),
+        };
+        assert_eq!(
+            (tape["end_state"].as_str(), tape["gaps"].as_u64()),
+            (Some(expected.0), Some(expected.1)),
+            "{words}"
+        );
+        lines += echoed;
+    }
+    println!("{rounds} rounds, {lines} lines came back: 0 lost");
+    assert!(lines > rounds, "hardly anything was said");
+    world.run(["verify"]).exits(0);
+}
+
+/// Lines that do not compress.
+fn noise(n: u32) -> String {
+    (0..900u32).map(|i| hex::encode(sha256(&[n, i].map(u32::to_be_bytes).concat()))).collect()
+}
+
+/// A recorder whose ledger is on a small disk, and what happens when that is full. `None` where there can be no such disk.
+fn on_a_full_disk(policy: &str) -> Option<(Did, u32, Vec<serde_json::Value>)> {
+    let world = World::new();
+    let disk = world.path("disk");
+    let _small = SmallDisk::mounted(&disk, "4m")?;
+    let ledger = disk.join("ledger");
+    let mut command = world.command();
+    command.env("IMMUTAPE_DIR", &ledger);
+    command.args(["record", "--durability", "each", "--name", "full", "--on-storage-failure", policy, "--"]);
+    command.args(["sh", "-c", "cat; exit 7"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let (mut stdin, out) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    let echoing = std::thread::spawn(move || BufReader::new(out).lines().map_while(std::result::Result::ok).count());
+    let mut sent = 0;
+    while sent < 90 && writeln!(stdin, "{}", noise(sent)).is_ok() {
+        sent += 1;
+    }
+    if policy == "continue_with_gap" {
+        assert_eq!(sent, 90, "the session goes on");
+        let room = ["-o", "remount,size=32m"];
+        assert!(Command::new("mount").args(room).arg(&disk).status().unwrap().success());
+    }
+    drop(stdin);
+    let echoed = u32::try_from(echoing.join().unwrap()).unwrap();
+    let did = Did::from(child.wait_with_output().unwrap());
+    let room = ["-o", "remount,size=32m"];
+    assert!(Command::new("mount").args(room).arg(&disk).status().unwrap().success());
+    let run = |args: &[&str]| -> Did {
+        let mut command = world.command();
+        command.env("IMMUTAPE_DIR", &ledger).args(args).output().unwrap().into()
+    };
+    run(&["record", "--recover"]).exits(0);
+    run(&["verify"]).exits(0);
+    let listed = run(&["list", "--json"]).exits(0).documents();
+    let tape = listed.iter().find(|d| d["name"] == "full").expect("it was sealed")["tape"].as_str().unwrap().to_owned();
+    let shown = run(&["show", "--json", &tape]).exits(0).documents();
+    Some((did, echoed, shown))
+}
+
+fn messages(shown: &[serde_json::Value], direction: &str) -> Vec<String> {
+    let of = shown.iter().filter(|d| d["type"] == "frame" && d["kind"] == "message" && d["direction"] == direction);
+    of.map(|d| d["payload"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_full_disk_ends_the_program_and_what_was_durable_is_kept() {
+    let Some((did, echoed, shown)) = on_a_full_disk("stop") else { return };
+    assert!(did.stderr.contains("E_STORE_FULL") && did.stderr.contains("The program was ended"), "{}", did.stderr);
+    let did = did.exits(125);
+    let answered = messages(&shown, "server_to_client");
+    assert!(echoed > 3 && answered.len() as u32 >= echoed, "{echoed} came back, {}: {}", answered.len(), did.stderr);
+    let expected: Vec<String> = (0..answered.len()).map(|n| noise(u32::try_from(n).unwrap())).collect();
+    assert_eq!(answered, expected, "nothing is missing in between");
+}
+
+#[test]
+fn a_full_disk_lets_the_session_go_on_and_the_tape_says_what_is_missing() {
+    let Some((did, echoed, shown)) = on_a_full_disk("continue_with_gap") else { return };
+    assert!(did.stderr.contains("could not be stored and are not on the tape"), "{}", did.stderr);
+    did.exits(7);
+    assert_eq!(echoed, 90, "the client noticed nothing");
+    let header = shown.iter().find(|d| d["type"] == "tape").unwrap();
+    let gaps = header["gaps"].as_array().unwrap();
+    let counted: u64 = gaps.iter().map(|g| g["count"].as_u64().unwrap()).sum();
+    let frames = shown.iter().filter(|d| d["type"] == "frame").count() as u64;
+    // Every line twice, and the start and the end of the program.
+    assert_eq!((frames + counted, counted > 0), (90 * 2 + 2, true), "{gaps:?}");
+    assert!(gaps.iter().all(|g| g["before_seq"].as_u64().unwrap() > 3), "{gaps:?}");
+    assert_eq!(header["end_state"], "child_exit", "{header}");
+}
+
+/// The most memory a process had, in KiB.
+fn peak_kib(child: &Child) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).ok()?;
+    status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?.split_whitespace().next()?.parse().ok()
+}
+
+#[test]
+fn a_flood_of_tiny_frames_is_recorded_in_bounded_memory() {
+    let world = World::new();
+    let count = if trials(1) > 1 { 1_000_000 } else { 50_000 };
+    let script = format!("yes | head -n {count}");
+    let mut child = recorder(&world, &["--name", "flood"], &["sh", "-c", &script]);
+    let out = child.stdout.take().unwrap();
+    let lines = std::thread::spawn(move || BufReader::new(out).lines().count());
+    let mut peak = None;
+    while child.try_wait().unwrap().is_none() {
+        peak = peak.max(peak_kib(&child));
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert_eq!(lines.join().unwrap(), count);
+    assert_eq!(Tapes::of(&world).named("flood")["frames"].as_u64(), Some(count as u64 + 2));
+    match peak {
+        Some(kib) => assert!(kib > 1_000 && kib < 64 << 10, "peak of {kib} KiB"),
+        None => skipped("peak memory is not known on this system"),
+    }
+    println!("{count} frames, peak {peak:?} KiB");
+    world.run(["verify", "--quiet"]).exits(0);
+}
+
+#[test]
+fn lists_and_checks_run_beside_two_recorders() {
+    let world = World::new();
+    let flags = |name| ["--durability", "each", "--name", name];
+    let mut both = [recorder(&world, &flags("a"), &["cat"]), recorder(&world, &flags("b"), &["cat"])];
+    let talks: Vec<_> = both
+        .iter_mut()
+        .zip(0u64..)
+        .map(|(child, n)| {
+            let (stdin, out) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+            std::thread::spawn(move || talk(stdin, out, n, Instant::now() + Duration::from_millis(1_200)))
+        })
+        .collect();
+    while talks.iter().any(|t| !t.is_finished()) {
+        world.run(["list"]).exits(0);
+        let checked = world.run(["verify", "--quiet"]);
+        assert!([0, 10].contains(&checked.exit), "{}", checked.all());
+    }
+    let said: Vec<_> = talks.into_iter().map(|t| t.join().unwrap()).collect();
+    both.iter_mut().for_each(|child| assert_eq!(child.wait().unwrap().code(), Some(0)));
+    let tapes = Tapes::of(&world);
+    for (name, (echoed, _)) in ["a", "b"].into_iter().zip(said) {
+        assert!(echoed > 0);
+        assert_eq!(tapes.messages(&world, name, "server_to_client").len() as u64, echoed);
+    }
+    world.run(["verify"]).exits(0);
+}
