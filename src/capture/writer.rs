@@ -16,6 +16,9 @@ use crate::ledger::{Abandoned, Ledger, LiveTape, SaveReceipt, Who};
 use crate::tape::{EndState, Frame, Header};
 use crate::time::Clock;
 
+/// What ends a recording looks so often whether others are through with it.
+const LOOK_AGAIN: std::time::Duration = std::time::Duration::from_millis(2);
+
 /// Records one session while it happens. Dropped without [`StreamingTapeWriter::finalize`], what it took is still durable, and
 /// the next start seals it as cut off.
 ///
@@ -262,9 +265,13 @@ impl StreamingTapeWriter {
     /// As [`crate::ledger::LiveSealer::finish`] and [`LedgerAccess::with`].
     pub async fn finalize(self, end: EndState) -> Result<FinishedRecording> {
         let writing = self.writing;
+        // Taken and kept: a part that began between a look and the end would be sealed after what goes on from it.
+        while writing.parting.swap(true, Ordering::AcqRel) {
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
         // A mark is an entry about a recording, and comes before that of the tape.
-        while writing.parting.load(Ordering::Acquire) || writing.marking.load(Ordering::Acquire) {
-            tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+        while writing.marking.load(Ordering::Acquire) {
+            tokio::time::sleep(LOOK_AGAIN).await;
         }
         let died = |_| Error::new(Code::Broken, "a thread of a recording died");
         let ending = writing.clone();
