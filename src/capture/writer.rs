@@ -156,7 +156,9 @@ impl StreamingTapeWriter {
         if self.writing.options.durability == Durability::Each || self.writing.waiting_bytes() > WAITING_BYTES_EARLY {
             let writing = self.writing.clone();
             let died = |_| Error::new(Code::Broken, "a thread of a recording died");
+            let turn = self.syncer.turn().await;
             let taken = tokio::task::spawn_blocking(move || writing.take(frame)).await.map_err(died)?;
+            drop(turn);
             self.wake();
             return taken;
         }
@@ -194,6 +196,7 @@ impl StreamingTapeWriter {
     pub async fn flush(&self) -> Result<()> {
         let writing = self.writing.clone();
         let died = |_| Error::new(Code::Broken, "a thread of a recording died");
+        let _turn = self.syncer.turn().await;
         tokio::task::spawn_blocking(move || writing.flush(true)).await.map_err(died)?
     }
 
@@ -275,7 +278,9 @@ impl StreamingTapeWriter {
         }
         let died = |_| Error::new(Code::Broken, "a thread of a recording died");
         let ending = writing.clone();
+        let turn = self.syncer.turn().await;
         let ended = tokio::task::spawn_blocking(move || ending.end(end)).await.map_err(died)??;
+        drop(turn);
         let ended = ended.ok_or_else(|| Error::new(Code::Internal, "a recording without a spool was to be ended"))?;
         let Writing { access, who, counters, .. } = &*writing;
         let mut parts = writing.take_parts();
