@@ -13,6 +13,9 @@ use crate::time::Reading;
 
 /// Pairs of request and answer that are remembered, so that who writes them too does not write them twice.
 const PAIRS_KEPT: usize = 1_024;
+/// Requests whose answers are waited for while the session goes on; the tape joins more of them when it is sealed. What a
+/// recording holds stays small also when nobody ever answers.
+const OPEN_REQUESTS_MAX: usize = 512;
 /// What a record other than a frame is taken to weigh.
 pub(super) const SMALL_BYTES: usize = 64;
 
@@ -46,7 +49,7 @@ impl Front {
         Self {
             waiting: Vec::new(),
             waiting_bytes: 0,
-            counts: FrameCounts::default(),
+            counts: FrameCounts::bounded(OPEN_REQUESTS_MAX),
             pairs: VecDeque::new(),
             performance: PerformanceStats::default(),
             next_seq: 0,
@@ -210,7 +213,7 @@ impl Front {
     /// Another part begins, in a spool that has not failed.
     pub fn begin_again(&mut self, now: Reading, wall_ns: u64) {
         (self.next_seq, self.started, self.last_ns) = (0, now, 0);
-        self.counts = FrameCounts::default();
+        self.counts = FrameCounts::bounded(OPEN_REQUESTS_MAX);
         self.pairs.clear();
         self.paused_still(wall_ns);
     }

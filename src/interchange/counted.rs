@@ -78,6 +78,13 @@ impl std::fmt::Debug for FrameCounts {
 }
 
 impl FrameCounts {
+    /// Waits for the answers to so many requests at most, where memory counts for more than who leaves thousands open: the
+    /// oldest of them is given up then, and its answer closes nothing.
+    #[must_use]
+    pub fn bounded(open_requests_max: usize) -> Self {
+        Self(Tally::bounded(open_requests_max))
+    }
+
     /// Counts the next frame, and adds the flags that its message carries.
     pub fn frame(&mut self, frame: &mut Frame) {
         let _closed = self.frame_pairs(frame);

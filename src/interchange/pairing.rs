@@ -47,18 +47,29 @@ impl Pair {
 }
 
 /// Open requests by direction and id, the oldest of one id first.
-#[derive(Default)]
 pub(super) struct Pairing {
     open: BTreeMap<(Key, u64), Open>,
     ages: BTreeMap<u64, Key>,
+    open_max: usize,
     next_age: u64,
     given_up: u64,
 }
 
+impl Default for Pairing {
+    fn default() -> Self {
+        Self::bounded(OPEN_MAX)
+    }
+}
+
 impl Pairing {
+    /// Of so many requests that wait, at most.
+    pub(super) const fn bounded(open_max: usize) -> Self {
+        Self { open: BTreeMap::new(), ages: BTreeMap::new(), open_max, next_age: 0, given_up: 0 }
+    }
+
     /// A request went `direction`. True when its id was open already.
     pub(super) fn request(&mut self, direction: Direction, id: &str, seq: u64, t_ms: Option<u64>) -> bool {
-        if self.ages.len() >= OPEN_MAX
+        if self.ages.len() >= self.open_max
             && let Some((age, key)) = self.ages.pop_first()
         {
             self.open.remove(&(key, age));

@@ -56,6 +56,11 @@ pub(super) struct Tally {
 }
 
 impl Tally {
+    /// Waits for the answers to so many requests, at most.
+    pub(super) fn bounded(open_max: usize) -> Self {
+        Self { pairing: Pairing::bounded(open_max), ..Self::default() }
+    }
+
     /// Counts a frame whose payload is `text` (`None`: not UTF-8); `seq` is its number in the source.
     pub(super) fn frame(&mut self, frame: &Frame, text: Option<&str>, seq: u64) -> Seen {
         let s = &mut self.stats;
