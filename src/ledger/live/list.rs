@@ -15,7 +15,7 @@ use crate::governance::Action;
 use crate::log::{Body, set_commitment};
 use crate::tape::{Header, LiveRecord};
 
-/// Frames of a spool up to this length are counted for a list; of a longer one the newest mark says how many there were.
+/// Spools of so many bytes in all are read to count frames for a list; of the others the newest mark says how many there were.
 const COUNTED_BYTES_MAX: u64 = 4 << 20;
 
 /// One recording of a listing.
@@ -71,14 +71,16 @@ impl Ledger {
             p.set_salt = Some(salt);
         })?;
         let entry = core.append(vec![draft]).await?.first().ok_or_else(died)?.index;
-        let lines = found.into_iter().filter_map(|(custody, facts)| core.live_listing(custody, facts).transpose());
+        let mut left = COUNTED_BYTES_MAX;
+        let lines =
+            found.into_iter().filter_map(|(custody, facts)| core.live_listing(custody, facts, &mut left).transpose());
         Ok((lines.collect::<Result<_>>()?, Some(entry)))
     }
 }
 
 impl Core {
-    /// `None` for one that was sealed meanwhile.
-    fn live_listing(&self, custody: CustodyId, facts: OpenedFacts) -> Result<Option<LiveListing>> {
+    /// `None` for one that was sealed meanwhile. `left` says how much may still be read to count frames.
+    fn live_listing(&self, custody: CustodyId, facts: OpenedFacts, left: &mut u64) -> Result<Option<LiveListing>> {
         self.progress.list_unwraps.fetch_add(1, Ordering::Relaxed);
         let marked = facts.marked.map_or(0, |(_, frames, _)| frames);
         let mut line = LiveListing {
@@ -92,7 +94,11 @@ impl Core {
             is_paused: false,
         };
         let Ok(reader) = self.stores.spool.reader(&custody) else { return Ok(None) };
-        let is_short = reader.bytes_behind()? <= COUNTED_BYTES_MAX;
+        let bytes = reader.bytes_behind()?;
+        let is_short = bytes <= *left;
+        if is_short {
+            *left = left.saturating_sub(bytes);
+        }
         if let Ok(secret) = self.live_secret(&custody, &facts.epoch) {
             let mut pieces = Pieces::new(custody, Arc::new(secret.keys()), reader);
             if let Some(LiveRecord::Opened(header)) = pieces.next_record()? {
