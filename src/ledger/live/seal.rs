@@ -163,15 +163,6 @@ impl LiveSealer {
         self.facts.entry
     }
 
-    /// The tape that it goes on from. Parts are sealed in order; one that could not be is named by the entry of the opening
-    /// alone.
-    ///
-    /// # Errors
-    /// `E_ROWS_UNAVAILABLE`.
-    pub fn continues(&self) -> Result<Option<TapeId>> {
-        self.facts.continues.map_or(Ok(None), |before| self.core.tape_of(&before))
-    }
-
     /// The next record of the spool; `None` at its end.
     ///
     /// # Errors
