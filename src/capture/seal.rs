@@ -62,7 +62,6 @@ fn take_in(mut sealer: LiveSealer, left_out: Vec<LiveRecord>) -> Result<(LiveSea
     header.ended_wall_ns = wall_ns.filter(|_| !is_cut_off);
     counts.fill(&mut header);
     header.gaps = gaps;
-    header.continues = sealer.continues()?;
     Ok((sealer, header, is_cut_off))
 }
 

@@ -12,6 +12,7 @@ mod lanes;
 mod load;
 mod pipes;
 mod processes;
+mod real_mcp;
 mod record;
 mod record_ends;
 mod screens;
