@@ -11,11 +11,13 @@ pub(super) struct Lines {
     kind: FrameKind,
     /// What came since the last line end.
     partial: Vec<u8>,
+    /// A part of this line is a frame already.
+    is_long: bool,
 }
 
 impl Lines {
     pub(super) const fn new(direction: Direction, kind: FrameKind) -> Self {
-        Self { direction, kind, partial: Vec::new() }
+        Self { direction, kind, partial: Vec::new(), is_long: false }
     }
 
     /// Takes the next bytes; every line that they end is given, with the time at which its end came.
@@ -31,6 +33,7 @@ impl Lines {
                 Delimiter::Lf
             };
             let frame = self.frame(0, at);
+            self.is_long = false;
             each(Frame { delimiter, ..frame });
         }
         self.grow(bytes, at, each);
@@ -38,9 +41,15 @@ impl Lines {
 
     /// The pipe ended: what stands behind the last line end is a frame too.
     pub(super) fn end(&mut self, at: Reading, each: &mut dyn FnMut(Frame)) {
+        self.is_long = false;
         if !self.partial.is_empty() {
             each(self.frame(flags::WAS_PARTIAL, at));
         }
+    }
+
+    /// Is it in the middle of a line of which a part is a frame already?
+    pub(super) const fn is_long(&self) -> bool {
+        self.is_long
     }
 
     /// A line that is too long for one frame goes on in the next: memory does not grow with it.
@@ -49,7 +58,7 @@ impl Lines {
         while self.partial.len() > FRAME_PAYLOAD_BYTES_MAX {
             let rest = self.partial.split_off(FRAME_PAYLOAD_BYTES_MAX);
             each(self.frame(flags::CONTINUED, at));
-            self.partial = rest;
+            (self.partial, self.is_long) = (rest, true);
         }
     }
 

@@ -3,6 +3,7 @@
 
 mod lines;
 mod pump;
+mod recording;
 mod run;
 mod signals;
 

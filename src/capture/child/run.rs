@@ -9,16 +9,16 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
+use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use serde_json::json;
 
-use super::lines::Lines;
 use super::pump::{Heard, Pumps, Way};
+use super::recording::Recording;
 use super::signals::{Passing, Running};
 use crate::capture::{Durability, StreamingTapeWriter};
 use crate::error::{Code, Error, Result};
-use crate::tape::{Direction, EndState, Frame, FrameKind};
-use crate::time::{Clock, Reading};
+use crate::tape::EndState;
+use crate::time::Clock;
 
 /// Pieces of up to 64 KiB that wait for the recorder, before the session waits too.
 const HEARD_MAX: usize = 64;
@@ -26,8 +26,6 @@ const HEARD_MAX: usize = 64;
 const QUIET: Duration = Duration::from_millis(500);
 /// and so long after its end in any case.
 const QUIET_MAX: Duration = Duration::from_secs(10);
-/// From the request to end, when nothing can be recorded any more, to the end by force.
-const BEFORE_FORCE: Duration = Duration::from_secs(2);
 
 /// What is started.
 #[derive(Debug, Clone)]
@@ -182,7 +180,10 @@ fn ended(status: ExitStatus) -> serde_json::Value {
     }
 }
 
-fn spawn<T: Send + 'static>(name: &str, f: impl FnOnce() -> T + Send + 'static) -> Result<std::thread::JoinHandle<T>> {
+pub(super) fn spawn<T: Send + 'static>(
+    name: &str,
+    f: impl FnOnce() -> T + Send + 'static,
+) -> Result<std::thread::JoinHandle<T>> {
     let thread = std::thread::Builder::new().name(name.into()).spawn(f);
     thread.map_err(|e| Error::new(Code::Io, "no thread can be started").with_source(e))
 }
@@ -238,90 +239,4 @@ fn outputs_end(ends: &Receiver<()>, pumps: &Pumps) -> bool {
         }
     }
     true
-}
-
-/// The thread that makes frames of what was heard.
-struct Recording {
-    writer: Arc<StreamingTapeWriter>,
-    pumps: Arc<Pumps>,
-    running: Running,
-    failed: Arc<Mutex<Option<Error>>>,
-}
-
-impl Recording {
-    fn run(self, heard: &Receiver<Heard>) {
-        let mut ways = [
-            Lines::new(Direction::ClientToServer, FrameKind::Message),
-            Lines::new(Direction::ServerToClient, FrameKind::Message),
-            Lines::new(Direction::ServerToClient, FrameKind::Stderr),
-        ];
-        let mut at = self.pumps.clock.read();
-        while let Ok(heard) = heard.recv() {
-            match heard {
-                Heard::Bytes { way, bytes, at, durable } => {
-                    if let Some(lines) = ways.get_mut(way as usize) {
-                        lines.feed(&bytes, at, &mut |frame| self.take(frame));
-                    }
-                    drop(durable);
-                }
-                Heard::End { way, undelivered, at } => {
-                    if let Some(lines) = ways.get_mut(way as usize) {
-                        lines.end(at, &mut |frame| self.take(frame));
-                    }
-                    if undelivered > 0 {
-                        let words = json!({ "event": "not_delivered", "bytes": undelivered, "pipe": way.word() });
-                        self.take(lifecycle(words.to_string(), at));
-                    }
-                }
-                Heard::Told { words, at: then } => {
-                    at = then;
-                    self.take(lifecycle(words, at));
-                }
-                Heard::Stop => break,
-            }
-        }
-        // What stood behind a last line end in a pipe that nobody ended.
-        ways.iter_mut().for_each(|lines| lines.end(at, &mut |frame| self.take(frame)));
-    }
-
-    fn take(&self, frame: Frame) {
-        if self.pumps.is_stopped.load(Ordering::Acquire) {
-            return;
-        }
-        if let Err(e) = self.writer.write_frame_blocking(frame) {
-            *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(e);
-            self.pumps.is_stopped.store(true, Ordering::Release);
-            self.end_program();
-        }
-    }
-
-    /// What cannot be recorded may not happen: the program is asked to end, and then made to.
-    fn end_program(&self) {
-        self.running.send(Signal::TERM);
-        let running = self.running.clone();
-        let by_force = move || {
-            std::thread::sleep(BEFORE_FORCE);
-            running.send(Signal::KILL);
-        };
-        if spawn("immutape-end", by_force).is_err() {
-            self.running.send(Signal::KILL);
-        }
-    }
-}
-
-impl Way {
-    const fn word(self) -> &'static str {
-        match self {
-            Self::In => "stdin",
-            Self::Out => "stdout",
-            Self::Err => "stderr",
-        }
-    }
-}
-
-fn lifecycle(words: String, at: Reading) -> Frame {
-    let mut frame = Frame::message(0, Direction::Internal, words.into_bytes());
-    frame.kind = FrameKind::Lifecycle;
-    frame.wall_ns = Some(at.wall.as_ms().saturating_mul(1_000_000));
-    frame
 }

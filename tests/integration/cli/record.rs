@@ -282,6 +282,28 @@ fn a_recorded_server_answers_again() {
 }
 
 #[test]
+fn the_frames_of_a_long_message_stand_together() {
+    let world = World::new();
+    let script = "head -c 17000000 >/dev/null; echo note >&2; sleep 0.2; cat >/dev/null";
+    let mut child = recorded(&world, &[], &["sh", "-c", script]).spawn().unwrap();
+    let (mut stdin, mut err) = (child.stdin.take().unwrap(), BufReader::new(child.stderr.take().unwrap()));
+    stdin.write_all(&vec![b'x'; 18_000_000]).unwrap();
+    // It has been passed on while the message goes on.
+    assert_eq!(line(&mut err), "note\n");
+    stdin.write_all(b"the end\n").unwrap();
+    drop(stdin);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let frames = frames(&world);
+    let first = frames.iter().position(|f| f["flags"].to_string().contains("continued")).unwrap();
+    let (part, rest) = (&frames[first], &frames[first + 1]);
+    assert_eq!((part["delimiter"].as_str(), rest["delimiter"].as_str()), (Some("none"), Some("lf")));
+    assert!(rest["payload"].as_str().unwrap().ends_with("xthe end"), "the message goes on in the very next frame");
+    let note = frames.iter().position(|f| f["kind"] == "stderr").unwrap();
+    assert!(note > first + 1, "what came meanwhile stands behind it");
+    world.run(["verify"]).exits(0);
+}
+
+#[test]
 fn a_hundred_megabytes_in_one_line_go_through() {
     let world = World::new();
     let mut child = recorded(&world, &[], &["sh", "-c", "wc -c"]).spawn().unwrap();

@@ -132,7 +132,7 @@ impl Tee {
         let text = fs::read_to_string(self.0.join("moments")).unwrap();
         let parted = text.lines().map(|line| line.split(' ').collect::<Vec<_>>());
         let in_time = parted.filter(|m| m[1] == pipe && m[0].parse::<u128>().unwrap() <= wall_ns);
-        in_time.map(|m| m[2].parse().unwrap()).last().unwrap_or(0)
+        in_time.map(|m| m[2].parse().unwrap()).next_back().unwrap_or(0)
     }
 
     /// The number of what it started, or how that ended: a code, or a signal below zero. `None` until then.
