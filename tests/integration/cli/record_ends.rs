@@ -54,6 +54,13 @@ fn talk(mut stdin: ChildStdin, out: std::process::ChildStdout, round: u64, until
     (echoed, sent)
 }
 
+/// The number of the program behind a recorder, whichever of its threads started it.
+fn program_of(recorder: &Child) -> Option<String> {
+    let threads = std::fs::read_dir(format!("/proc/{}/task", recorder.id())).ok()?;
+    let children = threads.filter_map(|t| std::fs::read_to_string(t.ok()?.path().join("children")).ok());
+    children.flat_map(|list| list.split_whitespace().map(str::to_owned).collect::<Vec<_>>()).next()
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Victim {
     Recorder,
@@ -87,10 +94,8 @@ fn no_echoed_line_is_lost_when_recorder_program_or_client_are_killed() {
         match victim {
             Victim::Recorder => child.kill().unwrap(),
             Victim::Program => {
-                let children = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", child.id()));
-                let Ok(children) = children else { return skipped("the system does not name children") };
-                let cat = children.split_whitespace().next().expect("the program runs");
-                assert!(Command::new("kill").args(["-9", cat]).status().unwrap().success());
+                let Some(cat) = program_of(&child) else { return skipped("the system does not name children") };
+                assert!(Command::new("kill").args(["-9", &cat]).status().unwrap().success());
             }
             Victim::Client => {}
         }
@@ -153,7 +158,7 @@ fn on_a_full_disk(policy: &str) -> Option<(Did, u32, Vec<serde_json::Value>)> {
     while sent < 90 && writeln!(stdin, "{}", noise(sent)).is_ok() {
         sent += 1;
     }
-    if policy == "continue_with_gap" {
+    if policy == "continue-with-gap" {
         assert_eq!(sent, 90, "the session goes on");
         let room = ["-o", "remount,size=32m"];
         assert!(Command::new("mount").args(room).arg(&disk).status().unwrap().success());
@@ -193,7 +198,7 @@ fn a_full_disk_ends_the_program_and_what_was_durable_is_kept() {
 
 #[test]
 fn a_full_disk_lets_the_session_go_on_and_the_tape_says_what_is_missing() {
-    let Some((did, echoed, shown)) = on_a_full_disk("continue_with_gap") else { return };
+    let Some((did, echoed, shown)) = on_a_full_disk("continue-with-gap") else { return };
     assert!(did.stderr.contains("could not be stored and are not on the tape"), "{}", did.stderr);
     did.exits(7);
     assert_eq!(echoed, 90, "the client noticed nothing");
@@ -239,6 +244,7 @@ fn a_flood_of_tiny_frames_is_recorded_in_bounded_memory() {
 #[test]
 fn lists_and_checks_run_beside_two_recorders() {
     let world = World::new();
+    world.run(["init"]).exits(0);
     let flags = |name| ["--durability", "each", "--name", name];
     let mut both = [recorder(&world, &flags("a"), &["cat"]), recorder(&world, &flags("b"), &["cat"])];
     let talks: Vec<_> = both
