@@ -94,7 +94,11 @@ fn no_echoed_line_is_lost_when_recorder_program_or_client_are_killed() {
         match victim {
             Victim::Recorder => child.kill().unwrap(),
             Victim::Program => {
-                let Some(cat) = program_of(&child) else { return skipped("the system does not name children") };
+                let Some(cat) = program_of(&child) else {
+                    child.kill().unwrap();
+                    child.wait().unwrap();
+                    return skipped("the system does not name children");
+                };
                 assert!(Command::new("kill").args(["-9", &cat]).status().unwrap().success());
             }
             Victim::Client => {}
