@@ -1,9 +1,16 @@
 //! From a spool to a tape. Whatever was durable is in it; whatever is missing is said.
 
+use tokio::sync::Semaphore;
+
 use crate::error::{Code, Error, Result};
 use crate::interchange::FrameCounts;
 use crate::ledger::{LiveSealer, SaveReceipt};
 use crate::tape::{EndState, Gap, GapReason, Header, LiveRecord, TapeKind};
+
+/// Recordings that this process seals at the same time. Each takes a thread and the memory of a short tape until it is
+/// durable; more of them at once were no faster.
+const SEALED_ABREAST: usize = 16;
+static TURNS: Semaphore = Semaphore::const_new(SEALED_ABREAST);
 
 /// A recording that became a tape.
 #[derive(Debug, Clone)]
@@ -15,6 +22,8 @@ pub(super) struct Sealed {
 /// Seals a recording. `left_out` is what its recorder had taken and the spool had not: of it the tape says how the session
 /// ended, and how many frames are missing. Without an end in either it was cut off.
 pub(super) async fn seal(sealer: LiveSealer, left_out: Vec<LiveRecord>) -> Result<Sealed> {
+    // Never closed, so that it comes to everybody.
+    let _turn = TURNS.acquire().await.ok();
     let died = |_| Error::new(Code::Broken, "a thread that seals a recording died");
     let (sealer, header, is_cut_off) =
         tokio::task::spawn_blocking(move || take_in(sealer, left_out)).await.map_err(died)??;
