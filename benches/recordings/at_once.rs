@@ -15,7 +15,7 @@ use immutape::time::SystemClock;
 use super::bound;
 use super::report::{Budget, Row, Table};
 use super::setup::{World, cpu_seconds, folder, runtime, somebody};
-use super::{Sizes, messages, quantile, resident_kb};
+use super::{Sizes, messages, peak_kb, quantile, resident_kb};
 
 /// Frames of a session in one second.
 const FRAMES_A_SECOND: u64 = 20;
@@ -152,6 +152,7 @@ impl Load {
         let (missing, seal_seconds) = self.seal(&manager, ids).await;
         tell("frames lost", missing as f64, "", Some(0.0));
         tell("all sealed, at once", seal_seconds, "s", None);
+        tell("memory of one, at the most, while all are sealed", (peak_kb() - before) / all, "KB", None);
         let mut lags = Vec::new();
         for follower in followers {
             let (frames, lag) = follower.await.unwrap();

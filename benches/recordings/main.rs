@@ -106,7 +106,16 @@ pub fn quantile(values: &mut [f64], part: f64) -> f64 {
 
 /// Kilobytes that a process has in memory; zero when it is gone.
 pub fn resident_kb(pid: &str) -> f64 {
+    kilobytes(pid, "VmRSS:")
+}
+
+/// The most that this process ever had.
+pub fn peak_kb() -> f64 {
+    kilobytes("self", "VmHWM:")
+}
+
+fn kilobytes(pid: &str, what: &str) -> f64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:")).unwrap_or("0");
+    let line = status.lines().find_map(|l| l.strip_prefix(what)).unwrap_or("0");
     line.trim().trim_end_matches(" kB").parse().unwrap_or(0.0)
 }

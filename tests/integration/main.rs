@@ -15,6 +15,7 @@ mod audit_trail;
 mod capture_crash;
 mod capture_faults;
 mod capture_index;
+mod capture_load;
 mod capture_seeds;
 mod capture_stream;
 mod capture_traps;

@@ -17,6 +17,7 @@ use immutape::store::files::{Entry, File, FileLock, Files, RealFiles};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Op {
+    Open,
     Create,
     Write,
     Read,
@@ -120,6 +121,7 @@ impl Failing {
 
 impl Files for Failing {
     fn open(&self, path: &Path, write: bool) -> io::Result<Arc<dyn File>> {
+        self.try_op(Op::Open)?;
         RealFiles.open(path, write).map(|file| self.wrap(file))
     }
     fn create_new(&self, path: &Path) -> io::Result<Arc<dyn File>> {
