@@ -36,7 +36,7 @@ fn message(n: u64, k: u64) -> Frame {
         0 => (Direction::ClientToServer, r#""method":"tools/call","params":{"name":"t","arguments":{"path":"#),
         _ => (Direction::ServerToClient, r#""result":{"content":[{"type":"text","text":"#),
     };
-    let end = if k % 2 == 0 { "}}}" } else { "}]}}" };
+    let end = if k.is_multiple_of(2) { "}}}" } else { "}]}}" };
     let text =
         format!(r#"{{"jsonrpc":"2.0","id":{},{rest}"session {n} message {k} {}"{end}"#, k / 2, "and so on ".repeat(30));
     Frame::message(0, direction, text.into_bytes())
