@@ -1,5 +1,7 @@
 //! A recorded server that answers again: each request gets what it got when the tape was made.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use crate::error::{Code, Error, Result};
@@ -8,6 +10,8 @@ use crate::tape::{Direction, Frame, FrameKind};
 
 /// Longest tape that is held in memory for this, in bytes of payload.
 const PAYLOAD_BYTES_MAX: u64 = 256 << 20;
+/// Longest wait between two messages of one exchange.
+const WAIT_MAX: Duration = Duration::from_millis(100);
 /// Methods whose parameters are the client's own: the answer does not depend on them.
 const BY_METHOD: [&str; 3] = ["initialize", "ping", "server/discover"];
 
@@ -26,9 +30,16 @@ struct Exchange {
     id: String,
     progress: Option<Value>,
     /// Messages of the server before the answer, in order.
-    before: Vec<Vec<u8>>,
-    answer: Option<Vec<u8>>,
+    before: Vec<Said>,
+    answer: Option<Said>,
     times_used: u64,
+}
+
+/// A message of the server, and when it said it.
+#[derive(Debug)]
+struct Said {
+    payload: Vec<u8>,
+    t_ns: Option<u64>,
 }
 
 /// What the server says to one message.
@@ -37,6 +48,9 @@ struct Exchange {
 pub struct ReplayedAnswer {
     /// Its messages in order, without line ends.
     pub messages: Vec<Vec<u8>>,
+    /// For each of them, how long the server took after the one before, 100 ms at most. Clients drop notes of progress that
+    /// come in one piece with the answer: who waits so long is heard as the server was.
+    pub waits: Vec<Duration>,
     /// The message was a request that is not on the tape: the answer is an error.
     pub is_unknown: bool,
 }
@@ -56,6 +70,7 @@ impl Replay {
         }
         let Ok(text) = std::str::from_utf8(&frame.payload) else { return Ok(()) };
         let Some([message]) = rpc_messages(text).and_then(|all| <[_; 1]>::try_from(all).ok()) else { return Ok(()) };
+        let said = || Said { payload: frame.payload.clone(), t_ns: frame.t_ns };
         match (frame.direction, message.class) {
             (Direction::ClientToServer, RpcClass::Request) => {
                 let asked: Value = serde_json::from_str(text).unwrap_or_default();
@@ -74,13 +89,13 @@ impl Replay {
                 let id = message.id.unwrap_or_default();
                 let open = self.exchanges.iter_mut().find(|e| e.answer.is_none() && e.id == id);
                 if let Some(exchange) = open {
-                    exchange.answer = Some(frame.payload.clone());
+                    exchange.answer = Some(said());
                 }
             }
             (Direction::ServerToClient, _) => {
                 // What the server says by itself is said again on the way to the answer that was open then.
                 if let Some(exchange) = self.exchanges.iter_mut().rev().find(|e| e.answer.is_none()) {
-                    exchange.before.push(frame.payload.clone());
+                    exchange.before.push(said());
                 }
             }
             _ => {}
@@ -97,7 +112,7 @@ impl Replay {
     /// What the server says to a message of a client. The same request, apart from its id, gets the same answer; asked more
     /// often than it was, the last one again.
     pub fn answer(&mut self, line: &[u8]) -> ReplayedAnswer {
-        let nothing = ReplayedAnswer { messages: Vec::new(), is_unknown: false };
+        let nothing = ReplayedAnswer { messages: Vec::new(), waits: Vec::new(), is_unknown: false };
         let Ok(text) = std::str::from_utf8(line) else { return nothing };
         let Ok(asked) = serde_json::from_str::<Value>(text) else { return nothing };
         let (Some(method), Some(id)) = (asked.get("method").and_then(Value::as_str), asked.get("id")) else {
@@ -108,19 +123,20 @@ impl Replay {
             let message = format!("{method} with these parameters is not on the tape");
             let error =
                 serde_json::json!({ "jsonrpc": "2.0", "id": id, "error": { "code": -32000, "message": message } });
-            return ReplayedAnswer { messages: vec![error.to_string().into_bytes()], is_unknown: true };
+            let messages = vec![error.to_string().into_bytes()];
+            return ReplayedAnswer { messages, waits: vec![Duration::ZERO], is_unknown: true };
         };
         exchange.times_used = exchange.times_used.saturating_add(1);
-        let with_progress = |note: &Vec<u8>| match (&progress, &exchange.progress) {
-            (Some(new), Some(old)) => retoken(note, old, new),
-            _ => note.clone(),
+        let with_progress = |note: &Said| match (&progress, &exchange.progress) {
+            (Some(new), Some(old)) => retoken(&note.payload, old, new),
+            _ => note.payload.clone(),
         };
         let mut messages: Vec<Vec<u8>> = exchange.before.iter().map(with_progress).collect();
         if let Some(answer) = &exchange.answer {
-            let answer = std::str::from_utf8(answer).unwrap_or_default();
+            let answer = std::str::from_utf8(&answer.payload).unwrap_or_default();
             messages.push(with_other_id(answer, &id.to_string()).into_bytes());
         }
-        ReplayedAnswer { messages, is_unknown: false }
+        ReplayedAnswer { messages, waits: exchange.waits(), is_unknown: false }
     }
 
     fn find(&mut self, method: &str, params: &Value) -> Option<&mut Exchange> {
@@ -132,6 +148,20 @@ impl Replay {
         let all_used = self.exchanges.iter().filter(|e| fits(e)).all(|e| e.times_used > 0);
         let last = self.exchanges.iter().rposition(fits);
         self.exchanges.get_mut(if all_used { last? } else { place })
+    }
+}
+
+impl Exchange {
+    /// How long the server took from each of its messages to the next.
+    fn waits(&self) -> Vec<Duration> {
+        let mut last_ns = None;
+        let times = self.before.iter().chain(&self.answer).map(|said| said.t_ns);
+        let wait = |t_ns: Option<u64>| {
+            let since = t_ns.zip(last_ns).map_or(0, |(now, last): (u64, u64)| now.saturating_sub(last));
+            last_ns = t_ns.or(last_ns);
+            Duration::from_nanos(since).min(WAIT_MAX)
+        };
+        times.map(wait).collect()
     }
 }
 
@@ -170,6 +200,25 @@ mod tests {
 
     fn said(answer: &ReplayedAnswer) -> Vec<&str> {
         answer.messages.iter().map(|m| std::str::from_utf8(m).unwrap()).collect()
+    }
+
+    #[test]
+    fn notes_come_as_long_before_the_answer_as_they_did() {
+        use Direction::{ClientToServer as Up, ServerToClient as Down};
+        let mut replay = Replay::default();
+        let lines = [
+            (Up, r#"{"id":1,"method":"x"}"#, 1_000),
+            (Down, r#"{"method":"a"}"#, 5_000),
+            (Down, r#"{"method":"b"}"#, 7_000),
+            (Down, r#"{"id":1,"result":{}}"#, 9_000_007_000),
+        ];
+        for (direction, line, t_ns) in lines {
+            let frame = Frame::message(0, direction, line.as_bytes().to_vec());
+            replay.take(&Frame { t_ns: Some(t_ns), ..frame }).unwrap();
+        }
+        let answer = replay.answer(br#"{"id":2,"method":"x"}"#);
+        assert_eq!(answer.messages.len(), 3);
+        assert_eq!(answer.waits, [Duration::ZERO, Duration::from_micros(2), WAIT_MAX]);
     }
 
     #[test]

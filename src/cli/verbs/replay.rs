@@ -84,7 +84,8 @@ fn as_server(s: &mut Session<'_>, args: &Replay) -> Result<u8> {
         let answer = server.answer(&line);
         unknown = unknown.saturating_add(u64::from(answer.is_unknown));
         answered = answered.saturating_add(u64::from(!answer.messages.is_empty()));
-        for message in answer.messages {
+        for (message, wait) in answer.messages.into_iter().zip(answer.waits) {
+            std::thread::sleep(wait);
             let written =
                 output.write_all(&message).and_then(|()| output.write_all(b"\n")).and_then(|()| output.flush());
             match written {
