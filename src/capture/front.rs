@@ -22,6 +22,8 @@ pub(super) const SMALL_BYTES: usize = 64;
 pub(super) struct Front {
     waiting: Vec<LiveRecord>,
     pub waiting_bytes: usize,
+    /// Bytes on their way into the spool: they are in memory as well, and come back when it takes none.
+    pub under_way_bytes: usize,
     pub counts: FrameCounts,
     pub pairs: VecDeque<(u64, u64)>,
     pub performance: PerformanceStats,
@@ -49,6 +51,7 @@ impl Front {
         Self {
             waiting: Vec::new(),
             waiting_bytes: 0,
+            under_way_bytes: 0,
             counts: FrameCounts::bounded(OPEN_REQUESTS_MAX),
             pairs: VecDeque::new(),
             performance: PerformanceStats::default(),
@@ -85,7 +88,7 @@ impl Front {
             self.paused_frames = self.paused_frames.saturating_add(1);
             return Some(Ok(()));
         }
-        let is_full = self.is_failing && self.waiting_bytes > WAITING_BYTES_MAX;
+        let is_full = self.is_failing && self.held_bytes() > WAITING_BYTES_MAX;
         if policy == OnStorageFailure::ContinueWithGap && (self.failed.is_some() || is_full) {
             self.lost_frames = self.lost_frames.saturating_add(1);
             return Some(Ok(()));
@@ -139,8 +142,13 @@ impl Front {
         self.waiting.push(record);
     }
 
+    /// Bytes of all that is in memory.
+    pub const fn held_bytes(&self) -> usize {
+        self.waiting_bytes.saturating_add(self.under_way_bytes)
+    }
+
     pub fn take_waiting(&mut self) -> Vec<LiveRecord> {
-        self.waiting_bytes = 0;
+        self.under_way_bytes = std::mem::take(&mut self.waiting_bytes);
         std::mem::take(&mut self.waiting)
     }
 

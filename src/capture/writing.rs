@@ -135,7 +135,7 @@ impl Writing {
             }
             let seq = front.take(frame, now)?;
             Counters::add(&self.counters.frames, front.next_seq.saturating_sub(seq));
-            (seq, front.waiting_bytes)
+            (seq, front.held_bytes())
         };
         let is_each = self.options.durability == Durability::Each;
         if !is_each && bytes <= WAITING_BYTES_MAX {
@@ -182,8 +182,10 @@ impl Writing {
             self.unsynced.store(true, Ordering::Relaxed);
         }
         let appended = append_all(live, &mut waiting);
-        if !waiting.is_empty() {
-            lock(&self.front).give_back(waiting);
+        {
+            let mut front = lock(&self.front);
+            front.under_way_bytes = 0;
+            front.give_back(waiting);
         }
         appended?;
         if sync {
