@@ -13,7 +13,7 @@ use immutape::evidence::{Severity, Verdict};
 use immutape::ledger::{CheckOptions, Checker, Ledger};
 use immutape::store::memory::rows::MemoryRows;
 
-use crate::support::crash::{Base, Machine as _, NOW_MS, World, copy_rows, in_parallel, in_runtime};
+use crate::support::crash::{Base, Machine as _, NOW_MS, Points, World, copy_rows, in_parallel, in_runtime};
 use crate::support::ledgers::ann;
 use crate::support::recordings::{Answers, Story, judge, kept};
 use crate::support::sim_files::{Effect, Kind, Operation, SimFiles, Survive};
@@ -123,7 +123,7 @@ const STAGES: [&str; 7] = ["open", "each", "flushed", "parts", "left", "recover"
 fn recordings_stopped_at_every_operation() {
     let base = Base::with_tapes(1);
     let operations = operations(&base, false);
-    let tally = Mutex::new(Tally::default());
+    let (told, tally) = (Points::of(operations), Mutex::new(Tally::default()));
     let points: Vec<usize> = (0..operations).step_by(stride()).collect();
     in_parallel(points.len() * 2, |n| {
         let (number, effect) = (points[n / 2], if n % 2 == 0 { Effect::Without } else { Effect::With });
@@ -131,8 +131,9 @@ fn recordings_stopped_at_every_operation() {
         let answers = Answers::default();
         world.sim.stop_at(number as u64, effect);
         let ended = lived(&world, &answers, OnStorageFailure::Stop, false);
-        // A part that began a moment sooner or later may make the story shorter.
-        let Some(operation) = world.sim.operations().get(number).cloned() else { return };
+        let Some(operation) = world.sim.operations().get(number).cloned() else {
+            return told.is_past_the_end(number as u64, &world.sim);
+        };
         assert!(ended.is_err(), "a stopped machine answered");
         let survive = match (effect, n / 2 % 4) {
             (Effect::Without, 0) => Survive::Everything,
@@ -152,7 +153,7 @@ fn recordings_stopped_at_every_operation() {
     let tally = tally.into_inner().unwrap();
     println!("{operations} operations, {} points: {tally:#?}", points.len());
     assert_eq!(tally.wrong, [""; 0]);
-    assert!(tally.cases as usize >= points.len() * 2 - 8, "{} of {} points", tally.cases, points.len() * 2);
+    told.assert_met();
     assert!(STAGES.iter().all(|stage| tally.stages.contains_key(*stage)), "{:?}", tally.stages);
     assert!(tally.cut_off > 10 && tally.frames > 100);
 }
@@ -161,7 +162,7 @@ fn recordings_stopped_at_every_operation() {
 fn every_operation_of_recordings_fails() {
     let base = Base::with_tapes(1);
     let operations = operations(&base, true);
-    let tally = Mutex::new(Tally::default());
+    let (told, tally) = (Points::of(operations), Mutex::new(Tally::default()));
     let points: Vec<usize> = (0..operations).step_by(stride()).collect();
     in_parallel(points.len() * 2, |n| {
         let number = points[n / 2];
@@ -175,7 +176,9 @@ fn every_operation_of_recordings_fails() {
         let answers = Answers::default();
         world.sim.fail_at(number as u64, kind, effect);
         let errors = lived(&world, &answers, policy, true).unwrap();
-        let Some(operation) = world.sim.operations().get(number).cloned() else { return };
+        let Some(operation) = world.sim.operations().get(number).cloned() else {
+            return told.is_past_the_end(number as u64, &world.sim);
+        };
         assert_eq!(world.sim.faults_made(), 1);
         let words = format!("{operation:?} {kind:?} {effect:?}, {policy:?}, {errors:?}");
         // The power is cut; and the next process starts on the machine that went on.
@@ -192,7 +195,7 @@ fn every_operation_of_recordings_fails() {
     let tally = tally.into_inner().unwrap();
     println!("{operations} operations, {} points: {tally:#?}", points.len());
     assert_eq!(tally.wrong, [""; 0]);
-    assert!(tally.cases as usize >= points.len() * 4 - 16);
+    told.assert_met();
     assert!([Code::StoreFull, Code::Broken].iter().all(|code| tally.codes.contains_key(code)), "{:?}", tally.codes);
     assert_eq!(tally.stages.keys().filter(|s| STAGES.contains(&s.as_str())).collect::<BTreeSet<_>>().len(), 7);
 }
