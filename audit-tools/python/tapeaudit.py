@@ -760,6 +760,14 @@ def _predecessor(value):
             and is_uint(value[2]) and (value[3] is None or is_uint(value[3])))
 
 
+def _is_note(value):
+    return is_bytes(value) and len(value) <= 65_536
+
+
+def _verifier_keys(value):
+    return type(value) is list and 1 <= len(value) <= 63 and all(is_text(key) for key in value)
+
+
 LEDGER, TAPE, ANY = "ledger", "tape", "any"
 _SET_BODY = {0: b32, 1: is_uint, 2: is_uint}
 _SET_LIST = {3: b32}
@@ -795,6 +803,11 @@ KINDS = {
     40: ("refused", ANY, {0: is_uint, 1: is_uint}, {}),
     41: ("followed", TAPE, {0: is_uint}, {}),
     42: ("replayed", TAPE, {0: is_uint}, {}),
+    128: ("anchor.cosigned", LEDGER, {0: _is_note, 1: _verifier_keys, 2: lambda v: type(v) is bool}, {}),
+    129: ("anchor.timestamped", LEDGER, {0: _is_note, 1: is_bytes, 2: is_uint}, {}),
+    130: ("published", LEDGER, {0: is_uint, 1: b32, 2: is_uint}, {}),
+    131: ("receipt.issued", ANY, {0: is_uint, 1: is_uint, 2: is_uint, 3: b32}, {}),
+    133: ("fork.found", LEDGER, {0: is_uint, 1: _is_note, 2: is_uint, 3: b32}, {}),
 }
 
 

@@ -4,6 +4,7 @@
 //! documents (`docs/json.md`). Recorded bytes are escaped before a terminal sees them (`docs/operating.md`).
 
 mod abreast;
+mod anchors;
 mod args;
 mod asked;
 mod configuration;

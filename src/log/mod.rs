@@ -4,6 +4,7 @@
 //! Pure: durability is somebody else's promise, shown to this room as a [`DurableHead`].
 
 mod body;
+mod body_anchors;
 mod body_fields;
 mod chain;
 mod entry;
@@ -18,6 +19,7 @@ mod salted;
 mod tree;
 
 pub use body::Body;
+pub use body_anchors::AnchorBody;
 pub use entry::Entry;
 pub use error::LogError;
 pub use genesis::Genesis;

@@ -5,12 +5,10 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::LogError;
 use crate::codec::digest::sha256_parts;
+use crate::codec::limits::{NOTE_BYTES_MAX, NOTE_SIGNATURES_MAX};
 use crate::seal::{PublicKey, Signer};
 
 const ED25519: u8 = 1;
-/// More signature lines than this are refused.
-const SIGNATURES_MAX: usize = 64;
-const NOTE_BYTES_MAX: usize = 1 << 16;
 
 /// A key under its name, as notes know it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,7 +113,7 @@ impl SignedNote {
         check_text(text)?;
         let lines = lines.strip_suffix('\n').ok_or(LogError::Note("no signature line"))?;
         let signatures: Vec<_> = lines.split('\n').map(parse_signature).collect::<Result<_, _>>()?;
-        if signatures.len() > SIGNATURES_MAX {
+        if signatures.len() > NOTE_SIGNATURES_MAX {
             return Err(LogError::Note("too many signature lines"));
         }
         Ok(Self { text: text.to_owned(), signatures })
