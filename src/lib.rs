@@ -69,6 +69,7 @@ pub mod catalog;
 pub mod keyring;
 pub mod ledger;
 
+pub mod anchor;
 pub mod capture;
 pub mod interchange;
 pub mod provider;

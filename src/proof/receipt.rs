@@ -20,7 +20,8 @@ pub struct Receipt {
     pub issuer: String,
     /// What the entry is about: custody id of a tape, or the log itself.
     pub subject: String,
-    /// Leaves of the tree.
+    /// Leaves of the tree, as the receipt says. The signature covers the root alone: another size of the same shape on the way
+    /// to this leaf leads to the same root.
     pub size: u64,
     /// Index of the leaf.
     pub index: u64,

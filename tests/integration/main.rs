@@ -11,6 +11,7 @@
 
 mod support;
 
+mod anchor;
 mod audit_trail;
 mod capture_crash;
 mod capture_faults;
@@ -34,6 +35,7 @@ mod floors;
 mod golden;
 mod golden_make;
 mod golden_stranger;
+mod heads;
 mod interchange_bad;
 mod interchange_beside;
 mod interchange_cast;
@@ -85,6 +87,7 @@ mod ledger_vault_accepted;
 mod packs_crash;
 mod packs_damage;
 mod packs_faults;
+mod proofs;
 mod properties;
 mod provider_config;
 mod provider_conformance;
