@@ -28,6 +28,11 @@ pub(super) fn entry(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| "give the number of an entry, as `immutape log` shows it".to_owned())
 }
 
+/// How long a log was.
+pub(super) fn size(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| "give a number of entries".to_owned())
+}
+
 /// A number that stands for itself.
 pub(super) fn number(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| "give a number, 0 or more".to_owned())

@@ -1,7 +1,7 @@
 //! Proofs and receipts over released heads. Each is an entry before anybody has it.
 
 use crate::catalog::{consistency, inclusion};
-use crate::codec::digest::{Digest, sha256};
+use crate::codec::digest::{Digest, TapeId, sha256};
 use crate::error::{Code, Error, Result};
 use crate::governance::Action;
 use crate::ledger::acts::Act;
@@ -26,6 +26,8 @@ pub enum ProofForm {
 pub struct Proven {
     /// Bytes of the file.
     pub file: Vec<u8>,
+    /// The tape.
+    pub tape: TapeId,
     /// Public half of the entry that is proved.
     pub entry: Vec<u8>,
     /// Index of that entry.
@@ -79,7 +81,7 @@ impl Ledger {
         let draft = core.draft(&act, |p| p.tape_id = Some(found.facts.tape))?;
         let placed = core.append(vec![draft]).await?;
         let recorded_as = placed.first().ok_or_else(died)?.index;
-        Ok(Proven { file, entry, index, head, recorded_as })
+        Ok(Proven { file, tape: found.facts.tape, entry, index, head, recorded_as })
     }
 
     /// Proves that the log of `new` entries extends that of `old`; the hashes of the path, and the index of the entry that
