@@ -49,7 +49,7 @@ pub use environment::Environment;
 pub use exported::ExportedFile;
 pub use facade::Ledger;
 pub use list::Listing;
-pub use live::{Abandoned, LiveFollower, LiveListing, LiveMark, LiveOptions, LiveSealer, LiveTape};
+pub use live::{Abandoned, LiveCounts, LiveFollower, LiveListing, LiveMark, LiveOptions, LiveSealer, LiveTape};
 pub use log_read::LogLine;
 pub use metadata::TapeMetadata;
 pub use observe::{Event, NoObserver, Observer};
