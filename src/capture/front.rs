@@ -96,15 +96,17 @@ impl Front {
         None
     }
 
-    /// Takes a frame, in pieces if it is too long for one; the number of the first.
-    pub fn take(&mut self, mut frame: Frame, now: Reading) -> Result<u64> {
+    /// Takes a frame, in pieces if it is too long for one; the number of the first. `now` is for one without times.
+    pub fn take(&mut self, mut frame: Frame, now: Option<Reading>) -> Result<u64> {
         // A gap stands where the frames were lost: before the first that is taken again, whoever takes what waits just now.
         self.tell_lost();
-        if frame.t_ns.is_none() {
-            self.last_ns = self.last_ns.max(now.monotonic_ns.saturating_sub(self.started.monotonic_ns));
-            frame.t_ns = Some(self.last_ns);
+        if let Some(now) = now {
+            if frame.t_ns.is_none() {
+                self.last_ns = self.last_ns.max(now.monotonic_ns.saturating_sub(self.started.monotonic_ns));
+                frame.t_ns = Some(self.last_ns);
+            }
+            frame.wall_ns = frame.wall_ns.or_else(|| Some(now.wall.as_ms().saturating_mul(1_000_000)));
         }
-        frame.wall_ns = frame.wall_ns.or_else(|| Some(now.wall.as_ms().saturating_mul(1_000_000)));
         let seq = self.next_seq;
         if frame.payload.len() <= crate::codec::limits::FRAME_PAYLOAD_BYTES_MAX {
             self.push(frame)?;

@@ -1,7 +1,7 @@
 //! A recording or a tape as a stream of records.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::access::LedgerAccess;
@@ -17,6 +17,8 @@ use crate::tape::{EndState, Frame, LiveRecord};
 
 /// A follower looks for more so often.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// What lets go of a recording looks so often whether its thread is through.
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
 /// Frames of a tape that are read together.
 const FRAMES_TOGETHER: u64 = 1_000;
 
@@ -36,11 +38,53 @@ pub struct StreamingTapeReader {
     checkpoints: u64,
     /// The recording that goes on from this one.
     next: Option<CustodyId>,
+    /// What there was is given: the next look waits.
+    is_caught_up: bool,
 }
 
 enum Source {
-    Live(LiveFollower),
+    Live(Following),
     Sealed(SealedFrames),
+}
+
+/// A follower that a thread may have while it waits for the disk.
+#[derive(Clone)]
+struct Following(Arc<Mutex<LiveFollower>>);
+
+impl Following {
+    fn get(&self) -> MutexGuard<'_, LiveFollower> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next record. Who gives up waiting for it finds it at hand the next time.
+    async fn next_record(&self) -> Result<Option<LiveRecord>> {
+        let has_durable = {
+            let mut follower = self.get();
+            if let Some(record) = follower.at_hand() {
+                return Ok(Some(record));
+            }
+            follower.has_durable()
+        };
+        if has_durable {
+            self.get().fetch()?;
+        } else {
+            let (own, died) = (self.clone(), |_| Error::new(Code::Broken, "a thread that follows a recording died"));
+            tokio::task::spawn_blocking(move || own.get().fetch()).await.map_err(died)??;
+        }
+        Ok(self.get().at_hand())
+    }
+
+    /// Out of the hands of a thread that may still wait for the disk.
+    async fn into_inner(self) -> LiveFollower {
+        let mut shared = self.0;
+        loop {
+            match Arc::try_unwrap(shared) {
+                Ok(alone) => return alone.into_inner().unwrap_or_else(PoisonError::into_inner),
+                Err(back) => shared = back,
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
 }
 
 /// A tape, and how far it was read.
@@ -81,7 +125,7 @@ impl StreamingTapeReader {
                 if is_visit {
                     ledger.close().await?;
                 }
-                first(follower)?
+                first(follower).await?
             }
             Source::Sealed(frames) => {
                 frames.ledger = is_visit.then_some(ledger);
@@ -94,7 +138,20 @@ impl StreamingTapeReader {
         };
         let queue = VecDeque::from([TapeRecord::Init(Box::new(init.clone()))]);
         let (counts, performance) = (FrameCounts::default(), PerformanceStats::default());
-        Ok(Self { access, who, source, custody, init, counts, performance, queue, status, checkpoints: 0, next: None })
+        Ok(Self {
+            access,
+            who,
+            source,
+            custody,
+            init,
+            counts,
+            performance,
+            queue,
+            status,
+            checkpoints: 0,
+            next: None,
+            is_caught_up: false,
+        })
     }
 
     /// What is known of the session: of a tape its header, of a recording what was known when it began.
@@ -103,10 +160,19 @@ impl StreamingTapeReader {
         &self.init
     }
 
+    /// Index of the entry that granted this reading; into the next part of a session it is another.
+    #[must_use]
+    pub fn grant_index(&self) -> u64 {
+        match &self.source {
+            Source::Live(follower) => follower.get().grant_index(),
+            Source::Sealed(frames) => frames.reader.grant_index(),
+        }
+    }
+
     /// Is it still a recording, as far as was read?
     #[must_use]
     pub fn is_live(&self) -> bool {
-        matches!(&self.source, Source::Live(follower) if !follower.is_over())
+        matches!(&self.source, Source::Live(follower) if !follower.get().is_over())
     }
 
     /// What is known from the records read so far.
@@ -144,7 +210,7 @@ impl StreamingTapeReader {
             }
             match &mut self.source {
                 Source::Live(follower) => {
-                    let Some(record) = follower.next_record()? else { return Ok(None) };
+                    let Some(record) = follower.next_record().await? else { return Ok(None) };
                     self.take(record);
                 }
                 Source::Sealed(frames) => {
@@ -156,6 +222,10 @@ impl StreamingTapeReader {
     }
 
     /// The next record, waited for as long as the recording goes on, also into its next part.
+    ///
+    /// What is given is durable, whatever the durability of the recording: after a power cut each frame that a follower was given
+    /// is on the tape. The follower itself makes durable what the recorder has only written yet, at most every 50 ms; the recorder
+    /// takes frames meanwhile. A frame that waits in the recorder's memory is not seen.
     ///
     /// # Errors
     /// As [`StreamingTapeReader::next_record`].
@@ -169,20 +239,30 @@ impl StreamingTapeReader {
     /// As [`StreamingTapeReader::next_record`].
     pub async fn follow_until(&mut self, is_enough: impl Fn() -> bool) -> Result<Option<TapeRecord>> {
         loop {
+            // Each look at what is new makes it durable: so many there are, and no more, however fast it comes.
+            if std::mem::take(&mut self.is_caught_up) {
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
             if is_enough() {
                 return Ok(None);
             }
             if let Some(record) = self.next_record().await? {
+                self.is_caught_up = self.is_live() && !self.has_more();
                 return Ok(Some(record));
             }
             if self.is_live() {
-                tokio::time::sleep(LOOK_EVERY).await;
-            } else if let Some(next) = self.next.take() {
+                self.is_caught_up = true;
+            } else if let Some(next) = self.next {
                 self.go_on(next).await?;
             } else {
                 return Ok(None);
             }
         }
+    }
+
+    /// Is the next record at hand?
+    fn has_more(&self) -> bool {
+        !self.queue.is_empty() || matches!(&self.source, Source::Live(follower) if follower.get().has_durable())
     }
 
     /// The next frame, without what else there is.
@@ -257,6 +337,7 @@ impl StreamingTapeReader {
 async fn end(access: &LedgerAccess, who: &Who, source: Source) -> Result<()> {
     match source {
         Source::Live(follower) => {
+            let follower = follower.into_inner().await;
             access.with(async |ledger| ledger.finish_follow(who, follower).await.map(|_| ())).await
         }
         Source::Sealed(SealedFrames { reader, ledger, .. }) => {
@@ -275,7 +356,10 @@ async fn open_source(ledger: &Ledger, who: &Who, id: &str) -> Result<(Source, Cu
     if let Some(custody) = ledger.find_live(id)? {
         match ledger.follow_live(who, &custody).await {
             Err(e) if e.code() == Code::NotFound => {}
-            followed => return followed.map(|follower| (Source::Live(follower), custody)),
+            followed => {
+                let following = |follower| Following(Arc::new(Mutex::new(follower)));
+                return followed.map(|follower| (Source::Live(following(follower)), custody));
+            }
         }
         if let Some(tape) = ledger.tape_of(&custody)? {
             return sealed(ledger, who, &tape.to_text()).await;
@@ -290,9 +374,9 @@ async fn sealed(ledger: &Ledger, who: &Who, id: &str) -> Result<(Source, Custody
     Ok((Source::Sealed(SealedFrames { reader, ledger: None, at: 0, waiting: VecDeque::new() }), custody))
 }
 
-fn first(follower: &mut LiveFollower) -> Result<InitRecord> {
-    let custody = follower.custody();
-    match follower.next_record()? {
+async fn first(follower: &Following) -> Result<InitRecord> {
+    let custody = follower.get().custody();
+    match follower.next_record().await? {
         Some(LiveRecord::Opened(header)) => Ok(InitRecord { custody, header: *header }),
         _ => Err(Error::new(Code::TapeDamaged, "this recording does not begin with its beginning")),
     }

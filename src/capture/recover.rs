@@ -55,7 +55,7 @@ pub async fn recover(ledger: &Ledger, who: &Who) -> Result<Vec<Recovered>> {
     waiting.sort_by_key(|sealer| sealer.entry());
     for sealer in waiting {
         let custody = sealer.custody();
-        found.push(match seal(*sealer, Vec::new()).await {
+        found.push(match seal(*sealer, Vec::new(), None).await {
             Ok(sealed) => Recovered::Sealed {
                 custody,
                 name: sealed.header.labels.name.clone(),

@@ -20,13 +20,14 @@ pub(super) struct Sealed {
 }
 
 /// Seals a recording. `left_out` is what its recorder had taken and the spool had not: of it the tape says how the session
-/// ended, and how many frames are missing. Without an end in either it was cut off.
-pub(super) async fn seal(sealer: LiveSealer, left_out: Vec<LiveRecord>) -> Result<Sealed> {
+/// ended, and how many frames are missing. Without an end in either it was cut off. `known` is what is known of the session by
+/// now, where somebody says so.
+pub(super) async fn seal(sealer: LiveSealer, left_out: Vec<LiveRecord>, known: Option<Header>) -> Result<Sealed> {
     // Never closed, so that it comes to everybody.
     let _turn = TURNS.acquire().await.ok();
     let died = |_| Error::new(Code::Broken, "a thread that seals a recording died");
     let (sealer, header, is_cut_off) =
-        tokio::task::spawn_blocking(move || take_in(sealer, left_out)).await.map_err(died)??;
+        tokio::task::spawn_blocking(move || take_in(sealer, left_out, known)).await.map_err(died)??;
     let header = Header { continues: sealer.continues()?, ..header };
     let receipt = sealer.finish(header.clone(), is_cut_off).await?;
     Ok(Sealed { receipt, header })
@@ -41,7 +42,11 @@ struct Told {
     end: Option<(EndState, u64)>,
 }
 
-fn take_in(mut sealer: LiveSealer, left_out: Vec<LiveRecord>) -> Result<(LiveSealer, Header, bool)> {
+fn take_in(
+    mut sealer: LiveSealer,
+    left_out: Vec<LiveRecord>,
+    known: Option<Header>,
+) -> Result<(LiveSealer, Header, bool)> {
     let mut told = Told { header: Header::new(TapeKind::Other), gaps: Vec::new(), paused_at: None, end: None };
     let mut counts = FrameCounts::default();
     while let Some(record) = sealer.next_record()? {
@@ -61,14 +66,23 @@ fn take_in(mut sealer: LiveSealer, left_out: Vec<LiveRecord>) -> Result<(LiveSea
     let end = told.end.take();
     let is_cut_off = end.is_none() || sealer.falls_short();
     told.resumed(frames);
-    let Told { mut header, mut gaps, .. } = told;
+    let Told { header: begun, mut gaps, .. } = told;
+    let mut header = match known {
+        None => begun,
+        Some(known) => Header {
+            class: begun.class,
+            namespace: begun.namespace,
+            started_wall_ns: known.started_wall_ns.or(begun.started_wall_ns),
+            ..known
+        },
+    };
     if is_cut_off {
         gaps.push(Gap { before_seq: frames, reason: GapReason::RecorderStopped, count: 0 });
     }
     let wall_ns = end.as_ref().map(|(_, wall_ns)| *wall_ns).filter(|ns| *ns > 0);
     header.end_state =
         if is_cut_off { EndState::Truncated } else { end.map_or(EndState::Truncated, |(state, _)| state) };
-    header.ended_wall_ns = wall_ns.filter(|_| !is_cut_off);
+    header.ended_wall_ns = header.ended_wall_ns.or(wall_ns).filter(|_| !is_cut_off);
     counts.fill(&mut header);
     header.gaps = gaps;
     Ok((sealer, header, is_cut_off))

@@ -267,6 +267,20 @@ impl StreamingTapeWriter {
     /// # Errors
     /// As [`crate::ledger::LiveSealer::finish`] and [`LedgerAccess::with`].
     pub async fn finalize(self, end: EndState) -> Result<FinishedRecording> {
+        self.finalize_with(end, None).await
+    }
+
+    /// As [`StreamingTapeWriter::finalize`], with what is known of the session by now: of a recording in parts the last one gets it.
+    /// Class, namespace, counts and gaps are those of the recording, and so are the times that the header does not give. A recorder
+    /// that dies before this leaves what was known at the beginning.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn finalize_as(self, header: Header) -> Result<FinishedRecording> {
+        self.finalize_with(header.end_state.clone(), Some(header)).await
+    }
+
+    async fn finalize_with(self, end: EndState, header: Option<Header>) -> Result<FinishedRecording> {
         let writing = self.writing;
         // Taken and kept: a part that began between a look and the end would be sealed after what goes on from it.
         while writing.parting.swap(true, Ordering::AcqRel) {
@@ -289,7 +303,7 @@ impl StreamingTapeWriter {
             parts.sealed.extend(more);
             parts.sealed.sort_by_key(|receipt| receipt.entry);
         }
-        let Sealed { receipt, header } = seal_in(access, who, ended).await?;
+        let Sealed { receipt, header } = seal_in(access, who, ended, header).await?;
         let marks = Counters::get(&counters.marks);
         Ok(FinishedRecording { receipt, header, parts: parts.sealed, marks })
     }
@@ -300,7 +314,7 @@ async fn seal_left(ledger: &Ledger, who: &Who, left: &[CustodyId]) -> Vec<SaveRe
     let mut sealed = Vec::new();
     for custody in left {
         if let Ok(Abandoned::Sealer(sealer)) = ledger.take_over(who, custody).await
-            && let Ok(done) = seal(*sealer, Vec::new()).await
+            && let Ok(done) = seal(*sealer, Vec::new(), None).await
         {
             sealed.push(done.receipt);
         }
@@ -316,9 +330,9 @@ fn begun(options: &RecordingOptions, clock: &dyn Clock) -> Header {
     header
 }
 
-async fn seal_in(access: &LedgerAccess, who: &Who, ended: Ended) -> Result<Sealed> {
+async fn seal_in(access: &LedgerAccess, who: &Who, ended: Ended, header: Option<Header>) -> Result<Sealed> {
     let Ended { live, left_out } = ended;
-    access.with(async |ledger| seal(ledger.seal_live(who, live).await?, left_out).await).await
+    access.with(async |ledger| seal(ledger.seal_live(who, live).await?, left_out, header).await).await
 }
 
 /// Begins to write a mark to the log, if one is due.
@@ -360,7 +374,7 @@ async fn next_part(writing: &Arc<Writing>) -> Result<()> {
     let ended = tokio::task::spawn_blocking(move || changing.next_part(next)).await.map_err(died)??;
     let Some(ended) = ended else { return Ok(()) };
     // What cannot be sealed now is tried once more at the end of the session, and then by the next start.
-    let sealed = seal_in(access, who, ended).await;
+    let sealed = seal_in(access, who, ended, None).await;
     writing.keep_part(before, sealed.map(|sealed| sealed.receipt));
     Ok(())
 }

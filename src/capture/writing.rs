@@ -127,7 +127,8 @@ impl Writing {
     /// Takes a frame: gives it its number, and its times where it has none. `None` when it was counted and not taken,
     /// because the recording is paused, or goes on without storage; and when it should be durable and could not be made so.
     pub fn take(&self, frame: Frame) -> Result<Option<u64>> {
-        let (now, policy) = (self.clock.read(), self.options.on_storage_failure);
+        let now = self.options.fills_times.then(|| self.clock.read());
+        let policy = self.options.on_storage_failure;
         let (seq, bytes) = {
             let mut front = lock(&self.front);
             if let Some(refused) = front.refuses(policy) {

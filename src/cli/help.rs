@@ -55,7 +55,8 @@ Examples:
 
 pub(super) const REPLAY: &str = "\
 With --as-server each request gets the answer that it got on the tape, under its own id; one that
-is not on the tape gets an error. The tape is read at the start, which is recorded; the ledger is
+is not on the tape gets an error. A server that died ends as it did, once the client asks for more
+than it said. The tape is read at the start, which is recorded; the ledger is
 free meanwhile.
 
 Examples:

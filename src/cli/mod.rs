@@ -12,6 +12,7 @@ mod demo;
 mod entries;
 mod errors;
 mod export_files;
+mod export_placed;
 mod frames;
 mod held;
 mod help;

@@ -1,6 +1,7 @@
 //! One command's hold on a ledger: opened, used, closed in order whatever happened between.
 
 use super::args::Common;
+use super::asked::quoted;
 use super::configuration::Configuration;
 use super::out::Out;
 use super::{surroundings, words};
@@ -121,6 +122,12 @@ impl<'a> Session<'a> {
     /// Opens the ledger. What cannot be written to cannot record who reads: such a ledger gives nothing out.
     async fn open(&self) -> Result<Ledger> {
         Ledger::open(self.parts.places.clone(), self.parts.env.clone()).await.map_err(|e| {
+            if e.code() == Code::NoLedger && !self.parts.again.is_empty() {
+                // Word for word what makes one where this command looked.
+                let [init, save, record] = ["init", "save FILE", "record -- PROGRAM"].map(|verb| self.command(verb));
+                return Error::new(e.code(), e.message().to_owned())
+                    .with_hint(format!("make one with `{init}`; the first `{save}` or `{record}` makes one too"));
+            }
             if e.code() != Code::Io {
                 return e;
             }
@@ -156,11 +163,17 @@ impl<'a> Session<'a> {
         })
     }
 
+    /// A command about the same ledger, by the same person, as it can be typed.
+    fn command(&self, verb: &str) -> String {
+        let flags: String = self.parts.again.iter().map(|word| format!("{} ", quoted(word))).collect();
+        format!("immutape {flags}{verb}")
+    }
+
     /// There is no ledger, and none may be made in passing.
     fn not_to_be_made(&self, e: &Error) -> Error {
         let from = self.parts.config.from("create");
         Error::new(e.code(), format!("{}, and create = false ({from})", e.message()))
-            .with_hint("make one with `immutape init`")
+            .with_hint(format!("make one with `{}`", self.command("init")))
     }
 
     /// A file that merely lies where one stands has said where what is kept goes to.

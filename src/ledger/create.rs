@@ -170,7 +170,8 @@ pub(super) fn ledger_missing(places: &Places) -> Error {
         Code::LedgerMissing,
         format!("the ledger that was kept in {} is gone, but its state folder is still here", places.shown()),
     )
-    .with_hint("put the ledger folder back from its copy; to begin a new one on purpose, give another folder with -C")
+    .with_hint("put the ledger folder back from its copy; to begin a new one on purpose, give another folder: `immutape -C FOLDER init`, \
+         or -C FOLDER with `save` or `record`")
 }
 
 /// Names stand in checkpoints and key names for everybody to see.

@@ -51,7 +51,7 @@ pub use exported::ExportedFile;
 pub use facade::Ledger;
 pub use heads::{Anchor, Confirmed, ProofForm, Proven, ReleasedHead, WITNESS_POLICY_FILE};
 pub use list::Listing;
-pub use live::{Abandoned, LiveFollower, LiveListing, LiveMark, LiveOptions, LiveSealer, LiveTape};
+pub use live::{Abandoned, LiveCounts, LiveFollower, LiveListing, LiveMark, LiveOptions, LiveSealer, LiveTape};
 pub use log_read::LogLine;
 pub use metadata::TapeMetadata;
 pub use observe::{Event, NoObserver, Observer};

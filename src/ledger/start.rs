@@ -40,7 +40,7 @@ pub(super) fn find(places: &Places, env: &Environment) -> Result<Found> {
             ),
             Some(state) if !creating(env, &state)? => create::ledger_missing(places),
             _ => Error::new(Code::NoLedger, format!("there is no ledger in {}", places.shown()))
-                .with_hint("make one with `immutape init`, or with the first `immutape save FILE`"),
+                .with_hint("make one with `immutape init`; the first `immutape save FILE` or `immutape record -- PROGRAM` makes one too"),
         });
     };
     let group = Group::parse(&extent).map_err(LogError::from)?;

@@ -313,6 +313,14 @@ pub trait Spool: Send + Sync {
     /// `E_STORE_FULL`, `E_IO`.
     fn hold(&self, recording: &CustodyId) -> Result<Option<Box<dyn FileLock>>>;
 
+    /// Does somebody hold this recording now? Asking makes nothing; who wants to hold it in the same moment may be refused.
+    ///
+    /// # Errors
+    /// `E_IO`.
+    fn is_held(&self, recording: &CustodyId) -> Result<bool> {
+        Ok(self.recordings()?.contains(recording) && self.hold(recording)?.is_none())
+    }
+
     /// Recordings that have a spool.
     ///
     /// # Errors
@@ -340,6 +348,17 @@ pub trait SpoolReader: Send {
     /// # Errors
     /// `E_IO`.
     fn next_piece(&mut self) -> Result<Option<Vec<u8>>>;
+
+    /// As [`SpoolReader::next_piece`], and no power cut takes the piece any more: what its writer did not make durable yet is made
+    /// so first, here. Only this reader waits for that.
+    ///
+    /// # Errors
+    /// `E_IO`; `E_BROKEN` when it could not be made durable: what was not given by then never is.
+    fn next_durable_piece(&mut self) -> Result<Option<Vec<u8>>>;
+
+    /// Is more behind the last piece known to be durable already? Otherwise [`SpoolReader::next_durable_piece`] waits for the
+    /// disk, if there is anything.
+    fn has_durable(&self) -> bool;
 
     /// Bytes behind the last piece that was given.
     ///

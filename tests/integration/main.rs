@@ -13,8 +13,11 @@ mod support;
 
 mod anchor;
 mod audit_trail;
+mod capture_auditor;
+mod capture_counts;
 mod capture_crash;
 mod capture_faults;
+mod capture_follow;
 mod capture_index;
 mod capture_load;
 mod capture_seeds;

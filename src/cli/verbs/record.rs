@@ -245,14 +245,18 @@ fn leave_as(s: &mut Session<'_>, end: &ChildEnd) -> Result<u8> {
     if let Some(code) = end.code {
         return Ok(u8::try_from(code & 0xff).unwrap_or(FAILED));
     }
-    let signal = end.signal.unwrap_or_default();
+    Ok(signalled(s, end.signal.unwrap_or_default()))
+}
+
+/// Ends this process by a signal where that may be done; else the exit code that stands for it.
+pub(super) fn signalled(s: &mut Session<'_>, signal: i32) -> u8 {
     s.out.flush();
     // Who waits for us sees the same end. The signals that leave a core file are told by their number alone.
     use signal_hook::consts::{SIGABRT, SIGHUP, SIGINT, SIGKILL, SIGPIPE, SIGTERM, SIGUSR1, SIGUSR2};
     if [SIGHUP, SIGINT, SIGKILL, SIGPIPE, SIGTERM, SIGUSR1, SIGUSR2].contains(&signal) && signal != SIGABRT {
         let _told_by_the_code = signal_hook::low_level::emulate_default_handler(signal);
     }
-    Ok(u8::try_from(signal.saturating_add(128)).unwrap_or(FAILED))
+    u8::try_from(signal.saturating_add(128)).unwrap_or(FAILED)
 }
 
 fn temporary_folder() -> Result<TemporaryFolder> {

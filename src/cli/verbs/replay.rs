@@ -12,6 +12,9 @@ use crate::cli::terminal::cut;
 use crate::cli::{frames, words};
 use crate::error::{Code, Error, Result};
 use crate::ledger::FrameSelection;
+use crate::tape::EndState;
+
+use super::record::signalled;
 
 /// Longest line that is read from a client.
 const LINE_BYTES_MAX: u64 = 64 << 20;
@@ -58,11 +61,13 @@ fn wait(ns: u64, speed: f64) {
 
 /// The ledger is open while the tape is read, and not while its answers are given.
 fn as_server(s: &mut Session<'_>, args: &Replay) -> Result<u8> {
-    let mut server = s.reading(async |ledger, s| {
+    let (mut server, end) = s.reading(async |ledger, s| {
         let reader = ledger.open_replay(&s.parts.who, &args.id, true).await?;
         let mut server = capture::Replay::default();
         reader.frames(FrameSelection::All, &mut |frame| server.take(&frame))?;
-        Ok((server, Some(reader)))
+        let end = reader.header().end_state.clone();
+        server.ended(&end);
+        Ok(((server, end), Some(reader)))
     })?;
     if server.requests() == 0 {
         return Err(Error::new(
@@ -71,8 +76,8 @@ fn as_server(s: &mut Session<'_>, args: &Replay) -> Result<u8> {
         ));
     }
     let (mut input, mut output) = (io::stdin().lock(), io::stdout().lock());
-    let (mut answered, mut unknown) = (0u64, 0u64);
-    loop {
+    let (mut answered, mut unknown, mut is_over) = (0u64, 0u64, false);
+    while !is_over {
         let mut line = Vec::new();
         let read = input.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut line).map_err(no_input)?;
         if read == 0 {
@@ -82,6 +87,7 @@ fn as_server(s: &mut Session<'_>, args: &Replay) -> Result<u8> {
             return Err(Error::new(Code::Limit, "a message of the client is longer than 64 MiB"));
         }
         let answer = server.answer(&line);
+        is_over = answer.is_over;
         unknown = unknown.saturating_add(u64::from(answer.is_unknown));
         answered = answered.saturating_add(u64::from(!answer.messages.is_empty()));
         for (message, wait) in answer.messages.into_iter().zip(answer.waits) {
@@ -99,8 +105,21 @@ fn as_server(s: &mut Session<'_>, args: &Replay) -> Result<u8> {
     if io::IsTerminal::is_terminal(&io::stderr()) {
         let known = words::count(answered.saturating_sub(unknown), "request");
         s.out.say(&format!("{known} answered from the tape, {unknown} not on it."));
+        if is_over {
+            s.out.say("The recorded server ended here.");
+        }
     }
-    Ok(0)
+    Ok(match end {
+        // Whoever ended it with a signal did not mean this one, unless it ended over what was asked.
+        EndState::Signal(signal) if is_over => signalled(s, i32::try_from(signal).unwrap_or_default()),
+        EndState::ChildExit(code) if is_over || server.is_all_said() => exit_of(code),
+        _ => 0,
+    })
+}
+
+/// The code that a caller sees of a program's exit.
+fn exit_of(code: i64) -> u8 {
+    u8::try_from(code & 0xff).unwrap_or(1)
 }
 
 fn no_input(e: io::Error) -> Error {

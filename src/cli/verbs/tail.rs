@@ -48,6 +48,8 @@ async fn show(s: &mut Session<'_>, reader: &mut StreamingTapeReader, args: &Tail
         s.out.say("This is recorded now; -f waits for more.");
     }
     let mut lanes = Lanes::new(s.out.look, false);
+    // Each part of a session is an access of its own.
+    let mut entries = vec![reader.grant_index()];
     let asked = args.lines.map(NonZeroUsize::get);
     let last = if args.follow { asked } else { asked.or(Some(LINES)) };
     if let Some(last) = last {
@@ -61,12 +63,15 @@ async fn show(s: &mut Session<'_>, reader: &mut StreamingTapeReader, args: &Tail
         if matches!(record, TapeRecord::Init(_)) {
             // Another part of the session, with numbers of its own.
             lanes = Lanes::new(s.out.look, false);
+            entries.push(reader.grant_index());
+            entries.dedup();
         }
         let line = line(record, &mut lanes);
         print(s, &lanes, line, args.raw)?;
         s.out.flush();
     }
     if s.out.json {
+        entries.iter().for_each(|entry| s.out.document(json!({ "type": "recorded", "entry": entry })));
         let seen = reader.metadata();
         s.out.document(json!({
             "type": "tail_end", "custody": seen.custody.to_hex(), "tape": seen.tape.map(|t| t.to_text()),
@@ -74,6 +79,13 @@ async fn show(s: &mut Session<'_>, reader: &mut StreamingTapeReader, args: &Tail
         }));
     } else if args.follow && !reader.is_live() {
         s.out.say("The recording has ended.");
+    }
+    match entries.as_slice() {
+        [entry] => s.out.say(&format!("This read was recorded as entry #{entry}.")),
+        entries => {
+            let shown: Vec<String> = entries.iter().map(|entry| format!("#{entry}")).collect();
+            s.out.say(&format!("These reads, one of each part, were recorded as entries {}.", shown.join(", ")));
+        }
     }
     Ok(())
 }

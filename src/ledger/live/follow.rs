@@ -45,34 +45,57 @@ impl LiveFollower {
         self.grant
     }
 
-    /// The next record, each once and in order; `None` while there is none, and for ever once [`LiveFollower::is_over`]. A
+    /// The next record, each once and in order, and none that a power cut could still take: what the recorder has written and not
+    /// made durable yet is made so first, whatever durability the recording has. Only who calls this waits for that. `None` while there is none, and for ever once [`LiveFollower::is_over`]. A
     /// piece that is being written is waited for, and those of a spool that was closed meanwhile are given to the last.
     ///
     /// # Errors
-    /// `E_IO`; `E_TAPE_DAMAGED` when the spool was altered.
+    /// `E_IO`; `E_BROKEN` when the disk failed to make it durable; `E_TAPE_DAMAGED` when the spool was altered.
     pub fn next_record(&mut self) -> Result<Option<LiveRecord>> {
+        if let Some(record) = self.at_hand() {
+            return Ok(Some(record));
+        }
+        self.fetch()?;
+        Ok(self.at_hand())
+    }
+
+    /// What [`LiveFollower::next_record`] does before it gives something, which may wait for the disk: on a thread for that, so that
+    /// nobody else waits. What it finds stays at hand, whatever becomes of who asked for it.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn fetch(&mut self) -> Result<()> {
         if self.is_over {
-            return Ok(None);
+            return Ok(());
         }
         // Asked first: what is appended before the close is then found below.
         let is_closed = self.pieces.is_closed()?;
-        match self.pieces.next_record()? {
-            Some(record) => {
-                if let LiveRecord::Frame(frame) = &record {
-                    self.given_bytes = self.given_bytes.saturating_add(frame.payload.len() as u64);
-                }
-                self.is_over = matches!(record, LiveRecord::Ended { .. });
-                Ok(Some(record))
-            }
-            None if self.pieces.is_damaged() => {
-                Err(Error::new(Code::TapeDamaged, "a piece of this recording does not open")
-                    .with_hint("`immutape verify` names what else was altered"))
-            }
-            None => {
-                self.is_over = is_closed;
-                Ok(None)
-            }
+        self.pieces.fetch()?;
+        if self.pieces.is_at_hand() {
+            return Ok(());
         }
+        if self.pieces.is_damaged() {
+            return Err(Error::new(Code::TapeDamaged, "a piece of this recording does not open")
+                .with_hint("`immutape verify` names what else was altered"));
+        }
+        self.is_over = is_closed;
+        Ok(())
+    }
+
+    /// The next record, if it is at hand.
+    pub fn at_hand(&mut self) -> Option<LiveRecord> {
+        let record = self.pieces.at_hand()?;
+        if let LiveRecord::Frame(frame) = &record {
+            self.given_bytes = self.given_bytes.saturating_add(frame.payload.len() as u64);
+        }
+        self.is_over = matches!(record, LiveRecord::Ended { .. });
+        Some(record)
+    }
+
+    /// Would the next record take no wait for the disk?
+    #[must_use]
+    pub fn has_durable(&self) -> bool {
+        self.pieces.has_durable()
     }
 
     /// Nothing more will come: the recording ended, or was sealed for a recorder that is gone.
@@ -136,7 +159,7 @@ impl Ledger {
         core.env.observer.event(Event::Granted);
         core.progress.content_unwraps.fetch_add(1, Ordering::Relaxed);
         let keys = Arc::new(core.live_secret(custody, &facts.epoch)?.keys());
-        let pieces = Pieces::new(*custody, keys, reader);
+        let pieces = Pieces::durable(*custody, keys, reader);
         Ok(LiveFollower { custody: *custody, class: facts.class, grant, pieces, given_bytes: 0, is_over: false })
     }
 

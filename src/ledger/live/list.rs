@@ -13,6 +13,7 @@ use crate::codec::random::bytes;
 use crate::error::Result;
 use crate::governance::Action;
 use crate::log::{Body, set_commitment};
+use crate::store::Spool;
 use crate::tape::{Header, LiveRecord};
 
 /// Spools of so many bytes in all are read to count frames for a list; of the others the newest mark says how many there were.
@@ -40,7 +41,59 @@ pub struct LiveListing {
     pub is_paused: bool,
 }
 
+/// Recordings that are not tapes yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct LiveCounts {
+    /// Somebody records them now, and they are not known to be paused.
+    pub running: u64,
+    /// Somebody records them now, and frames are not taken at the moment. `None` where no key was there to look.
+    pub paused: Option<u64>,
+    /// Their recorder is gone: the next start seals them.
+    pub left: u64,
+}
+
+impl LiveCounts {
+    /// None at all?
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        self.running == 0 && self.left == 0 && self.paused.is_none_or(|paused| paused == 0)
+    }
+
+    /// From outside: by who holds which spool, without a key.
+    pub(in crate::ledger) fn from_outside(spool: &dyn Spool) -> Result<Self> {
+        let mut counts = Self::default();
+        for custody in spool.recordings()? {
+            let of = if spool.is_held(&custody)? { &mut counts.running } else { &mut counts.left };
+            *of = of.saturating_add(1);
+        }
+        Ok(counts)
+    }
+}
+
 impl Ledger {
+    /// How many recordings there are that are not tapes yet. Releases nothing of them, and is not recorded. Whether a recording of
+    /// more than 4 MiB is paused is not looked at.
+    ///
+    /// # Errors
+    /// `E_ROWS_UNAVAILABLE`, `E_IO`.
+    pub fn live_counts(&self) -> Result<LiveCounts> {
+        let core = self.core();
+        let (mut counts, mut paused, mut left) = (LiveCounts::default(), 0u64, COUNTED_BYTES_MAX);
+        for custody in core.stores.spool.recordings()? {
+            let Some(facts) = core.opened_facts(&custody)? else { continue };
+            let Some(line) = core.live_listing(custody, facts, &mut left)? else { continue };
+            let of = match (line.is_live, line.is_paused) {
+                (true, true) => &mut paused,
+                (true, false) => &mut counts.running,
+                (false, _) => &mut counts.left,
+            };
+            *of = of.saturating_add(1);
+        }
+        counts.paused = Some(paused);
+        Ok(counts)
+    }
+
     /// Lists the recordings that are not tapes yet, and the index of the entry that records this; none is written where there
     /// is nothing to list.
     ///
@@ -116,7 +169,7 @@ impl Core {
                 }
             }
         }
-        line.is_live = self.stores.spool.hold(&custody)?.is_none();
+        line.is_live = self.stores.spool.is_held(&custody)?;
         Ok(Some(line))
     }
 }

@@ -27,24 +27,32 @@ pub(in crate::ledger) struct Pieces {
     records: VecDeque<LiveRecord>,
     /// Length of a piece that was whole on the disk and did not open.
     refused_bytes: u64,
+    /// Nothing is given that a power cut could still take.
+    durable_only: bool,
 }
 
 impl Pieces {
     pub(in crate::ledger) fn new(custody: CustodyId, keys: Arc<TapeKeys>, reader: Box<dyn SpoolReader>) -> Self {
-        Self { custody, keys, reader, number: 0, records: VecDeque::new(), refused_bytes: 0 }
+        Self { custody, keys, reader, number: 0, records: VecDeque::new(), refused_bytes: 0, durable_only: false }
+    }
+
+    /// For who shows what is recorded while it is: nothing is given that a power cut could still take.
+    pub(super) fn durable(custody: CustodyId, keys: Arc<TapeKeys>, reader: Box<dyn SpoolReader>) -> Self {
+        Self { durable_only: true, ..Self::new(custody, keys, reader) }
     }
 
     /// The next record; `None` while there is none. What follows a piece that does not open is never given: it would have
     /// a hole before it that nobody can measure.
     pub(in crate::ledger) fn next_record(&mut self) -> Result<Option<LiveRecord>> {
-        loop {
-            if let Some(record) = self.records.pop_front() {
-                return Ok(Some(record));
-            }
-            if self.refused_bytes > 0 {
-                return Ok(None);
-            }
-            let Some(sealed) = self.reader.next_piece()? else { return Ok(None) };
+        self.fetch()?;
+        Ok(self.at_hand())
+    }
+
+    /// Sees to it that the next record is at hand, if there is one. Waits for the disk where what is given must be durable.
+    pub(super) fn fetch(&mut self) -> Result<()> {
+        while self.records.is_empty() && self.refused_bytes == 0 {
+            let piece = if self.durable_only { self.reader.next_durable_piece() } else { self.reader.next_piece() };
+            let Some(sealed) = piece? else { return Ok(()) };
             let opened = open_live(&self.keys, &self.custody, self.number, &sealed).ok();
             match opened.and_then(|content| read_live_piece(&content, self.number).ok()) {
                 Some(records) => {
@@ -54,10 +62,25 @@ impl Pieces {
                 None => self.refused_bytes = (sealed.len() as u64).max(1),
             }
         }
+        Ok(())
+    }
+
+    /// The next record, if it is at hand.
+    pub(super) fn at_hand(&mut self) -> Option<LiveRecord> {
+        self.records.pop_front()
     }
 
     pub(in crate::ledger) fn is_damaged(&self) -> bool {
         self.refused_bytes > 0
+    }
+
+    pub(super) fn is_at_hand(&self) -> bool {
+        !self.records.is_empty()
+    }
+
+    /// Would the next record take no wait for the disk?
+    pub(super) fn has_durable(&self) -> bool {
+        self.is_at_hand() || self.reader.has_durable()
     }
 
     pub(super) fn is_closed(&self) -> Result<bool> {

@@ -22,6 +22,7 @@ pub const CLAUSES: &[Clause<dyn Spool>] = &[
     Clause { name: "close: an append after it begins anew", check: append_after_close },
     Clause { name: "reader: gives what is appended behind its back", check: reader_goes_on },
     Clause { name: "reader: goes on to the end of a closed spool, and says so", check: reader_sees_the_end },
+    Clause { name: "reader: what it gives as durable is what was appended", check: reader_of_durable },
     Clause { name: "hold: for one at a time", check: held_once },
     Clause { name: "put aside: is no recording any more", check: put_aside },
     Clause { name: "concurrent: one writer for each recording, and readers", check: many_recordings },
@@ -218,6 +219,25 @@ fn reader_sees_the_end(fresh: &Fresh<'_>) -> Verdict {
         same("a piece of a closed spool", ok("next_piece", reader.next_piece())?, Some(piece))?;
     }
     same("the end", ok("next_piece", reader.next_piece())?, None)
+}
+
+fn reader_of_durable(fresh: &Fresh<'_>) -> Verdict {
+    let spool = fresh();
+    ok("append", spool.append(&A, b"synced"))?;
+    ok("sync", spool.sync(&A))?;
+    ok("append", spool.append(&A, b"not yet"))?;
+    let mut reader = ok("reader", spool.reader(&A))?;
+    for piece in [&b"synced"[..], b"not yet"] {
+        same("a piece", ok("next_durable_piece", reader.next_durable_piece())?, Some(piece.to_vec()))?;
+    }
+    same("nothing more", ok("next_durable_piece", reader.next_durable_piece())?, None)?;
+    same("and none known of", reader.has_durable(), false)?;
+    append(&*spool, &A, &pieces())?;
+    for piece in pieces() {
+        same("what came", ok("next_durable_piece", reader.next_durable_piece())?, Some(piece))?;
+    }
+    ok("close", spool.close(&A))?;
+    same("the end", ok("next_durable_piece", reader.next_durable_piece())?, None)
 }
 
 fn held_once(fresh: &Fresh<'_>) -> Verdict {

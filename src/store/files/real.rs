@@ -109,6 +109,10 @@ impl Files for RealFiles {
         }
     }
 
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::hard_link(from, to)
+    }
+
     fn try_lock(&self, path: &Path) -> io::Result<Option<Box<dyn FileLock>>> {
         for _ in 0..LOCK_TRIES_MAX {
             let file = open_plain(path, OFlags::RDWR | OFlags::CREATE)?;

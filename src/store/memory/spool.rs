@@ -99,6 +99,14 @@ impl SpoolReader for Reader {
         Ok(piece)
     }
 
+    fn next_durable_piece(&mut self) -> Result<Option<Vec<u8>>> {
+        self.next_piece()
+    }
+
+    fn has_durable(&self) -> bool {
+        self.pieces.lock().is_ok_and(|pieces| pieces.all.len() > self.next)
+    }
+
     fn bytes_behind(&self) -> Result<u64> {
         Ok(lock(&self.pieces)?.all.iter().skip(self.next).map(|piece| piece.len() as u64).sum())
     }
