@@ -1,6 +1,7 @@
 //! Every start seals what recorders left that are gone.
 
 use super::seal::seal;
+use super::writing::LeftOut;
 use crate::codec::digest::CustodyId;
 use crate::error::{Error, Result};
 use crate::ledger::{Abandoned, Ledger, SaveReceipt, Who};
@@ -55,7 +56,7 @@ pub async fn recover(ledger: &Ledger, who: &Who) -> Result<Vec<Recovered>> {
     waiting.sort_by_key(|sealer| sealer.entry());
     for sealer in waiting {
         let custody = sealer.custody();
-        found.push(match seal(*sealer, Vec::new()).await {
+        found.push(match seal(*sealer, LeftOut::default()).await {
             Ok(sealed) => Recovered::Sealed {
                 custody,
                 name: sealed.header.labels.name.clone(),

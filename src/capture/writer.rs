@@ -9,7 +9,7 @@ use super::options::{Durability, RecordingOptions};
 use super::records::{CorrelationRecord, TapeMetadata, TapeStatus};
 use super::seal::{Sealed, seal};
 use super::syncer::Syncer;
-use super::writing::{Ended, WAITING_BYTES_EARLY, Writing};
+use super::writing::{Ended, LeftOut, WAITING_BYTES_EARLY, Writing};
 use crate::codec::digest::CustodyId;
 use crate::error::{Code, Error, Result};
 use crate::ledger::{Abandoned, Ledger, LiveTape, SaveReceipt, Who};
@@ -300,7 +300,7 @@ async fn seal_left(ledger: &Ledger, who: &Who, left: &[CustodyId]) -> Vec<SaveRe
     let mut sealed = Vec::new();
     for custody in left {
         if let Ok(Abandoned::Sealer(sealer)) = ledger.take_over(who, custody).await
-            && let Ok(done) = seal(*sealer, Vec::new()).await
+            && let Ok(done) = seal(*sealer, LeftOut::default()).await
         {
             sealed.push(done.receipt);
         }

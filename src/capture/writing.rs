@@ -57,7 +57,24 @@ pub(super) struct Parts {
 pub(super) struct Ended {
     pub live: LiveTape,
     /// What found no place in its spool, in order.
-    pub left_out: Vec<LiveRecord>,
+    pub left_out: LeftOut,
+}
+
+/// What a recorder had taken and could not append.
+#[derive(Default)]
+pub(super) struct LeftOut {
+    /// In order.
+    pub records: Vec<LiveRecord>,
+    /// So many records were appended before them. A spool that holds more has the first of these too: that append failed when it
+    /// had done its work.
+    pub behind: u64,
+}
+
+impl Ended {
+    fn of(live: LiveTape, records: Vec<LiveRecord>) -> Self {
+        let behind = live.records();
+        Self { live, left_out: LeftOut { records, behind } }
+    }
 }
 
 /// One mark at a time. Let go of however the writing of it ends.
@@ -247,7 +264,7 @@ impl Writing {
         let mut back = lock(&self.back);
         let _told_by_what_is_left_out = self.flush_back(&mut back, true);
         let left_out = lock(&self.front).take_waiting();
-        Ok(back.live.take().map(|live| Ended { live, left_out }))
+        Ok(back.live.take().map(|live| Ended::of(live, left_out)))
     }
 
     /// Puts another spool in the place of the one that is over: what was taken goes into the old one, and the old one back. A
@@ -284,7 +301,7 @@ impl Writing {
         }
         self.unsynced.store(false, Ordering::Relaxed);
         Counters::add(&self.counters.parts, 1);
-        Ok(old.map(|live| Ended { live, left_out }))
+        Ok(old.map(|live| Ended::of(live, left_out)))
     }
 
     /// Has this part become too long, in bytes or in time? Or does its spool take nothing any more, while another would?
