@@ -1,7 +1,7 @@
 //! Every start seals what recorders left that are gone.
 
+use super::ended::LeftOut;
 use super::seal::seal;
-use super::writing::LeftOut;
 use crate::codec::digest::CustodyId;
 use crate::error::{Error, Result};
 use crate::ledger::{Abandoned, Ledger, SaveReceipt, Who};

@@ -2,7 +2,7 @@
 
 use tokio::sync::Semaphore;
 
-use super::writing::LeftOut;
+use super::ended::LeftOut;
 use crate::error::{Code, Error, Result};
 use crate::interchange::FrameCounts;
 use crate::ledger::{LiveSealer, SaveReceipt};

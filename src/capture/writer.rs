@@ -5,11 +5,12 @@ use std::sync::atomic::Ordering;
 
 use super::access::LedgerAccess;
 use super::counts::Counters;
+use super::ended::{Ended, LeftOut};
 use super::options::{Durability, RecordingOptions};
 use super::records::{CorrelationRecord, TapeMetadata, TapeStatus};
 use super::seal::{Sealed, seal};
 use super::syncer::Syncer;
-use super::writing::{Ended, LeftOut, WAITING_BYTES_EARLY, Writing};
+use super::writing::{WAITING_BYTES_EARLY, Writing};
 use crate::codec::digest::CustodyId;
 use crate::error::{Code, Error, Result};
 use crate::ledger::{Abandoned, Ledger, LiveTape, SaveReceipt, Who};

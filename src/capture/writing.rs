@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use super::access::LedgerAccess;
 use super::counts::Counters;
-use super::front::{Front, SMALL_BYTES, ended};
+use super::ended::{Ended, Parts};
+use super::front::{Front, append_all, ended};
 use super::options::{Durability, OnStorageFailure, RecordingOptions};
 use super::records::{CorrelationRecord, PerformanceStats, TapeStatus};
 use crate::codec::digest::CustodyId;
@@ -22,8 +23,6 @@ use crate::time::Clock;
 pub(super) const WAITING_BYTES_MAX: usize = 1 << 20;
 /// From here on the syncer is woken before its time.
 pub(super) const WAITING_BYTES_EARLY: usize = 128 << 10;
-/// Content of one piece, as far as frames can be parted.
-const PIECE_BYTES_TARGET: usize = 256 << 10;
 /// After a mark or a part that failed.
 const AGAIN_AFTER: Duration = Duration::from_secs(10);
 
@@ -43,38 +42,6 @@ pub(super) struct Writing {
     /// A part is being opened.
     pub parting: AtomicBool,
     parts: Mutex<Parts>,
-}
-
-/// Earlier parts of the session.
-#[derive(Default)]
-pub(super) struct Parts {
-    pub sealed: Vec<SaveReceipt>,
-    /// Those that could not be sealed when they ended.
-    pub left: Vec<CustodyId>,
-}
-
-/// What is left of a recording that ended, or of a part.
-pub(super) struct Ended {
-    pub live: LiveTape,
-    /// What found no place in its spool, in order.
-    pub left_out: LeftOut,
-}
-
-/// What a recorder had taken and could not append.
-#[derive(Default)]
-pub(super) struct LeftOut {
-    /// In order.
-    pub records: Vec<LiveRecord>,
-    /// So many records were appended before them. A spool that holds more has the first of these too: that append failed when it
-    /// had done its work.
-    pub behind: u64,
-}
-
-impl Ended {
-    fn of(live: LiveTape, records: Vec<LiveRecord>) -> Self {
-        let behind = live.records();
-        Self { live, left_out: LeftOut { records, behind } }
-    }
 }
 
 /// One mark at a time. Let go of however the writing of it ends.
@@ -415,29 +382,5 @@ impl Drop for Writing {
     fn drop(&mut self) {
         // A writer that was not finalized: what it took is still made durable, as far as that goes. The next start seals it.
         let _as_far_as_it_goes = self.flush(true);
-    }
-}
-
-/// Appends records in pieces; what could not be appended is left in `waiting`.
-fn append_all(live: &mut LiveTape, waiting: &mut Vec<LiveRecord>) -> Result<()> {
-    while !waiting.is_empty() {
-        let (mut bytes, mut count) = (0usize, 0usize);
-        for record in waiting.iter() {
-            bytes = bytes.saturating_add(size_of_record(record));
-            if count > 0 && bytes > PIECE_BYTES_TARGET {
-                break;
-            }
-            count = count.saturating_add(1);
-        }
-        live.append(waiting.get(..count).unwrap_or_default())?;
-        waiting.drain(..count);
-    }
-    Ok(())
-}
-
-pub(super) fn size_of_record(record: &LiveRecord) -> usize {
-    match record {
-        LiveRecord::Frame(frame) => frame.payload.len().saturating_add(SMALL_BYTES),
-        _ => SMALL_BYTES,
     }
 }
