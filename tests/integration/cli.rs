@@ -16,6 +16,7 @@ mod real_mcp;
 mod record;
 mod record_ends;
 mod screens;
+mod signals;
 mod streams;
 mod together;
 mod transcripts;

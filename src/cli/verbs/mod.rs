@@ -26,6 +26,7 @@ mod status;
 mod tail;
 mod verify;
 mod version;
+pub(super) mod witness;
 
 pub(super) use cat::cat;
 pub(super) use completions::completions;
