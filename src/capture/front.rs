@@ -4,10 +4,11 @@ use std::collections::VecDeque;
 
 use super::options::OnStorageFailure;
 use super::records::PerformanceStats;
-use super::writing::{WAITING_BYTES_MAX, size_of_record};
+use super::writing::WAITING_BYTES_MAX;
 use crate::codec::digest::CustodyId;
 use crate::error::{Code, Error, Result};
 use crate::interchange::{FrameCounts, FramePair};
+use crate::ledger::LiveTape;
 use crate::tape::{EndState, Frame, Gap, GapReason, LiveRecord};
 use crate::time::Reading;
 
@@ -16,8 +17,11 @@ const PAIRS_KEPT: usize = 1_024;
 /// Requests whose answers are waited for while the session goes on; the tape joins more of them when it is sealed. What a
 /// recording holds stays small also when nobody ever answers.
 const OPEN_REQUESTS_MAX: usize = 512;
-/// What a record other than a frame is taken to weigh.
-pub(super) const SMALL_BYTES: usize = 64;
+/// Records of one piece, in memory, as far as frames can be parted.
+const PIECE_BYTES_TARGET: usize = 256 << 10;
+/// What a record takes in memory beside its payload: itself, and the least that one allocation of its own does. A million lines
+/// of a byte each weigh what they are held in, not what they say.
+const RECORD_BYTES: usize = size_of::<LiveRecord>() + 32;
 
 pub(super) struct Front {
     waiting: Vec<LiveRecord>,
@@ -140,7 +144,7 @@ impl Front {
     }
 
     pub fn record(&mut self, record: LiveRecord) {
-        self.waiting_bytes = self.waiting_bytes.saturating_add(size_of_record(&record));
+        self.waiting_bytes = self.waiting_bytes.saturating_add(held_by(&record));
         self.waiting.push(record);
     }
 
@@ -155,7 +159,7 @@ impl Front {
     }
 
     pub fn give_back(&mut self, mut records: Vec<LiveRecord>) {
-        let bytes = records.iter().map(size_of_record).sum::<usize>();
+        let bytes = records.iter().map(held_by).sum::<usize>();
         self.waiting_bytes = self.waiting_bytes.saturating_add(bytes);
         records.append(&mut self.waiting);
         self.waiting = records;
@@ -232,5 +236,30 @@ impl Front {
         if self.is_paused {
             self.record(LiveRecord::Paused { wall_ns });
         }
+    }
+}
+
+/// Appends records in pieces; what could not be appended is left in `waiting`.
+pub(super) fn append_all(live: &mut LiveTape, waiting: &mut Vec<LiveRecord>) -> Result<()> {
+    while !waiting.is_empty() {
+        let (mut bytes, mut count) = (0usize, 0usize);
+        for record in waiting.iter() {
+            bytes = bytes.saturating_add(held_by(record));
+            if count > 0 && bytes > PIECE_BYTES_TARGET {
+                break;
+            }
+            count = count.saturating_add(1);
+        }
+        live.append(waiting.get(..count).unwrap_or_default())?;
+        waiting.drain(..count);
+    }
+    Ok(())
+}
+
+/// Bytes of memory that a record is held in.
+fn held_by(record: &LiveRecord) -> usize {
+    match record {
+        LiveRecord::Frame(frame) => frame.payload.len().saturating_add(RECORD_BYTES),
+        _ => RECORD_BYTES,
     }
 }

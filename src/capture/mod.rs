@@ -59,6 +59,7 @@ mod access;
 pub mod child;
 
 mod counts;
+mod ended;
 mod front;
 mod manager;
 mod options;

@@ -1,5 +1,6 @@
 //! Every start seals what recorders left that are gone.
 
+use super::ended::LeftOut;
 use super::seal::seal;
 use crate::codec::digest::CustodyId;
 use crate::error::{Error, Result};
@@ -55,7 +56,7 @@ pub async fn recover(ledger: &Ledger, who: &Who) -> Result<Vec<Recovered>> {
     waiting.sort_by_key(|sealer| sealer.entry());
     for sealer in waiting {
         let custody = sealer.custody();
-        found.push(match seal(*sealer, Vec::new(), None).await {
+        found.push(match seal(*sealer, LeftOut::default(), None).await {
             Ok(sealed) => Recovered::Sealed {
                 custody,
                 name: sealed.header.labels.name.clone(),

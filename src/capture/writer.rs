@@ -5,11 +5,12 @@ use std::sync::atomic::Ordering;
 
 use super::access::LedgerAccess;
 use super::counts::Counters;
+use super::ended::{Ended, LeftOut};
 use super::options::{Durability, RecordingOptions};
 use super::records::{CorrelationRecord, TapeMetadata, TapeStatus};
 use super::seal::{Sealed, seal};
 use super::syncer::Syncer;
-use super::writing::{Ended, WAITING_BYTES_EARLY, Writing};
+use super::writing::{WAITING_BYTES_EARLY, Writing};
 use crate::codec::digest::CustodyId;
 use crate::error::{Code, Error, Result};
 use crate::ledger::{Abandoned, Ledger, LiveTape, SaveReceipt, Who};
@@ -314,7 +315,7 @@ async fn seal_left(ledger: &Ledger, who: &Who, left: &[CustodyId]) -> Vec<SaveRe
     let mut sealed = Vec::new();
     for custody in left {
         if let Ok(Abandoned::Sealer(sealer)) = ledger.take_over(who, custody).await
-            && let Ok(done) = seal(*sealer, Vec::new(), None).await
+            && let Ok(done) = seal(*sealer, LeftOut::default(), None).await
         {
             sealed.push(done.receipt);
         }

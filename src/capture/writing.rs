@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use super::access::LedgerAccess;
 use super::counts::Counters;
-use super::front::{Front, SMALL_BYTES, ended};
+use super::ended::{Ended, Parts};
+use super::front::{Front, append_all, ended};
 use super::options::{Durability, OnStorageFailure, RecordingOptions};
 use super::records::{CorrelationRecord, PerformanceStats, TapeStatus};
 use crate::codec::digest::CustodyId;
@@ -22,8 +23,6 @@ use crate::time::Clock;
 pub(super) const WAITING_BYTES_MAX: usize = 1 << 20;
 /// From here on the syncer is woken before its time.
 pub(super) const WAITING_BYTES_EARLY: usize = 128 << 10;
-/// Content of one piece, as far as frames can be parted.
-const PIECE_BYTES_TARGET: usize = 256 << 10;
 /// After a mark or a part that failed.
 const AGAIN_AFTER: Duration = Duration::from_secs(10);
 
@@ -43,21 +42,6 @@ pub(super) struct Writing {
     /// A part is being opened.
     pub parting: AtomicBool,
     parts: Mutex<Parts>,
-}
-
-/// Earlier parts of the session.
-#[derive(Default)]
-pub(super) struct Parts {
-    pub sealed: Vec<SaveReceipt>,
-    /// Those that could not be sealed when they ended.
-    pub left: Vec<CustodyId>,
-}
-
-/// What is left of a recording that ended, or of a part.
-pub(super) struct Ended {
-    pub live: LiveTape,
-    /// What found no place in its spool, in order.
-    pub left_out: Vec<LiveRecord>,
 }
 
 /// One mark at a time. Let go of however the writing of it ends.
@@ -248,7 +232,7 @@ impl Writing {
         let mut back = lock(&self.back);
         let _told_by_what_is_left_out = self.flush_back(&mut back, true);
         let left_out = lock(&self.front).take_waiting();
-        Ok(back.live.take().map(|live| Ended { live, left_out }))
+        Ok(back.live.take().map(|live| Ended::of(live, left_out)))
     }
 
     /// Puts another spool in the place of the one that is over: what was taken goes into the old one, and the old one back. A
@@ -285,7 +269,7 @@ impl Writing {
         }
         self.unsynced.store(false, Ordering::Relaxed);
         Counters::add(&self.counters.parts, 1);
-        Ok(old.map(|live| Ended { live, left_out }))
+        Ok(old.map(|live| Ended::of(live, left_out)))
     }
 
     /// Has this part become too long, in bytes or in time? Or does its spool take nothing any more, while another would?
@@ -399,29 +383,5 @@ impl Drop for Writing {
     fn drop(&mut self) {
         // A writer that was not finalized: what it took is still made durable, as far as that goes. The next start seals it.
         let _as_far_as_it_goes = self.flush(true);
-    }
-}
-
-/// Appends records in pieces; what could not be appended is left in `waiting`.
-fn append_all(live: &mut LiveTape, waiting: &mut Vec<LiveRecord>) -> Result<()> {
-    while !waiting.is_empty() {
-        let (mut bytes, mut count) = (0usize, 0usize);
-        for record in waiting.iter() {
-            bytes = bytes.saturating_add(size_of_record(record));
-            if count > 0 && bytes > PIECE_BYTES_TARGET {
-                break;
-            }
-            count = count.saturating_add(1);
-        }
-        live.append(waiting.get(..count).unwrap_or_default())?;
-        waiting.drain(..count);
-    }
-    Ok(())
-}
-
-pub(super) fn size_of_record(record: &LiveRecord) -> usize {
-    match record {
-        LiveRecord::Frame(frame) => frame.payload.len().saturating_add(SMALL_BYTES),
-        _ => SMALL_BYTES,
     }
 }

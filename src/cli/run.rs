@@ -24,6 +24,9 @@ static PANIC: Mutex<Option<String>> = Mutex::new(None);
 /// Runs a command line, the program's own name first, and gives the exit code.
 #[must_use]
 pub fn run(args: Vec<OsString>) -> u8 {
+    if verbs::signal_witness::is_meant(&args) {
+        return verbs::signal_witness::stand();
+    }
     inherited::put_ours();
     std::panic::set_hook(Box::new(|info| {
         *PANIC.lock().unwrap_or_else(PoisonError::into_inner) = Some(visible(info.to_string().as_bytes()));

@@ -18,6 +18,7 @@ mod record;
 mod record_ends;
 mod replay_ends;
 mod screens;
+mod signals;
 mod streams;
 mod together;
 mod transcripts;

@@ -23,6 +23,7 @@ mod capture_load;
 mod capture_seeds;
 mod capture_stream;
 mod capture_traps;
+mod capture_written;
 mod cddl;
 mod cli;
 mod conformance_files;

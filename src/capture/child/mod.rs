@@ -6,5 +6,7 @@ mod pump;
 mod recording;
 mod run;
 mod signals;
+mod witness;
 
 pub use run::{ChildCommand, ChildEnd, ChildStreams, run};
+pub use witness::{WitnessCommand, stand_witness};

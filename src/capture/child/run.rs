@@ -15,6 +15,7 @@ use serde_json::json;
 use super::pump::{Heard, Pumps, Way};
 use super::recording::Recording;
 use super::signals::{Passing, Running};
+use super::witness::{Witness, WitnessCommand};
 use crate::capture::{Durability, StreamingTapeWriter};
 use crate::error::{Code, Error, Result};
 use crate::tape::EndState;
@@ -37,19 +38,28 @@ pub struct ChildCommand {
     pub args: Vec<OsString>,
     /// Leave out what differs each time: its process number.
     pub is_reproducible: bool,
+    /// Tells signals that are sent to the whole process group, which reach the program by themselves. Without it every signal
+    /// that is not the terminal's is passed on.
+    pub witness: Option<WitnessCommand>,
 }
 
 impl ChildCommand {
     /// A program and its arguments.
     #[must_use]
     pub const fn new(program: OsString, args: Vec<OsString>) -> Self {
-        Self { program, args, is_reproducible: false }
+        Self { program, args, is_reproducible: false, witness: None }
     }
 
     /// As a session that is to give the same tape each time.
     #[must_use]
     pub fn reproducible(self) -> Self {
         Self { is_reproducible: true, ..self }
+    }
+
+    /// With a witness of signals.
+    #[must_use]
+    pub fn witness(self, witness: WitnessCommand) -> Self {
+        Self { witness: Some(witness), ..self }
     }
 }
 
@@ -112,7 +122,8 @@ pub fn run(
 ) -> Result<ChildEnd> {
     let running = Running::default();
     // Before the program runs: a signal that comes in between would end the recorder alone.
-    let passing = Passing::begin(running.clone())
+    let witness = command.witness.as_ref().and_then(Witness::start);
+    let passing = Passing::begin(running.clone(), witness)
         .map_err(|e| Error::new(Code::Io, "signals cannot be listened to").with_source(e))?;
     (streams.inherit)(true);
     let started = start(command);

@@ -8,8 +8,10 @@ use signal_hook::iterator::SignalsInfo;
 use signal_hook::iterator::exfiltrator::origin::WithOrigin;
 use signal_hook::low_level::siginfo::Cause;
 
+use super::witness::Witness;
+
 /// Signals that are passed on.
-const PASSED: [i32; 6] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2];
+pub(super) const PASSED: [i32; 6] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2];
 
 /// The running program; `None` once it ended, so that no signal reaches another that got its number.
 #[derive(Clone, Default)]
@@ -33,15 +35,17 @@ pub(super) struct Passing(signal_hook::iterator::Handle);
 impl Passing {
     /// From here on the recorder dies of none of them: it ends when the program does, and seals what there is.
     ///
-    /// A signal of the terminal reaches the program by itself, being of the same group; only those that somebody sent to the
-    /// recorder are passed on.
-    pub(super) fn begin(running: Running) -> std::io::Result<Self> {
+    /// A signal of the terminal reaches the program by itself, being of the same group, and so does one that somebody sent to
+    /// the group, which the witness knows; only those that were sent to the recorder are passed on.
+    pub(super) fn begin(running: Running, mut witness: Option<Witness>) -> std::io::Result<Self> {
         let mut signals = SignalsInfo::<WithOrigin>::new(PASSED)?;
         let handle = signals.handle();
         std::thread::Builder::new().name("immutape-signals".into()).spawn(move || {
             for origin in signals.forever() {
-                let is_of_terminal = origin.cause == Cause::Kernel;
-                if let Some(signal) = Signal::from_named_raw(origin.signal).filter(|_| !is_of_terminal) {
+                // Asked in any case: what the terminal sent came to the witness as well, and is not to be taken for the next.
+                let is_of_group = witness.as_mut().is_some_and(|witness| witness.saw(origin.signal));
+                let is_passed = origin.cause != Cause::Kernel && !is_of_group;
+                if let Some(signal) = Signal::from_named_raw(origin.signal).filter(|_| is_passed) {
                     running.send(signal);
                 }
             }

@@ -24,6 +24,7 @@ mod repair;
 mod replay;
 mod save;
 mod show;
+pub(super) mod signal_witness;
 mod stats;
 mod status;
 mod tail;

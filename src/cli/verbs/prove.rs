@@ -8,7 +8,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use crate::cli::args::Prove as Args;
-use crate::cli::export_files::{Lazy, Place, Target, cannot_write, place_all};
+use crate::cli::export_files::{Lazy, Place, Target, cannot_write};
+use crate::cli::export_placed::Placed;
 use crate::cli::input::shown;
 use crate::cli::session::Session;
 use crate::cli::words;
@@ -74,7 +75,7 @@ fn write(s: &Session<'_>, path: &Path, bytes: &[u8], force: bool) -> Result<()> 
     let files = &s.parts.env.files;
     let mut file = Lazy::new(files, path, s.parts.who.pid);
     file.write_all(bytes).map_err(|e| cannot_write(path, e))?;
-    place_all(&**files, vec![file], force).map(|_| ())
+    Placed::all(files, vec![file], (force, s.parts.who.pid)).map(|placed| drop(placed.keep()))
 }
 
 fn tell(s: &mut Session<'_>, ledger: &Ledger, proven: &Proven, path: Option<&Path>) {

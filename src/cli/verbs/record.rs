@@ -53,6 +53,10 @@ pub(in crate::cli) fn record(s: &mut Session<'_>, args: &Record) -> Result<u8> {
     }
     let command = ChildCommand::new(program.clone(), rest.to_vec());
     let command = if args.ephemeral { command.reproducible() } else { command };
+    let command = match super::signal_witness::command() {
+        Some(witness) => command.witness(witness),
+        None => command,
+    };
     let done = s.wait(async |s| whole(s, args, command).await);
     drop(temporary);
     match done {
