@@ -240,7 +240,7 @@ impl<'a> Session<'a> {
                 format!("A recording whose recorder is gone ({name}, {how}, {frames}) was sealed as {tape}.")
             }
             Recovered::PutAside { place, .. } => {
-                format!("A recording that the log does not know was put aside: {place}. `immutape verify` says more.")
+                format!("A spool that is not what the log says was put aside: {place}. `immutape verify` says more.")
             }
             Recovered::Failed { custody, error, .. } => {
                 let id = words::short(&custody.to_hex()).to_owned();
