@@ -22,7 +22,7 @@ pub enum Recovered {
         /// It did not end in order.
         is_cut_off: bool,
     },
-    /// The log did not open it: it was put aside, where it says.
+    /// The log did not open it, or says that its spool was altered: it was put aside, where it says.
     PutAside {
         /// The recording.
         custody: CustodyId,

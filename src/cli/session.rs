@@ -190,31 +190,38 @@ impl<'a> Session<'a> {
     /// # Errors
     /// As [`Session::with_ledger_or_new`].
     pub(super) async fn open_or_make(&mut self, is_test: bool, (is_told, is_patient): (bool, bool)) -> Result<Ledger> {
-        let mut tries = if is_patient { TRIES_MAX } else { 1 };
-        let opened = loop {
-            tries = tries.saturating_sub(1);
-            match self.open().await {
-                Err(e) if e.code() == Code::Locked && tries > 0 => {}
-                opened => break opened,
+        let tries = if is_patient { TRIES_MAX } else { 1 };
+        let (ledger, is_made) = patiently(tries, async || self.open_or_make_once(is_test).await).await?;
+        let ledger = match (is_told, is_made) {
+            (true, false) => self.tell_place(ledger),
+            (true, true) if !is_test => {
+                self.tell_made(&ledger)?;
+                ledger
             }
-        };
-        let ledger = match opened {
-            Err(e) if e.code() == Code::NoLedger && self.parts.create => {
-                let made = self.make(self.parts.env.clone(), &self.parts.name, is_test).await?;
-                if is_told && !is_test {
-                    self.tell_made(&made)?;
-                }
-                made
-            }
-            Err(e) if e.code() == Code::NoLedger => return Err(self.not_to_be_made(&e)),
-            opened if is_told => self.tell_place(opened?),
-            opened => opened?,
+            _ => ledger,
         };
         if is_told {
             self.opened(&ledger)?;
         }
         self.recover(&ledger).await;
         Ok(ledger)
+    }
+
+    /// The ledger, and whether it was made for this. Of several that come first one makes it, and the others open that one.
+    async fn open_or_make_once(&self, is_test: bool) -> Result<(Ledger, bool)> {
+        match self.open().await {
+            Err(e) if e.code() == Code::NoLedger && self.parts.create => {}
+            Err(e) if e.code() == Code::NoLedger => return Err(self.not_to_be_made(&e)),
+            opened => return opened.map(|ledger| (ledger, false)),
+        }
+        match self.make(self.parts.env.clone(), &self.parts.name, is_test).await {
+            Err(e) if e.code() == Code::LedgerExists => match self.open().await {
+                // It is not one that somebody made meanwhile.
+                Err(none) if none.code() == Code::NoLedger => Err(e),
+                opened => opened.map(|ledger| (ledger, false)),
+            },
+            made => made.map(|ledger| (ledger, true)),
+        }
     }
 
     /// Seals what recorders left that are gone, and says so. What cannot be sealed keeps nobody from anything: it stays where
@@ -246,7 +253,7 @@ impl<'a> Session<'a> {
                 format!("A recording whose recorder is gone ({name}, {how}, {frames}) was sealed as {tape}.")
             }
             Recovered::PutAside { place, .. } => {
-                format!("A recording that the log does not know was put aside: {place}. `immutape verify` says more.")
+                format!("A spool that is not what the log says was put aside: {place}. `immutape verify` says more.")
             }
             Recovered::Failed { custody, error, .. } => {
                 let id = words::short(&custody.to_hex()).to_owned();
@@ -277,6 +284,17 @@ impl<'a> Session<'a> {
         self.out.say("Back up the keys folder now, apart from the other two: without it nothing kept can be read.");
         Ok(())
     }
+}
+
+/// Tries again while another process has the ledger, so many times in all.
+async fn patiently<T>(tries: u32, mut act: impl AsyncFnMut() -> Result<T>) -> Result<T> {
+    for _ in 1..tries {
+        match act().await {
+            Err(e) if e.code() == Code::Locked => {}
+            done => return done,
+        }
+    }
+    act().await
 }
 
 /// Closes in order; of two errors the first says more.

@@ -35,10 +35,11 @@ pub struct Ledger {
 
 impl Ledger {
     /// Makes a new ledger and opens it. `name` stands in every checkpoint; `test` marks the ledger and
-    /// all its output TEST.
+    /// all its output TEST. Of several that make one in the same folder at the same time one does, and the others are told that
+    /// there is one.
     ///
     /// # Errors
-    /// `E_LEDGER_EXISTS`, `E_LEDGER_MISSING`, `E_NO_HOME`, `E_USAGE`, `E_NO_RANDOM`, `E_IO`, `E_STORE_FULL`.
+    /// `E_LEDGER_EXISTS`, `E_LEDGER_MISSING`, `E_LOCKED`, `E_NO_HOME`, `E_USAGE`, `E_NO_RANDOM`, `E_IO`, `E_STORE_FULL`.
     pub async fn create(places: Places, env: Environment, name: &str, test: bool) -> Result<Self> {
         let name = name.to_owned();
         blocking(move || {

@@ -139,7 +139,16 @@ impl LedgerBackend {
                         .with_hint("give a folder that you may write to")
                         .with_source(e)
                 })?;
-                Ledger::create(places.clone(), environment.clone(), name, false).await
+                match Ledger::create(places.clone(), environment.clone(), name, false).await {
+                    // Somebody else made it meanwhile.
+                    Err(e) if e.code() == Code::LedgerExists => {
+                        match Ledger::open(places.clone(), environment.clone()).await {
+                            Err(none) if none.code() == Code::NoLedger => Err(e),
+                            opened => opened,
+                        }
+                    }
+                    made => made,
+                }
             }
             opened => opened,
         }

@@ -235,7 +235,7 @@ impl LiveSealer {
     /// aside instead of closed, and an entry says so.
     ///
     /// A crash after the commit leaves the spool of a tape that is kept, and so does a disk that does not let it be removed:
-    /// the next start closes it.
+    /// the next start closes it, or puts it aside where that entry stands.
     ///
     /// # Errors
     /// As [`TapeSaver::finish`].
@@ -252,7 +252,7 @@ impl LiveSealer {
             beside.push(core.spool_failed(&who, &custody, &facts)?);
         }
         let receipt = saver.finish_live(header, beside).await?;
-        // The tape is kept, whatever becomes of its spool now: what is left of that the next start closes.
+        // The tape is kept, whatever becomes of its spool now: the next start does the same with what is left of it.
         let _is_tried_again = if falls_short { spool.put_aside(&custody).map(drop) } else { spool.close(&custody) };
         Ok(receipt)
     }
@@ -262,13 +262,35 @@ impl Core {
     /// The entry about a spool that is not what the log says.
     fn spool_failed(&self, who: &Who, custody: &CustodyId, facts: &OpenedFacts) -> Result<EntryDraft> {
         let at = facts.marked.map_or(facts.entry, |(entry, ..)| entry);
+        let body = Body::IntegrityFailed { what: 6, at, digest: Some(self.spool_digest(custody)?) };
+        self.draft(&Act::about_tape(who, *custody, &facts.class, body), |_| {})
+    }
+
+    /// `H` of the `H` of each whole piece of a spool: what an entry about it names it by.
+    pub(super) fn spool_digest(&self, custody: &CustodyId) -> Result<Digest> {
         let mut reader = self.stores.spool.reader(custody)?;
         let mut hashes = Vec::new();
         while let Some(piece) = reader.next_piece()? {
             hashes.extend_from_slice(&sha256(&piece));
         }
-        let body = Body::IntegrityFailed { what: 6, at, digest: Some(Digest::from_bytes(sha256(&hashes))) };
-        self.draft(&Act::about_tape(who, *custody, &facts.class, body), |_| {})
+        Ok(Digest::from_bytes(sha256(&hashes)))
+    }
+
+    /// Does an entry say that the spool of this tape was not what the log says of it, so that it is to be put aside?
+    pub(super) fn spool_was_refused(&self, custody: &CustodyId) -> Result<bool> {
+        let (queries, _) = self.settled_queries()?;
+        let Some(row) = queries.subject(custody)? else { return Ok(false) };
+        let missing = || Error::new(Code::RowsUnavailable, "an entry about a recording is missing in sled");
+        for index in queries.postings_of(custody, &row)? {
+            let stored = queries.entry(index)?.ok_or_else(missing)?;
+            let entry = Entry::decode(&stored.public)?;
+            if entry.kind == EntryKind::INTEGRITY_FAILED
+                && matches!(Body::decode(entry.kind, entry.body), Ok(Body::IntegrityFailed { what: 6, .. }))
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The tape that came of a recording. Rows that know the recording may not know that yet: they are waited for.
