@@ -127,5 +127,5 @@ fn ed25519_holds(key: &[u8], message: &[u8], signature: &[u8]) -> Option<()> {
 fn rsa_key(der: &[u8]) -> Option<rsa::PublicKey> {
     use rsa::traits::PublicKeyParts as _;
     let key = rsa::PublicKey::from_pkcs1_der(der).ok()?;
-    RSA_BITS.contains(&key.n().bits_vartime()).then_some(key)
+    RSA_BITS.contains(&key.n().bit_width()).then_some(key)
 }

@@ -2,6 +2,7 @@
 
 use std::marker::PhantomData;
 
+use aes_gcm::aead::consts::{U12, U16};
 use aes_gcm::aead::{AeadInOut, KeyInit};
 use aes_gcm::{Aes128Gcm, Aes256Gcm, Nonce as GcmNonce, Tag};
 use rustls::crypto::CipherSuiteCommon;
@@ -55,9 +56,9 @@ struct Records<C> {
 }
 
 /// A cipher of the size that its suite says.
-trait Cipher: KeyInit + AeadInOut<NonceSize = hmac::digest::consts::U12, TagSize = hmac::digest::consts::U16> {}
+trait Cipher: KeyInit + AeadInOut<NonceSize = U12, TagSize = U16> {}
 
-impl<C: KeyInit + AeadInOut<NonceSize = hmac::digest::consts::U12, TagSize = hmac::digest::consts::U16>> Cipher for C {}
+impl<C: KeyInit + AeadInOut<NonceSize = U12, TagSize = U16>> Cipher for C {}
 
 impl<C: Cipher + Send + Sync + 'static> Tls13AeadAlgorithm for Records<C> {
     fn encrypter(&self, key: AeadKey, iv: Iv) -> Box<dyn MessageEncrypter> {
@@ -90,7 +91,7 @@ impl<C: Cipher> Direction<C> {
         Self { cipher: C::new_from_slice(key.as_ref()).ok(), iv }
     }
 
-    fn nonce(&self, sequence: u64) -> GcmNonce<hmac::digest::consts::U12> {
+    fn nonce(&self, sequence: u64) -> GcmNonce<U12> {
         GcmNonce::from(Nonce::new(&self.iv, sequence).0)
     }
 }
