@@ -67,6 +67,8 @@ pub mod store;
 #[doc(hidden)]
 pub mod catalog;
 pub mod keyring;
+pub mod net;
+
 pub mod ledger;
 
 pub mod anchor;

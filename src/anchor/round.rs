@@ -79,7 +79,7 @@ impl Asked {
 /// Asks every witness of the policy what it holds of this log, and compares. Nothing is signed for it.
 ///
 /// # Errors
-/// `E_LOG_ROLLBACK`, `E_LOG_FORK` as [`Ledger::confirm`]; `E_NOT_CONFIRMED` when no witness answered; `E_USAGE` without a policy.
+/// `E_LOG_ROLLBACK`, `E_LOG_FORK` as [`Ledger::confirm`]; `E_NOT_CONFIRMED` when no witness answered; `E_NOT_FOUND` without a policy.
 pub async fn confirm(ledger: &Ledger, transport: &Arc<dyn Transport>) -> Result<()> {
     held_by_all(ledger, transport).await.map(|_| ())
 }
@@ -113,7 +113,7 @@ pub async fn round(ledger: &Ledger, transport: &Arc<dyn Transport>) -> Result<Ro
 
 fn policy_of(ledger: &Ledger) -> Result<&Policy> {
     ledger.witness_policy().ok_or_else(|| {
-        Error::new(Code::Usage, "this ledger has no witness policy")
+        Error::new(Code::NotFound, "this ledger has no witness policy")
             .with_hint("write one in the form of c2sp.org/tlog-policy and give it to `immutape witness set FILE`")
     })
 }

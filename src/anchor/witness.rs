@@ -41,7 +41,7 @@ impl WitnessServer {
     /// A witness named `name` for the logs of a policy, which keeps one head of each in `folder`.
     ///
     /// # Errors
-    /// `E_USAGE` for a policy without logs, or a name that no key can have; `E_LOCKED` while another process serves this folder;
+    /// `E_EMPTY_INPUT` for a policy without logs, `E_USAGE` for a name that no key can have; `E_LOCKED` while another process serves this folder;
     /// `E_IO`.
     pub fn open(
         name: &str,
@@ -53,7 +53,7 @@ impl WitnessServer {
     ) -> Result<Self> {
         let key = CosignerKey::new(name, signer.public_key()).map_err(|e| Error::new(Code::Usage, e.to_string()))?;
         if logs.logs().is_empty() {
-            return Err(Error::new(Code::Usage, "the policy names no log to witness")
+            return Err(Error::new(Code::EmptyInput, "the policy names no log to witness")
                 .with_hint("add a line `log VKEY`; `immutape checkpoint --key` prints the key of a ledger"));
         }
         if logs.logs().iter().any(|log| log.key.key() == key.key()) {

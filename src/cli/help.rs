@@ -170,7 +170,7 @@ Examples:
 
 pub(super) const PROVE: &str = "\
 Getting a proof is an entry of the log like any access. The proof is under the newest head that
-witnesses cosigned where that covers the tape, else under a head that is signed for it.
+witnesses cosigned if that covers the tape, else under one that is signed for it.
 
 Examples:
   immutape prove 51bd
@@ -185,12 +185,14 @@ Example:
   immutape publish /srv/www/log";
 
 pub(super) const WITNESS: &str = "\
-A log that only its owner keeps can be rewound by its owner. A witness on another machine cosigns each
-head that extends the last one it saw, and none that does not.
+A log that only its owner keeps can be rewound by its owner. A witness on another machine
+cosigns each head that extends the last one it saw, and none that does not.
 
 Examples:
   immutape witness set witnesses.policy
-  immutape witness show";
+  immutape witness show
+  immutape witness run --every 5m
+  immutape witness serve --name w1.example --witness-key w1.pem --logs logs.policy --folder held";
 
 pub(super) const STATUS: &str = "\
 Exit codes: 0 good; that of the error when the ledger cannot be opened (3 tampering, 9 keys, ..).

@@ -69,6 +69,11 @@ impl Drop for Making<'_> {
 pub(super) fn create(places: &Places, env: &Environment, name: &str, test: bool) -> Result<Folders> {
     check_name(name)?;
     refuse_if_kept(places, env)?;
+    // Where a ledger folder vanished, nothing is made in its place: not even the folder that a maker's turn lies in.
+    let is_gone = env.files.exists(&places.ledger).is_ok_and(|there| !there);
+    if is_gone {
+        refuse_if_missed(places, env)?;
+    }
     let _turn = Making::begin(places, env)?;
     refuse_if_kept(places, env)?;
     refuse_if_missed(places, env)?;

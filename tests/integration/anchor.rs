@@ -311,8 +311,8 @@ async fn without_a_policy_or_an_address_nobody_is_asked() {
     let folder = tempfile::tempdir().unwrap();
     let ledger = create(folder.path()).await;
     let net: Arc<dyn Transport> = Arc::new(Net::default());
-    assert_eq!(round(&ledger, &net).await.unwrap_err().code(), Code::Usage);
-    assert_eq!(ledger.keep_anchor(&ledger.last_signed_head().unwrap().note).await.unwrap_err().code(), Code::Usage);
+    assert_eq!(round(&ledger, &net).await.unwrap_err().code(), Code::NotFound);
+    assert_eq!(ledger.keep_anchor(&ledger.last_signed_head().unwrap().note).await.unwrap_err().code(), Code::NotFound);
     let config = Places::beneath(folder.path()).config_of(&ledger.id()).unwrap();
     ledger.close().await.unwrap();
     let policy = format!("witness one {}\nquorum one\n", key(11).to_text());
@@ -409,7 +409,7 @@ fn a_witness_answers_by_the_specification() {
         let clock = Arc::new(SystemClock::new([1; 16]));
         WitnessServer::open(name, Box::new(signer(by)), logs, &folder.path().join("other"), Arc::new(RealFiles), clock)
     };
-    assert_eq!(open(&none, "w", 2).map(|_| ()).unwrap_err().code(), Code::Usage);
+    assert_eq!(open(&none, "w", 2).map(|_| ()).unwrap_err().code(), Code::EmptyInput);
     let logs = Policy::parse(&format!("log {}\nquorum none\n", log.to_text())).unwrap();
     assert_eq!(open(&logs, "w", 1).map(|_| ()).unwrap_err().code(), Code::Usage);
     assert_eq!(open(&logs, "w w", 2).map(|_| ()).unwrap_err().code(), Code::Usage);

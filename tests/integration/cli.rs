@@ -23,4 +23,5 @@ mod streams;
 mod together;
 mod transcripts;
 mod vault;
+mod witness;
 mod world;

@@ -88,6 +88,7 @@ mod ledger_second_try;
 mod ledger_sled;
 mod ledger_turns;
 mod ledger_vault_accepted;
+mod net_tls;
 mod packs_crash;
 mod packs_damage;
 mod packs_faults;

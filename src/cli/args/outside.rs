@@ -59,4 +59,31 @@ pub(in crate::cli) enum WitnessVerb {
     },
     /// Show the policy, and the newest head that witnesses cosigned.
     Show,
+    /// Ask the witnesses now: do they hold what this log extends, and will they cosign its head?
+    Run {
+        /// Also witnesses on this machine and in private networks, without TLS where their address says so.
+        #[arg(long)]
+        allow_private: bool,
+        /// Ask again every so often, until interrupted: 30s, 5m.
+        #[arg(long, value_name = "TIME", value_parser = values::interval)]
+        every: Option<std::time::Duration>,
+    },
+    /// Be a witness for logs on other machines, until interrupted. It needs no ledger.
+    Serve {
+        /// Name of the witness, in its cosignatures for everybody to see: an address without scheme.
+        #[arg(long, value_name = "NAME", value_parser = values::some_text())]
+        name: String,
+        /// Private key of the witness (Ed25519, PKCS#8 PEM); made there if there is none.
+        #[arg(long, value_name = "FILE")]
+        witness_key: PathBuf,
+        /// Policy file whose log lines say which logs it serves.
+        #[arg(long, value_name = "FILE")]
+        logs: PathBuf,
+        /// Folder of the heads that it holds; to be kept as carefully as the key.
+        #[arg(long, value_name = "DIR")]
+        folder: PathBuf,
+        /// Address to listen at; beyond this machine put a proxy with TLS before it.
+        #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8095", value_parser = values::some_text())]
+        listen: String,
+    },
 }

@@ -21,7 +21,7 @@ pub(in crate::cli) fn checkpoint(s: &mut Session<'_>, args: &Args) -> Result<u8>
         };
         if s.out.json {
             s.out.document(json!({
-                "type": "checkpoint", "origin": head.origin, "size": head.size, "root": head.root.to_hex(), "note": note,
+                "type": "head", "origin": head.origin, "size": head.size, "root": head.root.to_hex(), "note": note,
                 "verifier": ledger.checkpoint_key().to_text(), "anchored": args.anchored,
             }));
             return Ok(0);

@@ -31,6 +31,7 @@ mod tail;
 mod verify;
 mod version;
 mod witness;
+mod witness_run;
 
 pub(super) use cat::cat;
 pub(super) use checkpoint::checkpoint;

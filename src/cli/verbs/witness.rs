@@ -21,6 +21,11 @@ pub(in crate::cli) fn witness(s: &mut Session<'_>, verb: &WitnessVerb) -> Result
     match verb {
         WitnessVerb::Set { policy } => set(s, policy),
         WitnessVerb::Show => s.with_ledger(async |ledger, s| show(ledger, s)),
+        WitnessVerb::Run { allow_private, every } => super::witness_run::run(s, *allow_private, *every),
+        WitnessVerb::Serve { name, witness_key, logs, folder, listen } => {
+            let logs = Policy::parse(&read(&*s.parts.env.files, logs)?)?;
+            super::witness_run::serve(s, (name, witness_key), &logs, folder, listen)
+        }
     }
 }
 

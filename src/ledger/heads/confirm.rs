@@ -145,11 +145,11 @@ impl Ledger {
     /// more under the policy; lines of others are left out.
     ///
     /// # Errors
-    /// `E_PROOF_INVALID`, `E_STORE_FULL`, `E_IO`, and those of an append.
+    /// `E_NOT_FOUND` without a policy, `E_PROOF_INVALID`, `E_STORE_FULL`, `E_IO`, and those of an append.
     pub async fn keep_anchor(&self, note: &str) -> Result<u64> {
         let core = self.core();
         let policy = core.anchors.policy.as_ref();
-        let policy = policy.ok_or_else(|| Error::new(Code::Usage, "this ledger has no witness policy"))?;
+        let policy = policy.ok_or_else(|| Error::new(Code::NotFound, "this ledger has no witness policy"))?;
         let log = &core.identity.checkpoint;
         let head = policy.check(note, log)?;
         if head.cosigned().is_empty() {
