@@ -3,7 +3,7 @@
 use super::super::Who;
 use super::super::acts::Act;
 use super::super::facade::Ledger;
-use super::seal::LiveSealer;
+use super::seal::{LiveSealer, SPOOL};
 use crate::codec::digest::CustodyId;
 use crate::error::Result;
 use crate::governance::Action;
@@ -15,7 +15,8 @@ pub enum Abandoned {
     Live,
     /// It is to be sealed.
     Sealer(Box<LiveSealer>),
-    /// A tape came of it, or nothing was ever recorded: its spool was closed.
+    /// A tape came of it, or nothing was ever recorded: its spool was closed, or put aside where the log says that it was not what
+    /// it should have been.
     Closed,
     /// The log does not know it, though there are frames: it was put aside, where it says.
     PutAside(String),
@@ -56,6 +57,11 @@ impl Ledger {
             return Ok(Abandoned::Sealer(Box::new(sealer)));
         }
         let is_kept = self.core().tape_of(custody)?.is_some();
+        if is_kept && self.core().spool_was_wrong(custody)? {
+            // Who sealed it said so in the log, and could not put it aside any more. Removed, nobody could look at it again.
+            spool.put_aside(custody)?;
+            return Ok(Abandoned::Closed);
+        }
         let mut reader = spool.reader(custody)?;
         let pieces = std::iter::from_fn(|| reader.next_piece().transpose()).take(2).collect::<Result<Vec<_>>>()?;
         if is_kept || pieces.len() < 2 {
@@ -63,7 +69,7 @@ impl Ledger {
             return Ok(Abandoned::Closed);
         }
         let place = spool.put_aside(custody)?;
-        let body = Body::IntegrityFailed { what: 6, at: 0, digest: None };
+        let body = Body::IntegrityFailed { what: SPOOL, at: 0, digest: None };
         let words = format!("a recording that the log did not open was put aside: {place}");
         let draft = self.core().draft(&Act::about_ledger(who, body), |p| p.words = Some(words.into_bytes()))?;
         self.core().append(vec![draft]).await?;

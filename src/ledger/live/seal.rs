@@ -18,6 +18,9 @@ use crate::store::files::FileLock;
 use crate::store::{Spool, SpoolReader};
 use crate::tape::{Frame, Header, LiveRecord, read_live_piece};
 
+/// What a spool is called in an entry that says what failed a check.
+pub(super) const SPOOL: u64 = 6;
+
 /// Reads the records of one spool in order.
 pub(in crate::ledger) struct Pieces {
     custody: CustodyId,
@@ -212,7 +215,7 @@ impl LiveSealer {
     /// aside instead of closed, and an entry says so.
     ///
     /// A crash after the commit leaves the spool of a tape that is kept, and so does a disk that does not let it be removed:
-    /// the next start closes it.
+    /// the next start closes it, or puts it aside where the log says that it fell short.
     ///
     /// # Errors
     /// As [`TapeSaver::finish`].
@@ -244,8 +247,24 @@ impl Core {
         while let Some(piece) = reader.next_piece()? {
             hashes.extend_from_slice(&sha256(&piece));
         }
-        let body = Body::IntegrityFailed { what: 6, at, digest: Some(Digest::from_bytes(sha256(&hashes))) };
+        let body = Body::IntegrityFailed { what: SPOOL, at, digest: Some(Digest::from_bytes(sha256(&hashes))) };
         self.draft(&Act::about_tape(who, *custody, &facts.class, body), |_| {})
+    }
+
+    /// Does an entry say that this recording's spool is not what the log says of it?
+    pub(super) fn spool_was_wrong(&self, custody: &CustodyId) -> Result<bool> {
+        let (queries, _) = self.settled_queries()?;
+        let Some(row) = queries.subject(custody)? else { return Ok(false) };
+        for index in queries.postings_of(custody, &row)? {
+            let stored = queries.entry(index)?.ok_or_else(missing_row)?;
+            let entry = Entry::decode(&stored.public)?;
+            if entry.kind == EntryKind::INTEGRITY_FAILED
+                && let Ok(Body::IntegrityFailed { what: SPOOL, .. }) = Body::decode(entry.kind, entry.body)
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The tape that came of a recording. Rows that know the recording may not know that yet: they are waited for.
@@ -261,14 +280,13 @@ impl Core {
     pub(super) fn opened_facts(&self, custody: &CustodyId) -> Result<Option<OpenedFacts>> {
         let (queries, _) = self.settled_queries()?;
         let Some(row) = queries.subject(custody)?.filter(|row| row.facts.is_none()) else { return Ok(None) };
-        let missing = || Error::new(Code::RowsUnavailable, "an entry about a recording is missing in sled");
-        let first = queries.entry(row.first_index)?.ok_or_else(missing)?;
+        let first = queries.entry(row.first_index)?.ok_or_else(missing_row)?;
         let entry = Entry::decode(&first.public)?;
         let Ok(Body::TapeOpened { epoch, continues }) = Body::decode(entry.kind, entry.body) else { return Ok(None) };
         let class = self.class_of(&entry.key_id)?;
         let mut marked = None;
         for index in queries.postings_of(custody, &row)?.into_iter().rev() {
-            let stored = queries.entry(index)?.ok_or_else(missing)?;
+            let stored = queries.entry(index)?.ok_or_else(missing_row)?;
             let entry = Entry::decode(&stored.public)?;
             if entry.kind == EntryKind::RECORDING_MARK
                 && let Ok(Body::RecordingMark { frames, root }) = Body::decode(entry.kind, entry.body)
@@ -279,6 +297,10 @@ impl Core {
         }
         Ok(Some(OpenedFacts { class, epoch, entry: row.first_index, continues, marked }))
     }
+}
+
+fn missing_row() -> Error {
+    Error::new(Code::RowsUnavailable, "an entry about a recording is missing in sled")
 }
 
 pub(super) fn not_opened(custody: &CustodyId) -> Error {
