@@ -20,6 +20,8 @@ mod capture_faults;
 mod capture_follow;
 mod capture_index;
 mod capture_load;
+mod capture_opening;
+mod capture_races;
 mod capture_seeds;
 mod capture_stream;
 mod capture_traps;

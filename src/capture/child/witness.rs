@@ -9,10 +9,11 @@ use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use signal_hook::iterator::SignalsInfo;
+use signal_hook::iterator::exfiltrator::origin::WithOrigin;
 
 use super::run::spawn;
 use super::signals::PASSED;
@@ -21,6 +22,8 @@ use super::signals::PASSED;
 const TOLD_ALL: Duration = Duration::from_millis(2);
 /// A witness that has not answered by then is of no use.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// What it noticed and was not asked for by then.
+const FORGOTTEN: Duration = Duration::from_secs(1);
 
 /// What is run as the witness: a program that calls [`stand_witness`] over its standard input and output.
 #[derive(Debug, Clone)]
@@ -56,7 +59,7 @@ impl Witness {
         Some(witness)
     }
 
-    /// Did this signal come to it too, since it was asked for it last?
+    /// Did this signal come to it too, once more than it said so?
     pub(super) fn saw(&mut self, signal: i32) -> bool {
         std::thread::sleep(TOLD_ALL);
         let Some(ask) = &mut self.ask else { return false };
@@ -79,15 +82,14 @@ impl Drop for Witness {
 }
 
 /// Notices signals, until nobody asks any more: each byte that is read is the number of a signal, and is answered with 1 if
-/// that signal came since it was last asked for, else with 0. A recorder that is killed closes the pipe, which ends this too.
+/// that signal came once more than it was answered so, else with 0. A recorder that is killed closes the pipe, which ends this
+/// too.
 ///
 /// # Errors
 /// When signals cannot be listened to, or a pipe breaks.
 pub fn stand_witness(asked: &mut dyn Read, answers: &mut dyn Write) -> io::Result<()> {
-    let seen = PASSED.map(|signal| (signal, Arc::new(AtomicBool::new(false))));
-    for (signal, is_seen) in &seen {
-        signal_hook::flag::register(*signal, is_seen.clone())?;
-    }
+    let mut signals = SignalsInfo::<WithOrigin>::new(PASSED)?;
+    let mut seen = Vec::<(i32, Instant)>::new();
     let mut number = [0];
     loop {
         match asked.read(&mut number) {
@@ -96,8 +98,13 @@ pub fn stand_witness(asked: &mut dyn Read, answers: &mut dyn Write) -> io::Resul
             Err(_) => continue,
             Ok(_) => {}
         }
-        let is_seen = seen.iter().find(|(signal, _)| number.map(i32::from) == [*signal]);
-        let saw = is_seen.is_some_and(|(_, is_seen)| is_seen.swap(false, Ordering::AcqRel));
+        let now = Instant::now();
+        // Two of a kind that came at once are one for the recorder where the system told it slower: what nobody asks for is
+        // forgotten, before it keeps another from the program.
+        seen.retain(|(_, at)| now.saturating_duration_since(*at) < FORGOTTEN);
+        seen.extend(signals.pending().map(|origin| (origin.signal, now)));
+        let it = seen.iter().position(|(signal, _)| number.map(i32::from) == [*signal]);
+        let saw = it.map(|at| seen.remove(at)).is_some();
         answers.write_all(&[u8::from(saw)])?;
         answers.flush()?;
     }

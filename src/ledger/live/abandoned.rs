@@ -3,7 +3,7 @@
 use super::super::Who;
 use super::super::acts::Act;
 use super::super::facade::Ledger;
-use super::seal::LiveSealer;
+use super::seal::{LiveSealer, SPOOL};
 use crate::codec::digest::CustodyId;
 use crate::error::Result;
 use crate::governance::Action;
@@ -15,7 +15,8 @@ pub enum Abandoned {
     Live,
     /// It is to be sealed.
     Sealer(Box<LiveSealer>),
-    /// A tape came of it, or nothing was ever recorded: its spool was closed.
+    /// A tape came of it, or nothing was ever recorded: its spool was closed, or put aside where the log says that it was not what
+    /// it should have been.
     Closed,
     /// Its spool is not what the log says, or the log does not know it though there are frames: it was put aside, where it
     /// says.
@@ -58,7 +59,7 @@ impl Ledger {
             return Ok(Abandoned::Sealer(Box::new(sealer)));
         }
         if core.tape_of(custody)?.is_some() {
-            if core.spool_was_refused(custody)? {
+            if core.spool_was_wrong(custody)? {
                 return spool.put_aside(custody).map(Abandoned::PutAside);
             }
             spool.close(custody)?;
@@ -73,7 +74,7 @@ impl Ledger {
         // The entry first: a crash between the two leaves the spool where the next start finds it again, and never in
         // quarantine without a word.
         let digest = Some(core.spool_digest(custody)?);
-        let body = Body::IntegrityFailed { what: 6, at: 0, digest };
+        let body = Body::IntegrityFailed { what: SPOOL, at: 0, digest };
         let words =
             format!("the spool {} belongs to no recording that the log opened, and is put aside", custody.to_hex());
         let draft = core.draft(&Act::about_ledger(who, body), |p| p.words = Some(words.into_bytes()))?;

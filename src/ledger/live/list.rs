@@ -10,10 +10,12 @@ use super::super::facade::Ledger;
 use super::seal::{OpenedFacts, Pieces};
 use crate::codec::digest::CustodyId;
 use crate::codec::random::bytes;
-use crate::error::Result;
+use crate::error::{Code, Result};
 use crate::governance::Action;
 use crate::log::{Body, set_commitment};
+use crate::seal::TapeKeys;
 use crate::store::Spool;
+use crate::store::SpoolReader;
 use crate::tape::{Header, LiveRecord};
 
 /// Spools of so many bytes in all are read to count frames for a list; of the others the newest mark says how many there were.
@@ -27,7 +29,7 @@ pub struct LiveListing {
     pub custody: CustodyId,
     /// Index of the entry that opened it.
     pub entry: u64,
-    /// What was known of the session then; `None` when its key or spool is damaged.
+    /// What was known of the session then; `None` when its key or spool is damaged, or cannot be read.
     pub header: Option<Header>,
     /// Retention class.
     pub class: String,
@@ -131,6 +133,32 @@ impl Ledger {
     }
 }
 
+impl LiveListing {
+    /// Takes from the spool what the log does not know. Until all of it was read the newest mark counts.
+    fn read(&mut self, reader: Box<dyn SpoolReader>, keys: Arc<TapeKeys>, left: &mut u64) -> Result<()> {
+        let bytes = reader.bytes_behind()?;
+        let mut pieces = Pieces::new(self.custody, keys, reader);
+        if let Some(LiveRecord::Opened(header)) = pieces.next_record()? {
+            self.header = Some(*header);
+        }
+        if bytes > *left {
+            return Ok(());
+        }
+        *left = left.saturating_sub(bytes);
+        let (mut frames, mut is_paused) = (0u64, false);
+        while let Some(record) = pieces.next_record()? {
+            match record {
+                LiveRecord::Frame(_) => frames = frames.saturating_add(1),
+                LiveRecord::Paused { .. } => is_paused = true,
+                LiveRecord::Resumed { .. } => is_paused = false,
+                _ => {}
+            }
+        }
+        (self.frames, self.is_more, self.is_paused) = (frames, false, is_paused);
+        Ok(())
+    }
+}
+
 impl Core {
     /// `None` for one that was sealed meanwhile. `left` says how much may still be read to count frames.
     fn live_listing(&self, custody: CustodyId, facts: OpenedFacts, left: &mut u64) -> Result<Option<LiveListing>> {
@@ -146,28 +174,15 @@ impl Core {
             is_live: false,
             is_paused: false,
         };
-        let Ok(reader) = self.stores.spool.reader(&custody) else { return Ok(None) };
-        let bytes = reader.bytes_behind()?;
-        let is_short = bytes <= *left;
-        if is_short {
-            *left = left.saturating_sub(bytes);
-        }
-        if let Ok(secret) = self.live_secret(&custody, &facts.epoch) {
-            let mut pieces = Pieces::new(custody, Arc::new(secret.keys()), reader);
-            if let Some(LiveRecord::Opened(header)) = pieces.next_record()? {
-                line.header = Some(*header);
-            }
-            if is_short {
-                (line.frames, line.is_more) = (0, false);
-                while let Some(record) = pieces.next_record()? {
-                    match record {
-                        LiveRecord::Frame(_) => line.frames = line.frames.saturating_add(1),
-                        LiveRecord::Paused { .. } => line.is_paused = true,
-                        LiveRecord::Resumed { .. } => line.is_paused = false,
-                        _ => {}
-                    }
-                }
-            }
+        let reader = match self.stores.spool.reader(&custody) {
+            Ok(reader) => Some(reader),
+            // Sealed meanwhile.
+            Err(e) if e.code() == Code::NotFound => return Ok(None),
+            // One that cannot be read is listed all the same, and hides none of the others: the log has it.
+            Err(_) => None,
+        };
+        if let (Some(reader), Ok(secret)) = (reader, self.live_secret(&custody, &facts.epoch)) {
+            let _what_cannot_be_read_stays_as_the_log_has_it = line.read(reader, Arc::new(secret.keys()), left);
         }
         line.is_live = self.stores.spool.is_held(&custody)?;
         Ok(Some(line))

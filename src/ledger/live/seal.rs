@@ -18,6 +18,9 @@ use crate::store::files::FileLock;
 use crate::store::{Spool, SpoolReader};
 use crate::tape::{Frame, Header, LiveRecord, read_live_piece};
 
+/// What a spool is called in an entry that says what failed a check.
+pub(super) const SPOOL: u64 = 6;
+
 /// Reads the records of one spool in order.
 pub(in crate::ledger) struct Pieces {
     custody: CustodyId,
@@ -262,7 +265,7 @@ impl Core {
     /// The entry about a spool that is not what the log says.
     fn spool_failed(&self, who: &Who, custody: &CustodyId, facts: &OpenedFacts) -> Result<EntryDraft> {
         let at = facts.marked.map_or(facts.entry, |(entry, ..)| entry);
-        let body = Body::IntegrityFailed { what: 6, at, digest: Some(self.spool_digest(custody)?) };
+        let body = Body::IntegrityFailed { what: SPOOL, at, digest: Some(self.spool_digest(custody)?) };
         self.draft(&Act::about_tape(who, *custody, &facts.class, body), |_| {})
     }
 
@@ -276,16 +279,15 @@ impl Core {
         Ok(Digest::from_bytes(sha256(&hashes)))
     }
 
-    /// Does an entry say that the spool of this tape was not what the log says of it, so that it is to be put aside?
-    pub(super) fn spool_was_refused(&self, custody: &CustodyId) -> Result<bool> {
+    /// Does an entry say that this recording's spool is not what the log says of it?
+    pub(super) fn spool_was_wrong(&self, custody: &CustodyId) -> Result<bool> {
         let (queries, _) = self.settled_queries()?;
         let Some(row) = queries.subject(custody)? else { return Ok(false) };
-        let missing = || Error::new(Code::RowsUnavailable, "an entry about a recording is missing in sled");
         for index in queries.postings_of(custody, &row)? {
-            let stored = queries.entry(index)?.ok_or_else(missing)?;
+            let stored = queries.entry(index)?.ok_or_else(missing_row)?;
             let entry = Entry::decode(&stored.public)?;
             if entry.kind == EntryKind::INTEGRITY_FAILED
-                && matches!(Body::decode(entry.kind, entry.body), Ok(Body::IntegrityFailed { what: 6, .. }))
+                && let Ok(Body::IntegrityFailed { what: SPOOL, .. }) = Body::decode(entry.kind, entry.body)
             {
                 return Ok(true);
             }
@@ -306,14 +308,13 @@ impl Core {
     pub(super) fn opened_facts(&self, custody: &CustodyId) -> Result<Option<OpenedFacts>> {
         let (queries, _) = self.settled_queries()?;
         let Some(row) = queries.subject(custody)?.filter(|row| row.facts.is_none()) else { return Ok(None) };
-        let missing = || Error::new(Code::RowsUnavailable, "an entry about a recording is missing in sled");
-        let first = queries.entry(row.first_index)?.ok_or_else(missing)?;
+        let first = queries.entry(row.first_index)?.ok_or_else(missing_row)?;
         let entry = Entry::decode(&first.public)?;
         let Ok(Body::TapeOpened { epoch, continues }) = Body::decode(entry.kind, entry.body) else { return Ok(None) };
         let class = self.class_of(&entry.key_id)?;
         let mut marked = None;
         for index in queries.postings_of(custody, &row)?.into_iter().rev() {
-            let stored = queries.entry(index)?.ok_or_else(missing)?;
+            let stored = queries.entry(index)?.ok_or_else(missing_row)?;
             let entry = Entry::decode(&stored.public)?;
             if entry.kind == EntryKind::RECORDING_MARK
                 && let Ok(Body::RecordingMark { frames, root }) = Body::decode(entry.kind, entry.body)
@@ -324,6 +325,10 @@ impl Core {
         }
         Ok(Some(OpenedFacts { class, epoch, entry: row.first_index, continues, marked }))
     }
+}
+
+fn missing_row() -> Error {
+    Error::new(Code::RowsUnavailable, "an entry about a recording is missing in sled")
 }
 
 pub(super) fn not_opened(custody: &CustodyId) -> Error {

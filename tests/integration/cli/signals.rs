@@ -54,6 +54,14 @@ impl Session {
     }
 }
 
+impl Drop for Session {
+    /// Nobody is left behind by a test that fails: all of the group go, if anything of it is still there.
+    fn drop(&mut self) {
+        let _it_may_be_gone = kill_process_group(self.pid(), Signal::KILL);
+        let _it_may_be_gone = self.child.wait();
+    }
+}
+
 #[test]
 fn what_is_sent_to_the_group_reaches_the_program_once_and_so_does_what_is_sent_to_the_recorder() {
     let world = World::new();
@@ -136,10 +144,7 @@ fn what_notices_signals_ends_with_its_recorder() {
         std::thread::sleep(Duration::from_millis(10));
     }
     assert_eq!(named(&witness), b"", "it is still there");
-    // The program is left behind, as a client leaves it that dies; nobody but this test ends it.
-    all.iter().filter(|pid| **pid != witness).for_each(|pid| {
-        let pid = Pid::from_raw(pid.parse().unwrap()).unwrap();
-        let _it_may_have_ended = kill_process(pid, Signal::KILL);
-    });
+    // The program is left behind with closed pipes, as a client leaves it that dies; it goes with its group.
+    drop(it);
     world.run(["record", "--recover"]).exits(0);
 }

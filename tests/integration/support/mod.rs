@@ -7,6 +7,7 @@ pub mod ledgers;
 pub mod power;
 pub mod recordings;
 pub mod sim_files;
+pub mod spools;
 pub mod tamper;
 
 /// Says how many trials each sweep makes instead of its own number: for long runs.
