@@ -68,7 +68,8 @@ impl Drop for Making<'_> {
 /// keys and a state folder that nothing refers to; a crash after it is completed by the next open.
 pub(super) fn create(places: &Places, env: &Environment, name: &str, test: bool) -> Result<Folders> {
     check_name(name)?;
-    refuse_if_kept(places, env)?;
+    // Where there is one already nothing is written, not even a lock.
+    refuse_if_kept(places, env).or_else(|e| if e.code() == Code::LedgerExists { Err(e) } else { Ok(()) })?;
     let _turn = Making::begin(places, env)?;
     refuse_if_kept(places, env)?;
     refuse_if_missed(places, env)?;

@@ -74,7 +74,8 @@ impl Ledger {
         // quarantine without a word.
         let digest = Some(core.spool_digest(custody)?);
         let body = Body::IntegrityFailed { what: 6, at: 0, digest };
-        let words = format!("the spool {} belongs to no recording that the log opened, and is put aside", custody.to_hex());
+        let words =
+            format!("the spool {} belongs to no recording that the log opened, and is put aside", custody.to_hex());
         let draft = core.draft(&Act::about_ledger(who, body), |p| p.words = Some(words.into_bytes()))?;
         core.append(vec![draft]).await?;
         spool.put_aside(custody).map(Abandoned::PutAside)
