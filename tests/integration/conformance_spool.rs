@@ -47,7 +47,7 @@ fn violations(clauses: &[Clause<dyn Spool>], lasting: bool, open: &dyn Fn(&Path)
 fn embedded_engine_keeps_every_clause() {
     assert_eq!(violations(CLAUSES, false, &|folder| Box::new(embedded(folder))), []);
     assert_eq!(violations(LASTING, true, &|folder| Box::new(embedded(folder))), []);
-    assert_eq!((CLAUSES.len(), LASTING.len()), (13, 4));
+    assert_eq!((CLAUSES.len(), LASTING.len()), (14, 4));
 }
 
 /// A disk in memory; between two runs of a lasting clause the power is cut and only what was synced stays.
@@ -91,6 +91,7 @@ enum Fault {
     CloseForThisRun,
     ReaderEndsAtOpen,
     NeverSaysClosed,
+    AlwaysHeld,
     HoldsForAll,
     ForgetsWhatIsAside,
     AsideForThisRun,
@@ -157,7 +158,12 @@ impl Spool for Bent {
     fn reader(&self, recording: &CustodyId) -> Result<Box<dyn SpoolReader>> {
         let inner = self.inner.reader(recording)?;
         let left = if self.fault == Fault::ReaderEndsAtOpen { self.inner.pieces(recording)?.len() } else { usize::MAX };
-        Ok(Box::new(BentReader { inner, left, never_says_closed: self.fault == Fault::NeverSaysClosed }))
+        Ok(Box::new(BentReader {
+            inner,
+            left,
+            never_says_closed: self.fault == Fault::NeverSaysClosed,
+            always_held: self.fault == Fault::AlwaysHeld,
+        }))
     }
 
     fn hold(&self, recording: &CustodyId) -> Result<Option<Box<dyn FileLock>>> {
@@ -201,6 +207,7 @@ struct BentReader {
     inner: Box<dyn SpoolReader>,
     left: usize,
     never_says_closed: bool,
+    always_held: bool,
 }
 
 impl SpoolReader for BentReader {
@@ -218,6 +225,10 @@ impl SpoolReader for BentReader {
 
     fn is_closed(&self) -> Result<bool> {
         Ok(!self.never_says_closed && self.inner.is_closed()?)
+    }
+
+    fn is_held(&self) -> Result<bool> {
+        Ok(self.always_held || self.inner.is_held()?)
     }
 }
 
@@ -239,7 +250,7 @@ fn broken(fault: Fault) -> Vec<&'static str> {
 
 #[test]
 fn every_clause_is_broken_by_some_engine() {
-    let table: [(Fault, &[&str]); 17] = [
+    let table: [(Fault, &[&str]); 18] = [
         (
             Fault::NoEmptyPieces,
             &[
@@ -257,7 +268,7 @@ fn every_clause_is_broken_by_some_engine() {
         ),
         (Fault::InventsRecordings, &["pieces: not found", "close: lasts"]),
         (Fault::NamesOnlySynced, &["recordings: every one that has a spool", "close: removes the spool"]),
-        (Fault::CloseKeepsName, &["close: removes the spool"]),
+        (Fault::CloseKeepsName, &["close: removes the spool", "reader: knows whether somebody holds it"]),
         (Fault::CloseOnce, &["close: twice is a success"]),
         (Fault::NothingAfterClose, &["close: an append after it begins anew"]),
         (Fault::FewRecordings, &["concurrent: one writer for each recording, and readers"]),
@@ -269,7 +280,8 @@ fn every_clause_is_broken_by_some_engine() {
             Fault::NeverSaysClosed,
             &["reader: goes on to the end of a closed spool, and says so", "put aside: is no recording any more"],
         ),
-        (Fault::HoldsForAll, &["hold: for one at a time"]),
+        (Fault::AlwaysHeld, &["reader: knows whether somebody holds it"]),
+        (Fault::HoldsForAll, &["hold: for one at a time", "reader: knows whether somebody holds it"]),
         (Fault::ForgetsWhatIsAside, &["put aside: is no recording any more", "put aside: lasts"]),
         (Fault::AsideForThisRun, &["put aside: is no recording any more", "put aside: lasts"]),
     ];
