@@ -69,6 +69,7 @@ mod replay;
 
 mod seal;
 mod syncer;
+mod turn;
 mod writer;
 mod writing;
 
