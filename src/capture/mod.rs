@@ -60,6 +60,7 @@ pub mod child;
 
 mod counts;
 mod ended;
+mod following;
 mod front;
 mod manager;
 mod options;
@@ -70,6 +71,7 @@ mod replay;
 
 mod seal;
 mod syncer;
+mod turn;
 mod writer;
 mod writing;
 

@@ -1,7 +1,6 @@
 //! One recording.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use super::access::LedgerAccess;
 use super::counts::Counters;
@@ -9,16 +8,13 @@ use super::ended::{Ended, LeftOut};
 use super::options::{Durability, RecordingOptions};
 use super::records::{CorrelationRecord, TapeMetadata, TapeStatus};
 use super::seal::{Sealed, seal};
-use super::syncer::Syncer;
+use super::syncer::{Syncer, SyncerPlace};
 use super::writing::{WAITING_BYTES_EARLY, Writing};
 use crate::codec::digest::CustodyId;
 use crate::error::{Code, Error, Result};
 use crate::ledger::{Abandoned, Ledger, LiveTape, SaveReceipt, Who};
 use crate::tape::{EndState, Frame, Header};
 use crate::time::Clock;
-
-/// What ends a recording looks so often whether others are through with it.
-const LOOK_AGAIN: std::time::Duration = std::time::Duration::from_millis(2);
 
 /// Records one session while it happens. Dropped without [`StreamingTapeWriter::finalize`], what it took is still durable, and
 /// the next start seals it as cut off.
@@ -80,7 +76,8 @@ impl StreamingTapeWriter {
     /// Opens a recording: an entry is durable before this returns.
     ///
     /// # Errors
-    /// As [`crate::ledger::Ledger::open_live`] and [`LedgerAccess::with`].
+    /// As [`crate::ledger::Ledger::open_live`] and [`LedgerAccess::with`]; `E_IO` when no thread can be started, before anything
+    /// is opened.
     pub async fn create(
         access: LedgerAccess,
         who: Who,
@@ -102,10 +99,10 @@ impl StreamingTapeWriter {
         options: RecordingOptions,
         clock: Arc<dyn Clock>,
     ) -> Result<Self> {
-        let syncer = Syncer::new(tokio::runtime::Handle::current());
+        let place = Syncer::new(tokio::runtime::Handle::current()).place()?;
         let header = begun(&options, &*clock);
         let live = ledger.open_live(&who, options.live(), header.clone()).await?;
-        Ok(Self::over(access, who, (options, header), clock, syncer, live))
+        Ok(Self::over(access, who, (options, header), clock, place, live))
     }
 
     pub(super) async fn create_with(
@@ -115,9 +112,10 @@ impl StreamingTapeWriter {
         clock: Arc<dyn Clock>,
         syncer: Syncer,
     ) -> Result<Self> {
+        let place = syncer.place()?;
         let header = begun(&options, &*clock);
         let live = access.with(async |ledger| ledger.open_live(&who, options.live(), header.clone()).await).await?;
-        Ok(Self::over(access, who, (options, header), clock, syncer, live))
+        Ok(Self::over(access, who, (options, header), clock, place, live))
     }
 
     fn over(
@@ -125,12 +123,12 @@ impl StreamingTapeWriter {
         who: Who,
         (options, header): (RecordingOptions, Header),
         clock: Arc<dyn Clock>,
-        syncer: Syncer,
+        place: SyncerPlace,
         live: LiveTape,
     ) -> Self {
         let custody = live.custody();
         let writing = Arc::new(Writing::new(access, who, options, clock, live));
-        syncer.look_after(&writing);
+        let syncer = place.look_after(&writing);
         Self { writing, syncer, header, custody }
     }
 
@@ -283,14 +281,10 @@ impl StreamingTapeWriter {
 
     async fn finalize_with(self, end: EndState, header: Option<Header>) -> Result<FinishedRecording> {
         let writing = self.writing;
-        // Taken and kept: a part that began between a look and the end would be sealed after what goes on from it.
-        while writing.parting.swap(true, Ordering::AcqRel) {
-            tokio::time::sleep(LOOK_AGAIN).await;
-        }
-        // A mark is an entry about a recording, and comes before that of the tape.
-        while writing.marking.load(Ordering::Acquire) {
-            tokio::time::sleep(LOOK_AGAIN).await;
-        }
+        // Both are taken and kept: a part that began between a look and the end would be sealed after what goes on from it,
+        let _no_more_parts = writing.parting.wait().await;
+        // and a mark is an entry about a recording, which comes before that of the tape.
+        let _no_more_marks = writing.marking.wait().await;
         let died = |_| Error::new(Code::Broken, "a thread of a recording died");
         let ending = writing.clone();
         let turn = self.syncer.turn().await;
@@ -350,16 +344,17 @@ pub(super) fn begin_mark(writing: &Arc<Writing>, runtime: &tokio::runtime::Handl
 
 /// Begins another part, if this one has become too long.
 pub(super) fn begin_part(writing: &Arc<Writing>, runtime: &tokio::runtime::Handle) {
-    if !writing.is_part_over() || writing.parting.swap(true, Ordering::AcqRel) {
+    if !writing.is_part_over() {
         return;
     }
+    let Some(turn) = writing.parting.take() else { return };
     let writing = writing.clone();
     runtime.spawn(async move {
         // A part that cannot be begun now is tried again: the one there is goes on meanwhile.
         if next_part(&writing).await.is_err() {
             writing.part_failed();
         }
-        writing.parting.store(false, Ordering::Release);
+        drop(turn);
     });
 }
 
@@ -379,3 +374,6 @@ async fn next_part(writing: &Arc<Writing>) -> Result<()> {
     writing.keep_part(before, sealed.map(|sealed| sealed.receipt));
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,6 +13,7 @@ use super::ended::{Ended, Parts};
 use super::front::{Front, append_all, ended};
 use super::options::{Durability, OnStorageFailure, RecordingOptions};
 use super::records::{CorrelationRecord, PerformanceStats, TapeStatus};
+use super::turn::{Turn, Turns};
 use crate::codec::digest::CustodyId;
 use crate::error::{Code, Error, Result};
 use crate::ledger::{LiveMark, LiveTape, SaveReceipt, Who};
@@ -36,21 +37,12 @@ pub(super) struct Writing {
     front: Mutex<Front>,
     back: Mutex<Back>,
     /// A mark is on its way to the log.
-    pub marking: AtomicBool,
+    pub marking: Turns,
     /// Something was appended and not synced.
     unsynced: AtomicBool,
-    /// A part is being opened.
-    pub parting: AtomicBool,
+    /// A part is being opened, and the one before it sealed.
+    pub parting: Turns,
     parts: Mutex<Parts>,
-}
-
-/// One mark at a time. Let go of however the writing of it ends.
-pub(super) struct MarkTurn(Arc<Writing>);
-
-impl Drop for MarkTurn {
-    fn drop(&mut self) {
-        self.0.marking.store(false, Ordering::Release);
-    }
 }
 
 /// The spool, and what the log was told of it.
@@ -58,6 +50,8 @@ struct Back {
     live: Option<LiveTape>,
     marked_frames: u64,
     marked_ns: u64,
+    /// When a mark that failed is tried again.
+    mark_again_ns: u64,
     opened_ns: u64,
     /// When a part that could not be begun is tried again.
     part_again_ns: u64,
@@ -98,12 +92,13 @@ impl Writing {
                 live: Some(live),
                 marked_frames: 0,
                 marked_ns: now,
+                mark_again_ns: 0,
                 opened_ns: now,
                 part_again_ns: 0,
             }),
-            marking: AtomicBool::new(false),
+            marking: Turns::default(),
             unsynced: AtomicBool::new(false),
-            parting: AtomicBool::new(false),
+            parting: Turns::default(),
             parts: Mutex::default(),
         }
     }
@@ -152,7 +147,7 @@ impl Writing {
         self.waiting_bytes() > 0 || (syncs && self.unsynced.load(Ordering::Relaxed))
     }
 
-    /// Appends what waits; durable on return when `sync`.
+    /// Appends what waits; everything is durable on return when `sync`.
     pub fn flush(&self, sync: bool) -> Result<()> {
         let mut back = lock(&self.back);
         let done = self.flush_back(&mut back, sync);
@@ -173,7 +168,8 @@ impl Writing {
             front.give_back(waiting);
         }
         appended?;
-        if sync {
+        // Many marks that fall due together would otherwise be as many syncs of nothing.
+        if sync && self.unsynced.load(Ordering::Relaxed) {
             live.sync()?;
             self.unsynced.store(false, Ordering::Relaxed);
             Counters::add(&self.counters.syncs, 1);
@@ -263,6 +259,9 @@ impl Writing {
         }
         let old = back.live.replace(next);
         (back.marked_frames, back.marked_ns, back.opened_ns) = (0, now.monotonic_ns, now.monotonic_ns);
+        back.mark_again_ns = 0;
+        // Of the new part nothing is there yet, durable or not.
+        self.counters.durable_frames.store(0, Ordering::Relaxed);
         front.begin_again(now, wall_ns);
         if self.options.on_storage_failure == OnStorageFailure::ContinueWithGap {
             (front.failed, front.is_failing) = (None, false);
@@ -314,26 +313,22 @@ impl Writing {
     }
 
     /// The mark that is due, if one is. Everything it names is durable.
-    pub fn due_mark(self: &Arc<Self>, is_asked: bool) -> Result<Option<(LiveMark, MarkTurn)>> {
+    pub fn due_mark(&self, is_asked: bool) -> Result<Option<(LiveMark, Turn)>> {
         let now = self.clock.read();
         let mut back = lock(&self.back);
         let Some(frames) = back.live.as_ref().map(LiveTape::frames) else { return Ok(None) };
         let more = frames.saturating_sub(back.marked_frames);
         let age = Duration::from_nanos(now.monotonic_ns.saturating_sub(back.marked_ns));
-        let is_due = more >= self.options.mark_frames || age >= self.options.mark_every || is_asked;
-        if more == 0 || !is_due || self.marking.swap(true, Ordering::AcqRel) {
+        let is_due = more >= self.options.mark_frames || age >= self.options.mark_every;
+        if more == 0 || !(is_asked || is_due && now.monotonic_ns >= back.mark_again_ns) {
             return Ok(None);
         }
-        let turn = MarkTurn(self.clone());
+        let Some(turn) = self.marking.take() else { return Ok(None) };
         if let Err(e) = self.flush_back(&mut back, true) {
             drop(back);
             return Err(self.failed(e));
         }
-        let mark = back.live.as_ref().map(LiveTape::mark);
-        if let Some(mark) = &mark {
-            (back.marked_frames, back.marked_ns) = (mark.frames, now.monotonic_ns);
-        }
-        Ok(mark.map(|mark| (mark, turn)))
+        Ok(back.live.as_ref().map(|live| (live.mark(), turn)))
     }
 
     /// What came of the mark that was due. The spool is told of one that the log has, and of no other.
@@ -346,16 +341,15 @@ impl Writing {
         if back.live.as_ref().is_none_or(|live| live.custody() != mark.custody()) {
             return;
         }
+        let now = self.clock.read().monotonic_ns;
         if done.is_ok() {
+            (back.marked_frames, back.marked_ns) = (mark.frames, now);
             let record = LiveRecord::Mark { frames: mark.frames, root: mark.root, wall_ns: self.wall_ns() };
             lock(&self.front).record(record);
-            return;
+        } else {
+            // The next try comes soon, and not at once: what keeps the log shut may last.
+            back.mark_again_ns = now.saturating_add(AGAIN_AFTER.as_nanos() as u64);
         }
-        // The next try comes soon, and not at once: what keeps the log shut may last.
-        let soon = self.options.mark_every.saturating_sub(AGAIN_AFTER).as_nanos();
-        let now = self.clock.read().monotonic_ns;
-        back.marked_frames = 0;
-        back.marked_ns = now.saturating_sub(u64::try_from(soon).unwrap_or(u64::MAX));
     }
 
     pub fn look(&self) -> Look {
@@ -385,3 +379,6 @@ impl Drop for Writing {
         let _as_far_as_it_goes = self.flush(true);
     }
 }
+
+#[cfg(test)]
+mod tests;

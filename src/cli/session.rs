@@ -113,7 +113,7 @@ impl<'a> Session<'a> {
         self.wait(async |s| {
             let ledger = s.open().await?;
             s.opened(&ledger)?;
-            s.recover(&ledger).await;
+            let _told = s.recover(&ledger).await;
             let done = act(&ledger, s).await;
             close(ledger, done).await
         })
@@ -203,7 +203,7 @@ impl<'a> Session<'a> {
         if is_told {
             self.opened(&ledger)?;
         }
-        self.recover(&ledger).await;
+        let _told = self.recover(&ledger).await;
         Ok(ledger)
     }
 
@@ -226,22 +226,27 @@ impl<'a> Session<'a> {
 
     /// Seals what recorders left that are gone, and says so. What cannot be sealed keeps nobody from anything: it stays where
     /// it is, and checks tell of it.
-    pub(super) async fn recover(&mut self, ledger: &Ledger) {
-        match recover(ledger, &self.parts.who).await {
+    ///
+    /// # Errors
+    /// As [`recover`], for who came for this alone; told already.
+    pub(super) async fn recover(&mut self, ledger: &Ledger) -> Result<Vec<Recovered>> {
+        let found = recover(ledger, &self.parts.who).await;
+        match &found {
             Ok(found) => found.iter().for_each(|one| self.tell_recovered(one)),
             Err(e) => self.out.say(&format!("note: recordings could not be looked for: {}", e.message())),
         }
+        found
     }
 
-    /// As [`Session::recover`], for verbs that do not keep the ledger open.
+    /// As [`Session::recover`], for verbs that do not keep the ledger open: other processes are waited for up to a minute.
     ///
     /// # Errors
-    /// As [`Session::with_ledger`].
-    pub(super) async fn seal_abandoned(&mut self) -> Result<()> {
-        let ledger = self.open().await?;
+    /// As [`Session::with_ledger`]; what came of the looking is what is given back.
+    pub(super) async fn seal_abandoned(&mut self) -> Result<Result<Vec<Recovered>>> {
+        let ledger = patiently(TRIES_MAX, async || self.open().await).await?;
         self.opened(&ledger)?;
-        self.recover(&ledger).await;
-        ledger.close().await
+        let found = self.recover(&ledger).await;
+        ledger.close().await.map(|()| found)
     }
 
     fn tell_recovered(&mut self, one: &Recovered) {

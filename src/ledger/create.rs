@@ -68,10 +68,9 @@ impl Drop for Making<'_> {
 /// keys and a state folder that nothing refers to; a crash after it is completed by the next open.
 pub(super) fn create(places: &Places, env: &Environment, name: &str, test: bool) -> Result<Folders> {
     check_name(name)?;
-    refuse_if_kept(places, env)?;
-    // Where a ledger folder vanished, nothing is made in its place: not even the folder that a maker's turn lies in.
-    let is_gone = env.files.exists(&places.ledger).is_ok_and(|there| !there);
-    if is_gone {
+    // Where there is one already, or where one vanished, nothing is written: not even the lock of a making.
+    refuse_if_kept(places, env).or_else(|e| if e.code() == Code::LedgerExists { Err(e) } else { Ok(()) })?;
+    if env.files.exists(&places.ledger).is_ok_and(|there| !there) {
         refuse_if_missed(places, env)?;
     }
     let _turn = Making::begin(places, env)?;

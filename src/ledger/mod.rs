@@ -6,6 +6,7 @@
 mod acts;
 mod applier;
 mod authentic;
+mod away;
 mod check;
 mod close;
 mod commit;
@@ -44,6 +45,7 @@ mod who;
 mod writer;
 
 pub use crate::catalog::{FILTER_KEYS, Filter, FilterError, Summary, TapeState};
+pub use away::TapeAway;
 pub use check::{CheckMade, CheckOptions, CheckSubject, Checker, Condition, Health, examine};
 pub use custody::CustodyLink;
 pub use environment::Environment;

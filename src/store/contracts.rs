@@ -371,6 +371,13 @@ pub trait SpoolReader: Send {
     /// # Errors
     /// `E_IO`.
     fn is_closed(&self) -> Result<bool>;
+
+    /// Does somebody hold the recording ([`Spool::hold`])? Of what is there and is not held, the recorder is gone. Nothing is made
+    /// to find that out.
+    ///
+    /// # Errors
+    /// `E_IO`.
+    fn is_held(&self) -> Result<bool>;
 }
 
 /// The stores of one ledger, opened together.

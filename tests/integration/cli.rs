@@ -1,6 +1,7 @@
 //! The command line, from outside: the real program, its two streams and its exit codes.
 
 mod beside;
+mod beside_recorders;
 mod configuration;
 mod documents;
 mod export;

@@ -92,6 +92,7 @@ enum Fault {
     ReaderEndsAtOpen,
     NeverSaysClosed,
     NothingDurable,
+    AlwaysHeld,
     HoldsForAll,
     ForgetsWhatIsAside,
     AsideForThisRun,
@@ -158,9 +159,13 @@ impl Spool for Bent {
     fn reader(&self, recording: &CustodyId) -> Result<Box<dyn SpoolReader>> {
         let inner = self.inner.reader(recording)?;
         let left = if self.fault == Fault::ReaderEndsAtOpen { self.inner.pieces(recording)?.len() } else { usize::MAX };
-        let (never_says_closed, gives_nothing_durable) =
-            (self.fault == Fault::NeverSaysClosed, self.fault == Fault::NothingDurable);
-        Ok(Box::new(BentReader { inner, left, never_says_closed, gives_nothing_durable }))
+        Ok(Box::new(BentReader {
+            inner,
+            left,
+            never_says_closed: self.fault == Fault::NeverSaysClosed,
+            gives_nothing_durable: self.fault == Fault::NothingDurable,
+            always_held: self.fault == Fault::AlwaysHeld,
+        }))
     }
 
     fn hold(&self, recording: &CustodyId) -> Result<Option<Box<dyn FileLock>>> {
@@ -205,6 +210,7 @@ struct BentReader {
     left: usize,
     never_says_closed: bool,
     gives_nothing_durable: bool,
+    always_held: bool,
 }
 
 impl SpoolReader for BentReader {
@@ -238,6 +244,10 @@ impl SpoolReader for BentReader {
     fn is_closed(&self) -> Result<bool> {
         Ok(!self.never_says_closed && self.inner.is_closed()?)
     }
+
+    fn is_held(&self) -> Result<bool> {
+        Ok(self.always_held || self.inner.is_held()?)
+    }
 }
 
 #[derive(Debug)]
@@ -258,7 +268,7 @@ fn broken(fault: Fault) -> Vec<&'static str> {
 
 #[test]
 fn every_clause_is_broken_by_some_engine() {
-    let table: [(Fault, &[&str]); 18] = [
+    let table: [(Fault, &[&str]); 19] = [
         (
             Fault::NoEmptyPieces,
             &[
@@ -277,7 +287,7 @@ fn every_clause_is_broken_by_some_engine() {
         ),
         (Fault::InventsRecordings, &["pieces: not found", "close: lasts"]),
         (Fault::NamesOnlySynced, &["recordings: every one that has a spool", "close: removes the spool"]),
-        (Fault::CloseKeepsName, &["close: removes the spool"]),
+        (Fault::CloseKeepsName, &["close: removes the spool", "reader: knows whether somebody holds it"]),
         (Fault::CloseOnce, &["close: twice is a success"]),
         (Fault::NothingAfterClose, &["close: an append after it begins anew"]),
         (Fault::FewRecordings, &["concurrent: one writer for each recording, and readers"]),
@@ -296,7 +306,8 @@ fn every_clause_is_broken_by_some_engine() {
             Fault::NeverSaysClosed,
             &["reader: goes on to the end of a closed spool, and says so", "put aside: is no recording any more"],
         ),
-        (Fault::HoldsForAll, &["hold: for one at a time"]),
+        (Fault::AlwaysHeld, &["reader: knows whether somebody holds it"]),
+        (Fault::HoldsForAll, &["hold: for one at a time", "reader: knows whether somebody holds it"]),
         (Fault::ForgetsWhatIsAside, &["put aside: is no recording any more", "put aside: lasts"]),
         (Fault::AsideForThisRun, &["put aside: is no recording any more", "put aside: lasts"]),
     ];

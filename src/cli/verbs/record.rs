@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::capture::child::{ChildCommand, ChildEnd, ChildStreams, run};
-use crate::capture::{FinishedRecording, LedgerAccess, RecordingOptions, StreamingTapeWriter};
+use crate::capture::{FinishedRecording, LedgerAccess, RecordingOptions, Recovered, StreamingTapeWriter};
 use crate::cli::args::Record;
 use crate::cli::session::{Session, close};
 use crate::cli::surroundings::variable;
@@ -31,12 +31,7 @@ const EPHEMERAL_SEED: u64 = 1;
 
 pub(in crate::cli) fn record(s: &mut Session<'_>, args: &Record) -> Result<u8> {
     if args.recover {
-        return s.with_ledger(async |_, s| {
-            if s.out.json {
-                s.out.document(json!({ "type": "recovered_all" }));
-            }
-            Ok(0)
-        });
+        return recover_all(s);
     }
     let Some((program, rest)) = args.command.split_first() else {
         return Err(Error::new(Code::Usage, "no program was given").with_hint("immutape record -- PROGRAM ARGUMENTS"));
@@ -66,6 +61,29 @@ pub(in crate::cli) fn record(s: &mut Session<'_>, args: &Record) -> Result<u8> {
             errors::print(s.out, &e);
             Ok(FAILED)
         }
+    }
+}
+
+/// Seals what recorders left. One that could not be sealed was not: the first of these is how this ends.
+fn recover_all(s: &mut Session<'_>) -> Result<u8> {
+    let found = s.wait(async |s| s.seal_abandoned().await)??;
+    let (mut sealed, mut aside, mut failed) = (Vec::new(), Vec::new(), Vec::new());
+    for one in &found {
+        match one {
+            Recovered::Sealed { receipt, .. } => sealed.push(receipt.tape.to_text()),
+            Recovered::PutAside { custody, .. } => aside.push(custody.to_hex()),
+            Recovered::Failed { custody, error } => {
+                failed.push(json!({ "custody": custody.to_hex(), "code": error.code().as_str() }));
+            }
+        }
+    }
+    if s.out.json {
+        let document = json!({ "type": "recovered_all", "sealed": sealed, "aside": aside, "failed": failed });
+        s.out.document(document);
+    }
+    match found.into_iter().find_map(|one| if let Recovered::Failed { error, .. } = one { Some(error) } else { None }) {
+        Some(error) => Err(error),
+        None => Ok(0),
     }
 }
 

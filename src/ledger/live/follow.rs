@@ -12,8 +12,11 @@ use super::seal::Pieces;
 use crate::codec::digest::{CustodyId, IdPrefix, TapeId};
 use crate::error::{Code, Error, Result};
 use crate::governance::Action;
-use crate::log::Body;
+use crate::log::{Body, Entry, EntryKind};
 use crate::tape::LiveRecord;
+
+/// Entries that are looked through at once for the next part of a session.
+const ENTRIES_TOGETHER: u64 = 256;
 
 /// Follows one recording. It needs no open ledger: what it gives was granted by an entry that is durable. It never makes
 /// the recorder wait, however slow it is.
@@ -104,6 +107,15 @@ impl LiveFollower {
         self.is_over
     }
 
+    /// Is nobody there any more who records it, or seals it? What it holds then is all there will be, and is given all the
+    /// same; the next start seals it.
+    ///
+    /// # Errors
+    /// `E_IO`.
+    pub fn is_abandoned(&self) -> Result<bool> {
+        Ok(!self.is_over && !self.pieces.is_held()? && !self.pieces.is_closed()?)
+    }
+
     /// Bytes of payload given so far.
     #[must_use]
     pub const fn bytes_given(&self) -> u64 {
@@ -140,6 +152,37 @@ impl Ledger {
     /// `E_ROWS_UNAVAILABLE`.
     pub fn tape_of(&self, custody: &CustodyId) -> Result<Option<TapeId>> {
         self.core().tape_of(custody)
+    }
+
+    /// The part of a session that goes on from a tape which ended `continued`. It was opened before that tape was saved, as the
+    /// last that names it: one before it was given up, without a frame.
+    ///
+    /// # Errors
+    /// `E_ROWS_UNAVAILABLE`.
+    pub fn part_after(&self, custody: &CustodyId) -> Result<Option<CustodyId>> {
+        let (queries, _) = self.core().settled_queries()?;
+        let Some(row) = queries.subject(custody)? else { return Ok(None) };
+        let first = row.first_index.saturating_add(1);
+        let mut end = queries.saved_index(custody)?.unwrap_or(0);
+        while end > first {
+            let begin = end.saturating_sub(ENTRIES_TOGETHER).max(first);
+            let mut found = None;
+            queries.entries(begin..end, &mut |_, stored| {
+                let entry = Entry::decode(&stored.public)?;
+                if entry.kind == EntryKind::TAPE_OPENED
+                    && let Ok(Body::TapeOpened { continues, .. }) = Body::decode(entry.kind, entry.body)
+                    && continues == Some(*custody)
+                {
+                    found = Some(entry.subject);
+                }
+                Ok(true)
+            })?;
+            if found.is_some() {
+                return Ok(found);
+            }
+            end = begin;
+        }
+        Ok(None)
     }
 
     /// Follows a recording from its first record on. The access entry is durable before this returns.

@@ -9,6 +9,7 @@ use super::super::core::{Core, died};
 use super::super::facade::Ledger;
 use super::seal::{OpenedFacts, Pieces};
 use crate::codec::digest::CustodyId;
+use crate::codec::limits::PRIVATE_SET_MAX;
 use crate::codec::random::bytes;
 use crate::error::{Code, Result};
 use crate::governance::Action;
@@ -97,7 +98,7 @@ impl Ledger {
     }
 
     /// Lists the recordings that are not tapes yet, and the index of the entry that records this; none is written where there
-    /// is nothing to list.
+    /// is nothing to list. An entry commits to so many of them at most: of more, further entries do, and the last is named.
     ///
     /// # Errors
     /// `E_NOT_PERMITTED` (recorded), `E_ROWS_UNAVAILABLE`, `E_IO`, `E_STORE_FULL`, `E_BROKEN`.
@@ -114,22 +115,15 @@ impl Ledger {
         if found.is_empty() {
             return Ok((Vec::new(), None));
         }
-        let mut set: Vec<CustodyId> = found.iter().map(|(custody, _)| *custody).collect();
-        set.truncate(usize::try_from(crate::codec::limits::PRIVATE_SET_MAX).unwrap_or(usize::MAX));
-        found.truncate(set.len());
-        let salt = bytes(&*core.env.random)?;
-        let commitment = set_commitment(&salt, &mut set);
-        let (count, size) = (set.len() as u64, self.size());
-        let body = Body::Listed { set: commitment, count, size, list: None };
-        let draft = core.draft(&Act::about_ledger(who, body), |p| {
-            p.set = Some(set);
-            p.set_salt = Some(salt);
-        })?;
-        let entry = core.append(vec![draft]).await?.first().ok_or_else(died)?.index;
+        let mut last = 0;
+        let at_most = usize::try_from(PRIVATE_SET_MAX).unwrap_or(usize::MAX);
+        for some in found.chunks(at_most) {
+            last = core.listed(who, some.iter().map(|(custody, _)| *custody).collect()).await?;
+        }
         let mut left = COUNTED_BYTES_MAX;
         let lines =
             found.into_iter().filter_map(|(custody, facts)| core.live_listing(custody, facts, &mut left).transpose());
-        Ok((lines.collect::<Result<_>>()?, Some(entry)))
+        Ok((lines.collect::<Result<_>>()?, Some(last)))
     }
 }
 
@@ -160,6 +154,19 @@ impl LiveListing {
 }
 
 impl Core {
+    /// The entry about recordings that are listed.
+    async fn listed(&self, who: &Who, mut set: Vec<CustodyId>) -> Result<u64> {
+        let salt = bytes(&*self.env.random)?;
+        let commitment = set_commitment(&salt, &mut set);
+        let (count, size) = (set.len() as u64, self.progress.durable().0);
+        let body = Body::Listed { set: commitment, count, size, list: None };
+        let draft = self.draft(&Act::about_ledger(who, body), |p| {
+            p.set = Some(set);
+            p.set_salt = Some(salt);
+        })?;
+        Ok(self.append(vec![draft]).await?.first().ok_or_else(died)?.index)
+    }
+
     /// `None` for one that was sealed meanwhile. `left` says how much may still be read to count frames.
     fn live_listing(&self, custody: CustodyId, facts: OpenedFacts, left: &mut u64) -> Result<Option<LiveListing>> {
         self.progress.list_unwraps.fetch_add(1, Ordering::Relaxed);

@@ -90,6 +90,10 @@ impl Pieces {
         self.reader.is_closed()
     }
 
+    pub(super) fn is_held(&self) -> Result<bool> {
+        self.reader.is_held()
+    }
+
     /// Bytes that no record came out of.
     pub(super) fn unread_bytes(&self) -> Result<u64> {
         Ok(self.reader.bytes_behind()?.saturating_add(self.refused_bytes))

@@ -24,6 +24,7 @@ pub const CLAUSES: &[Clause<dyn Spool>] = &[
     Clause { name: "reader: goes on to the end of a closed spool, and says so", check: reader_sees_the_end },
     Clause { name: "reader: what it gives as durable is what was appended", check: reader_of_durable },
     Clause { name: "hold: for one at a time", check: held_once },
+    Clause { name: "reader: knows whether somebody holds it", check: reader_knows_the_hold },
     Clause { name: "put aside: is no recording any more", check: put_aside },
     Clause { name: "concurrent: one writer for each recording, and readers", check: many_recordings },
 ];
@@ -250,6 +251,23 @@ fn held_once(fresh: &Fresh<'_>) -> Verdict {
     drop(hold);
     same("held again", ok("hold", spool.hold(&A))?.is_some(), true)?;
     same("pieces", read(&*spool, &A)?, vec![b"a".to_vec()])
+}
+
+fn reader_knows_the_hold(fresh: &Fresh<'_>) -> Verdict {
+    let spool = fresh();
+    ok("append", spool.append(&A, b"a"))?;
+    let reader = ok("reader", spool.reader(&A))?;
+    same("held by nobody", ok("is_held", reader.is_held())?, false)?;
+    let hold = ok("hold", spool.hold(&A))?;
+    same("held", ok("is_held", reader.is_held())?, true)?;
+    let other = ok("hold of another", spool.hold(&B))?;
+    drop(hold);
+    same("held no more", ok("is_held", reader.is_held())?, false)?;
+    same("to be held again", ok("hold", spool.hold(&A))?.is_some(), true)?;
+    drop(other);
+    ok("close", spool.close(&A))?;
+    same("held when closed", ok("is_held", reader.is_held())?, false)?;
+    same("and nothing was made", names(&*spool)?, vec![B])
 }
 
 fn put_aside(fresh: &Fresh<'_>) -> Verdict {

@@ -329,6 +329,10 @@ impl SpoolReader for Reader {
     fn is_closed(&self) -> Result<bool> {
         self.files.exists(&self.path).map(|there| !there).map_err(|e| io_error("look at", &self.path, e))
     }
+
+    fn is_held(&self) -> Result<bool> {
+        self.files.is_locked(&self.path).map_err(|e| io_error("look at", &self.path, e))
+    }
 }
 
 /// A name that nothing has yet.

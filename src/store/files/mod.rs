@@ -173,6 +173,14 @@ pub trait Files: Send + Sync + Debug {
     /// The system's error.
     fn try_lock(&self, path: &Path) -> io::Result<Option<Box<dyn FileLock>>>;
 
+    /// Does somebody hold the lock file at `path`? Who asks holds it for that moment; one that is not there is held by nobody.
+    ///
+    /// # Errors
+    /// The system's error.
+    fn is_locked(&self, path: &Path) -> io::Result<bool> {
+        Ok(self.exists(path)? && self.try_lock(path)?.is_none())
+    }
+
     /// Permission bits beyond the owner's (group and others) of a file; 0 where there are none.
     ///
     /// # Errors

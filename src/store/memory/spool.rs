@@ -56,7 +56,7 @@ impl Spool for MemorySpool {
 
     fn reader(&self, recording: &CustodyId) -> Result<Box<dyn SpoolReader>> {
         let pieces = lock(&self.state)?.live.get(recording).cloned().ok_or_else(|| not_found(recording))?;
-        Ok(Box::new(Reader { pieces, next: 0 }))
+        Ok(Box::new(Reader { pieces, next: 0, held: self.held.clone(), recording: *recording }))
     }
 
     fn hold(&self, recording: &CustodyId) -> Result<Option<Box<dyn FileLock>>> {
@@ -90,6 +90,8 @@ impl Spool for MemorySpool {
 struct Reader {
     pieces: Arc<Mutex<Pieces>>,
     next: usize,
+    held: Arc<Mutex<BTreeSet<CustodyId>>>,
+    recording: CustodyId,
 }
 
 impl SpoolReader for Reader {
@@ -113,6 +115,10 @@ impl SpoolReader for Reader {
 
     fn is_closed(&self) -> Result<bool> {
         Ok(lock(&self.pieces)?.is_closed)
+    }
+
+    fn is_held(&self) -> Result<bool> {
+        Ok(lock(&self.held)?.contains(&self.recording))
     }
 }
 

@@ -175,11 +175,24 @@ impl SpoolReader for BrokenReader {
         self.reader.next_piece()
     }
 
+    fn next_durable_piece(&mut self) -> Result<Option<Vec<u8>>> {
+        self.breaks.come(Call::Piece)?;
+        self.reader.next_durable_piece()
+    }
+
+    fn has_durable(&self) -> bool {
+        self.reader.has_durable()
+    }
+
     fn bytes_behind(&self) -> Result<u64> {
         self.reader.bytes_behind()
     }
 
     fn is_closed(&self) -> Result<bool> {
         self.reader.is_closed()
+    }
+
+    fn is_held(&self) -> Result<bool> {
+        self.reader.is_held()
     }
 }
