@@ -15,6 +15,8 @@ mod processes;
 mod real_mcp;
 mod record;
 mod record_ends;
+mod record_sides;
+mod record_starts;
 mod screens;
 mod streams;
 mod together;
