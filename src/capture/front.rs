@@ -86,6 +86,8 @@ impl Front {
     /// Does a frame have to be refused, or counted only?
     pub fn refuses(&mut self, policy: OnStorageFailure) -> Option<Result<()>> {
         if let Err(e) = self.open(policy) {
+            // It may have happened all the same, before anybody knew of the failure: the tape says how many there were.
+            self.lost_frames = self.lost_frames.saturating_add(u64::from(!self.is_ended));
             return Some(Err(e));
         }
         if self.is_paused {
@@ -261,5 +263,57 @@ fn held_by(record: &LiveRecord) -> usize {
     match record {
         LiveRecord::Frame(frame) => frame.payload.len().saturating_add(RECORD_BYTES),
         _ => RECORD_BYTES,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tape::Direction;
+    use crate::time::Timestamp;
+
+    fn at(monotonic_ns: u64) -> Reading {
+        Reading { wall: Timestamp::from_ms(7), monotonic_ns }
+    }
+
+    fn frame() -> Frame {
+        Frame::message(0, Direction::ClientToServer, b"{}".to_vec())
+    }
+
+    fn records(front: &mut Front) -> Vec<LiveRecord> {
+        front.take_waiting()
+    }
+
+    #[test]
+    fn a_frame_has_the_time_at_which_it_came_and_is_no_older_than_the_one_before() {
+        let mut front = Front::new(at(100));
+        for came in [150, 140, 160] {
+            front.take(frame(), Some(at(came))).unwrap();
+        }
+        let times: Vec<_> = records(&mut front)
+            .into_iter()
+            .map(|record| match record {
+                LiveRecord::Frame(frame) => frame.t_ns,
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(times, [Some(50), Some(50), Some(60)]);
+    }
+
+    #[test]
+    fn what_is_refused_after_a_failure_is_counted_and_what_comes_after_the_end_is_not() {
+        let mut front = Front::new(at(0));
+        front.take(frame(), Some(at(1))).unwrap();
+        front.failed = Some((Code::StoreFull, "full".into()));
+        for _ in 0..5 {
+            let refused = front.refuses(OnStorageFailure::Stop).unwrap();
+            assert_eq!(refused.unwrap_err().code(), Code::StoreFull);
+        }
+        front.end(EndState::Clean, 0);
+        assert_eq!(front.refuses(OnStorageFailure::Stop).unwrap().unwrap_err().code(), Code::Conflict);
+        let gaps: Vec<_> =
+            records(&mut front).into_iter().filter(|record| matches!(record, LiveRecord::Gap(_))).collect();
+        assert_eq!(gaps, [LiveRecord::Gap(Gap { before_seq: 1, reason: GapReason::StorageFailed, count: 5 })]);
+        assert_eq!(front.lost(), 5);
     }
 }

@@ -87,3 +87,6 @@ pub use recover::{Recovered, recover};
 
 pub use replay::{Replay, ReplayedAnswer};
 pub use writer::{FinishedRecording, StreamingTapeWriter};
+
+#[cfg(test)]
+mod testing;

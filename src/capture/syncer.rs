@@ -24,6 +24,7 @@ pub(super) struct Syncer(Arc<Inner>);
 struct Inner {
     state: Mutex<State>,
     woken: Condvar,
+    idle_look: Duration,
     runtime: tokio::runtime::Handle,
     /// Of who waits for the disk himself: each of them takes a thread of the runtime, and a thread takes memory.
     turns: Semaphore,
@@ -50,12 +51,12 @@ struct State {
 
 impl Syncer {
     pub(super) fn new(runtime: tokio::runtime::Handle) -> Self {
-        Self::with(runtime, thread)
+        Self::with((IDLE_LOOK, thread), runtime)
     }
 
-    pub(super) fn with(runtime: tokio::runtime::Handle, spawn: Spawn) -> Self {
+    pub(super) fn with((idle_look, spawn): (Duration, Spawn), runtime: tokio::runtime::Handle) -> Self {
         let turns = Semaphore::new(SYNCS_ABREAST);
-        Self(Arc::new(Inner { state: Mutex::default(), woken: Condvar::new(), runtime, turns, spawn }))
+        Self(Arc::new(Inner { state: Mutex::default(), woken: Condvar::new(), idle_look, runtime, turns, spawn }))
     }
 
     /// Waits for the turn of somebody who makes frames durable himself. `None` never comes: nobody closes this.
@@ -143,8 +144,8 @@ impl Inner {
     fn wait(&self) -> Option<Vec<Arc<Writing>>> {
         let lock = |e: PoisonError<_>| e.into_inner();
         let state = self.state();
-        let (state, _) = self.woken.wait_timeout_while(state, IDLE_LOOK, |s| !s.is_dirty).unwrap_or_else(lock);
-        let every = state.every.unwrap_or(IDLE_LOOK);
+        let (state, _) = self.woken.wait_timeout_while(state, self.idle_look, |s| !s.is_dirty).unwrap_or_else(lock);
+        let every = state.every.unwrap_or(self.idle_look);
         let (mut state, _) = self.woken.wait_timeout_while(state, every, |s| !s.is_urgent).unwrap_or_else(lock);
         (state.is_dirty, state.is_urgent) = (false, false);
         state.recordings.retain(|r| r.strong_count() > 0);
@@ -178,6 +179,9 @@ fn for_all<T: Sync>(recordings: &[T], act: impl Fn(&T) + Sync) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::capture::testing::Stage;
+    use crate::capture::{RecordingOptions, StreamingTapeWriter};
+    use crate::tape::{Direction, Frame};
 
     #[test]
     fn many_are_done_several_at_a_time_and_each_of_them_once() {
@@ -196,5 +200,38 @@ mod tests {
         });
         assert!(!here.lock().unwrap().1, "one after another");
         assert!(all.iter().all(|one| one.load(Ordering::Relaxed) == 1));
+    }
+
+    /// Waits until something is so; gives up after half a minute.
+    async fn until(is_so: impl Fn() -> bool) -> bool {
+        for _ in 0..30_000 {
+            if is_so() {
+                return true;
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        false
+    }
+
+    /// Nobody looks by itself within this test: what becomes durable does so because a frame came.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+    async fn a_frame_wakes_who_makes_it_durable_also_when_more_than_may_wait_came_at_once() {
+        let stage = Stage::new().await;
+        let syncer = Syncer::with((Duration::from_secs(3_600), thread), tokio::runtime::Handle::current());
+        let waker = syncer.clone();
+        let mut options = RecordingOptions::named("woken");
+        options.durability = Durability::Interval(Duration::from_millis(5));
+        let (access, who, clock) = (stage.access(), stage.who(), stage.clock());
+        let writer = StreamingTapeWriter::create_with(access, who, options, clock, syncer).await.unwrap();
+        // The second is appended by who gives it, and has yet to be synced.
+        for (frames, bytes) in [(1, 10), (2, 2 << 20)] {
+            let frame = Frame::message(0, Direction::ServerToClient, vec![b'x'; bytes]);
+            writer.write_frame_blocking(frame).unwrap();
+            assert!(until(|| writer.metadata().durable_frames == frames).await, "{bytes} bytes were never synced");
+        }
+        drop(writer);
+        // So that its thread sees that nobody is left.
+        waker.wake(true);
+        stage.close().await;
     }
 }

@@ -14,7 +14,7 @@ use crate::codec::digest::CustodyId;
 use crate::error::{Code, Error, Result};
 use crate::ledger::{Abandoned, Ledger, LiveTape, SaveReceipt, Who};
 use crate::tape::{EndState, Frame, Header};
-use crate::time::Clock;
+use crate::time::{Clock, Reading};
 
 /// Records one session while it happens. Dropped without [`StreamingTapeWriter::finalize`], what it took is still durable, and
 /// the next start seals it as cut off.
@@ -172,6 +172,24 @@ impl StreamingTapeWriter {
         let taken = self.writing.take(frame)?;
         self.wake();
         Ok(taken)
+    }
+
+    /// As there, with the time at which it came: what waits before it is taken is no younger for it. Durable only once
+    /// [`StreamingTapeWriter::settle_heard`] returned.
+    pub(super) fn write_frame_heard(&self, frame: Frame, at: Reading) -> Result<Option<u64>> {
+        let taken = self.writing.take_of(frame, Some(at), false)?;
+        self.wake();
+        Ok(taken)
+    }
+
+    /// Makes everything taken so far durable, on the caller's thread. A recording that goes on without storage is told nothing.
+    pub(super) fn settle_heard(&self) -> Result<()> {
+        self.writing.settle()
+    }
+
+    /// Calls this when a failure has ended the recording (`OnStorageFailure::Stop`), also when no frame comes.
+    pub(super) fn on_failure(&self, alarm: impl Fn(Error) + Send + Sync + 'static) {
+        self.writing.on_failure(alarm);
     }
 
     fn wake(&self) {

@@ -4,7 +4,7 @@
 //! the spool. Whoever needs both takes `back` first.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use super::access::LedgerAccess;
@@ -18,7 +18,7 @@ use crate::codec::digest::CustodyId;
 use crate::error::{Code, Error, Result};
 use crate::ledger::{LiveMark, LiveTape, SaveReceipt, Who};
 use crate::tape::{EndState, Frame, LiveRecord};
-use crate::time::Clock;
+use crate::time::{Clock, Reading};
 
 /// More than this waiting for the spool makes who records wait: bounded memory comes before speed.
 pub(super) const WAITING_BYTES_MAX: usize = 1 << 20;
@@ -43,6 +43,8 @@ pub(super) struct Writing {
     /// A part is being opened, and the one before it sealed.
     pub parting: Turns,
     parts: Mutex<Parts>,
+    /// Told once nothing can be recorded any more, by whoever finds out.
+    alarm: OnceLock<Box<dyn Fn(Error) + Send + Sync>>,
 }
 
 /// The spool, and what the log was told of it.
@@ -100,6 +102,7 @@ impl Writing {
             unsynced: AtomicBool::new(false),
             parting: Turns::default(),
             parts: Mutex::default(),
+            alarm: OnceLock::new(),
         }
     }
 
@@ -107,6 +110,11 @@ impl Writing {
     /// because the recording is paused, or goes on without storage; and when it should be durable and could not be made so.
     pub fn take(&self, frame: Frame) -> Result<Option<u64>> {
         let now = self.options.fills_times.then(|| self.clock.read());
+        self.take_of(frame, now, self.options.durability == Durability::Each)
+    }
+
+    /// As [`Writing::take`], of a frame that came at this time. Durable on return if it is to be.
+    pub fn take_of(&self, frame: Frame, now: Option<Reading>, is_each: bool) -> Result<Option<u64>> {
         let policy = self.options.on_storage_failure;
         let (seq, bytes) = {
             let mut front = lock(&self.front);
@@ -117,7 +125,6 @@ impl Writing {
             Counters::add(&self.counters.frames, front.next_seq.saturating_sub(seq));
             (seq, front.held_bytes())
         };
-        let is_each = self.options.durability == Durability::Each;
         if !is_each && bytes <= WAITING_BYTES_MAX {
             return Ok(Some(seq));
         }
@@ -182,15 +189,41 @@ impl Writing {
         Ok(())
     }
 
+    /// Makes what was taken durable where each frame is to be, as [`Writing::take`] does.
+    pub fn settle(&self) -> Result<()> {
+        let goes_on = self.options.on_storage_failure == OnStorageFailure::ContinueWithGap;
+        match self.flush(true) {
+            // It waits for room; when none comes, the gap counts it.
+            Err(_) if goes_on => Ok(()),
+            flushed => flushed,
+        }
+    }
+
     /// What a failure means. One that may pass leaves what waits where it is.
     fn failed(&self, e: Error) -> Error {
-        let mut front = lock(&self.front);
         let may_pass = matches!(e.code(), Code::StoreFull | Code::Io | Code::NoRandom);
-        front.is_failing = true;
-        if !may_pass || self.options.on_storage_failure == OnStorageFailure::Stop {
-            front.failed = Some((e.code(), e.message().to_owned()));
+        let is_stopped = self.options.on_storage_failure == OnStorageFailure::Stop;
+        {
+            let mut front = lock(&self.front);
+            front.is_failing = true;
+            if !may_pass || is_stopped {
+                front.failed = Some((e.code(), e.message().to_owned()));
+            }
+        }
+        if is_stopped && let Some(alarm) = self.alarm.get() {
+            alarm(Error::new(e.code(), e.message().to_owned()));
         }
         e
+    }
+
+    /// Calls this when a failure has ended the recording, also when nobody gives a frame just then; at once if one has.
+    pub fn on_failure(&self, alarm: impl Fn(Error) + Send + Sync + 'static) {
+        let _the_first_stays = self.alarm.set(Box::new(alarm));
+        let is_stopped = self.options.on_storage_failure == OnStorageFailure::Stop;
+        let failed = lock(&self.front).failed.clone().filter(|_| is_stopped);
+        if let (Some((code, words)), Some(alarm)) = (failed, self.alarm.get()) {
+            alarm(Error::new(code, words));
+        }
     }
 
     /// Frames are counted and not taken from here on.

@@ -6,6 +6,7 @@ use crate::store::files::RealFiles;
 use crate::store::memory::MemoryEngine;
 use crate::tape::Direction;
 use crate::time::SystemClock;
+use std::time::Duration;
 
 async fn ledger(folder: &std::path::Path) -> (Ledger, Arc<dyn Clock>) {
     let clock = Arc::new(SystemClock::new([0; 16]));
@@ -23,7 +24,8 @@ async fn a_recording_that_nobody_would_make_durable_is_not_begun() {
     let folder = tempfile::tempdir().unwrap();
     let (ledger, clock) = ledger(folder.path()).await;
     let runtime = tokio::runtime::Handle::current();
-    let without = Syncer::with(runtime.clone(), |_| Err(std::io::ErrorKind::WouldBlock.into()));
+    let without =
+        Syncer::with((Duration::from_millis(500), |_| Err(std::io::ErrorKind::WouldBlock.into())), runtime.clone());
     let size = ledger.size();
     let refused = begin(&ledger, clock.clone(), without).await.unwrap_err();
     assert_eq!((refused.code(), ledger.size()), (Code::Io, size), "{refused}");
