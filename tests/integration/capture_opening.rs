@@ -302,6 +302,9 @@ async fn a_spool_that_cannot_be_put_aside_is_put_aside_by_the_next_start_and_sea
     let (sealed, failed) = came(&recover(&ledger, &ann()).await.unwrap());
     assert_eq!((sealed, failed, ledger.size()), (vec![], vec![(custodies[0], Code::Io)], size));
     assert_eq!(world.sim.contents(&path), before, "nothing of it is lost");
+    let found = recover(&ledger, &ann()).await.unwrap();
+    let [Recovered::PutAside { custody, .. }] = found.as_slice() else { panic!("{found:?}") };
+    assert_eq!(*custody, custodies[0]);
     assert!(recover(&ledger, &ann()).await.unwrap().is_empty());
     assert_eq!(
         (breaks.happened(), ledger.spooled().unwrap(), ledger.size()),

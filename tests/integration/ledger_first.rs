@@ -8,6 +8,7 @@ use immutape::keyring::OsRandom;
 use immutape::ledger::{Environment, Ledger, Places};
 use immutape::store::embedded::EmbeddedEngine;
 use immutape::store::files::{Files as _, RealFiles};
+use immutape::store::memory::rows::MemoryRows;
 use immutape::time::SystemClock;
 
 use crate::support::failing::Failing;
@@ -78,7 +79,7 @@ async fn who_makes_a_ledger_has_the_folder_for_itself_until_it_is_there() {
     let (lock, found) = (path.clone(), seen.clone());
     files.after_next_sync(move || *found.lock().unwrap() = Some(RealFiles.is_locked(&lock).unwrap()));
     let files = Arc::new(files);
-    let engine = Arc::new(EmbeddedEngine::new(files.clone()));
+    let engine = Arc::new(EmbeddedEngine::new(files.clone()).with_rows(Arc::new(MemoryRows::new())));
     let clock = Arc::new(SystemClock::new([7; 16]));
     let env = Environment::new(engine, files, clock, Arc::new(OsRandom));
     let places = Places::beneath(folder.path());

@@ -100,7 +100,7 @@ mod tests {
     impl Write for Takes {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
             let taken = bytes.len().min(self.0).min(3);
-            self.0 -= taken;
+            self.0 = self.0.saturating_sub(taken);
             if taken == 0 { Err(ErrorKind::BrokenPipe.into()) } else { Ok(taken) }
         }
 

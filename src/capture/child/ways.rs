@@ -208,7 +208,7 @@ mod tests {
         }
 
         fn bytes(&mut self, way: Way, bytes: &[u8]) {
-            self.now += 1;
+            self.now = self.now.saturating_add(1);
             let at = Reading { wall: Timestamp::from_ms(0), monotonic_ns: self.now };
             self.ways.hear(Heard::Bytes { way, bytes: bytes.to_vec(), at }, &mut self.taken);
         }

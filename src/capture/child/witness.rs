@@ -7,7 +7,7 @@
 
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
-use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::os::unix::process::CommandExt as _;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
@@ -43,7 +43,8 @@ pub(super) struct Witness {
 }
 
 impl Witness {
-    /// `None` where it cannot be started.
+    /// A witness that listens: one that a signal met before would be ended by it, and the next signals would count as sent to
+    /// the recorder alone. `None` where it cannot be started.
     pub(super) fn start(command: &WitnessCommand) -> Option<Self> {
         let mut witness = Command::new(&command.program);
         witness.arg0(&command.name).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
@@ -56,7 +57,7 @@ impl Witness {
         };
         let witness = Self { child, ask, answers };
         spawn("immutape-witness", hear).ok()?;
-        Some(witness)
+        witness.answers.recv_timeout(PATIENCE).ok().map(|_listens| witness)
     }
 
     /// Did this signal come to it too, once more than it said so?
@@ -67,10 +68,11 @@ impl Witness {
         if is_asked && let Ok(saw) = self.answers.recv_timeout(PATIENCE) {
             return saw;
         }
-        // One that had not begun to listen was ended by it, which says the same, once.
+        // Ended by somebody, or in nobody's hands: what comes from now on counts as sent to the recorder alone.
         self.ask = None;
         let _it_may_have_ended = self.child.kill();
-        self.child.wait().is_ok_and(|status| status.signal() == Some(signal))
+        let _nothing_is_left_of_it = self.child.wait();
+        false
     }
 }
 
@@ -81,7 +83,7 @@ impl Drop for Witness {
     }
 }
 
-/// Notices signals, until nobody asks any more: each byte that is read is the number of a signal, and is answered with 1 if
+/// Notices signals, until nobody asks any more. It says 0 once it listens; then each byte that is read is the number of a signal, and is answered with 1 if
 /// that signal came once more than it was answered so, else with 0. A recorder that is killed closes the pipe, which ends this
 /// too.
 ///
@@ -89,6 +91,8 @@ impl Drop for Witness {
 /// When signals cannot be listened to, or a pipe breaks.
 pub fn stand_witness(asked: &mut dyn Read, answers: &mut dyn Write) -> io::Result<()> {
     let mut signals = SignalsInfo::<WithOrigin>::new(PASSED)?;
+    answers.write_all(&[0])?;
+    answers.flush()?;
     let mut seen = Vec::<(i32, Instant)>::new();
     let mut number = [0];
     loop {

@@ -66,19 +66,17 @@ async fn one(stream: TcpStream, head: Vec<u8>, options: &ServerOptions, handler:
     let (read, write) = stream.into_split();
     let stream = tokio::io::join(Cursor::new(head).chain(read), write);
     let body_bytes_max = options.body_bytes_max;
-    let service = service_fn(move |request| answered(request, handler.clone(), body_bytes_max));
-    let connection = http1::Builder::new()
+    let service = service_fn(move |request| Box::pin(answered(request, handler.clone(), body_bytes_max)));
+    let mut connection = http1::Builder::new()
         // One request a connection: what comes behind it is never read as another.
         .keep_alive(false)
         .header_read_timeout(None)
         .max_headers(HEADERS_MAX)
-        .serve_connection(TokioIo::new(stream), service)
-        .without_shutdown();
-    // An error of the connection is the client's: nobody is left to tell.
-    if let Ok(parts) = connection.await {
-        let (read, write) = parts.io.into_inner().into_inner();
-        leave(read, write).await;
-    }
+        .serve_connection(TokioIo::new(stream), service);
+    // An error here is the client's, and hyper has answered it where there was anything to answer.
+    let _of_the_client = std::future::poll_fn(|context| connection.poll_without_shutdown(context)).await;
+    let (read, write) = connection.into_parts().io.into_inner().into_inner();
+    leave(read, write).await;
 }
 
 /// Says that no more comes, and gives the client a moment to see it.

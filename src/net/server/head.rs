@@ -45,9 +45,10 @@ fn end_of(bytes: &[u8]) -> Result<Option<usize>, Refusal> {
     let mut line = 0_usize;
     let mut rest = bytes.iter().copied().enumerate().peekable();
     while let Some((at, byte)) = rest.next() {
-        match (byte, rest.peek()) {
+        let next = rest.peek().map(|(_, next)| *next);
+        match (byte, next) {
             (b'\r', None) => return Ok(None),
-            (b'\r', Some((_, b'\n'))) => {
+            (b'\r', Some(b'\n')) => {
                 rest.next();
                 let end = at.saturating_add(2);
                 if at == line {
@@ -63,15 +64,16 @@ fn end_of(bytes: &[u8]) -> Result<Option<usize>, Refusal> {
     Ok(None)
 }
 
-/// What no two readers may read differently: one length at most, no line that goes on with the one before, no space
-/// before a colon.
+/// What no two readers may read differently: three words in the first line, one length at most, no line that goes on
+/// with the one before, no space before a colon.
 fn check(head: &[u8]) -> Result<(), Refusal> {
+    let mut lines = head.split(|b| *b == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    let words: Vec<&[u8]> = lines.next().unwrap_or_default().splitn(4, |b| *b == b' ').collect();
+    if !matches!(words.as_slice(), [_, _, b"HTTP/1.1" | b"HTTP/1.0"]) {
+        return Err(Refusal::Bad);
+    }
     let mut lengths = 0_u32;
-    for line in head.split(|b| *b == b'\n').skip(1) {
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        if line.is_empty() {
-            continue;
-        }
+    for line in lines.filter(|line| !line.is_empty()) {
         let name = line.split(|b| *b == b':').next().unwrap_or_default();
         if name.len() == line.len() || name.is_empty() || name.iter().any(u8::is_ascii_whitespace) {
             return Err(Refusal::Bad);
@@ -107,6 +109,11 @@ mod tests {
     fn heads_of_two_meanings_are_refused() {
         for text in [
             "\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n",
+            "GET /\r\n\r\n",
+            "GET / HTTP/2.0\r\n\r\n",
+            "GET / HTTP/1.1 \r\n\r\n",
+            "GET  / HTTP/1.1\r\n\r\n",
+            "GET /a b HTTP/1.1\r\n\r\n",
             "GET / HTTP/1.1\nHost: a\n\n",
             "GET / HTTP/1.1\r\nHost: a\n\r\n",
             "GET / HTTP/1.1\r\nHost: a\rb\r\n\r\n",

@@ -48,7 +48,7 @@ impl RawServer {
 }
 
 /// Reads up to the end of a head.
-fn head(stream: &mut TcpStream) -> String {
+pub(super) fn head(stream: &mut TcpStream) -> String {
     let mut bytes = Vec::new();
     let mut byte = [0; 1];
     while !bytes.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap() == 1 {

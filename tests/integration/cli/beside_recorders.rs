@@ -86,7 +86,7 @@ fn a_replay_that_waits_keeps_nobody_from_the_ledger() {
     replay.wait().unwrap();
     // One that comes to its end says how much it gave.
     world.run(["replay", &id, "--speed", "0"]).exits(0);
-    let log = world.run(["log", "--json"]).exits(0).documents();
+    let log = world.run(["log", "--all", "--json"]).exits(0).documents();
     let kinds: Vec<_> = log.iter().filter_map(|d| d["kind_name"].as_str().or(d["kind"].as_str())).collect();
     let count = |kind: &str| kinds.iter().filter(|k| **k == kind).count();
     assert_eq!((count("replayed"), count("access.completed")), (2, 1), "{kinds:?}");
