@@ -174,7 +174,7 @@ impl StreamingTapeReader {
     /// The next record; `None` when there is none, which of a recording may change.
     ///
     /// # Errors
-    /// As [`LiveFollower::next_record`] and [`TapeAway::frames`].
+    /// As [`crate::ledger::LiveFollower::next_record`] and [`TapeAway::frames`].
     pub async fn next_record(&mut self) -> Result<Option<TapeRecord>> {
         loop {
             if let Some(record) = self.queue.pop_front() {
