@@ -163,6 +163,12 @@ codes! {
     AuditUnavailable = "E_AUDIT_UNAVAILABLE", 100, AuditUnavailable;
     /// The query rows cannot be read or rebuilt.
     RowsUnavailable = "E_ROWS_UNAVAILABLE", 101, AuditUnavailable;
+    /// A proof, a receipt, a time-stamp or a cosignature does not hold.
+    ProofInvalid = "E_PROOF_INVALID", 110, Tampering;
+    /// A server cannot be reached, or gave no usable answer.
+    Network = "E_NETWORK", 111, Failure;
+    /// No witness has confirmed this log since it was opened.
+    NotConfirmed = "E_NOT_CONFIRMED", 112, Failure;
 }
 
 /// The error of every public call.

@@ -67,8 +67,11 @@ pub mod store;
 #[doc(hidden)]
 pub mod catalog;
 pub mod keyring;
+pub mod net;
+
 pub mod ledger;
 
+pub mod anchor;
 pub mod capture;
 pub mod interchange;
 pub mod provider;

@@ -731,6 +731,9 @@ MAX_ENTRY_BYTES = 65535
 CRITICAL_FROM = 32768
 GENESIS, LOG_STARTED, LOG_STOPPED, LOG_UNCLEAN, RECOVERED = 0, 1, 2, 3, 4
 TAPE_SAVED, ACCESS_GRANTED, ACCESS_COMPLETED = 16, 32, 33
+TAPE_OPENED, RECORDING_MARK, TAPE_TRUNCATED = 18, 19, 20
+# What a kind 33 completes: a tape that was opened, followed while it was recorded, or played again.
+GRANTING_KINDS = frozenset((ACCESS_GRANTED, 41, 42))
 # From the destruction of its key on, a tape's objects may be gone (4.3).
 DISPOSED_KINDS = frozenset((86, 88, 90))
 
@@ -758,6 +761,14 @@ def _three_thumbprints(value):
 def _predecessor(value):
     return (type(value) is list and len(value) == 4 and is_text(value[0]) and is_bytes(value[1])
             and is_uint(value[2]) and (value[3] is None or is_uint(value[3])))
+
+
+def _is_note(value):
+    return is_bytes(value) and len(value) <= 65_536
+
+
+def _verifier_keys(value):
+    return type(value) is list and 1 <= len(value) <= 63 and all(is_text(key) for key in value)
 
 
 LEDGER, TAPE, ANY = "ledger", "tape", "any"
@@ -795,6 +806,11 @@ KINDS = {
     40: ("refused", ANY, {0: is_uint, 1: is_uint}, {}),
     41: ("followed", TAPE, {0: is_uint}, {}),
     42: ("replayed", TAPE, {0: is_uint}, {}),
+    128: ("anchor.cosigned", LEDGER, {0: _is_note, 1: _verifier_keys, 2: lambda v: type(v) is bool}, {}),
+    129: ("anchor.timestamped", LEDGER, {0: _is_note, 1: is_bytes, 2: is_uint}, {}),
+    130: ("published", LEDGER, {0: is_uint, 1: b32, 2: is_uint}, {}),
+    131: ("receipt.issued", ANY, {0: is_uint, 1: is_uint, 2: is_uint, 3: b32}, {}),
+    133: ("fork.found", LEDGER, {0: is_uint, 1: _is_note, 2: is_uint, 3: b32}, {}),
 }
 
 
@@ -1181,6 +1197,11 @@ class Journal:
         self.tapes = []
         self.lists = []
         self.saved = set()
+        # Those saved in the group that is read now, of which kind 20 may follow.
+        self.saved_now = (0, set())
+        # Recordings: the entry that opened each, and the frames that its newest mark named.
+        self.opened = {}
+        self.marked = {}
         self.disposed = set()
         self.tears = []
         self.recovered = []
@@ -1634,7 +1655,9 @@ class Journal:
             self._unknown_kind(kind, place)
         elif kind == TAPE_SAVED:
             self._saved(entry, place)
-        elif kind == ACCESS_GRANTED:
+        elif kind in (TAPE_OPENED, RECORDING_MARK, TAPE_TRUNCATED):
+            self._recording(entry, place)
+        elif kind in GRANTING_KINDS:
             self.grants[index] = entry.subject[:8]
         elif kind == ACCESS_COMPLETED:
             if self.grants.pop(body[0], None) != entry.subject[:8] and not self.uncertain:
@@ -1658,6 +1681,29 @@ class Journal:
 
     def _odd(self, words, place):
         self.find("grammar", GAP, "ENTRY_MEANING", words, *place)
+
+    def _recording(self, entry, place):
+        kind, subject, frames = entry.kind, entry.subject, entry.body[0]
+        if kind == TAPE_OPENED:
+            if entry.subject_seq:
+                self._odd("tape.opened is not the first entry about its recording", place)
+            self.opened.setdefault(subject, place[2])
+            return
+        if subject not in self.opened and not self.uncertain:
+            self._odd("%s is about a recording that no entry opened" % kind_name(kind), place)
+        if kind == RECORDING_MARK:
+            if frames < self.marked.get(subject, 0):
+                self._odd("recording.mark names %d frames, fewer than the mark before" % frames, place)
+            self.marked[subject] = frames
+            return
+        if self.saved_now[0] != self.groups or subject not in self.saved_now[1]:
+            self._odd("tape.truncated does not stand in the group of its tape.saved, behind it", place)
+        if entry.body[1] != self.marked.get(subject, 0) and not self.uncertain:
+            self._odd("tape.truncated says that the newest mark named %d frames, which it did not" % entry.body[1], place)
+
+    def recording(self):
+        """Recordings that are no tapes yet, and were not destroyed: the entry that opened each."""
+        return {subject: index for subject, index in self.opened.items() if subject not in self.saved and subject not in self.disposed}
 
     def _unknown_kind(self, kind, place):
         self.unknown_kinds[kind] = self.unknown_kinds.get(kind, 0) + 1
@@ -1688,6 +1734,9 @@ class Journal:
         if entry.subject in self.saved:
             self.find("statements", ALTERED, "SAVED_TWICE", "a second tape.saved of one custody id", segment, at, index, tape)
         self.saved.add(entry.subject)
+        if self.saved_now[0] != self.groups:
+            self.saved_now = (self.groups, set())
+        self.saved_now[1].add(entry.subject)
         self.tapes.append(SavedTape(index, entry.subject, statement.payload, statement.manifest, entry.body[1]))
 
     # End --------------------------------------------------------------------------------------------------------------
@@ -2456,6 +2505,11 @@ class Vault:
                 self.report.find("vault", GAP, "DEAD_UNTOLD", "the vault lists this tape as destroyed, the log does not",
                                  "vault/generation", None, tape.entry, tape_name(tape.tape_id))
 
+        for custody, index in journal.recording().items():
+            if live_key_id(custody) not in self.custodies:
+                self.report.find("vault", MISSING, "RECORDING_KEY_MISSING", "no slot holds the wrapped key of the recording that "
+                                 "entry %d opened: it can never be sealed" % index, "vault", None, index)
+
     def _against_head(self, state):
         ours = (self.generation.generation, self.generation.revision)
         named = (state.generation, state.revision)
@@ -2465,6 +2519,62 @@ class Vault:
             self.find(ALTERED, "VAULT_DIGEST", "generation file differs from the digest in the signed head", "generation")
         elif ours > named:
             self.find(INFO, "VAULT_NEWER", "vault is newer than the head: %d.%d after %d.%d" % (ours + named), "generation")
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Spools of recordings, store-embedded section 11. What stands in them needs keys; that each is there does not.
+
+MAX_PIECE_BYTES = 32 << 20
+
+
+def live_key_id(custody):
+    label = b"immutape/live-key-id/1"
+    return sha256(b"\x82" + bytes([0x60 + len(label)]) + label + b"\x58\x20" + custody)
+
+
+def begins_whole(path):
+    """Does a spool begin with a whole piece? It was durable before the log opened the recording."""
+    with open_regular(path) as file:
+        head = file.read(4)
+        length = int.from_bytes(head, "big")
+        if len(head) < 4 or length > MAX_PIECE_BYTES:
+            return False
+        piece = file.read(length + 8)
+    return len(piece) == length + 8 and sha256(head + piece[:length])[:8] == piece[length:]
+
+
+def check_recordings(report, ledger, journal):
+    """Each recording that the log opened is a tape, was destroyed, or has its spool."""
+    if not journal.opened:
+        return
+    waiting = journal.recording()
+    report.check("recordings", "opened ones are tapes, or in the spool").extra = "%d, %d of them not sealed" % (len(journal.opened), len(waiting))
+    report.ok("recordings", len(journal.opened))
+    if journal.damaged:
+        report.check("recordings", "").extra += ", none looked for after damage to the log"
+        return
+    missing = {}
+    for custody, index in waiting.items():
+        name = "spool/" + custody.hex()
+        try:
+            whole = begins_whole(os.path.join(ledger, name))
+        except FileNotFoundError:
+            missing[custody] = index
+            continue
+        except Refusal as refusal:
+            report.find("recordings", ALTERED, "SPOOL_FILE", refusal.words, name, None, index)
+            continue
+        if not whole:
+            report.find("recordings", ALTERED, "SPOOL_BEGINNING", "the spool does not begin with a whole piece, which was durable before "
+                        "entry %d opened the recording" % index, name, 0, index)
+    if missing:
+        # Sealed while this was going on: its tape is in the log by now, for a spool goes after that.
+        again = Journal(Report(), os.path.join(ledger, "journal"), ())
+        again.scan()
+        missing = {custody: index for custody, index in missing.items() if custody in again.recording()}
+    for custody, index in missing.items():
+        report.find("recordings", ALTERED, "RECORDING_LOST", "entry %d opened recording %s, and there is neither a tape of it nor its spool"
+                    % (index, custody.hex()), "spool/" + custody.hex(), None, index)
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -2609,6 +2719,7 @@ def audit(ledger, state=None, heads=(), pins=()):
     packs = Packs(report, os.path.join(ledger, "packs"), journal.genesis)
     guarded(report, "packs", packs.scan)
     guarded(report, "tapes", Tapes(report, journal, packs).scan)
+    guarded(report, "recordings", lambda: check_recordings(report, ledger, journal))
     if state is None:
         report.skip("vault", "vault", "no --state")
     else:
@@ -2616,7 +2727,7 @@ def audit(ledger, state=None, heads=(), pins=()):
         guarded(report, "vault", vault.scan)
         guarded(report, "vault", lambda: vault.compare(journal, head.state))
     guarded(report, "quarantine", lambda: side_folders(report, ledger, state))
-    report.skip("private", "private halves, content, HMACs", "they need the keys of the vault; index and spool are not read")
+    report.skip("private", "private halves, content, HMACs", "they need the keys of the vault; the index is not read, nor a spool behind its beginning")
     looked_at_nothing(report)
     return report
 

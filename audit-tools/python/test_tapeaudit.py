@@ -382,7 +382,7 @@ class World:
         self.segment, self.segment_number, self.at = None, 0, 0
         self.tapes, self.records = {}, []
         self.ledger_id = ZERO
-        self.custody = {name: H(b"custody " + name.encode()) for name in "ABC"}
+        self.custody = {name: H(b"custody " + name.encode()) for name in "ABCDE"}
         self._packs()
         self._journal()
         self._vault()
@@ -583,6 +583,13 @@ class World:
             with open(path, "wb") as file:
                 file.write(data)
         return os.path.join(folder, "L"), os.path.join(folder, "S")
+
+
+class WithWorld(World):
+    """Tells its hook of itself, which so can make more tapes."""
+
+    def __init__(self, hook):
+        super().__init__(lambda name, value, **place: hook(name, value, world=self, **place))
 
 
 PINS = [make_vkey(ORIGIN, KEYS["checkpoint"]), KEYS["recorder"].hex()]
@@ -1469,6 +1476,83 @@ class Lawful(unittest.TestCase):
     def test_unknown_kinds(self):
         report = self.expect(World(at("last_rows", lambda rows: rows + [(kind, junk("s"), {-1: {"a": None}}) for kind in (11, 999, 32767)])), "intact")
         self.assertIn("kind 48: 1, kind 999: 1, kind 32767: 1", report.checks["grammar"].line())
+
+    def recordings(self, change=lambda rows: rows, spool=True, key=True):
+        """A ledger with one recording that is a tape, D, cut off and recovered, and one that goes on, E."""
+        d, e = H(b"custody D"), H(b"custody E")
+
+        def hook(name, value, **place):
+            if name == "pack_end":
+                value.tape("D", (128, 640))
+            if name == "slot_names":
+                return "ABCD"
+            if name == "last_rows":
+                # Entries 21 and following.
+                rows = [(18, d, {0: EPOCH}), (19, d, {0: 5, 1: junk("root")}), (41, d, {0: 0}), (18, e, {0: EPOCH, 1: d}), (33, d, {0: 23}),
+                        (19, d, {0: 5, 1: junk("root")}), ("D",), (20, d, {0: 7, 1: 5, 2: 0}), (42, d, {0: 1}), (33, d, {0: 29}), (19, e, {0: 9, 1: junk("r")})]
+                world = place["world"]
+                return value + [world.saved("D") if row == ("D",) else row for row in change(rows)]
+            return value
+
+        world = WithWorld(hook)
+        if key:
+            slot = audit.live_key_id(e) + junk_bytes(48, "wrapped", "E") + ZERO
+            slot += H(b"immutape/vault-slot/1" + EPOCH + struct.pack(">I", 4) + slot)
+            world.files["state/vault/" + EPOCH.hex()][4 * 144:5 * 144] = slot
+        if spool:
+            piece = junk_bytes(300, "piece")
+            framed = struct.pack(">I", len(piece)) + piece
+            world.files["spool/" + e.hex()] = bytearray(framed + H(framed)[:8] + b"torn")
+        return world
+
+    def test_recordings(self):
+        report = self.expect(self.recordings(), "intact")
+        self.assertIn("2, 1 of them not sealed", report.checks["recordings"].line())
+        self.assertIn("ok", report.checks["recordings"].line())
+
+    def test_recordings_that_are_lost(self):
+        self.expect(self.recordings(spool=False), "altered", "RECORDING_LOST")
+        self.expect(self.recordings(key=False), "missing", "RECORDING_KEY_MISSING")
+        for cut in (0, 3, 200, 311):
+            world = self.recordings()
+            del world.files["spool/" + H(b"custody E").hex()][cut:]
+            self.expect(world, "altered", "SPOOL_BEGINNING")
+        world = self.recordings()
+        world.files["spool/" + H(b"custody E").hex()][40] ^= 1
+        self.expect(world, "altered", "SPOOL_BEGINNING")
+        # What was destroyed lawfully is not looked for; its key is gone as well.
+        world = self.recordings(lambda rows: rows + [(86, H(b"custody E"), {})], spool=False, key=False)
+        self.expect(world, "intact")
+
+    def test_recordings_that_are_told_oddly(self):
+        d = H(b"custody D")
+
+        def without(at):
+            return lambda rows: rows[:at] + rows[at + 1:]
+        changes = [
+            lambda rows: rows[:5] + [(19, d, {0: 4, 1: junk("root")})] + rows[6:],  # frames fall
+            lambda rows: rows + [(18, d, {0: EPOCH})],  # opened again
+            lambda rows: rows[:7] + [(20, d, {0: 7, 1: 4, 2: 0})] + rows[8:],  # another newest mark
+            lambda rows: rows + [(20, H(b"custody A"), {0: 1, 1: 0, 2: 0})],  # of a tape that was no recording, and elsewhere
+            without(0),  # never opened
+            lambda rows: rows[:8] + [(40, d, {0: 32, 1: 7})] + rows[9:],  # completes a replay that was not granted
+        ]
+        for number, change in enumerate(changes):
+            report = check(self.recordings(change))
+            self.assertIn("ENTRY_MEANING", codes(report), number)
+            self.assertEqual(report.verdict(), "intact with gaps", number)
+
+    def test_a_recording_that_is_sealed_meanwhile(self):
+        """The log is read first; what was sealed and removed since is in the log by then."""
+        with tempfile.TemporaryDirectory() as folder:
+            ledger, _ = self.recordings(spool=False).write(folder)
+            report, journal = audit.Report(), audit.Journal(audit.Report(), os.path.join(ledger, "journal"), ())
+            journal.scan()
+            # As if the log had been read before the tape of D was in it.
+            journal.saved.discard(H(b"custody D"))
+            self.assertEqual(len(journal.recording()), 2)
+            audit.check_recordings(report, ledger, journal)
+            self.assertEqual(codes(report), ["RECORDING_LOST"])
 
     def test_critical_kinds(self):
         rows = [(32769, ZERO, {0: KEYS["stranger"]}), (40000, ZERO, {})]

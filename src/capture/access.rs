@@ -66,7 +66,7 @@ impl LedgerAccess {
     }
 
     /// The ledger, and whether it was opened for this and must be closed.
-    pub(super) async fn stay(&self) -> Result<(Ledger, bool)> {
+    async fn stay(&self) -> Result<(Ledger, bool)> {
         let (places, environment) = match &self.0 {
             Inner::Open(ledger) => return Ok((ledger.clone(), false)),
             Inner::Visits(of) => (&of.0, &of.1),

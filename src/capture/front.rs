@@ -4,10 +4,11 @@ use std::collections::VecDeque;
 
 use super::options::OnStorageFailure;
 use super::records::PerformanceStats;
-use super::writing::{WAITING_BYTES_MAX, size_of_record};
+use super::writing::WAITING_BYTES_MAX;
 use crate::codec::digest::CustodyId;
 use crate::error::{Code, Error, Result};
 use crate::interchange::{FrameCounts, FramePair};
+use crate::ledger::LiveTape;
 use crate::tape::{EndState, Frame, Gap, GapReason, LiveRecord};
 use crate::time::Reading;
 
@@ -16,8 +17,11 @@ const PAIRS_KEPT: usize = 1_024;
 /// Requests whose answers are waited for while the session goes on; the tape joins more of them when it is sealed. What a
 /// recording holds stays small also when nobody ever answers.
 const OPEN_REQUESTS_MAX: usize = 512;
-/// What a record other than a frame is taken to weigh.
-pub(super) const SMALL_BYTES: usize = 64;
+/// Records of one piece, in memory, as far as frames can be parted.
+const PIECE_BYTES_TARGET: usize = 256 << 10;
+/// What a record takes in memory beside its payload: itself, and the least that one allocation of its own does. A million lines
+/// of a byte each weigh what they are held in, not what they say.
+const RECORD_BYTES: usize = size_of::<LiveRecord>() + 32;
 
 pub(super) struct Front {
     waiting: Vec<LiveRecord>,
@@ -82,6 +86,8 @@ impl Front {
     /// Does a frame have to be refused, or counted only?
     pub fn refuses(&mut self, policy: OnStorageFailure) -> Option<Result<()>> {
         if let Err(e) = self.open(policy) {
+            // It may have happened all the same, before anybody knew of the failure: the tape says how many there were.
+            self.lost_frames = self.lost_frames.saturating_add(u64::from(!self.is_ended));
             return Some(Err(e));
         }
         if self.is_paused {
@@ -96,15 +102,17 @@ impl Front {
         None
     }
 
-    /// Takes a frame, in pieces if it is too long for one; the number of the first.
-    pub fn take(&mut self, mut frame: Frame, now: Reading) -> Result<u64> {
+    /// Takes a frame, in pieces if it is too long for one; the number of the first. `now` is for one without times.
+    pub fn take(&mut self, mut frame: Frame, now: Option<Reading>) -> Result<u64> {
         // A gap stands where the frames were lost: before the first that is taken again, whoever takes what waits just now.
         self.tell_lost();
-        if frame.t_ns.is_none() {
-            self.last_ns = self.last_ns.max(now.monotonic_ns.saturating_sub(self.started.monotonic_ns));
-            frame.t_ns = Some(self.last_ns);
+        if let Some(now) = now {
+            if frame.t_ns.is_none() {
+                self.last_ns = self.last_ns.max(now.monotonic_ns.saturating_sub(self.started.monotonic_ns));
+                frame.t_ns = Some(self.last_ns);
+            }
+            frame.wall_ns = frame.wall_ns.or_else(|| Some(now.wall.as_ms().saturating_mul(1_000_000)));
         }
-        frame.wall_ns = frame.wall_ns.or_else(|| Some(now.wall.as_ms().saturating_mul(1_000_000)));
         let seq = self.next_seq;
         if frame.payload.len() <= crate::codec::limits::FRAME_PAYLOAD_BYTES_MAX {
             self.push(frame)?;
@@ -138,7 +146,7 @@ impl Front {
     }
 
     pub fn record(&mut self, record: LiveRecord) {
-        self.waiting_bytes = self.waiting_bytes.saturating_add(size_of_record(&record));
+        self.waiting_bytes = self.waiting_bytes.saturating_add(held_by(&record));
         self.waiting.push(record);
     }
 
@@ -153,7 +161,7 @@ impl Front {
     }
 
     pub fn give_back(&mut self, mut records: Vec<LiveRecord>) {
-        let bytes = records.iter().map(size_of_record).sum::<usize>();
+        let bytes = records.iter().map(held_by).sum::<usize>();
         self.waiting_bytes = self.waiting_bytes.saturating_add(bytes);
         records.append(&mut self.waiting);
         self.waiting = records;
@@ -230,5 +238,82 @@ impl Front {
         if self.is_paused {
             self.record(LiveRecord::Paused { wall_ns });
         }
+    }
+}
+
+/// Appends records in pieces; what could not be appended is left in `waiting`.
+pub(super) fn append_all(live: &mut LiveTape, waiting: &mut Vec<LiveRecord>) -> Result<()> {
+    while !waiting.is_empty() {
+        let (mut bytes, mut count) = (0usize, 0usize);
+        for record in waiting.iter() {
+            bytes = bytes.saturating_add(held_by(record));
+            if count > 0 && bytes > PIECE_BYTES_TARGET {
+                break;
+            }
+            count = count.saturating_add(1);
+        }
+        live.append(waiting.get(..count).unwrap_or_default())?;
+        waiting.drain(..count);
+    }
+    Ok(())
+}
+
+/// Bytes of memory that a record is held in.
+fn held_by(record: &LiveRecord) -> usize {
+    match record {
+        LiveRecord::Frame(frame) => frame.payload.len().saturating_add(RECORD_BYTES),
+        _ => RECORD_BYTES,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tape::Direction;
+    use crate::time::Timestamp;
+
+    fn at(monotonic_ns: u64) -> Reading {
+        Reading { wall: Timestamp::from_ms(7), monotonic_ns }
+    }
+
+    fn frame() -> Frame {
+        Frame::message(0, Direction::ClientToServer, b"{}".to_vec())
+    }
+
+    fn records(front: &mut Front) -> Vec<LiveRecord> {
+        front.take_waiting()
+    }
+
+    #[test]
+    fn a_frame_has_the_time_at_which_it_came_and_is_no_older_than_the_one_before() {
+        let mut front = Front::new(at(100));
+        for came in [150, 140, 160] {
+            front.take(frame(), Some(at(came))).unwrap();
+        }
+        let times: Vec<_> = records(&mut front)
+            .into_iter()
+            .map(|record| match record {
+                LiveRecord::Frame(frame) => frame.t_ns,
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(times, [Some(50), Some(50), Some(60)]);
+    }
+
+    #[test]
+    fn what_is_refused_after_a_failure_is_counted_and_what_comes_after_the_end_is_not() {
+        let mut front = Front::new(at(0));
+        front.take(frame(), Some(at(1))).unwrap();
+        front.failed = Some((Code::StoreFull, "full".into()));
+        for _ in 0..5 {
+            let refused = front.refuses(OnStorageFailure::Stop).unwrap();
+            assert_eq!(refused.unwrap_err().code(), Code::StoreFull);
+        }
+        front.end(EndState::Clean, 0);
+        assert_eq!(front.refuses(OnStorageFailure::Stop).unwrap().unwrap_err().code(), Code::Conflict);
+        let gaps: Vec<_> =
+            records(&mut front).into_iter().filter(|record| matches!(record, LiveRecord::Gap(_))).collect();
+        assert_eq!(gaps, [LiveRecord::Gap(Gap { before_seq: 1, reason: GapReason::StorageFailed, count: 5 })]);
+        assert_eq!(front.lost(), 5);
     }
 }

@@ -1,6 +1,7 @@
 //! Many recordings and their readers, under one roof.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -166,12 +167,13 @@ impl TapeManager {
     pub async fn open_for_reading(&self, id: &str) -> Result<StreamingTapeReader> {
         let reader = StreamingTapeReader::open(self.0.access.clone(), self.0.who.clone(), id).await?;
         let mut readers = self.0.readers.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = readers.entry(reader.init().custody).or_default();
+        let count = readers.entry(reader.first()).or_default();
         *count = count.saturating_add(1);
         Ok(reader)
     }
 
-    /// Opens a recording from its beginning, to be followed to its end: [`StreamingTapeReader::follow`].
+    /// Opens a recording from its beginning, to be followed to its end, through all its parts: [`StreamingTapeReader::follow`]. By
+    /// the id that [`TapeManager::start_recording`] gave, however far it has come since.
     ///
     /// # Errors
     /// As [`StreamingTapeReader::open`].
@@ -184,10 +186,15 @@ impl TapeManager {
     /// # Errors
     /// As [`StreamingTapeReader::close`].
     pub async fn close_reader(&self, reader: StreamingTapeReader) -> Result<()> {
-        if let Some(count) =
-            self.0.readers.lock().unwrap_or_else(PoisonError::into_inner).get_mut(&reader.init().custody)
         {
-            *count = count.saturating_sub(1);
+            // By what it was opened as: it may have gone on into other parts of the session since.
+            let mut readers = self.0.readers.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Entry::Occupied(mut count) = readers.entry(reader.first()) {
+                *count.get_mut() = count.get().saturating_sub(1);
+                if *count.get() == 0 {
+                    count.remove();
+                }
+            }
         }
         reader.close().await
     }

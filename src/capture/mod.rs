@@ -59,6 +59,8 @@ mod access;
 pub mod child;
 
 mod counts;
+mod ended;
+mod following;
 mod front;
 mod manager;
 mod options;
@@ -69,6 +71,7 @@ mod replay;
 
 mod seal;
 mod syncer;
+mod turn;
 mod writer;
 mod writing;
 
@@ -84,3 +87,6 @@ pub use recover::{Recovered, recover};
 
 pub use replay::{Replay, ReplayedAnswer};
 pub use writer::{FinishedRecording, StreamingTapeWriter};
+
+#[cfg(test)]
+mod testing;

@@ -65,6 +65,9 @@ pub struct RecordingOptions {
     pub part_every: Duration,
     /// or after so many bytes in the spool.
     pub part_bytes: u64,
+    /// Frames without a time get the one at which they came. Otherwise they have none: who records afterwards knows it of no
+    /// frame.
+    pub fills_times: bool,
 }
 
 impl RecordingOptions {
@@ -80,6 +83,7 @@ impl RecordingOptions {
             mark_frames: 1_000,
             part_every: Duration::from_secs(24 * 60 * 60),
             part_bytes: 1 << 30,
+            fills_times: true,
         }
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::access::LedgerAccess;
+use super::following::Following;
 use super::records::{
     CorrelationRecord, CorrelationStatus, InitRecord, PerformanceStats, TapeMetadata, TapeRecord, TapeStatus,
     finalized, marked, told,
@@ -12,22 +13,27 @@ use super::records::{
 use crate::codec::digest::CustodyId;
 use crate::error::{Code, Error, Result};
 use crate::interchange::FrameCounts;
-use crate::ledger::{FrameSelection, Ledger, LiveFollower, TapeReader, Who};
+use crate::ledger::{Ledger, TapeAway, Who};
 use crate::tape::{EndState, Frame, LiveRecord};
 
-/// A follower looks for more so often.
+/// A follower looks for more so often,
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// and after so many looks at nothing whether the recorder is still there.
+const LOOKS_UNTIL_DOUBT: u32 = 20;
 /// Frames of a tape that are read together.
 const FRAMES_TOGETHER: u64 = 1_000;
 
 /// Reads a recording while it happens, or the tape that came of one: the same records either way. Opening it is an access
 /// entry. Frames come each once and in order, across a half-written end, across the sealing, and, when following, from one
-/// part of a session into the next. The recorder never waits for a reader.
+/// part of a session into the next. The recorder never waits for a reader, and a ledger that is opened for this alone is let go
+/// of before the first record is given, whatever it is that is read.
 pub struct StreamingTapeReader {
     access: LedgerAccess,
     who: Who,
     source: Source,
     custody: CustodyId,
+    /// What it was opened as; parts of the session that came after have other ids.
+    first: CustodyId,
     init: InitRecord,
     counts: FrameCounts,
     performance: PerformanceStats,
@@ -36,18 +42,31 @@ pub struct StreamingTapeReader {
     checkpoints: u64,
     /// The recording that goes on from this one.
     next: Option<CustodyId>,
+    is_abandoned: bool,
+    /// Entry of the access to the part that is read now.
+    grant: u64,
+    /// What there was is given: the next look waits.
+    is_caught_up: bool,
 }
 
 enum Source {
-    Live(LiveFollower),
+    Live(Following),
     Sealed(SealedFrames),
+    /// A part that was read to its end, and how much of it is recorded: the next is to be opened.
+    Over,
+}
+
+/// What is to be read, and of what.
+struct Opened {
+    source: Source,
+    custody: CustodyId,
+    init: InitRecord,
+    next: Option<CustodyId>,
 }
 
 /// A tape, and how far it was read.
 struct SealedFrames {
-    reader: Arc<TapeReader>,
-    /// Opened for this reader alone.
-    ledger: Option<Ledger>,
+    tape: Arc<TapeAway>,
     at: u64,
     waiting: VecDeque<Frame>,
 }
@@ -59,42 +78,49 @@ impl std::fmt::Debug for StreamingTapeReader {
 }
 
 impl StreamingTapeReader {
-    /// Opens what has this id: a recording by its custody id, a tape by its own, either by a prefix of at least four digits.
+    /// Opens what has this id: a recording by its custody id, a tape by its own or by that of its recording, each by a prefix of at
+    /// least four digits.
     ///
     /// # Errors
     /// As [`Ledger::find_live`], [`Ledger::follow_live`], [`Ledger::open_tape`] and [`LedgerAccess::with`].
     pub async fn open(access: LedgerAccess, who: Who, id: &str) -> Result<Self> {
-        let (ledger, is_visit) = access.stay().await?;
-        let opened = open_source(&ledger, &who, id).await;
-        let (mut source, custody) = match opened {
-            Ok(opened) => opened,
-            Err(e) => {
-                if is_visit {
-                    let _the_first_error_says_more = ledger.close().await;
-                }
-                return Err(e);
-            }
-        };
-        let init = match &mut source {
-            Source::Live(follower) => {
-                // What a follower gives needs no open ledger: others may have it.
-                if is_visit {
-                    ledger.close().await?;
-                }
-                first(follower)?
-            }
-            Source::Sealed(frames) => {
-                frames.ledger = is_visit.then_some(ledger);
-                InitRecord { custody, header: frames.reader.header().clone() }
-            }
+        let opened = access.with(async |ledger| open_source(ledger, &who, id).await).await?;
+        Ok(Self::over(access, who, opened))
+    }
+
+    fn over(access: LedgerAccess, who: Who, opened: Opened) -> Self {
+        let Opened { source, custody, init, next } = opened;
+        let grant = match &source {
+            Source::Live(follower) => follower.get().grant_index(),
+            Source::Sealed(frames) => frames.tape.grant_index(),
+            Source::Over => 0,
         };
         let status = match &source {
-            Source::Live(_) => TapeStatus::Recording,
             Source::Sealed(_) => finalized(&init.header.end_state),
+            Source::Live(_) | Source::Over => TapeStatus::Recording,
         };
-        let queue = VecDeque::from([TapeRecord::Init(Box::new(init.clone()))]);
-        let (counts, performance) = (FrameCounts::default(), PerformanceStats::default());
-        Ok(Self { access, who, source, custody, init, counts, performance, queue, status, checkpoints: 0, next: None })
+        Self {
+            access,
+            who,
+            source,
+            custody,
+            first: custody,
+            grant,
+            queue: VecDeque::from([TapeRecord::Init(Box::new(init.clone()))]),
+            init,
+            counts: FrameCounts::default(),
+            performance: PerformanceStats::default(),
+            status,
+            checkpoints: 0,
+            next,
+            is_abandoned: false,
+            is_caught_up: false,
+        }
+    }
+
+    /// What it was opened as. [`StreamingTapeReader::init`] is about the part of the session that is read now.
+    pub(super) const fn first(&self) -> CustodyId {
+        self.first
     }
 
     /// What is known of the session: of a tape its header, of a recording what was known when it began.
@@ -103,18 +129,30 @@ impl StreamingTapeReader {
         &self.init
     }
 
+    /// Index of the entry that granted this reading; into the next part of a session it is another.
+    #[must_use]
+    pub const fn grant_index(&self) -> u64 {
+        self.grant
+    }
+
     /// Is it still a recording, as far as was read?
     #[must_use]
     pub fn is_live(&self) -> bool {
-        matches!(&self.source, Source::Live(follower) if !follower.is_over())
+        matches!(&self.source, Source::Live(follower) if !follower.get().is_over())
+    }
+
+    /// Did following end because nobody records this any more, and nobody has sealed it yet? The next start does.
+    #[must_use]
+    pub const fn is_abandoned(&self) -> bool {
+        self.is_abandoned
     }
 
     /// What is known from the records read so far.
     #[must_use]
     pub fn metadata(&self) -> TapeMetadata {
         let (tape, header) = match &self.source {
-            Source::Live(_) => (None, self.init.header.clone()),
-            Source::Sealed(frames) => (Some(frames.reader.tape()), frames.reader.header().clone()),
+            Source::Live(_) | Source::Over => (None, self.init.header.clone()),
+            Source::Sealed(frames) => (Some(frames.tape.tape()), frames.tape.header().clone()),
         };
         let stats = self.counts.stats();
         let mut performance = self.performance;
@@ -136,7 +174,7 @@ impl StreamingTapeReader {
     /// The next record; `None` when there is none, which of a recording may change.
     ///
     /// # Errors
-    /// As [`LiveFollower::next_record`] and [`TapeReader::frames`].
+    /// As [`crate::ledger::LiveFollower::next_record`] and [`TapeAway::frames`].
     pub async fn next_record(&mut self) -> Result<Option<TapeRecord>> {
         loop {
             if let Some(record) = self.queue.pop_front() {
@@ -144,13 +182,14 @@ impl StreamingTapeReader {
             }
             match &mut self.source {
                 Source::Live(follower) => {
-                    let Some(record) = follower.next_record()? else { return Ok(None) };
+                    let Some(record) = follower.next_record().await? else { return Ok(None) };
                     self.take(record);
                 }
                 Source::Sealed(frames) => {
                     let Some(frame) = frames.next_frame().await? else { return Ok(None) };
                     self.frame(frame);
                 }
+                Source::Over => return Ok(None),
             }
         }
     }
@@ -163,26 +202,49 @@ impl StreamingTapeReader {
         self.follow_until(|| false).await
     }
 
-    /// As [`StreamingTapeReader::follow`], until `is_enough` says so; it is asked while nothing comes.
+    /// As [`StreamingTapeReader::follow`], until `is_enough` says so; it is asked while nothing comes. After an error the same
+    /// call may be tried again.
     ///
     /// # Errors
-    /// As [`StreamingTapeReader::next_record`].
+    /// As [`StreamingTapeReader::next_record`]; on the way into the next part as [`StreamingTapeReader::open`].
     pub async fn follow_until(&mut self, is_enough: impl Fn() -> bool) -> Result<Option<TapeRecord>> {
+        let mut looks = 0u32;
         loop {
+            // Each look at what is new makes it durable: so many there are, and no more, however fast it comes.
+            if std::mem::take(&mut self.is_caught_up) {
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
             if is_enough() {
                 return Ok(None);
             }
+            let is_doubtful = looks >= LOOKS_UNTIL_DOUBT;
+            // Asked first: what was appended before the recorder went is then found below.
+            let is_abandoned = match &self.source {
+                Source::Live(follower) if is_doubtful => follower.get().is_abandoned()?,
+                _ => false,
+            };
             if let Some(record) = self.next_record().await? {
+                self.is_abandoned = false;
+                self.is_caught_up = self.is_live() && !self.has_more();
                 return Ok(Some(record));
             }
-            if self.is_live() {
-                tokio::time::sleep(LOOK_EVERY).await;
-            } else if let Some(next) = self.next.take() {
+            if is_abandoned {
+                self.is_abandoned = true;
+                return Ok(None);
+            } else if self.is_live() {
+                looks = if is_doubtful { 0 } else { looks.saturating_add(1) };
+                self.is_caught_up = true;
+            } else if let Some(next) = self.next {
                 self.go_on(next).await?;
             } else {
                 return Ok(None);
             }
         }
+    }
+
+    /// Is the next record at hand?
+    fn has_more(&self) -> bool {
+        !self.queue.is_empty() || matches!(&self.source, Source::Live(follower) if follower.get().has_durable())
     }
 
     /// The next frame, without what else there is.
@@ -198,13 +260,13 @@ impl StreamingTapeReader {
         Ok(None)
     }
 
-    /// Records how much was read and lets go of the ledger.
+    /// Records how much was read.
     ///
     /// # Errors
-    /// As [`Ledger::finish_follow`] and [`TapeReader::finish`]; the entry of the access then stands without completion.
+    /// As [`Ledger::finish_follow`] and [`Ledger::finish_away`]; the entry of the access then stands without completion.
     pub async fn close(self) -> Result<()> {
         let Self { access, who, source, .. } = self;
-        end(&access, &who, source).await
+        end(&access, &who, &mut Some(source)).await
     }
 
     fn take(&mut self, record: LiveRecord) {
@@ -238,61 +300,73 @@ impl StreamingTapeReader {
         self.queue.extend(by_word.map(TapeRecord::Correlation));
     }
 
-    /// Goes on into the next part of the session.
+    /// Goes on into the next part of the session: first how much was read of this one is recorded, then that one is opened, each
+    /// with the ledger for itself. What fails is tried again by the next call: until the next part is open, it is to come.
     async fn go_on(&mut self, next: CustodyId) -> Result<()> {
-        let id = self
-            .access
-            .with(async |ledger| {
-                let tape = ledger.tape_of(&next)?;
-                Ok(tape.map_or_else(|| next.to_hex(), |tape| tape.to_text()))
-            })
-            .await?;
-        let opened = Self::open(self.access.clone(), self.who.clone(), &id).await?;
-        let before = std::mem::replace(self, opened);
-        end(&before.access, &before.who, before.source).await
+        let mut before = Some(std::mem::replace(&mut self.source, Source::Over));
+        if let Err(e) = end(&self.access, &self.who, &mut before).await {
+            self.source = before.unwrap_or(Source::Over);
+            return Err(e);
+        }
+        let opened = self.access.with(async |ledger| open_part(ledger, &self.who, &next).await).await?;
+        let first = self.first;
+        *self = Self { first, ..Self::over(self.access.clone(), self.who.clone(), opened) };
+        Ok(())
     }
 }
 
-/// The completion of an access.
-async fn end(access: &LedgerAccess, who: &Who, source: Source) -> Result<()> {
+/// The completion of an access. What is not taken was not tried: the ledger could not be had.
+async fn end(access: &LedgerAccess, who: &Who, source: &mut Option<Source>) -> Result<()> {
+    if matches!(source, None | Some(Source::Over)) {
+        return Ok(());
+    }
+    access.with(async |ledger| complete(ledger, who, source.take()).await).await
+}
+
+async fn complete(ledger: &Ledger, who: &Who, source: Option<Source>) -> Result<()> {
     match source {
-        Source::Live(follower) => {
-            access.with(async |ledger| ledger.finish_follow(who, follower).await.map(|_| ())).await
-        }
-        Source::Sealed(SealedFrames { reader, ledger, .. }) => {
+        Some(Source::Live(follower)) => ledger.finish_follow(who, follower.into_inner().await).await.map(|_| ()),
+        Some(Source::Sealed(SealedFrames { tape, .. })) => {
             let in_use = |_| Error::new(Code::Internal, "a tape is still being read");
-            let reader = Arc::try_unwrap(reader).map_err(in_use)?;
-            match ledger {
-                Some(ledger) => ledger.close_with(vec![reader]).await,
-                None => reader.finish().await.map(|_| ()),
-            }
+            ledger.finish_away(who, Arc::try_unwrap(tape).map_err(in_use)?).await.map(|_| ())
+        }
+        Some(Source::Over) | None => Ok(()),
+    }
+}
+
+async fn open_source(ledger: &Ledger, who: &Who, id: &str) -> Result<Opened> {
+    match ledger.find_live(id)? {
+        Some(custody) => open_part(ledger, who, &custody).await,
+        None => sealed(ledger, who, id).await,
+    }
+}
+
+/// Opens a recording, or the tape that came of it. One that becomes a tape between the two looks is found by the second.
+async fn open_part(ledger: &Ledger, who: &Who, custody: &CustodyId) -> Result<Opened> {
+    match ledger.follow_live(who, custody).await {
+        Err(e) if e.code() == Code::NotFound => {
+            let tape = ledger.tape_of(custody)?.ok_or(e)?;
+            sealed(ledger, who, &tape.to_text()).await
+        }
+        followed => {
+            let follower = Following::new(followed?);
+            let init = first(&follower).await?;
+            Ok(Opened { source: Source::Live(follower), custody: *custody, init, next: None })
         }
     }
 }
 
-async fn open_source(ledger: &Ledger, who: &Who, id: &str) -> Result<(Source, CustodyId)> {
-    // A recording that becomes a tape between the two looks is found by the second.
-    if let Some(custody) = ledger.find_live(id)? {
-        match ledger.follow_live(who, &custody).await {
-            Err(e) if e.code() == Code::NotFound => {}
-            followed => return followed.map(|follower| (Source::Live(follower), custody)),
-        }
-        if let Some(tape) = ledger.tape_of(&custody)? {
-            return sealed(ledger, who, &tape.to_text()).await;
-        }
-    }
-    sealed(ledger, who, id).await
+async fn sealed(ledger: &Ledger, who: &Who, id: &str) -> Result<Opened> {
+    let tape = ledger.open_tape(who, id, None).await?.into_away()?;
+    let (custody, header) = (tape.custody(), tape.header().clone());
+    let next = if header.end_state == EndState::Continued { ledger.part_after(&custody)? } else { None };
+    let source = Source::Sealed(SealedFrames { tape: Arc::new(tape), at: 0, waiting: VecDeque::new() });
+    Ok(Opened { source, custody, init: InitRecord { custody, header }, next })
 }
 
-async fn sealed(ledger: &Ledger, who: &Who, id: &str) -> Result<(Source, CustodyId)> {
-    let reader = Arc::new(ledger.open_tape(who, id, None).await?);
-    let custody = reader.custody();
-    Ok((Source::Sealed(SealedFrames { reader, ledger: None, at: 0, waiting: VecDeque::new() }), custody))
-}
-
-fn first(follower: &mut LiveFollower) -> Result<InitRecord> {
-    let custody = follower.custody();
-    match follower.next_record()? {
+async fn first(follower: &Following) -> Result<InitRecord> {
+    let custody = follower.get().custody();
+    match follower.next_record().await? {
         Some(LiveRecord::Opened(header)) => Ok(InitRecord { custody, header: *header }),
         _ => Err(Error::new(Code::TapeDamaged, "this recording does not begin with its beginning")),
     }
@@ -300,13 +374,23 @@ fn first(follower: &mut LiveFollower) -> Result<InitRecord> {
 
 impl SealedFrames {
     async fn next_frame(&mut self) -> Result<Option<Frame>> {
-        if self.waiting.is_empty() && self.at < self.reader.frames_total() {
-            let last = self.at.saturating_add(FRAMES_TOGETHER).min(self.reader.frames_total()).saturating_sub(1);
-            let (reader, selection) = (self.reader.clone(), FrameSelection::Seq(self.at, last));
+        let total = self.tape.frames_total();
+        if self.waiting.is_empty() && self.at < total {
+            let last = self.at.saturating_add(FRAMES_TOGETHER).min(total).saturating_sub(1);
+            let (tape, at) = (self.tape.clone(), self.at);
             let died = |_| Error::new(Code::Broken, "a thread that reads a tape died");
-            self.waiting = tokio::task::spawn_blocking(move || reader.collect(selection)).await.map_err(died)??.into();
+            self.waiting = tokio::task::spawn_blocking(move || frames(&tape, at, last)).await.map_err(died)??;
             self.at = last.saturating_add(1);
         }
         Ok(self.waiting.pop_front())
     }
+}
+
+fn frames(tape: &TapeAway, first: u64, last: u64) -> Result<VecDeque<Frame>> {
+    let mut found = VecDeque::new();
+    tape.frames(first, last, &mut |frame| {
+        found.push_back(frame);
+        Ok(())
+    })?;
+    Ok(found)
 }

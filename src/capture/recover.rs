@@ -1,5 +1,6 @@
 //! Every start seals what recorders left that are gone.
 
+use super::ended::LeftOut;
 use super::seal::seal;
 use crate::codec::digest::CustodyId;
 use crate::error::{Error, Result};
@@ -21,7 +22,7 @@ pub enum Recovered {
         /// It did not end in order.
         is_cut_off: bool,
     },
-    /// The log did not open it: it was put aside, where it says.
+    /// The log did not open it, or says that its spool was altered: it was put aside, where it says.
     PutAside {
         /// The recording.
         custody: CustodyId,
@@ -55,7 +56,7 @@ pub async fn recover(ledger: &Ledger, who: &Who) -> Result<Vec<Recovered>> {
     waiting.sort_by_key(|sealer| sealer.entry());
     for sealer in waiting {
         let custody = sealer.custody();
-        found.push(match seal(*sealer, Vec::new()).await {
+        found.push(match seal(*sealer, LeftOut::default(), None).await {
             Ok(sealed) => Recovered::Sealed {
                 custody,
                 name: sealed.header.labels.name.clone(),

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::error::{Code, Error, Result};
 use crate::interchange::{RpcClass, rpc_messages, with_other_id};
-use crate::tape::{Direction, Frame, FrameKind};
+use crate::tape::{Direction, EndState, Frame, FrameKind};
 
 /// Longest tape that is held in memory for this, in bytes of payload.
 const PAYLOAD_BYTES_MAX: u64 = 256 << 20;
@@ -16,10 +16,18 @@ const WAIT_MAX: Duration = Duration::from_millis(100);
 const BY_METHOD: [&str; 3] = ["initialize", "ping", "server/discover"];
 
 /// The server's side of a tape.
+///
+/// A server that ended otherwise than in order, or with a question unanswered, ends again: once everything that it said is
+/// said and the client asks for more ([`ReplayedAnswer::is_over`]). One that ended in order goes on answering.
 #[derive(Debug, Default)]
 pub struct Replay {
     exchanges: Vec<Exchange>,
     payload_bytes: u64,
+    /// Messages so far.
+    taken: u64,
+    end: Option<EndState>,
+    /// What it said after its last answer, when nobody waited for one.
+    last_words: Vec<Said>,
 }
 
 /// A request of the client and all that the server said until its answer.
@@ -33,6 +41,11 @@ struct Exchange {
     before: Vec<Said>,
     answer: Option<Said>,
     times_used: u64,
+    /// Which message asked, and which answered.
+    asked_at: u64,
+    answered_at: u64,
+    /// The client said that it waits no longer.
+    is_cancelled: bool,
 }
 
 /// A message of the server, and when it said it.
@@ -51,8 +64,21 @@ pub struct ReplayedAnswer {
     /// For each of them, how long the server took after the one before, 100 ms at most. Clients drop notes of progress that
     /// come in one piece with the answer: who waits so long is heard as the server was.
     pub waits: Vec<Duration>,
-    /// The message was a request that is not on the tape: the answer is an error.
+    /// The message was a request that is not on the tape, or whose answer is not: the answer is an error.
     pub is_unknown: bool,
+    /// With these messages the server has said everything, and it ended here when it was recorded.
+    pub is_over: bool,
+}
+
+/// How long the tape's server would have gone on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Life {
+    /// As long as anybody asks: it ended in order, or is not known to have ended.
+    Goes,
+    /// It ended by itself.
+    Ended,
+    /// The recording ended before it did.
+    Unknown,
 }
 
 impl Replay {
@@ -71,10 +97,12 @@ impl Replay {
         let Ok(text) = std::str::from_utf8(&frame.payload) else { return Ok(()) };
         let Some([message]) = rpc_messages(text).and_then(|all| <[_; 1]>::try_from(all).ok()) else { return Ok(()) };
         let said = || Said { payload: frame.payload.clone(), t_ns: frame.t_ns };
+        self.taken = self.taken.saturating_add(1);
         match (frame.direction, message.class) {
             (Direction::ClientToServer, RpcClass::Request) => {
                 let asked: Value = serde_json::from_str(text).unwrap_or_default();
                 let (params, progress) = params_of(&asked);
+                self.last_words.clear();
                 self.exchanges.push(Exchange {
                     method: message.method.unwrap_or_default(),
                     params,
@@ -83,24 +111,72 @@ impl Replay {
                     before: Vec::new(),
                     answer: None,
                     times_used: 0,
+                    asked_at: self.taken,
+                    answered_at: 0,
+                    is_cancelled: false,
                 });
             }
+            (Direction::ClientToServer, _) => self.cancelled(text),
             (Direction::ServerToClient, RpcClass::Response) => {
                 let id = message.id.unwrap_or_default();
                 let open = self.exchanges.iter_mut().find(|e| e.answer.is_none() && e.id == id);
                 if let Some(exchange) = open {
-                    exchange.answer = Some(said());
+                    (exchange.answer, exchange.answered_at) = (Some(said()), self.taken);
                 }
             }
             (Direction::ServerToClient, _) => {
                 // What the server says by itself is said again on the way to the answer that was open then.
-                if let Some(exchange) = self.exchanges.iter_mut().rev().find(|e| e.answer.is_none()) {
-                    exchange.before.push(said());
+                match self.exchanges.iter_mut().rev().find(|e| e.answer.is_none() && !e.is_cancelled) {
+                    Some(exchange) => exchange.before.push(said()),
+                    None => self.last_words.push(said()),
                 }
             }
             _ => {}
         }
         Ok(())
+    }
+
+    /// Takes in how the session ended, behind its last frame. Without it the server goes on for as long as anybody asks.
+    pub fn ended(&mut self, end: &EndState) {
+        self.end = Some(end.clone());
+    }
+
+    /// A note of the client that it waits no longer for an answer.
+    fn cancelled(&mut self, text: &str) {
+        let Ok(note) = serde_json::from_str::<Value>(text) else { return };
+        if note.get("method").and_then(Value::as_str) != Some("notifications/cancelled") {
+            return;
+        }
+        let Some(id) = note.pointer("/params/requestId").map(Value::to_string) else { return };
+        let open = self.exchanges.iter_mut().filter(|e| e.answer.is_none() && e.id == id);
+        open.for_each(|exchange| exchange.is_cancelled = true);
+    }
+
+    fn life(&self) -> Life {
+        let is_open = |e: &Exchange| e.answer.is_none() && !e.is_cancelled;
+        match &self.end {
+            Some(EndState::Clean) if !self.exchanges.iter().any(is_open) => Life::Goes,
+            Some(EndState::Clean | EndState::ChildExit(_) | EndState::Signal(_) | EndState::Crashed(_)) => Life::Ended,
+            Some(EndState::Truncated | EndState::Continued | EndState::Error(_)) => Life::Unknown,
+            Some(EndState::Imported) | None => Life::Goes,
+        }
+    }
+
+    /// Was everything said that the server said after this message?
+    fn is_said_from(&self, at: u64) -> bool {
+        self.exchanges.iter().all(|e| e.answer.is_none() || e.answered_at < at || e.times_used > 0)
+    }
+
+    /// Did the client ask something that the server ended over, and is all said that it still said by then?
+    fn is_at_its_end(&self) -> bool {
+        let is_last = |e: &&Exchange| e.answer.is_none() && !e.is_cancelled && e.times_used > 0;
+        self.exchanges.iter().filter(is_last).any(|e| self.is_said_from(e.asked_at))
+    }
+
+    /// Has the server said everything that it ever said?
+    #[must_use]
+    pub fn is_all_said(&self) -> bool {
+        self.is_said_from(0)
     }
 
     /// Requests on the tape.
@@ -110,23 +186,36 @@ impl Replay {
     }
 
     /// What the server says to a message of a client. The same request, apart from its id, gets the same answer; asked more
-    /// often than it was, the last one again.
+    /// often than it was, the last one again, unless the server had ended by then. What is not on the tape gets an error.
     pub fn answer(&mut self, line: &[u8]) -> ReplayedAnswer {
-        let nothing = ReplayedAnswer { messages: Vec::new(), waits: Vec::new(), is_unknown: false };
+        let mut nothing = ReplayedAnswer { messages: Vec::new(), waits: Vec::new(), is_unknown: false, is_over: false };
         let Ok(text) = std::str::from_utf8(line) else { return nothing };
         let Ok(asked) = serde_json::from_str::<Value>(text) else { return nothing };
         let (Some(method), Some(id)) = (asked.get("method").and_then(Value::as_str), asked.get("id")) else {
             return nothing;
         };
         let (params, progress) = params_of(&asked);
+        let life = self.life();
+        let had_ended = life == Life::Ended && self.is_all_said();
         let Some(exchange) = self.find(method, &params) else {
-            let message = format!("{method} with these parameters is not on the tape");
-            let error =
-                serde_json::json!({ "jsonrpc": "2.0", "id": id, "error": { "code": -32000, "message": message } });
-            let messages = vec![error.to_string().into_bytes()];
-            return ReplayedAnswer { messages, waits: vec![Duration::ZERO], is_unknown: true };
+            let mut message = format!("{method} with these parameters is not on the tape");
+            if had_ended {
+                message.push_str(", and the recorded server had ended by then");
+            }
+            return self.closing(refusal(id, &message), had_ended);
         };
+        if had_ended && exchange.times_used > 0 {
+            return self.closing(nothing, true);
+        }
         exchange.times_used = exchange.times_used.saturating_add(1);
+        if life == Life::Unknown && exchange.answer.is_none() && !exchange.is_cancelled {
+            let message = format!("the tape ends before the answer to this {method}");
+            let mut answer = refusal(id, &message);
+            let before = exchange.before.iter().map(|note| note.payload.clone());
+            answer.messages.splice(0..0, before);
+            answer.waits.resize(answer.messages.len(), Duration::ZERO);
+            return answer;
+        }
         let with_progress = |note: &Said| match (&progress, &exchange.progress) {
             (Some(new), Some(old)) => retoken(&note.payload, old, new),
             _ => note.payload.clone(),
@@ -136,7 +225,19 @@ impl Replay {
             let answer = std::str::from_utf8(&answer.payload).unwrap_or_default();
             messages.push(with_other_id(answer, &id.to_string()).into_bytes());
         }
-        ReplayedAnswer { messages, waits: exchange.waits(), is_unknown: false }
+        (nothing.messages, nothing.waits) = (messages, exchange.waits());
+        let is_over = life == Life::Ended && self.is_at_its_end();
+        self.closing(nothing, is_over)
+    }
+
+    /// With the server's last words where it ends.
+    fn closing(&self, mut answer: ReplayedAnswer, is_over: bool) -> ReplayedAnswer {
+        answer.is_over = is_over;
+        if is_over {
+            answer.messages.extend(self.last_words.iter().map(|said| said.payload.clone()));
+            answer.waits.resize(answer.messages.len(), Duration::ZERO);
+        }
+        answer
     }
 
     fn find(&mut self, method: &str, params: &Value) -> Option<&mut Exchange> {
@@ -163,6 +264,13 @@ impl Exchange {
         };
         times.map(wait).collect()
     }
+}
+
+/// The answer to what the tape has no answer to.
+fn refusal(id: &Value, message: &str) -> ReplayedAnswer {
+    let error = serde_json::json!({ "jsonrpc": "2.0", "id": id, "error": { "code": -32000, "message": message } });
+    let messages = vec![error.to_string().into_bytes()];
+    ReplayedAnswer { messages, waits: vec![Duration::ZERO], is_unknown: true, is_over: false }
 }
 
 /// The parameters without what belongs to one client's asking, and the token of its progress.
@@ -219,6 +327,70 @@ mod tests {
         let answer = replay.answer(br#"{"id":2,"method":"x"}"#);
         assert_eq!(answer.messages.len(), 3);
         assert_eq!(answer.waits, [Duration::ZERO, Duration::from_micros(2), WAIT_MAX]);
+    }
+
+    #[test]
+    fn a_server_that_died_dies_again_where_it_did_and_not_before() {
+        use Direction::{ClientToServer as Up, ServerToClient as Down};
+        let lines = [
+            (Up, r#"{"id":1,"method":"a"}"#),
+            (Down, r#"{"id":1,"result":1}"#),
+            (Up, r#"{"id":2,"method":"long"}"#),
+            (Up, r#"{"id":3,"method":"left"}"#),
+            (Up, r#"{"method":"notifications/cancelled","params":{"requestId":3}}"#),
+            (Up, r#"{"id":4,"method":"b"}"#),
+            (Down, r#"{"id":4,"result":4}"#),
+            (Down, r#"{"method":"last words"}"#),
+        ];
+        let ended = |end: Option<EndState>| {
+            let mut replay = tape(&lines);
+            end.iter().for_each(|end| replay.ended(end));
+            replay
+        };
+        let ask =
+            |replay: &mut Replay, method: &str| replay.answer(format!(r#"{{"id":9,"method":"{method}"}}"#).as_bytes());
+        for end in [EndState::ChildExit(7), EndState::Signal(11), EndState::Clean] {
+            let mut replay = ended(Some(end));
+            // What was cancelled stays silent; what it died over is silent until the rest is said.
+            for (method, count, is_over) in [("left", 0, false), ("a", 1, false), ("a", 1, false), ("nope", 1, false)] {
+                let answer = ask(&mut replay, method);
+                assert_eq!((answer.messages.len(), answer.is_over), (count, is_over), "{method}");
+            }
+            let silent = ask(&mut replay, "long");
+            // The last words were said while this request was open.
+            assert_eq!((silent.messages.len(), silent.is_over), (1, false));
+            let last = ask(&mut replay, "b");
+            assert_eq!((said(&last), last.is_over), (vec![r#"{"id":9,"result":4}"#], true));
+            assert!(replay.is_all_said());
+        }
+        // A recording that was cut off says nothing of the server's end: who asks is told, and it goes on.
+        let mut replay = ended(Some(EndState::Truncated));
+        let told = ask(&mut replay, "long");
+        assert!(told.is_unknown && said(&told)[1].contains("the tape ends before the answer"), "{told:?}");
+        assert!(!ask(&mut replay, "b").is_over && !ask(&mut replay, "b").is_over);
+        // Without a word about its end it goes on, as it does after an end in order.
+        let mut replay = ended(None);
+        assert!(["a", "b", "long", "b", "a"].iter().all(|method| !ask(&mut replay, method).is_over));
+    }
+
+    #[test]
+    fn a_server_that_ended_between_two_requests_is_gone_for_the_next() {
+        use Direction::{ClientToServer as Up, ServerToClient as Down};
+        let lines = [(Up, r#"{"id":1,"method":"a"}"#), (Down, r#"{"id":1,"result":1}"#), (Down, r#"{"method":"bye"}"#)];
+        for (method, count) in [("a", 1), ("b", 2)] {
+            let mut replay = tape(&lines);
+            replay.ended(&EndState::ChildExit(7));
+            let unknown = replay.answer(br#"{"id":5,"method":"b"}"#);
+            assert!(unknown.is_unknown && !unknown.is_over, "it still lived");
+            assert!(!replay.answer(br#"{"id":5,"method":"a"}"#).is_over);
+            let over = replay.answer(format!(r#"{{"id":6,"method":"{method}"}}"#).as_bytes());
+            assert_eq!((over.messages.len(), over.is_over), (count, true), "{over:?}");
+            assert!(said(&over).last().unwrap().contains("bye"));
+        }
+        // One that ended in order goes on.
+        let mut replay = tape(&lines);
+        replay.ended(&EndState::Clean);
+        assert!((0..3).all(|_| !replay.answer(br#"{"id":5,"method":"a"}"#).is_over));
     }
 
     #[test]

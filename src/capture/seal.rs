@@ -2,6 +2,7 @@
 
 use tokio::sync::Semaphore;
 
+use super::ended::LeftOut;
 use crate::error::{Code, Error, Result};
 use crate::interchange::FrameCounts;
 use crate::ledger::{LiveSealer, SaveReceipt};
@@ -20,13 +21,14 @@ pub(super) struct Sealed {
 }
 
 /// Seals a recording. `left_out` is what its recorder had taken and the spool had not: of it the tape says how the session
-/// ended, and how many frames are missing. Without an end in either it was cut off.
-pub(super) async fn seal(sealer: LiveSealer, left_out: Vec<LiveRecord>) -> Result<Sealed> {
+/// ended, and how many frames are missing. Without an end in either it was cut off. `known` is what is known of the session by
+/// now, where somebody says so.
+pub(super) async fn seal(sealer: LiveSealer, left_out: LeftOut, known: Option<Header>) -> Result<Sealed> {
     // Never closed, so that it comes to everybody.
     let _turn = TURNS.acquire().await.ok();
     let died = |_| Error::new(Code::Broken, "a thread that seals a recording died");
     let (sealer, header, is_cut_off) =
-        tokio::task::spawn_blocking(move || take_in(sealer, left_out)).await.map_err(died)??;
+        tokio::task::spawn_blocking(move || take_in(sealer, left_out, known)).await.map_err(died)??;
     let header = Header { continues: sealer.continues()?, ..header };
     let receipt = sealer.finish(header.clone(), is_cut_off).await?;
     Ok(Sealed { receipt, header })
@@ -41,10 +43,12 @@ struct Told {
     end: Option<(EndState, u64)>,
 }
 
-fn take_in(mut sealer: LiveSealer, left_out: Vec<LiveRecord>) -> Result<(LiveSealer, Header, bool)> {
+fn take_in(mut sealer: LiveSealer, left_out: LeftOut, known: Option<Header>) -> Result<(LiveSealer, Header, bool)> {
     let mut told = Told { header: Header::new(TapeKind::Other), gaps: Vec::new(), paused_at: None, end: None };
     let mut counts = FrameCounts::default();
+    let mut read = 0u64;
     while let Some(record) = sealer.next_record()? {
+        read = read.saturating_add(1);
         match record {
             LiveRecord::Frame(mut frame) => {
                 // The flags are under the root that marks name: they stay as they were recorded.
@@ -57,18 +61,28 @@ fn take_in(mut sealer: LiveSealer, left_out: Vec<LiveRecord>) -> Result<(LiveSea
         }
     }
     let frames = sealer.frames();
-    told.left_out(left_out, frames);
+    let is_there = usize::try_from(read.saturating_sub(left_out.behind)).unwrap_or(usize::MAX);
+    told.left_out(left_out.records.into_iter().skip(is_there), frames);
     let end = told.end.take();
     let is_cut_off = end.is_none() || sealer.falls_short();
     told.resumed(frames);
-    let Told { mut header, mut gaps, .. } = told;
+    let Told { header: begun, mut gaps, .. } = told;
+    let mut header = match known {
+        None => begun,
+        Some(known) => Header {
+            class: begun.class,
+            namespace: begun.namespace,
+            started_wall_ns: known.started_wall_ns.or(begun.started_wall_ns),
+            ..known
+        },
+    };
     if is_cut_off {
         gaps.push(Gap { before_seq: frames, reason: GapReason::RecorderStopped, count: 0 });
     }
     let wall_ns = end.as_ref().map(|(_, wall_ns)| *wall_ns).filter(|ns| *ns > 0);
     header.end_state =
         if is_cut_off { EndState::Truncated } else { end.map_or(EndState::Truncated, |(state, _)| state) };
-    header.ended_wall_ns = wall_ns.filter(|_| !is_cut_off);
+    header.ended_wall_ns = header.ended_wall_ns.or(wall_ns).filter(|_| !is_cut_off);
     counts.fill(&mut header);
     header.gaps = gaps;
     Ok((sealer, header, is_cut_off))
@@ -93,11 +107,11 @@ impl Told {
     }
 
     /// Frames that the spool had no place for are counted in one gap at the end of those that it had.
-    fn left_out(&mut self, records: Vec<LiveRecord>, frames: u64) {
+    fn left_out(&mut self, records: impl Iterator<Item = LiveRecord>, frames: u64) {
         let mut lost = 0u64;
         for record in records {
             match record {
-                LiveRecord::Frame(frame) => lost = lost.saturating_add(u64::from(frame.seq >= frames)),
+                LiveRecord::Frame(_) => lost = lost.saturating_add(1),
                 LiveRecord::Gap(gap) if gap.reason == GapReason::StorageFailed => lost = lost.saturating_add(gap.count),
                 LiveRecord::Gap(gap) => self.take(LiveRecord::Gap(Gap { before_seq: frames, ..gap }), frames),
                 other => self.take(other, frames),

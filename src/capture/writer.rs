@@ -1,23 +1,20 @@
 //! One recording.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use super::access::LedgerAccess;
 use super::counts::Counters;
+use super::ended::{Ended, LeftOut};
 use super::options::{Durability, RecordingOptions};
 use super::records::{CorrelationRecord, TapeMetadata, TapeStatus};
 use super::seal::{Sealed, seal};
-use super::syncer::Syncer;
-use super::writing::{Ended, WAITING_BYTES_EARLY, Writing};
+use super::syncer::{Syncer, SyncerPlace};
+use super::writing::{WAITING_BYTES_EARLY, Writing};
 use crate::codec::digest::CustodyId;
 use crate::error::{Code, Error, Result};
 use crate::ledger::{Abandoned, Ledger, LiveTape, SaveReceipt, Who};
 use crate::tape::{EndState, Frame, Header};
-use crate::time::Clock;
-
-/// What ends a recording looks so often whether others are through with it.
-const LOOK_AGAIN: std::time::Duration = std::time::Duration::from_millis(2);
+use crate::time::{Clock, Reading};
 
 /// Records one session while it happens. Dropped without [`StreamingTapeWriter::finalize`], what it took is still durable, and
 /// the next start seals it as cut off.
@@ -79,7 +76,8 @@ impl StreamingTapeWriter {
     /// Opens a recording: an entry is durable before this returns.
     ///
     /// # Errors
-    /// As [`crate::ledger::Ledger::open_live`] and [`LedgerAccess::with`].
+    /// As [`crate::ledger::Ledger::open_live`] and [`LedgerAccess::with`]; `E_IO` when no thread can be started, before anything
+    /// is opened.
     pub async fn create(
         access: LedgerAccess,
         who: Who,
@@ -101,10 +99,10 @@ impl StreamingTapeWriter {
         options: RecordingOptions,
         clock: Arc<dyn Clock>,
     ) -> Result<Self> {
-        let syncer = Syncer::new(tokio::runtime::Handle::current());
+        let place = Syncer::new(tokio::runtime::Handle::current()).place()?;
         let header = begun(&options, &*clock);
         let live = ledger.open_live(&who, options.live(), header.clone()).await?;
-        Ok(Self::over(access, who, (options, header), clock, syncer, live))
+        Ok(Self::over(access, who, (options, header), clock, place, live))
     }
 
     pub(super) async fn create_with(
@@ -114,9 +112,10 @@ impl StreamingTapeWriter {
         clock: Arc<dyn Clock>,
         syncer: Syncer,
     ) -> Result<Self> {
+        let place = syncer.place()?;
         let header = begun(&options, &*clock);
         let live = access.with(async |ledger| ledger.open_live(&who, options.live(), header.clone()).await).await?;
-        Ok(Self::over(access, who, (options, header), clock, syncer, live))
+        Ok(Self::over(access, who, (options, header), clock, place, live))
     }
 
     fn over(
@@ -124,12 +123,12 @@ impl StreamingTapeWriter {
         who: Who,
         (options, header): (RecordingOptions, Header),
         clock: Arc<dyn Clock>,
-        syncer: Syncer,
+        place: SyncerPlace,
         live: LiveTape,
     ) -> Self {
         let custody = live.custody();
         let writing = Arc::new(Writing::new(access, who, options, clock, live));
-        syncer.look_after(&writing);
+        let syncer = place.look_after(&writing);
         Self { writing, syncer, header, custody }
     }
 
@@ -173,6 +172,24 @@ impl StreamingTapeWriter {
         let taken = self.writing.take(frame)?;
         self.wake();
         Ok(taken)
+    }
+
+    /// As there, with the time at which it came: what waits before it is taken is no younger for it. Durable only once
+    /// [`StreamingTapeWriter::settle_heard`] returned.
+    pub(super) fn write_frame_heard(&self, frame: Frame, at: Reading) -> Result<Option<u64>> {
+        let taken = self.writing.take_of(frame, Some(at), false)?;
+        self.wake();
+        Ok(taken)
+    }
+
+    /// Makes everything taken so far durable, on the caller's thread. A recording that goes on without storage is told nothing.
+    pub(super) fn settle_heard(&self) -> Result<()> {
+        self.writing.settle()
+    }
+
+    /// Calls this when a failure has ended the recording (`OnStorageFailure::Stop`), also when no frame comes.
+    pub(super) fn on_failure(&self, alarm: impl Fn(Error) + Send + Sync + 'static) {
+        self.writing.on_failure(alarm);
     }
 
     fn wake(&self) {
@@ -267,15 +284,25 @@ impl StreamingTapeWriter {
     /// # Errors
     /// As [`crate::ledger::LiveSealer::finish`] and [`LedgerAccess::with`].
     pub async fn finalize(self, end: EndState) -> Result<FinishedRecording> {
+        self.finalize_with(end, None).await
+    }
+
+    /// As [`StreamingTapeWriter::finalize`], with what is known of the session by now: of a recording in parts the last one gets it.
+    /// Class, namespace, counts and gaps are those of the recording, and so are the times that the header does not give. A recorder
+    /// that dies before this leaves what was known at the beginning.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn finalize_as(self, header: Header) -> Result<FinishedRecording> {
+        self.finalize_with(header.end_state.clone(), Some(header)).await
+    }
+
+    async fn finalize_with(self, end: EndState, header: Option<Header>) -> Result<FinishedRecording> {
         let writing = self.writing;
-        // Taken and kept: a part that began between a look and the end would be sealed after what goes on from it.
-        while writing.parting.swap(true, Ordering::AcqRel) {
-            tokio::time::sleep(LOOK_AGAIN).await;
-        }
-        // A mark is an entry about a recording, and comes before that of the tape.
-        while writing.marking.load(Ordering::Acquire) {
-            tokio::time::sleep(LOOK_AGAIN).await;
-        }
+        // Both are taken and kept: a part that began between a look and the end would be sealed after what goes on from it,
+        let _no_more_parts = writing.parting.wait().await;
+        // and a mark is an entry about a recording, which comes before that of the tape.
+        let _no_more_marks = writing.marking.wait().await;
         let died = |_| Error::new(Code::Broken, "a thread of a recording died");
         let ending = writing.clone();
         let turn = self.syncer.turn().await;
@@ -289,7 +316,7 @@ impl StreamingTapeWriter {
             parts.sealed.extend(more);
             parts.sealed.sort_by_key(|receipt| receipt.entry);
         }
-        let Sealed { receipt, header } = seal_in(access, who, ended).await?;
+        let Sealed { receipt, header } = seal_in(access, who, ended, header).await?;
         let marks = Counters::get(&counters.marks);
         Ok(FinishedRecording { receipt, header, parts: parts.sealed, marks })
     }
@@ -300,7 +327,7 @@ async fn seal_left(ledger: &Ledger, who: &Who, left: &[CustodyId]) -> Vec<SaveRe
     let mut sealed = Vec::new();
     for custody in left {
         if let Ok(Abandoned::Sealer(sealer)) = ledger.take_over(who, custody).await
-            && let Ok(done) = seal(*sealer, Vec::new()).await
+            && let Ok(done) = seal(*sealer, LeftOut::default(), None).await
         {
             sealed.push(done.receipt);
         }
@@ -316,9 +343,9 @@ fn begun(options: &RecordingOptions, clock: &dyn Clock) -> Header {
     header
 }
 
-async fn seal_in(access: &LedgerAccess, who: &Who, ended: Ended) -> Result<Sealed> {
+async fn seal_in(access: &LedgerAccess, who: &Who, ended: Ended, header: Option<Header>) -> Result<Sealed> {
     let Ended { live, left_out } = ended;
-    access.with(async |ledger| seal(ledger.seal_live(who, live).await?, left_out).await).await
+    access.with(async |ledger| seal(ledger.seal_live(who, live).await?, left_out, header).await).await
 }
 
 /// Begins to write a mark to the log, if one is due.
@@ -335,16 +362,17 @@ pub(super) fn begin_mark(writing: &Arc<Writing>, runtime: &tokio::runtime::Handl
 
 /// Begins another part, if this one has become too long.
 pub(super) fn begin_part(writing: &Arc<Writing>, runtime: &tokio::runtime::Handle) {
-    if !writing.is_part_over() || writing.parting.swap(true, Ordering::AcqRel) {
+    if !writing.is_part_over() {
         return;
     }
+    let Some(turn) = writing.parting.take() else { return };
     let writing = writing.clone();
     runtime.spawn(async move {
         // A part that cannot be begun now is tried again: the one there is goes on meanwhile.
         if next_part(&writing).await.is_err() {
             writing.part_failed();
         }
-        writing.parting.store(false, Ordering::Release);
+        drop(turn);
     });
 }
 
@@ -360,7 +388,10 @@ async fn next_part(writing: &Arc<Writing>) -> Result<()> {
     let ended = tokio::task::spawn_blocking(move || changing.next_part(next)).await.map_err(died)??;
     let Some(ended) = ended else { return Ok(()) };
     // What cannot be sealed now is tried once more at the end of the session, and then by the next start.
-    let sealed = seal_in(access, who, ended).await;
+    let sealed = seal_in(access, who, ended, None).await;
     writing.keep_part(before, sealed.map(|sealed| sealed.receipt));
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,26 +4,26 @@
 //! the spool. Whoever needs both takes `back` first.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use super::access::LedgerAccess;
 use super::counts::Counters;
-use super::front::{Front, SMALL_BYTES, ended};
+use super::ended::{Ended, Parts};
+use super::front::{Front, append_all, ended};
 use super::options::{Durability, OnStorageFailure, RecordingOptions};
 use super::records::{CorrelationRecord, PerformanceStats, TapeStatus};
+use super::turn::{Turn, Turns};
 use crate::codec::digest::CustodyId;
 use crate::error::{Code, Error, Result};
 use crate::ledger::{LiveMark, LiveTape, SaveReceipt, Who};
 use crate::tape::{EndState, Frame, LiveRecord};
-use crate::time::Clock;
+use crate::time::{Clock, Reading};
 
 /// More than this waiting for the spool makes who records wait: bounded memory comes before speed.
 pub(super) const WAITING_BYTES_MAX: usize = 1 << 20;
 /// From here on the syncer is woken before its time.
 pub(super) const WAITING_BYTES_EARLY: usize = 128 << 10;
-/// Content of one piece, as far as frames can be parted.
-const PIECE_BYTES_TARGET: usize = 256 << 10;
 /// After a mark or a part that failed.
 const AGAIN_AFTER: Duration = Duration::from_secs(10);
 
@@ -37,36 +37,14 @@ pub(super) struct Writing {
     front: Mutex<Front>,
     back: Mutex<Back>,
     /// A mark is on its way to the log.
-    pub marking: AtomicBool,
+    pub marking: Turns,
     /// Something was appended and not synced.
     unsynced: AtomicBool,
-    /// A part is being opened.
-    pub parting: AtomicBool,
+    /// A part is being opened, and the one before it sealed.
+    pub parting: Turns,
     parts: Mutex<Parts>,
-}
-
-/// Earlier parts of the session.
-#[derive(Default)]
-pub(super) struct Parts {
-    pub sealed: Vec<SaveReceipt>,
-    /// Those that could not be sealed when they ended.
-    pub left: Vec<CustodyId>,
-}
-
-/// What is left of a recording that ended, or of a part.
-pub(super) struct Ended {
-    pub live: LiveTape,
-    /// What found no place in its spool, in order.
-    pub left_out: Vec<LiveRecord>,
-}
-
-/// One mark at a time. Let go of however the writing of it ends.
-pub(super) struct MarkTurn(Arc<Writing>);
-
-impl Drop for MarkTurn {
-    fn drop(&mut self) {
-        self.0.marking.store(false, Ordering::Release);
-    }
+    /// Told once nothing can be recorded any more, by whoever finds out.
+    alarm: OnceLock<Box<dyn Fn(Error) + Send + Sync>>,
 }
 
 /// The spool, and what the log was told of it.
@@ -74,6 +52,8 @@ struct Back {
     live: Option<LiveTape>,
     marked_frames: u64,
     marked_ns: u64,
+    /// When a mark that failed is tried again.
+    mark_again_ns: u64,
     opened_ns: u64,
     /// When a part that could not be begun is tried again.
     part_again_ns: u64,
@@ -114,20 +94,28 @@ impl Writing {
                 live: Some(live),
                 marked_frames: 0,
                 marked_ns: now,
+                mark_again_ns: 0,
                 opened_ns: now,
                 part_again_ns: 0,
             }),
-            marking: AtomicBool::new(false),
+            marking: Turns::default(),
             unsynced: AtomicBool::new(false),
-            parting: AtomicBool::new(false),
+            parting: Turns::default(),
             parts: Mutex::default(),
+            alarm: OnceLock::new(),
         }
     }
 
     /// Takes a frame: gives it its number, and its times where it has none. `None` when it was counted and not taken,
     /// because the recording is paused, or goes on without storage; and when it should be durable and could not be made so.
     pub fn take(&self, frame: Frame) -> Result<Option<u64>> {
-        let (now, policy) = (self.clock.read(), self.options.on_storage_failure);
+        let now = self.options.fills_times.then(|| self.clock.read());
+        self.take_of(frame, now, self.options.durability == Durability::Each)
+    }
+
+    /// As [`Writing::take`], of a frame that came at this time. Durable on return if it is to be.
+    pub fn take_of(&self, frame: Frame, now: Option<Reading>, is_each: bool) -> Result<Option<u64>> {
+        let policy = self.options.on_storage_failure;
         let (seq, bytes) = {
             let mut front = lock(&self.front);
             if let Some(refused) = front.refuses(policy) {
@@ -137,7 +125,6 @@ impl Writing {
             Counters::add(&self.counters.frames, front.next_seq.saturating_sub(seq));
             (seq, front.held_bytes())
         };
-        let is_each = self.options.durability == Durability::Each;
         if !is_each && bytes <= WAITING_BYTES_MAX {
             return Ok(Some(seq));
         }
@@ -167,7 +154,7 @@ impl Writing {
         self.waiting_bytes() > 0 || (syncs && self.unsynced.load(Ordering::Relaxed))
     }
 
-    /// Appends what waits; durable on return when `sync`.
+    /// Appends what waits; everything is durable on return when `sync`.
     pub fn flush(&self, sync: bool) -> Result<()> {
         let mut back = lock(&self.back);
         let done = self.flush_back(&mut back, sync);
@@ -188,7 +175,8 @@ impl Writing {
             front.give_back(waiting);
         }
         appended?;
-        if sync {
+        // Many marks that fall due together would otherwise be as many syncs of nothing.
+        if sync && self.unsynced.load(Ordering::Relaxed) {
             live.sync()?;
             self.unsynced.store(false, Ordering::Relaxed);
             Counters::add(&self.counters.syncs, 1);
@@ -201,15 +189,41 @@ impl Writing {
         Ok(())
     }
 
+    /// Makes what was taken durable where each frame is to be, as [`Writing::take`] does.
+    pub fn settle(&self) -> Result<()> {
+        let goes_on = self.options.on_storage_failure == OnStorageFailure::ContinueWithGap;
+        match self.flush(true) {
+            // It waits for room; when none comes, the gap counts it.
+            Err(_) if goes_on => Ok(()),
+            flushed => flushed,
+        }
+    }
+
     /// What a failure means. One that may pass leaves what waits where it is.
     fn failed(&self, e: Error) -> Error {
-        let mut front = lock(&self.front);
         let may_pass = matches!(e.code(), Code::StoreFull | Code::Io | Code::NoRandom);
-        front.is_failing = true;
-        if !may_pass || self.options.on_storage_failure == OnStorageFailure::Stop {
-            front.failed = Some((e.code(), e.message().to_owned()));
+        let is_stopped = self.options.on_storage_failure == OnStorageFailure::Stop;
+        {
+            let mut front = lock(&self.front);
+            front.is_failing = true;
+            if !may_pass || is_stopped {
+                front.failed = Some((e.code(), e.message().to_owned()));
+            }
+        }
+        if is_stopped && let Some(alarm) = self.alarm.get() {
+            alarm(Error::new(e.code(), e.message().to_owned()));
         }
         e
+    }
+
+    /// Calls this when a failure has ended the recording, also when nobody gives a frame just then; at once if one has.
+    pub fn on_failure(&self, alarm: impl Fn(Error) + Send + Sync + 'static) {
+        let _the_first_stays = self.alarm.set(Box::new(alarm));
+        let is_stopped = self.options.on_storage_failure == OnStorageFailure::Stop;
+        let failed = lock(&self.front).failed.clone().filter(|_| is_stopped);
+        if let (Some((code, words)), Some(alarm)) = (failed, self.alarm.get()) {
+            alarm(Error::new(code, words));
+        }
     }
 
     /// Frames are counted and not taken from here on.
@@ -247,7 +261,7 @@ impl Writing {
         let mut back = lock(&self.back);
         let _told_by_what_is_left_out = self.flush_back(&mut back, true);
         let left_out = lock(&self.front).take_waiting();
-        Ok(back.live.take().map(|live| Ended { live, left_out }))
+        Ok(back.live.take().map(|live| Ended::of(live, left_out)))
     }
 
     /// Puts another spool in the place of the one that is over: what was taken goes into the old one, and the old one back. A
@@ -278,13 +292,16 @@ impl Writing {
         }
         let old = back.live.replace(next);
         (back.marked_frames, back.marked_ns, back.opened_ns) = (0, now.monotonic_ns, now.monotonic_ns);
+        back.mark_again_ns = 0;
+        // Of the new part nothing is there yet, durable or not.
+        self.counters.durable_frames.store(0, Ordering::Relaxed);
         front.begin_again(now, wall_ns);
         if self.options.on_storage_failure == OnStorageFailure::ContinueWithGap {
             (front.failed, front.is_failing) = (None, false);
         }
         self.unsynced.store(false, Ordering::Relaxed);
         Counters::add(&self.counters.parts, 1);
-        Ok(old.map(|live| Ended { live, left_out }))
+        Ok(old.map(|live| Ended::of(live, left_out)))
     }
 
     /// Has this part become too long, in bytes or in time? Or does its spool take nothing any more, while another would?
@@ -329,26 +346,22 @@ impl Writing {
     }
 
     /// The mark that is due, if one is. Everything it names is durable.
-    pub fn due_mark(self: &Arc<Self>, is_asked: bool) -> Result<Option<(LiveMark, MarkTurn)>> {
+    pub fn due_mark(&self, is_asked: bool) -> Result<Option<(LiveMark, Turn)>> {
         let now = self.clock.read();
         let mut back = lock(&self.back);
         let Some(frames) = back.live.as_ref().map(LiveTape::frames) else { return Ok(None) };
         let more = frames.saturating_sub(back.marked_frames);
         let age = Duration::from_nanos(now.monotonic_ns.saturating_sub(back.marked_ns));
-        let is_due = more >= self.options.mark_frames || age >= self.options.mark_every || is_asked;
-        if more == 0 || !is_due || self.marking.swap(true, Ordering::AcqRel) {
+        let is_due = more >= self.options.mark_frames || age >= self.options.mark_every;
+        if more == 0 || !(is_asked || is_due && now.monotonic_ns >= back.mark_again_ns) {
             return Ok(None);
         }
-        let turn = MarkTurn(self.clone());
+        let Some(turn) = self.marking.take() else { return Ok(None) };
         if let Err(e) = self.flush_back(&mut back, true) {
             drop(back);
             return Err(self.failed(e));
         }
-        let mark = back.live.as_ref().map(LiveTape::mark);
-        if let Some(mark) = &mark {
-            (back.marked_frames, back.marked_ns) = (mark.frames, now.monotonic_ns);
-        }
-        Ok(mark.map(|mark| (mark, turn)))
+        Ok(back.live.as_ref().map(|live| (live.mark(), turn)))
     }
 
     /// What came of the mark that was due. The spool is told of one that the log has, and of no other.
@@ -361,16 +374,15 @@ impl Writing {
         if back.live.as_ref().is_none_or(|live| live.custody() != mark.custody()) {
             return;
         }
+        let now = self.clock.read().monotonic_ns;
         if done.is_ok() {
+            (back.marked_frames, back.marked_ns) = (mark.frames, now);
             let record = LiveRecord::Mark { frames: mark.frames, root: mark.root, wall_ns: self.wall_ns() };
             lock(&self.front).record(record);
-            return;
+        } else {
+            // The next try comes soon, and not at once: what keeps the log shut may last.
+            back.mark_again_ns = now.saturating_add(AGAIN_AFTER.as_nanos() as u64);
         }
-        // The next try comes soon, and not at once: what keeps the log shut may last.
-        let soon = self.options.mark_every.saturating_sub(AGAIN_AFTER).as_nanos();
-        let now = self.clock.read().monotonic_ns;
-        back.marked_frames = 0;
-        back.marked_ns = now.saturating_sub(u64::try_from(soon).unwrap_or(u64::MAX));
     }
 
     pub fn look(&self) -> Look {
@@ -401,26 +413,5 @@ impl Drop for Writing {
     }
 }
 
-/// Appends records in pieces; what could not be appended is left in `waiting`.
-fn append_all(live: &mut LiveTape, waiting: &mut Vec<LiveRecord>) -> Result<()> {
-    while !waiting.is_empty() {
-        let (mut bytes, mut count) = (0usize, 0usize);
-        for record in waiting.iter() {
-            bytes = bytes.saturating_add(size_of_record(record));
-            if count > 0 && bytes > PIECE_BYTES_TARGET {
-                break;
-            }
-            count = count.saturating_add(1);
-        }
-        live.append(waiting.get(..count).unwrap_or_default())?;
-        waiting.drain(..count);
-    }
-    Ok(())
-}
-
-pub(super) fn size_of_record(record: &LiveRecord) -> usize {
-    match record {
-        LiveRecord::Frame(frame) => frame.payload.len().saturating_add(SMALL_BYTES),
-        _ => SMALL_BYTES,
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -108,6 +108,13 @@ impl<'a> Queries<'a> {
         Ok(found.into_iter().map(|row| (row.facts.tape, row.custody)).collect())
     }
 
+    /// As [`Queries::by_prefix`], by the custody id, which a recording has before it is a tape.
+    pub fn by_custody_prefix(&self, prefix: &IdPrefix, limit: usize) -> Result<Vec<(TapeId, CustodyId)>> {
+        let digits: Vec<u8> = prefix.digits().chars().filter_map(|c| c.to_digit(16)?.try_into().ok()).collect();
+        let found = self.saved(keys::CUSTODY, &digits, limit, |row| prefix.matches(row.custody.as_bytes()))?;
+        Ok(found.into_iter().map(|row| (row.facts.tape, row.custody)).collect())
+    }
+
     /// Every tape id that leads to a tape.
     pub fn tape_ids(&self, each: &mut dyn FnMut(Item) -> Result<bool>) -> Result<()> {
         terms::all(self.rows, keys::TAPE_ID, each)

@@ -3,12 +3,13 @@
 use super::keys;
 use crate::codec::digest::{LeafHash, RootHash, sha256};
 use crate::error::{Code, Error, Result};
-use crate::log::Frontier;
+use crate::log::{Frontier, Tile, consistency_path, inclusion_path};
 use crate::store::{Batch, Rows};
 
 const ROW_HASHES: u64 = 128;
 const TILE_HASHES: u64 = 256;
 const TILE_HEIGHT: u32 = 8;
+const HASH_BYTES: usize = 32;
 
 /// One level of tiles, with the row at its right edge.
 #[derive(Debug, Clone, Default)]
@@ -118,23 +119,92 @@ fn read_row(rows: &dyn Rows, level: u8, n: u64) -> Result<Vec<u8>> {
     rows.get(&keys::tile(level, n))?.ok_or_else(missing)
 }
 
-/// Hash `i` of a level.
-fn hash_at(rows: &dyn Rows, level: u8, i: u64) -> Result<[u8; 32]> {
-    let row = read_row(rows, level, i.wrapping_div(ROW_HASHES))?;
-    let at = usize::try_from(i % ROW_HASHES).unwrap_or(0).saturating_mul(32);
-    row.get(at..).and_then(<[u8]>::first_chunk::<32>).copied().ok_or_else(missing)
-}
-
 /// Root of the perfect subtree of `2^height` leaves that starts at leaf `first`.
 fn perfect(rows: &dyn Rows, first: u64, height: u32) -> Result<[u8; 32]> {
     let level = height.wrapping_div(8);
     let hashes = 1u64 << (height % 8);
     let start = first >> (level.saturating_mul(8));
+    // At most 128 hashes that begin at a multiple of their number: they stand in one row.
+    let row = read_row(rows, u8::try_from(level).unwrap_or(u8::MAX), start.wrapping_div(ROW_HASHES))?;
+    let at = usize::try_from(start % ROW_HASHES).unwrap_or(0).saturating_mul(HASH_BYTES);
+    let bytes = usize::try_from(hashes).unwrap_or(0).saturating_mul(HASH_BYTES);
+    let held = row.get(at..at.saturating_add(bytes)).ok_or_else(missing)?;
     let mut fold = Frontier::new();
-    for i in start..start.saturating_add(hashes) {
-        fold.push(&LeafHash::from_bytes(hash_at(rows, u8::try_from(level).unwrap_or(u8::MAX), i)?));
+    for hash in held.as_chunks::<HASH_BYTES>().0 {
+        fold.push(&LeafHash::from_bytes(*hash));
     }
     Ok(*fold.root().as_bytes())
+}
+
+/// Root over the leaves `first..first + count`, where the range is one that RFC 6962 splits a tree into.
+fn range_root(rows: &dyn Rows, first: u64, count: u64) -> Result<[u8; 32]> {
+    let (mut subtrees, mut at) = (Vec::new(), first);
+    for height in (0..u64::BITS).rev().filter(|h| count >> h & 1 == 1) {
+        subtrees.push(perfect(rows, at, height)?);
+        at = at.saturating_add(1u64 << height);
+    }
+    let frontier = Frontier::from_parts(count, subtrees);
+    frontier.map(|f| *f.root().as_bytes()).ok_or_else(unmatched)
+}
+
+fn unmatched() -> Error {
+    Error::new(Code::Internal, "one subtree for each bit of the size")
+}
+
+/// Inclusion path of a leaf in the tree of the first `size` leaves (RFC 6962 2.1.1), from rows.
+///
+/// # Errors
+/// `E_ROWS_UNAVAILABLE`.
+pub fn inclusion(rows: &dyn Rows, index: u64, size: u64) -> Result<Vec<[u8; 32]>> {
+    path(|subtree| inclusion_path(index, size, subtree), rows)
+}
+
+/// Consistency path between the trees of the first `old` and `new` leaves (RFC 6962 2.1.2), from rows.
+///
+/// # Errors
+/// `E_ROWS_UNAVAILABLE`.
+pub fn consistency(rows: &dyn Rows, old: u64, new: u64) -> Result<Vec<[u8; 32]>> {
+    path(|subtree| consistency_path(old, new, subtree), rows)
+}
+
+/// The hashes under a tile.
+///
+/// # Errors
+/// `E_ROWS_UNAVAILABLE`.
+pub fn tile_hashes(rows: &dyn Rows, tile: &Tile) -> Result<Vec<[u8; 32]>> {
+    let level = u8::try_from(tile.level).map_err(|_| missing())?;
+    let mut hashes = Vec::new();
+    for row in 0..TILE_HASHES.wrapping_div(ROW_HASHES) {
+        let left = usize::try_from(tile.width).unwrap_or(usize::MAX).saturating_sub(hashes.len());
+        if left == 0 {
+            break;
+        }
+        let row =
+            tile.index.checked_mul(TILE_HASHES / ROW_HASHES).and_then(|n| n.checked_add(row)).ok_or_else(missing)?;
+        let held = read_row(rows, level, row)?;
+        hashes.extend(held.as_chunks::<HASH_BYTES>().0.iter().take(left));
+    }
+    if hashes.len() == tile.width as usize { Ok(hashes) } else { Err(missing()) }
+}
+
+/// Runs a path of the log's over subtrees from rows; the first fault of the rows is the answer.
+fn path(
+    make: impl FnOnce(&mut dyn FnMut(u64, u64) -> Option<[u8; 32]>) -> Option<Vec<[u8; 32]>>,
+    rows: &dyn Rows,
+) -> Result<Vec<[u8; 32]>> {
+    let mut fault = None;
+    let made = make(&mut |first, count| match range_root(rows, first, count) {
+        Ok(root) => Some(root),
+        Err(e) => {
+            fault = Some(e);
+            None
+        }
+    });
+    match (made, fault) {
+        (_, Some(e)) => Err(e),
+        (Some(path), None) => Ok(path),
+        (None, None) => Err(Error::new(Code::Usage, "a leaf or a size outside the tree")),
+    }
 }
 
 /// Root over the first `size` leaves, from rows.
@@ -145,11 +215,5 @@ pub fn root_at(rows: &dyn Rows, size: u64) -> Result<RootHash> {
     if size == 0 {
         return Ok(RootHash::from_bytes(sha256(b"")));
     }
-    let (mut subtrees, mut first) = (Vec::new(), 0u64);
-    for height in (0..64u32).rev().filter(|h| size >> h & 1 == 1) {
-        subtrees.push(perfect(rows, first, height)?);
-        first = first.saturating_add(1u64 << height);
-    }
-    let frontier = Frontier::from_parts(size, subtrees);
-    frontier.map(|f| f.root()).ok_or_else(|| Error::new(Code::Internal, "one subtree for each bit of the size"))
+    range_root(rows, 0, size).map(RootHash::from_bytes)
 }

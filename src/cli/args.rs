@@ -2,6 +2,7 @@
 
 mod keep;
 mod live;
+mod outside;
 mod tapes;
 mod tools;
 mod values;
@@ -13,6 +14,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(super) use keep::{Import, Keep, Label, Save};
 pub(super) use live::{Failure, Record, Replay, Tail, When};
+pub(super) use outside::{Checkpoint, Prove, Publish, Witness, WitnessVerb};
 pub(super) use tapes::{Filters, List, Page, Stats};
 pub(super) use tools::{Completions, Config, ConfigVerb, Key, KeyVerb, Man, Provider, ProviderVerb};
 
@@ -127,6 +129,18 @@ pub(super) enum Verb {
     /// Show the chain of custody of one tape.
     #[command(after_help = help::CUSTODY)]
     Custody(OneTape),
+    /// Sign a head of the log and print it.
+    #[command(after_help = help::CHECKPOINT)]
+    Checkpoint(Checkpoint),
+    /// Prove to strangers that a tape is in the log, or that the log extends an older one.
+    #[command(after_help = help::PROVE)]
+    Prove(Prove),
+    /// Bring a published tree of heads and hashes up to date.
+    #[command(after_help = help::PUBLISH)]
+    Publish(Publish),
+    /// Witnesses: who holds heads of this log elsewhere.
+    #[command(after_help = help::WITNESS)]
+    Witness(Witness),
     /// Show where the ledger stands, and what it cannot promise.
     #[command(after_help = help::STATUS)]
     Status,

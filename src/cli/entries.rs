@@ -163,6 +163,7 @@ fn facts(view: View<'_>) -> String {
         Body::Listed { count, .. } | Body::Searched { count, .. } => words::count(*count, "tape"),
         Body::LogRead { first, last } => format!("entries {first}..{last}"),
         Body::CustodyRead { size } => format!("at {size} entries"),
+        Body::Anchor(anchor) => anchor.to_string(),
         Body::MetadataRead => "the header".into(),
         Body::Exported { .. } => private.map_or_else(String::new, exported),
         Body::Refused { act, error } => {
@@ -338,6 +339,7 @@ fn body(body: &Body) -> Value {
         Body::Refused { act, error } => {
             json!({ "act": EntryKind::from_number(*act).name(), "error": error_code(*error) })
         }
+        Body::Anchor(anchor) => super::anchors::body(anchor),
         Body::Other(bytes) => json!({ "cbor": js::base64(bytes) }),
         _ => json!({}),
     }

@@ -159,6 +159,19 @@ impl Lazy {
     }
 }
 
+impl Lazy {
+    /// Makes it durable, still under its temporary name; `None` of one that nothing was written to.
+    ///
+    /// # Errors
+    /// `E_IO`, `E_STORE_FULL`.
+    pub(super) fn ready(self) -> Result<Option<(NewFile, Left)>> {
+        let Some(file) = self.file else { return Ok(None) };
+        let (mut file, bytes, sha256) = file.finish();
+        file.sync().map_err(|e| cannot_write(&self.target, e))?;
+        Ok(Some((file, Left { path: self.target, bytes, sha256 })))
+    }
+}
+
 impl Write for Lazy {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.file()?.write(bytes)
@@ -167,48 +180,6 @@ impl Write for Lazy {
     fn flush(&mut self) -> io::Result<()> {
         self.file.as_mut().map_or(Ok(()), Write::flush)
     }
-}
-
-/// Gives finished files their names, the last of them last. When one cannot have it, none stays.
-///
-/// # Errors
-/// `E_IO`, `E_STORE_FULL`.
-pub(super) fn place_all(files: &dyn Files, made: Vec<Lazy>, force: bool) -> Result<Vec<Left>> {
-    let mut ready = Vec::new();
-    for lazy in made {
-        let Some(file) = lazy.file else { continue };
-        let (mut file, bytes, sha256) = file.finish();
-        file.sync().map_err(|e| cannot_write(&lazy.target, e))?;
-        ready.push((file, Left { path: lazy.target, bytes, sha256 }));
-    }
-    let mut placed = Vec::new();
-    for (file, left) in ready {
-        if let Err(e) = file.place(force) {
-            take_back(files, &placed);
-            return Err(cannot_write(&left.path, e));
-        }
-        placed.push(left);
-    }
-    Ok(placed)
-}
-
-/// Removes what was placed: nothing is left of an export that failed.
-pub(super) fn take_back(files: &dyn Files, placed: &[Left]) {
-    for left in placed {
-        // The error that is told already is the one that matters.
-        let _left_behind = files.remove_file(&left.path);
-    }
-}
-
-/// Removes what an earlier export left beside and this one has no use for: it would pass for a part of it.
-///
-/// # Errors
-/// `E_IO`.
-pub(super) fn remove_stale(files: &dyn Files, path: &Path, placed: &[Left]) -> Result<()> {
-    if placed.iter().any(|left| left.path == path) || path.symlink_metadata().is_err() {
-        return Ok(());
-    }
-    files.remove_file(path).map_err(|e| cannot_write(path, e))
 }
 
 /// The error of a file of an export.

@@ -55,7 +55,8 @@ Examples:
 
 pub(super) const REPLAY: &str = "\
 With --as-server each request gets the answer that it got on the tape, under its own id; one that
-is not on the tape gets an error. The tape is read at the start, which is recorded; the ledger is
+is not on the tape gets an error. A server that died ends as it did, once the client asks for more
+than it said. The tape is read at the start, which is recorded; the ledger is
 free meanwhile.
 
 Examples:
@@ -158,6 +159,40 @@ Examples:
 pub(super) const CUSTODY: &str = "\
 Example:
   immutape custody 51bd";
+
+pub(super) const CHECKPOINT: &str = "\
+A C2SP checkpoint: three lines and a signature that strangers verify with the key of this log.
+Whoever holds one can later tell that nothing before it was changed or lost.
+
+Examples:
+  immutape checkpoint > head.txt
+  immutape checkpoint --anchored";
+
+pub(super) const PROVE: &str = "\
+Getting a proof is an entry of the log like any access. The proof is under the newest head that
+witnesses cosigned if that covers the tape, else under one that is signed for it.
+
+Examples:
+  immutape prove 51bd
+  immutape prove 51bd --receipt --output tape.cose
+  immutape prove --consistency 12 57";
+
+pub(super) const PUBLISH: &str = "\
+Static files as in C2SP tlog-tiles; the checkpoint never names what is not there yet.
+Hashes disclose how many entries there are and when; --entries discloses public halves.
+
+Example:
+  immutape publish /srv/www/log";
+
+pub(super) const WITNESS: &str = "\
+A log that only its owner keeps can be rewound by its owner. A witness on another machine
+cosigns each head that extends the last one it saw, and none that does not.
+
+Examples:
+  immutape witness set witnesses.policy
+  immutape witness show
+  immutape witness run --every 5m
+  immutape witness serve --name w1.example --witness-key w1.pem --logs logs.policy --folder held";
 
 pub(super) const STATUS: &str = "\
 Exit codes: 0 good; that of the error when the ledger cannot be opened (3 tampering, 9 keys, ..).

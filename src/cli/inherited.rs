@@ -26,6 +26,14 @@ pub(super) fn keep_ours() {
     let _kept_where_refused = setrlimit(Resource::Core, none);
 }
 
+/// No core file whatever the system does with one: a program that takes core files over a pipe heeds no limit.
+pub(super) fn never_dumped() {
+    keep_ours();
+    #[cfg(target_os = "linux")]
+    let _the_limit_holds_for_files =
+        rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
+}
+
 /// Gives back what was there before, for the moment in which another program is started, or takes it away again. Nothing else
 /// of this process may make files meanwhile.
 pub(super) fn as_before(is_before: bool) {

@@ -4,6 +4,7 @@
 //! documents (`docs/json.md`). Recorded bytes are escaped before a terminal sees them (`docs/operating.md`).
 
 mod abreast;
+mod anchors;
 mod args;
 mod asked;
 mod configuration;
@@ -11,6 +12,7 @@ mod demo;
 mod entries;
 mod errors;
 mod export_files;
+mod export_placed;
 mod frames;
 mod held;
 mod help;

@@ -24,6 +24,9 @@ static PANIC: Mutex<Option<String>> = Mutex::new(None);
 /// Runs a command line, the program's own name first, and gives the exit code.
 #[must_use]
 pub fn run(args: Vec<OsString>) -> u8 {
+    if verbs::signal_witness::is_meant(&args) {
+        return verbs::signal_witness::stand();
+    }
     inherited::put_ours();
     std::panic::set_hook(Box::new(|info| {
         *PANIC.lock().unwrap_or_else(PoisonError::into_inner) = Some(visible(info.to_string().as_bytes()));
@@ -108,6 +111,10 @@ fn dispatch(out: &mut Out, cli: &Cli) -> Result<u8> {
         Verb::Verify(args) => verbs::verify(s, args),
         Verb::Log(args) => verbs::log(s, args),
         Verb::Custody(args) => verbs::custody(s, args),
+        Verb::Checkpoint(args) => verbs::checkpoint(s, args),
+        Verb::Prove(args) => verbs::prove(s, args),
+        Verb::Publish(args) => verbs::publish(s, args),
+        Verb::Witness(args) => verbs::witness(s, &args.verb),
         Verb::Status => verbs::status(s),
         Verb::Repair(args) => verbs::repair(s, args),
         Verb::Delete(args) => verbs::delete(s, args),

@@ -1,6 +1,7 @@
 //! One command's hold on a ledger: opened, used, closed in order whatever happened between.
 
 use super::args::Common;
+use super::asked::quoted;
 use super::configuration::Configuration;
 use super::out::Out;
 use super::{surroundings, words};
@@ -112,7 +113,7 @@ impl<'a> Session<'a> {
         self.wait(async |s| {
             let ledger = s.open().await?;
             s.opened(&ledger)?;
-            s.recover(&ledger).await;
+            let _told = s.recover(&ledger).await;
             let done = act(&ledger, s).await;
             close(ledger, done).await
         })
@@ -121,6 +122,12 @@ impl<'a> Session<'a> {
     /// Opens the ledger. What cannot be written to cannot record who reads: such a ledger gives nothing out.
     async fn open(&self) -> Result<Ledger> {
         Ledger::open(self.parts.places.clone(), self.parts.env.clone()).await.map_err(|e| {
+            if e.code() == Code::NoLedger && !self.parts.again.is_empty() {
+                // Word for word what makes one where this command looked.
+                let [init, save, record] = ["init", "save FILE", "record -- PROGRAM"].map(|verb| self.command(verb));
+                return Error::new(e.code(), e.message().to_owned())
+                    .with_hint(format!("make one with `{init}`; the first `{save}` or `{record}` makes one too"));
+            }
             if e.code() != Code::Io {
                 return e;
             }
@@ -156,11 +163,17 @@ impl<'a> Session<'a> {
         })
     }
 
+    /// A command about the same ledger, by the same person, as it can be typed.
+    fn command(&self, verb: &str) -> String {
+        let flags: String = self.parts.again.iter().map(|word| format!("{} ", quoted(word))).collect();
+        format!("immutape {flags}{verb}")
+    }
+
     /// There is no ledger, and none may be made in passing.
     fn not_to_be_made(&self, e: &Error) -> Error {
         let from = self.parts.config.from("create");
         Error::new(e.code(), format!("{}, and create = false ({from})", e.message()))
-            .with_hint("make one with `immutape init`")
+            .with_hint(format!("make one with `{}`", self.command("init")))
     }
 
     /// A file that merely lies where one stands has said where what is kept goes to.
@@ -177,51 +190,63 @@ impl<'a> Session<'a> {
     /// # Errors
     /// As [`Session::with_ledger_or_new`].
     pub(super) async fn open_or_make(&mut self, is_test: bool, (is_told, is_patient): (bool, bool)) -> Result<Ledger> {
-        let mut tries = if is_patient { TRIES_MAX } else { 1 };
-        let opened = loop {
-            tries = tries.saturating_sub(1);
-            match self.open().await {
-                Err(e) if e.code() == Code::Locked && tries > 0 => {}
-                opened => break opened,
+        let tries = if is_patient { TRIES_MAX } else { 1 };
+        let (ledger, is_made) = patiently(tries, async || self.open_or_make_once(is_test).await).await?;
+        let ledger = match (is_told, is_made) {
+            (true, false) => self.tell_place(ledger),
+            (true, true) if !is_test => {
+                self.tell_made(&ledger)?;
+                ledger
             }
-        };
-        let ledger = match opened {
-            Err(e) if e.code() == Code::NoLedger && self.parts.create => {
-                let made = self.make(self.parts.env.clone(), &self.parts.name, is_test).await?;
-                if is_told && !is_test {
-                    self.tell_made(&made)?;
-                }
-                made
-            }
-            Err(e) if e.code() == Code::NoLedger => return Err(self.not_to_be_made(&e)),
-            opened if is_told => self.tell_place(opened?),
-            opened => opened?,
+            _ => ledger,
         };
         if is_told {
             self.opened(&ledger)?;
         }
-        self.recover(&ledger).await;
+        let _told = self.recover(&ledger).await;
         Ok(ledger)
+    }
+
+    /// The ledger, and whether it was made for this. Of several that come first one makes it, and the others open that one.
+    async fn open_or_make_once(&self, is_test: bool) -> Result<(Ledger, bool)> {
+        match self.open().await {
+            Err(e) if e.code() == Code::NoLedger && self.parts.create => {}
+            Err(e) if e.code() == Code::NoLedger => return Err(self.not_to_be_made(&e)),
+            opened => return opened.map(|ledger| (ledger, false)),
+        }
+        match self.make(self.parts.env.clone(), &self.parts.name, is_test).await {
+            Err(e) if e.code() == Code::LedgerExists => match self.open().await {
+                // It is not one that somebody made meanwhile.
+                Err(none) if none.code() == Code::NoLedger => Err(e),
+                opened => opened.map(|ledger| (ledger, false)),
+            },
+            made => made.map(|ledger| (ledger, true)),
+        }
     }
 
     /// Seals what recorders left that are gone, and says so. What cannot be sealed keeps nobody from anything: it stays where
     /// it is, and checks tell of it.
-    pub(super) async fn recover(&mut self, ledger: &Ledger) {
-        match recover(ledger, &self.parts.who).await {
+    ///
+    /// # Errors
+    /// As [`recover`], for who came for this alone; told already.
+    pub(super) async fn recover(&mut self, ledger: &Ledger) -> Result<Vec<Recovered>> {
+        let found = recover(ledger, &self.parts.who).await;
+        match &found {
             Ok(found) => found.iter().for_each(|one| self.tell_recovered(one)),
             Err(e) => self.out.say(&format!("note: recordings could not be looked for: {}", e.message())),
         }
+        found
     }
 
-    /// As [`Session::recover`], for verbs that do not keep the ledger open.
+    /// As [`Session::recover`], for verbs that do not keep the ledger open: other processes are waited for up to a minute.
     ///
     /// # Errors
-    /// As [`Session::with_ledger`].
-    pub(super) async fn seal_abandoned(&mut self) -> Result<()> {
-        let ledger = self.open().await?;
+    /// As [`Session::with_ledger`]; what came of the looking is what is given back.
+    pub(super) async fn seal_abandoned(&mut self) -> Result<Result<Vec<Recovered>>> {
+        let ledger = patiently(TRIES_MAX, async || self.open().await).await?;
         self.opened(&ledger)?;
-        self.recover(&ledger).await;
-        ledger.close().await
+        let found = self.recover(&ledger).await;
+        ledger.close().await.map(|()| found)
     }
 
     fn tell_recovered(&mut self, one: &Recovered) {
@@ -233,7 +258,7 @@ impl<'a> Session<'a> {
                 format!("A recording whose recorder is gone ({name}, {how}, {frames}) was sealed as {tape}.")
             }
             Recovered::PutAside { place, .. } => {
-                format!("A recording that the log does not know was put aside: {place}. `immutape verify` says more.")
+                format!("A spool that is not what the log says was put aside: {place}. `immutape verify` says more.")
             }
             Recovered::Failed { custody, error, .. } => {
                 let id = words::short(&custody.to_hex()).to_owned();
@@ -264,6 +289,17 @@ impl<'a> Session<'a> {
         self.out.say("Back up the keys folder now, apart from the other two: without it nothing kept can be read.");
         Ok(())
     }
+}
+
+/// Tries again while another process has the ledger, so many times in all.
+async fn patiently<T>(tries: u32, mut act: impl AsyncFnMut() -> Result<T>) -> Result<T> {
+    for _ in 1..tries {
+        match act().await {
+            Err(e) if e.code() == Code::Locked => {}
+            done => return done,
+        }
+    }
+    act().await
 }
 
 /// Closes in order; of two errors the first says more.

@@ -49,6 +49,7 @@ impl Home {
         let folder = tempfile::tempdir().unwrap();
         let line = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}\n";
         std::fs::write(folder.path().join("in"), line).unwrap();
+        std::fs::write(folder.path().join("policy"), "quorum none\n").unwrap();
         let mut home = Self { folder, id: String::new() };
         let file = home.path("in");
         let (exit, said) = home.run(&["-q", "save", &file]);
@@ -95,6 +96,13 @@ impl Home {
             ("export", "output") => return Some(vec!["--output".into(), "-".into()]),
             ("label", "tag") => return Some(vec!["--tag".into(), "t".into()]),
             ("config", "wanted") => "ledger".into(),
+            ("prove", "output") => return Some(vec!["--output".into(), "-".into()]),
+            ("publish", "to") => self.path("published"),
+            ("witness", "policy") => self.path("policy"),
+            ("witness", "name") => return Some(vec!["--name".into(), "w.example".into()]),
+            ("witness", "witness_key") => return Some(vec!["--witness-key".into(), self.path("witness.pem")]),
+            ("witness", "logs") => return Some(vec!["--logs".into(), self.path("policy")]),
+            ("witness", "folder") => return Some(vec!["--folder".into(), self.path("held")]),
             ("completions", "shell") => "bash".into(),
             ("record", "command") => return Some(vec!["--".into(), "true".into()]),
             ("replay", "speed") => return Some(vec!["--speed".into(), "0".into()]),

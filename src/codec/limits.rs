@@ -90,6 +90,12 @@ pub const LOCK_WAIT_MS: u64 = 5_000;
 pub const HEAD_FILE_INTERVAL_MS: u64 = 1_000;
 /// sled may take this long to open before it is put aside and rebuilt.
 pub const ROWS_OPEN_WAIT_MS: u64 = 20_000;
+/// FORMAT. Longest signed note.
+pub const NOTE_BYTES_MAX: usize = 1 << 16;
+/// FORMAT. Most signature lines of a note.
+pub const NOTE_SIGNATURES_MAX: usize = 64;
+/// FORMAT. Most witness keys in one entry.
+pub const ANCHOR_KEYS_MAX: usize = 63;
 /// Fewest hexadecimal digits of an id prefix.
 pub const ID_PREFIX_DIGITS_MIN: usize = 4;
 

@@ -31,6 +31,10 @@ pub enum Action {
     ReadCustody,
     /// Write a tape out in a format.
     Export,
+    /// Get a proof or a receipt.
+    Prove,
+    /// Publish heads, hashes or public halves.
+    Publish,
     /// Check the ledger.
     Verify,
     /// Mend one copy from the other.
@@ -41,7 +45,7 @@ pub enum Action {
 
 impl Action {
     /// Every action, for the table of tests.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::Save,
         Self::Record,
         Self::List,
@@ -54,6 +58,8 @@ impl Action {
         Self::ReadLog,
         Self::ReadCustody,
         Self::Export,
+        Self::Prove,
+        Self::Publish,
         Self::Verify,
         Self::Repair,
         Self::Delete,
@@ -75,6 +81,8 @@ impl Action {
             Self::ReadLog => EntryKind::LOG_READ,
             Self::ReadCustody => EntryKind::CUSTODY_READ,
             Self::Export => EntryKind::EXPORTED,
+            Self::Prove => EntryKind::RECEIPT_ISSUED,
+            Self::Publish => EntryKind::PUBLISHED,
             Self::Verify => EntryKind::VERIFIED,
             Self::Repair => EntryKind::INTEGRITY_REPAIRED,
             Self::Delete => EntryKind::DISPOSAL_REQUESTED,

@@ -18,6 +18,9 @@ impl Writer {
         if !self.start.is_empty() && drafts.is_empty() {
             return Ok(());
         }
+        if self.core.may_sign().is_err() {
+            return self.close_unsigned(&drafts);
+        }
         if !self.start.is_empty() {
             self.write_head(HeadState::Open)?;
         }
@@ -30,7 +33,22 @@ impl Writer {
         }
         let finished = self.write_group(group, true)?;
         self.hand_to_rows(finished, Vec::new());
-        self.write_head(HeadState::Closed)
+        self.write_head(HeadState::Closed).map(|_| ())
+    }
+
+    /// A log whose witnesses said nothing may sign no head, so it cannot say that it was closed in order either: the next start
+    /// records an unclean stop. Everything that was answered is in the journal.
+    fn close_unsigned(&mut self, drafts: &[EntryDraft]) -> Result<()> {
+        let mut group = GroupBuilder::new(&self.chain);
+        let now = self.core.env.clock.read().wall;
+        for draft in self.start.iter().chain(drafts) {
+            group.push(draft, now, |c| self.tip(c))?;
+        }
+        if !self.start.is_empty() || !drafts.is_empty() {
+            let finished = self.write_group(group, false)?;
+            self.hand_to_rows(finished, Vec::new());
+        }
+        Ok(())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::ReleasedHead;
 use super::core::again;
 use super::rows_queue::GroupForRows;
 use super::sealing::{Stored, read_back};
@@ -99,6 +100,7 @@ impl Writer {
             return;
         }
         let now_ns = self.core.env.clock.read().monotonic_ns;
+        let (heads, batch) = split_heads(batch);
         let (mut units, mut saves) = self.admit(batch, now_ns);
         loop {
             let (first, same) = first_of_each(saves);
@@ -116,7 +118,8 @@ impl Writer {
             (units, saves) = (Vec::new(), same);
         }
         self.forget_applied();
-        if self.head_is_due(now_ns) && !self.is_poisoned() {
+        self.answer_heads(heads);
+        if self.head_is_due(now_ns) && !self.is_poisoned() && self.core.may_sign().is_ok() {
             // The head file only narrows the window of a rollback; failing to write it is no reason to stop.
             let _next_try_in_a_second = self.write_head(crate::log::HeadState::Open);
         }
@@ -129,6 +132,17 @@ impl Writer {
                 return answer_all(units, &super::core::broken());
             }
             units = self.commit_some(units);
+        }
+    }
+
+    /// One head for all who asked; it covers what was committed in the same turn.
+    fn answer_heads(&mut self, heads: Vec<Answer<ReleasedHead>>) {
+        if heads.is_empty() {
+            return;
+        }
+        let head = if self.is_poisoned() { Err(super::core::broken()) } else { self.release() };
+        for answer in heads {
+            drop(answer.send(head.as_ref().cloned().map_err(again)));
         }
     }
 
@@ -147,7 +161,7 @@ impl Writer {
                     appends.push(Unit { waiting, drafts, is_new: false, term: None, enrichment: None });
                 }
                 Request::Save { save, answer } => saves.push((*save, answer)),
-                Request::Close { .. } => request.fail(&super::core::died()),
+                Request::Head { .. } | Request::Close { .. } => request.fail(&super::core::died()),
             }
         }
         self.keep_keys(keys);
@@ -419,4 +433,16 @@ fn unrecordable() -> Error {
 fn full() -> Error {
     Error::new(Code::StoreFull, "the disk is full: only refusals are still recorded, so nothing was saved")
         .with_hint("make room on the file system of the ledger folder; nothing kept so far is lost")
+}
+
+/// Who wants a head is answered behind everything else of the turn.
+fn split_heads(batch: Vec<Request>) -> (Vec<Answer<ReleasedHead>>, Vec<Request>) {
+    let (mut heads, mut others) = (Vec::new(), Vec::with_capacity(batch.len()));
+    for request in batch {
+        match request {
+            Request::Head { answer } => heads.push(answer),
+            other => others.push(other),
+        }
+    }
+    (heads, others)
 }

@@ -66,6 +66,7 @@ pub(super) struct Core {
     pub stores: Stores,
     pub identity: Identity,
     pub keys: LedgerKeys,
+    pub anchors: super::heads::Anchors,
     pub vault: RwLock<VaultKeys>,
     /// Held by whoever adds a key, until the vault has it or not: taken before `vault`.
     pub vault_change: Mutex<()>,
@@ -133,7 +134,11 @@ impl Core {
 
     /// A dead handle answers nothing, not even what it could.
     pub(super) fn refuse_if_broken(&self) -> Result<()> {
-        if self.progress.broken.load(Ordering::Acquire) { Err(broken()) } else { Ok(()) }
+        match self.anchors.contradiction() {
+            Some(error) => Err(error),
+            None if self.progress.broken.load(Ordering::Acquire) => Err(broken()),
+            None => Ok(()),
+        }
     }
 }
 

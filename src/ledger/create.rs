@@ -1,9 +1,11 @@
 //! Making a new ledger: a marker, keys, vault, entry 0, head, in this order.
 
+use std::path::PathBuf;
+
 use super::acts::LEDGER_CLASS;
 use super::core::Folders;
 use super::who::itself;
-use super::{Environment, Places, head_file};
+use super::{Environment, Places, head_file, start};
 use crate::codec::digest::{CustodyId, Digest, LedgerId, sha256};
 use crate::codec::random::bytes;
 use crate::error::{Code, Error, Result};
@@ -15,16 +17,65 @@ use crate::log::{
 };
 use crate::seal::{PrivateAad, Signer as _};
 use crate::store::Stores;
-use crate::store::files::{code_of, create_dir_durable, write_atomic};
+use crate::store::files::{FileLock, Files, code_of, create_dir_durable, write_atomic};
 
-/// Present in the state folder from before the first write to the journal until the head file is there.
+/// Present in the state folder from before the first write to the journal until the head file is there; and in the ledger
+/// folder, where it is a lock file, from before anything is made until the ledger is there.
 pub(super) const CREATING: &str = "creating";
+
+/// The turn of who makes a ledger in a folder. The ledger's own lock lies in a state folder that is named by its id, which
+/// every maker would draw anew: two of them have nothing in common but the folder. A crash leaves a file that nobody holds.
+struct Making<'a> {
+    files: &'a dyn Files,
+    path: PathBuf,
+    lock: Box<dyn FileLock>,
+}
+
+impl<'a> Making<'a> {
+    /// Waits a few seconds for another maker to be done.
+    fn begin(places: &Places, env: &'a Environment) -> Result<Self> {
+        let files = &*env.files;
+        let io = |e| {
+            Error::new(code_of(&e), "the ledger folder cannot be written")
+                .with_hint("look at its owner, its mode and the disk")
+                .with_source(e)
+        };
+        create_dir_durable(files, &places.ledger).map_err(io)?;
+        let (path, until) = (places.ledger.join(CREATING), start::end_of_patience());
+        loop {
+            if let Some(lock) = files.try_lock(&path).map_err(io)? {
+                return Ok(Self { files, path, lock });
+            }
+            if until.is_none_or(|until| std::time::Instant::now() >= until) {
+                return Err(Error::new(Code::Locked, format!("another process makes a ledger in {}", places.shown()))
+                    .with_hint("wait until it is done, then use that one"));
+            }
+            std::thread::sleep(start::BETWEEN_LOOKS);
+        }
+    }
+}
+
+impl Drop for Making<'_> {
+    /// The name goes before the lock does: who waited for it takes another file, and looks what is there.
+    fn drop(&mut self) {
+        if self.lock.is_current() {
+            let _empty_and_known_to_checks = self.files.remove_file(&self.path);
+        }
+    }
+}
 
 /// Makes the ledger; it is then opened like any other. A crash before the journal's first sync leaves
 /// keys and a state folder that nothing refers to; a crash after it is completed by the next open.
 pub(super) fn create(places: &Places, env: &Environment, name: &str, test: bool) -> Result<Folders> {
     check_name(name)?;
-    refuse_if_there(places, env)?;
+    // Where there is one already, or where one vanished, nothing is written: not even the lock of a making.
+    refuse_if_kept(places, env).or_else(|e| if e.code() == Code::LedgerExists { Err(e) } else { Ok(()) })?;
+    if env.files.exists(&places.ledger).is_ok_and(|there| !there) {
+        refuse_if_missed(places, env)?;
+    }
+    let _turn = Making::begin(places, env)?;
+    refuse_if_kept(places, env)?;
+    refuse_if_missed(places, env)?;
     let random = &*env.random;
     let origin = format!("{name}/{}", hex::encode(bytes::<16>(random)?));
     let (keys, next, root) = ConfigFolder::generate(random)?;
@@ -60,7 +111,6 @@ pub(super) fn create(places: &Places, env: &Environment, name: &str, test: bool)
     let mut line = places.ledger.as_os_str().as_encoded_bytes().to_vec();
     line.push(b'\n');
     write_atomic(files, &folders.state.join("ledger"), &line).map_err(io)?;
-    create_dir_durable(files, &places.ledger).map_err(io)?;
 
     let stores = env.engine.open(&places.ledger, &folders.state, Digest::from_bytes(sha256(origin.as_bytes())))?;
     let epoch = vault.open_epoch().ok_or_else(|| Error::new(Code::Internal, "a new vault has an open epoch"))?;
@@ -117,8 +167,10 @@ pub(super) fn write_first_head(
     end_making(env, folders)
 }
 
-/// Takes the marker away. While it is there, a ledger folder that vanishes is taken for one that never was.
+/// Takes the markers away, and last that of the state folder: while it is there, a ledger folder that vanishes is taken for
+/// one that never was.
 pub(super) fn end_making(env: &Environment, folders: &Folders) -> Result<()> {
+    let _as_a_rule_not_there_any_more = env.files.remove_file(&folders.places.ledger.join(CREATING));
     let io = |e| Error::new(code_of(&e), "the state folder cannot be written").with_source(e);
     env.files.remove_file(&folders.state.join(CREATING)).map_err(io)?;
     env.files.sync_dir(&folders.state).map_err(io)
@@ -146,11 +198,16 @@ fn genesis_draft(env: &Environment, vault: &VaultKeys, genesis: Genesis) -> Resu
     Ok(EntryDraft::new(EntryKind::GENESIS, CustodyId::LEDGER, body, sealed))
 }
 
-fn refuse_if_there(places: &Places, env: &Environment) -> Result<()> {
+fn refuse_if_kept(places: &Places, env: &Environment) -> Result<()> {
     if env.engine.first_group(&places.ledger)?.is_some() {
         return Err(Error::new(Code::LedgerExists, format!("there is a ledger in {} already", places.shown()))
             .with_hint("use it as it is, or give another folder with -C"));
     }
+    Ok(())
+}
+
+/// Looks for a ledger that was lost. Who makes one now would be taken for it, so nobody may.
+fn refuse_if_missed(places: &Places, env: &Environment) -> Result<()> {
     if let Some(state) = places.state_that_names_us(&*env.files)? {
         // A making that was cut off before entry 0 was durable left its marker: nothing was lost, go on.
         let io = |e| Error::new(Code::Io, "the state folder cannot be read").with_source(e);
@@ -170,7 +227,8 @@ pub(super) fn ledger_missing(places: &Places) -> Error {
         Code::LedgerMissing,
         format!("the ledger that was kept in {} is gone, but its state folder is still here", places.shown()),
     )
-    .with_hint("put the ledger folder back from its copy; to begin a new one on purpose, give another folder with -C")
+    .with_hint("put the ledger folder back from its copy; to begin a new one on purpose, give another folder: `immutape -C FOLDER init`, \
+         or -C FOLDER with `save` or `record`")
 }
 
 /// Names stand in checkpoints and key names for everybody to see.

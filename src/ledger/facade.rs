@@ -35,10 +35,11 @@ pub struct Ledger {
 
 impl Ledger {
     /// Makes a new ledger and opens it. `name` stands in every checkpoint; `test` marks the ledger and
-    /// all its output TEST.
+    /// all its output TEST. Of several that make one in the same folder at the same time one does, and the others are told that
+    /// there is one.
     ///
     /// # Errors
-    /// `E_LEDGER_EXISTS`, `E_LEDGER_MISSING`, `E_NO_HOME`, `E_USAGE`, `E_NO_RANDOM`, `E_IO`, `E_STORE_FULL`.
+    /// `E_LEDGER_EXISTS`, `E_LEDGER_MISSING`, `E_LOCKED`, `E_NO_HOME`, `E_USAGE`, `E_NO_RANDOM`, `E_IO`, `E_STORE_FULL`.
     pub async fn create(places: Places, env: Environment, name: &str, test: bool) -> Result<Self> {
         let name = name.to_owned();
         blocking(move || {
@@ -360,7 +361,7 @@ impl Ledger {
 }
 
 /// Runs what touches the disk for long away from the executor.
-async fn blocking<T: Send + 'static>(f: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+pub(super) async fn blocking<T: Send + 'static>(f: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     tokio::task::spawn_blocking(f).await.map_err(|_| died())?
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::ReleasedHead;
 use super::core::{Core, Folders};
 use super::writer::Writer;
 use crate::codec::digest::{Digest, RootHash, sha256};
@@ -16,22 +17,29 @@ const HEAD_BYTES_MAX: u64 = 64 << 10;
 impl Writer {
     /// Signs and stores the head of what is durable. Called after the sync of the chain's last group
     /// returned; a crash before the rename leaves the older head, which is lawful.
-    pub(super) fn write_head(&mut self, state: HeadState) -> Result<()> {
+    pub(super) fn write_head(&mut self, state: HeadState) -> Result<ReleasedHead> {
         let checkpoint = Checkpoint {
             origin: self.core.origin().to_owned(),
             size: self.chain.size(),
             root: self.chain.frontier.root(),
         };
-        write(&self.core, &DurableHead::after_sync(checkpoint), state)?;
+        let head = DurableHead::after_sync(checkpoint);
+        let text = write(&self.core, &head, state)?;
         self.head_written_ns = Some(self.core.env.clock.read().monotonic_ns);
-        Ok(())
+        Ok(ReleasedHead { checkpoint: head.checkpoint().clone(), note: note_of(&text)?.to_owned() })
     }
 }
 
-fn write(core: &Core, head: &DurableHead, state: HeadState) -> Result<()> {
+fn write(core: &Core, head: &DurableHead, state: HeadState) -> Result<String> {
     let vault = vault_version(&*core.stores.vault)?;
     let text = HeadFile::sign(head, vault, state, core.term, &core.keys.checkpoint)?;
-    store(&*core.env.files, &core.folders, &text)
+    store(&*core.env.files, &core.folders, &text)?;
+    Ok(text)
+}
+
+/// The checkpoint note of a head file, as it was signed.
+pub(super) fn note_of(file: &str) -> Result<&str> {
+    HeadFile::split(file).map(|(note, _)| note).map_err(Error::from)
 }
 
 /// Stores the text of a head file. On a full disk the reserve is given up for it, so that a start can still

@@ -31,7 +31,8 @@ enum Looked {
 
 impl Core {
     /// Finds the tape that somebody wants to act on, by its id or a prefix of it; the policy is asked before anything is
-    /// looked up. Of several tapes with one id the newest counts.
+    /// looked up. Of several tapes with one id the newest counts. Where no tape has such an id, the custody id counts: who has
+    /// that of a recording finds the tape that came of it.
     pub(super) async fn look_up(&self, who: &Who, action: Action, id: &str) -> Result<FoundTape> {
         let prefix = parse(id)?;
         // That live tapes are never removed is told of a tape; it keeps nobody from asking which.
@@ -47,7 +48,11 @@ impl Core {
     fn look(&self, prefix: &IdPrefix) -> Result<Looked> {
         let mut found = self.queries().by_prefix(prefix, CHOICES_MAX)?;
         if found.is_empty() {
-            found = self.settled_queries()?.0.by_prefix(prefix, CHOICES_MAX)?;
+            let (queries, _) = self.settled_queries()?;
+            found = queries.by_prefix(prefix, CHOICES_MAX)?;
+            if found.is_empty() {
+                found = queries.by_custody_prefix(prefix, CHOICES_MAX)?;
+            }
         }
         let Some((newest, custody)) = found.last().copied() else {
             let none = format!("no tape has an id that begins with {}", prefix.digits());
@@ -88,7 +93,7 @@ impl Core {
         let missing = || Error::new(Code::RowsUnavailable, "the row of a tape is missing in sled");
         let facts = self.subject(&custody)?.and_then(|s| s.facts).ok_or_else(missing)?;
         // Rows only say where to look: what is read must be what was asked for.
-        if !prefix.matches(facts.tape.as_bytes()) {
+        if !prefix.matches(facts.tape.as_bytes()) && !prefix.matches(custody.as_bytes()) {
             return Err(Error::new(Code::RowsUnavailable, "the rows lead from this id to another tape")
                 .with_hint("`immutape repair` builds the rows again from the journal"));
         }

@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::acts::Act;
 use super::applier::Applier;
 use super::core::{Core, Progress};
+use super::heads::{Anchors, compare_root};
 use super::newest_key::Lost;
 use super::rebuild::{CaughtUp, Reason, RowsWork};
 use super::start::{self, Found, Locked};
@@ -65,6 +66,9 @@ pub(super) fn open(places: &Places, env: &Environment, wanted: Wanted) -> Result
     };
     let caught_up = if wanted.rebuild_rows { work.rebuild_all(Reason::AskedFor)? } else { work.catch_up(size)? };
     refuse_unknown_critical(&Queries::new(&*stores.rows))?;
+    if let Some(anchor) = &locked.anchor {
+        compare_root(anchor, &*stores.rows)?;
+    }
     serve(found, env, stores, (locked, lost), caught_up)
 }
 
@@ -97,6 +101,7 @@ fn serve(
 ) -> Result<Opened> {
     let (queue, requests) = mpsc::channel(QUEUE_REQUESTS_MAX);
     let config = ConfigFolder::new(found.folders.config.clone());
+    let anchors = Anchors::read(&*env.files, &found.folders.config)?;
     let epoch_used = if lost.tapes.is_empty() { epoch_used(&locked, &stores)? } else { u32::MAX };
     let chain = caught_up.projector.chain().clone();
     let core = Arc::new(Core {
@@ -109,6 +114,7 @@ fn serve(
         stores,
         identity: found.identity,
         keys: locked.keys,
+        anchors,
         vault: RwLock::new(locked.vault),
         vault_change: Mutex::new(()),
         term: locked.tail.term,

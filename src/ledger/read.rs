@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::acts::Act;
+use super::away::TapeAway;
 use super::core::Core;
 use super::look_up::FoundTape;
 use super::{Event, Who};
@@ -13,8 +14,8 @@ use crate::codec::digest::{CustodyId, TapeId};
 use crate::error::{Code, Error, Result};
 use crate::governance::Action;
 use crate::log::{Body, EntryDraft};
-use crate::seal::{Manifest, RowKey, SealedHeader, TapeKeys, TapeSecret, open_chunk};
-use crate::store::{Hint, ObjectRef};
+use crate::seal::{Manifest, ManifestObject, RowKey, SealedHeader, TapeKeys, TapeSecret, open_chunk};
+use crate::store::{Hint, ObjectRef, Objects};
 use crate::tape::{Frame, Header, Labels};
 
 use super::rebuild::by_digest;
@@ -99,7 +100,7 @@ pub struct TapeReader {
     grant: DurableGrant,
     class: String,
     tape: TapeId,
-    keys: TapeKeys,
+    keys: Arc<TapeKeys>,
     facts: TapeFacts,
     manifest: Manifest,
     header: SealedHeader,
@@ -147,7 +148,7 @@ impl TapeReader {
             grant,
             class,
             tape,
-            keys,
+            keys: Arc::new(keys),
             facts,
             manifest,
             header,
@@ -174,8 +175,35 @@ impl TapeReader {
         &self.class
     }
 
-    pub(super) const fn keys(&self) -> &TapeKeys {
+    pub(super) fn keys(&self) -> &TapeKeys {
         &self.keys
+    }
+
+    /// Reads on without the ledger, which may be closed, and others may have, as soon as this was let go of. How much is given
+    /// from here on is recorded by [`super::Ledger::finish_away`].
+    ///
+    /// # Errors
+    /// `E_ROWS_UNAVAILABLE`.
+    pub fn into_away(mut self) -> Result<TapeAway> {
+        let refer = |(position, object): (usize, &ManifestObject)| -> Result<ObjectRef> {
+            Ok(ObjectRef { digest: object.digest, bytes: object.bytes, hint: self.hint(position)? })
+        };
+        let objects = self.manifest.objects.iter().enumerate().map(refer).collect::<Result<Vec<_>>>()?;
+        let away = TapeAway {
+            store: self.core.stores.objects.clone(),
+            grant: self.grant.index,
+            custody: self.grant.custody,
+            range: self.grant.range,
+            class: self.class.clone(),
+            tape: self.tape,
+            keys: self.keys.clone(),
+            header: self.header.clone(),
+            objects,
+            given: AtomicU64::new(self.bytes_given()),
+        };
+        // The completion is for who has it now.
+        self.finished = true;
+        Ok(away)
     }
 
     pub(super) const fn manifest(&self) -> &Manifest {
@@ -349,7 +377,11 @@ impl Drop for TapeReader {
 
 /// An object of a live tape: that it is not there is damage, and no question of a wrong id.
 pub(super) fn stored_object(core: &Core, object: &ObjectRef) -> Result<Vec<u8>> {
-    core.stores.objects.get(object).map_err(|e| match e.code() {
+    kept_object(&*core.stores.objects, object)
+}
+
+pub(super) fn kept_object(store: &dyn Objects, object: &ObjectRef) -> Result<Vec<u8>> {
+    store.get(object).map_err(|e| match e.code() {
         Code::NotFound => Error::new(Code::TapeDamaged, format!("a part of this tape is missing: {}", e.message()))
             .with_hint("bring the packs back from a copy; `immutape verify` names what else is missing")
             .with_source(e),

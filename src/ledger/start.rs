@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::core::{Folders, Identity};
 use super::head_file::{self, JournalEnd};
+use super::heads::{Anchor, compare_size, newest_of_ours};
 use super::{Environment, Places, create};
 use crate::codec::digest::{Digest, LedgerId, sha256};
 use crate::codec::extent::{Group, GroupHeader};
@@ -16,7 +17,7 @@ use crate::store::files::FileLock;
 use crate::store::{Stores, Tail};
 
 /// How often a waiting process looks whether its turn has come.
-const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
+pub(super) const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 
 /// A ledger found and identified by entry 0; nothing is locked yet.
 pub(super) struct Found {
@@ -27,20 +28,13 @@ pub(super) struct Found {
 
 /// Finds the ledger and reads entry 0.
 pub(super) fn find(places: &Places, env: &Environment) -> Result<Found> {
-    let Some(extent) = env.engine.first_group(&places.ledger)? else {
-        let index = env.files.exists(&places.ledger.join("index")).unwrap_or(false);
-        return Err(match places.state_that_names_us(&*env.files)? {
-            Some(state) if index && !creating(env, &state)? => Error::new(
-                Code::LogDamaged,
-                format!("the journal in {} is gone; sled's copy of the log is still there", places.shown()),
-            )
-            .with_hint(
-                "`immutape repair` brings the journal back from sled, byte for byte, if it reaches the signed head",
-            ),
-            Some(state) if !creating(env, &state)? => create::ledger_missing(places),
-            _ => Error::new(Code::NoLedger, format!("there is no ledger in {}", places.shown()))
-                .with_hint("make one with `immutape init`, or with the first `immutape save FILE`"),
-        });
+    let extent = match env.engine.first_group(&places.ledger)? {
+        Some(extent) => extent,
+        None => {
+            let none = not_there(places, env)?;
+            // A ledger whose making ended between the two looks is there now, and only its state was seen.
+            env.engine.first_group(&places.ledger)?.ok_or(none)?
+        }
     };
     let group = Group::parse(&extent).map_err(LogError::from)?;
     let identity = identity(&group)?;
@@ -50,6 +44,21 @@ pub(super) fn find(places: &Places, env: &Environment) -> Result<Found> {
         config: places.config_of(&identity.ledger)?,
     };
     Ok(Found { identity, folders, first: *group.header() })
+}
+
+/// What is said where no journal is.
+fn not_there(places: &Places, env: &Environment) -> Result<Error> {
+    let index = env.files.exists(&places.ledger.join("index")).unwrap_or(false);
+    Ok(match places.state_that_names_us(&*env.files)? {
+        Some(state) if index && !creating(env, &state)? => Error::new(
+            Code::LogDamaged,
+            format!("the journal in {} is gone; sled's copy of the log is still there", places.shown()),
+        )
+        .with_hint("`immutape repair` brings the journal back from sled, byte for byte, if it reaches the signed head"),
+        Some(state) if !creating(env, &state)? => create::ledger_missing(places),
+        _ => Error::new(Code::NoLedger, format!("there is no ledger in {}", places.shown()))
+            .with_hint("make one with `immutape init`; the first `immutape save FILE` or `immutape record -- PROGRAM` makes one too"),
+    })
 }
 
 /// The identity that a first group gives.
@@ -126,6 +135,8 @@ pub(super) struct Locked {
     pub head: HeadFile,
     pub tail: Tail,
     pub last: GroupHeader,
+    /// The newest head that others hold, if one is kept.
+    pub anchor: Option<Anchor>,
 }
 
 /// Takes the writer's turn and makes every comparison that needs no walk through the log.
@@ -173,7 +184,9 @@ pub(super) fn lock(found: &Found, env: &Environment, stores: &Stores) -> Result<
         head_file::same_root(&head, &last.root)?;
     }
     compare_vault(&head, &vault)?;
-    Ok(Locked { keys, vault, head, tail, last })
+    let anchor = newest_of_ours(&*env.files, state, &found.identity.checkpoint)?;
+    anchor.as_ref().map_or(Ok(()), |anchor| compare_size(anchor, last.size_after()))?;
+    Ok(Locked { keys, vault, head, tail, last, anchor })
 }
 
 /// When who waits for another process gives up.

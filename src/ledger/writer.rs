@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::ReleasedHead;
 use super::applier::Applier;
 use super::core::{Core, again, broken};
 use super::gather::{BETWEEN_LOOKS, Gather, Wait};
@@ -29,6 +30,8 @@ pub(super) enum Request {
     Key { id: CustodyId, secret: Box<TapeSecret>, answer: Answer<[u8; 16]> },
     /// Keep a tape: key, objects, entry.
     Save { save: Box<SealedSave>, answer: Answer<SaveAnswer> },
+    /// Sign a head over what is durable.
+    Head { answer: Answer<ReleasedHead> },
     /// Append these drafts as the last group of this term and stop.
     Close { drafts: Vec<EntryDraft>, answer: Answer<()> },
 }
@@ -171,7 +174,7 @@ impl Request {
         match self {
             Self::Append { drafts, .. } => drafts.len(),
             Self::Save { .. } => 1,
-            Self::Key { .. } => 0,
+            Self::Key { .. } | Self::Head { .. } => 0,
             Self::Close { .. } => 0,
         }
     }
@@ -182,6 +185,7 @@ impl Request {
             Self::Append { answer, .. } => drop(answer.send(Err(again(e)))),
             Self::Save { answer, .. } => drop(answer.send(Err(again(e)))),
             Self::Key { answer, .. } => drop(answer.send(Err(again(e)))),
+            Self::Head { answer } => drop(answer.send(Err(again(e)))),
             Self::Close { answer, .. } => drop(answer.send(Err(again(e)))),
         }
     }

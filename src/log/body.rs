@@ -1,6 +1,7 @@
 //! Bodies of the kinds this program writes: exactly the keys of their row, nothing else.
 
 use super::EntryKind;
+use super::body_anchors::AnchorBody;
 use super::body_fields::Fields;
 use super::genesis::{Genesis, read_genesis, write_genesis};
 use crate::codec::CborError;
@@ -122,6 +123,8 @@ pub enum Body {
         act: u16,
         error: u16,
     },
+    /// What others hold of this log, or got over it.
+    Anchor(AnchorBody),
     /// A kind this program does not write; its body is a checked map.
     Other(Vec<u8>),
 }
@@ -160,6 +163,7 @@ impl Body {
             Self::Followed { .. } => EntryKind::FOLLOWED,
             Self::Replayed { .. } => EntryKind::REPLAYED,
             Self::Refused { .. } => EntryKind::REFUSED,
+            Self::Anchor(anchor) => anchor.kind(),
             Self::Other(_) => return None,
         })
     }
@@ -226,6 +230,7 @@ impl Body {
                 }
             }
             Self::Refused { act, error } => uints(&mut w, &[u64::from(*act), u64::from(*error)]),
+            Self::Anchor(anchor) => anchor.write(&mut w),
             Self::Other(raw) => w.raw(raw),
         }
         w.finish()
@@ -306,7 +311,7 @@ impl Body {
             EntryKind::FOLLOWED => Self::Followed { first: f.uint(0)? },
             EntryKind::REPLAYED => Self::Replayed { how: f.uint(0)? },
             EntryKind::REFUSED => Self::Refused { act: f.u16(0)?, error: f.u16(1)? },
-            _ => return Err(CborError::UnknownKey),
+            _ => Self::Anchor(AnchorBody::read(kind, &mut f)?),
         };
         f.end()?;
         Ok(body)
@@ -379,6 +384,7 @@ impl std::fmt::Display for Body {
                 let code = crate::error::Code::ALL.iter().find(|c| c.number() == *error);
                 write!(f, "{}: {}", EntryKind::from_number(*act), code.map_or("unknown error", |c| c.as_str()))
             }
+            Self::Anchor(anchor) => anchor.fmt(f),
             Self::Other(raw) => write!(f, "{} bytes", raw.len()),
             _ => Ok(()),
         }
@@ -395,6 +401,7 @@ fn what_word(what: u64) -> &'static str {
         4 => "vault",
         5 => "keys",
         6 => "spool",
+        7 => "anchors",
         8 => "key given up",
         _ => "a part that this program does not know",
     }

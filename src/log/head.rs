@@ -161,15 +161,24 @@ impl HeadFile {
     /// # Errors
     /// [`LogError`].
     pub fn parse(file: &str, key: &NoteKey) -> Result<Self, LogError> {
-        // A whole line: an origin may hold the label, but ends in 32 digits of its own.
-        let line = format!("\n{HEAD_LABEL}\n");
-        let at = file.find(&line).ok_or(LogError::Head("the second note is missing"))?.saturating_add(1);
-        let (first, second) = file.split_at_checked(at).ok_or(LogError::Head("the second note is missing"))?;
+        let (first, second) = Self::split(file)?;
         let checkpoint = Checkpoint::from_note(first, key)?;
         let note = SignedNote::parse(second)?;
         note.verify(key)?;
         let parsed = Self::parse_text(note.text())?;
         if parsed.checkpoint == checkpoint { Ok(parsed) } else { Err(LogError::Head("the two notes disagree")) }
+    }
+
+    /// The two notes of the file; neither is verified.
+    ///
+    /// # Errors
+    /// [`LogError::Head`].
+    pub fn split(file: &str) -> Result<(&str, &str), LogError> {
+        // A whole line: an origin may hold the label, but ends in 32 digits of its own.
+        let line = format!("\n{HEAD_LABEL}\n");
+        let missing = LogError::Head("the second note is missing");
+        let at = file.find(&line).ok_or(missing.clone())?.saturating_add(1);
+        file.split_at_checked(at).ok_or(missing)
     }
 
     fn parse_text(text: &str) -> Result<Self, LogError> {

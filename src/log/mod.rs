@@ -4,6 +4,7 @@
 //! Pure: durability is somebody else's promise, shown to this room as a [`DurableHead`].
 
 mod body;
+mod body_anchors;
 mod body_fields;
 mod chain;
 mod entry;
@@ -15,9 +16,12 @@ mod kind;
 mod note;
 mod private;
 mod salted;
+mod tiles;
 mod tree;
+mod vkey;
 
 pub use body::Body;
+pub use body_anchors::AnchorBody;
 pub use entry::Entry;
 pub use error::LogError;
 pub use genesis::Genesis;
@@ -26,6 +30,7 @@ pub use kind::EntryKind;
 pub use note::{NoteKey, NoteSignature, SignedNote};
 pub use private::{Actor, ActorKind, Authentication, ClaimRecord, ClockStamp, Outcome, Period, PrivateHalf};
 pub use salted::{export_commitment, set_commitment};
+pub use tiles::{Tile, tiles_between};
 pub use tree::{consistency_path, inclusion_path, leaf_hash, root_of};
 
 // For the rooms above and their tests; nobody else has a use for it, so it may change with any version.
@@ -39,3 +44,4 @@ pub use entry::EntryDraft;
 pub use group::{FinishedGroup, GroupBuilder, GroupPlace, PlacedEntry, group_entries};
 #[doc(hidden)]
 pub use tree::Frontier;
+pub(crate) use vkey::{COSIGNATURE, is_key_name, key_id, read_vkey, write_vkey};

@@ -4,13 +4,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::LogError;
-use crate::codec::digest::sha256_parts;
+use super::vkey::{ED25519, is_key_name, key_id, read_vkey, write_vkey};
+use crate::codec::limits::{NOTE_BYTES_MAX, NOTE_SIGNATURES_MAX};
 use crate::seal::{PublicKey, Signer};
-
-const ED25519: u8 = 1;
-/// More signature lines than this are refused.
-const SIGNATURES_MAX: usize = 64;
-const NOTE_BYTES_MAX: usize = 1 << 16;
 
 /// A key under its name, as notes know it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,41 +22,37 @@ impl NoteKey {
     /// # Errors
     /// [`LogError::Note`] for a name that is empty or has spaces or `+`.
     pub fn new(name: &str, key: PublicKey) -> Result<Self, LogError> {
-        if name.is_empty() || name.contains('+') || name.chars().any(char::is_whitespace) {
+        if !is_key_name(name) {
             return Err(LogError::Note("a key name is empty or has spaces or +"));
         }
-        let hash = sha256_parts(&[name.as_bytes(), b"\n", &[ED25519], &key.to_bytes()]);
-        let id = hash.first_chunk::<4>().copied().unwrap_or_default();
-        Ok(Self { name: name.to_owned(), key, id })
+        Ok(Self { name: name.to_owned(), key, id: key_id(name, ED25519, &key) })
     }
 
     /// Verifier key text: `<name>+<8 hexadecimal digits>+<base64>`.
     #[must_use]
     pub fn to_text(&self) -> String {
-        let mut typed = vec![ED25519];
-        typed.extend_from_slice(&self.key.to_bytes());
-        format!("{}+{}+{}", self.name, hex::encode(self.id), STANDARD.encode(typed))
+        write_vkey(&self.name, ED25519, &self.key)
     }
 
-    /// Reads a verifier key text; split on the first two `+` alone, since base64 holds `+` too.
+    /// Reads a verifier key text of a log.
     ///
     /// # Errors
     /// [`LogError::Note`].
     pub fn parse(text: &str) -> Result<Self, LogError> {
-        let bad = LogError::Note("not a verifier key");
-        let mut parts = text.splitn(3, '+');
-        let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else { return Err(bad) };
-        let typed = STANDARD.decode(key).map_err(|_| bad.clone())?;
-        let (&[ED25519], bytes) = typed.split_first_chunk::<1>().ok_or(bad.clone())? else { return Err(bad) };
-        let key = PublicKey::from_bytes(bytes.try_into().map_err(|_| bad.clone())?)?;
-        let parsed = Self::new(name, key)?;
-        if hex::encode(parsed.id) == id { Ok(parsed) } else { Err(LogError::Note("the key id is not that of the key")) }
+        let (name, key) = read_vkey(text, ED25519)?;
+        Self::new(&name, key)
     }
 
     /// The name.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Is it a signature line of this key?
+    #[must_use]
+    pub fn is_of(&self, signature: &NoteSignature) -> bool {
+        signature.name == self.name && signature.id == self.id
     }
 
     /// The key.
@@ -81,6 +73,24 @@ pub struct NoteSignature {
     pub signature: Vec<u8>,
 }
 
+impl NoteSignature {
+    /// Reads one line, without its newline.
+    ///
+    /// # Errors
+    /// [`LogError::Note`].
+    pub fn parse(line: &str) -> Result<Self, LogError> {
+        parse_signature(line)
+    }
+
+    /// The line, with its newline.
+    #[must_use]
+    pub fn to_line(&self) -> String {
+        let mut blob = self.id.to_vec();
+        blob.extend_from_slice(&self.signature);
+        format!("— {} {}\n", self.name, STANDARD.encode(blob))
+    }
+}
+
 /// A parsed note. Nothing was verified yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignedNote {
@@ -96,9 +106,9 @@ impl SignedNote {
     pub fn sign(text: &str, name: &str, signer: &dyn Signer) -> Result<String, LogError> {
         check_text(text)?;
         let key = NoteKey::new(name, signer.public_key())?;
-        let mut blob = key.id.to_vec();
-        blob.extend_from_slice(&signer.sign(text.as_bytes()));
-        Ok(format!("{text}\n— {name} {}\n", STANDARD.encode(blob)))
+        let signature = signer.sign(text.as_bytes()).to_vec();
+        let line = NoteSignature { name: name.to_owned(), id: key.id, signature }.to_line();
+        Ok(format!("{text}\n{line}"))
     }
 
     /// Reads a note.
@@ -115,7 +125,7 @@ impl SignedNote {
         check_text(text)?;
         let lines = lines.strip_suffix('\n').ok_or(LogError::Note("no signature line"))?;
         let signatures: Vec<_> = lines.split('\n').map(parse_signature).collect::<Result<_, _>>()?;
-        if signatures.len() > SIGNATURES_MAX {
+        if signatures.len() > NOTE_SIGNATURES_MAX {
             return Err(LogError::Note("too many signature lines"));
         }
         Ok(Self { text: text.to_owned(), signatures })
@@ -125,6 +135,13 @@ impl SignedNote {
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// The note with those of its signature lines that `keep` says, in their order.
+    #[must_use]
+    pub fn with_only(&self, keep: impl Fn(&NoteSignature) -> bool) -> String {
+        let lines: String = self.signatures.iter().filter(|s| keep(s)).map(NoteSignature::to_line).collect();
+        format!("{}\n{lines}", self.text)
     }
 
     /// All signature lines.
@@ -140,7 +157,7 @@ impl SignedNote {
     /// [`LogError::Unsigned`], [`LogError::BadSignature`].
     pub fn verify(&self, key: &NoteKey) -> Result<(), LogError> {
         let mut verified = false;
-        for s in self.signatures.iter().filter(|s| s.name == key.name && s.id == key.id) {
+        for s in self.signatures.iter().filter(|s| key.is_of(s)) {
             let signature = s.signature.as_slice().try_into().map_err(|_| LogError::BadSignature)?;
             key.key.verify(self.text.as_bytes(), signature).map_err(|_| LogError::BadSignature)?;
             verified = true;
@@ -162,7 +179,7 @@ fn check_text(text: &str) -> Result<(), LogError> {
 fn parse_signature(line: &str) -> Result<NoteSignature, LogError> {
     let bad = LogError::Note("a malformed signature line");
     let (name, blob) = line.strip_prefix("— ").and_then(|l| l.split_once(' ')).ok_or(bad.clone())?;
-    if name.is_empty() || name.contains('+') || name.chars().any(char::is_whitespace) {
+    if !is_key_name(name) {
         return Err(bad);
     }
     let blob = STANDARD.decode(blob).map_err(|_| bad.clone())?;

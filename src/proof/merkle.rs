@@ -28,6 +28,11 @@ pub fn verify_inclusion(
     path: &[[u8; 32]],
     root: &RootHash,
 ) -> Result<(), LogError> {
+    if root_from_path(leaf, index, size, path)? == *root { Ok(()) } else { Err(LogError::Proof) }
+}
+
+/// The root that `path` leads to from `leaf` at `index` of `size` leaves.
+pub(super) fn root_from_path(leaf: &LeafHash, index: u64, size: u64, path: &[[u8; 32]]) -> Result<RootHash, LogError> {
     if index >= size {
         return Err(LogError::Proof);
     }
@@ -48,7 +53,7 @@ pub fn verify_inclusion(
         fn_ >>= 1;
         sn >>= 1;
     }
-    if sn == 0 && r == *root.as_bytes() { Ok(()) } else { Err(LogError::Proof) }
+    if sn == 0 { Ok(RootHash::from_bytes(r)) } else { Err(LogError::Proof) }
 }
 
 /// Is the tree of `new_size` leaves an extension of that of `old_size`? (RFC 9162 2.1.4.2)

@@ -57,13 +57,16 @@ pub struct Capabilities {
     pub streams: bool,
     /// Every list, search and read is on record before it gives anything, and [`StorageStats::entries`] counts them.
     pub records_access: bool,
+    /// What [`StreamingBackend::record`] was given is durable a moment later, long before the end: a session whose recorder dies
+    /// becomes a tape that says it was cut off, with the next backend on the same settings.
+    pub records_live: bool,
 }
 
 impl Capabilities {
     /// None of them.
     #[must_use]
     pub const fn none() -> Self {
-        Self { is_durable: false, streams: false, records_access: false }
+        Self { is_durable: false, streams: false, records_access: false, records_live: false }
     }
 
     /// With this said of durability.
@@ -82,6 +85,12 @@ impl Capabilities {
     #[must_use]
     pub const fn recording_access(self, records_access: bool) -> Self {
         Self { records_access, ..self }
+    }
+
+    /// With this said of recordings that are cut off.
+    #[must_use]
+    pub const fn recording_live(self, records_live: bool) -> Self {
+        Self { records_live, ..self }
     }
 }
 

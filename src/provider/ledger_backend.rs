@@ -10,7 +10,7 @@ use tokio::sync::RwLock;
 use super::backend::{Capabilities, Tape, TapeStorageBackend};
 use super::embedded::DEFAULT_NAME;
 use super::entry::TapeIndexEntry;
-use super::ledger_streams::{LedgerAppender, LedgerStream};
+use super::ledger_streams::{LedgerAppender, LedgerStream, LiveAppender};
 use super::query::{Page, Query};
 use super::stats::StorageStats;
 use super::streaming::{FrameRange, FrameStream, StreamingBackend, TapeAppender};
@@ -93,10 +93,11 @@ impl std::fmt::Debug for LedgerBackend {
 }
 
 impl LedgerBackend {
-    /// Nothing is opened yet. `promises` says whether the engine is durable; a ledger streams and records access always.
+    /// Nothing is opened yet. `promises` says whether the engine is durable; a ledger streams and records access always, and on
+    /// a durable engine a recording outlives its recorder: the recorder is the one of [`crate::capture`].
     #[must_use]
     pub fn new(parts: LedgerParts, promises: Capabilities) -> Self {
-        let promises = promises.streaming(true).recording_access(true);
+        let promises = promises.streaming(true).recording_access(true).recording_live(promises.is_durable);
         Self { parts, promises, state: RwLock::new(State::Unopened) }
     }
 
@@ -138,7 +139,16 @@ impl LedgerBackend {
                         .with_hint("give a folder that you may write to")
                         .with_source(e)
                 })?;
-                Ledger::create(places.clone(), environment.clone(), name, false).await
+                match Ledger::create(places.clone(), environment.clone(), name, false).await {
+                    // Somebody else made it meanwhile.
+                    Err(e) if e.code() == Code::LedgerExists => {
+                        match Ledger::open(places.clone(), environment.clone()).await {
+                            Err(none) if none.code() == Code::NoLedger => Err(e),
+                            opened => opened,
+                        }
+                    }
+                    made => made,
+                }
             }
             opened => opened,
         }
@@ -267,6 +277,13 @@ impl TapeStorageBackend for LedgerBackend {
 impl StreamingBackend for LedgerBackend {
     async fn append_frames(&self, class: &str, namespace: &str) -> Result<Box<dyn TapeAppender>> {
         Ok(Box::new(LedgerAppender::new(self.begin(class, namespace).await?)))
+    }
+
+    async fn record(&self, header: Header) -> Result<Box<dyn TapeAppender>> {
+        let SaveOptions { class, namespace, .. } = self.options(&header.class, &header.namespace);
+        let header = Header { class, namespace, ..header };
+        let (ledger, clock) = (self.ledger().await?, self.parts.environment.clock.clone());
+        Ok(Box::new(LiveAppender::begin(ledger, self.parts.who.clone(), header, clock).await?))
     }
 
     async fn stream_frames(&self, id: &TapeId, range: FrameRange) -> Result<Box<dyn FrameStream>> {

@@ -1,15 +1,20 @@
 //! A ledger's tapes piece by piece.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::ledger_backend::blocking;
 use super::streaming::{FrameStream, TapeAppender};
+use crate::capture::{LedgerAccess, RecordingOptions, StreamingTapeWriter};
 use crate::codec::digest::TapeId;
 use crate::error::{Code, Error, Result};
-use crate::ledger::{FrameSelection, TapeReader, TapeSaver};
+use crate::ledger::{FrameSelection, Ledger, TapeReader, TapeSaver, Who};
 use crate::tape::{Frame, Header};
+use crate::time::Clock;
 
 /// Frames read ahead of who asks for them.
 const FRAMES_AHEAD: usize = 16;
@@ -52,6 +57,49 @@ impl TapeAppender for LedgerAppender {
     async fn finish(self: Box<Self>, header: Header) -> Result<TapeId> {
         let saver = self.saver.ok_or_else(failed_before)?;
         Ok(saver.finish(header).await?.tape)
+    }
+}
+
+/// Takes frames as a recording: an entry opens it, and its frames are durable within 50 ms. Dropped, it is left to the next start.
+pub(super) struct LiveAppender {
+    writer: Option<StreamingTapeWriter>,
+    frames: u64,
+}
+
+impl LiveAppender {
+    /// Frames keep the times that they have, and get no others. A session is one tape, however long: this API knows no parts.
+    pub(super) async fn begin(ledger: Ledger, who: Who, header: Header, clock: Arc<dyn Clock>) -> Result<Self> {
+        let mut options = RecordingOptions::new(header);
+        (options.fills_times, options.part_bytes, options.part_every) = (false, u64::MAX, Duration::MAX);
+        let writer = StreamingTapeWriter::create(LedgerAccess::open(ledger), who, options, clock).await?;
+        Ok(Self { writer: Some(writer), frames: 0 })
+    }
+}
+
+#[async_trait]
+impl TapeAppender for LiveAppender {
+    async fn append(&mut self, frames: Vec<Frame>) -> Result<()> {
+        // Taken until all is well: what failed can only be dropped.
+        let writer = self.writer.take().ok_or_else(failed_before)?;
+        for frame in frames {
+            if frame.seq != self.frames {
+                let words = format!("frame {} was given where frame {} belongs", frame.seq, self.frames);
+                return Err(Error::new(Code::Usage, words));
+            }
+            writer.write_frame(frame).await?;
+            self.frames = self.frames.saturating_add(1);
+        }
+        self.writer = Some(writer);
+        Ok(())
+    }
+
+    fn frames(&self) -> u64 {
+        self.frames
+    }
+
+    async fn finish(self: Box<Self>, header: Header) -> Result<TapeId> {
+        let writer = self.writer.ok_or_else(failed_before)?;
+        Ok(writer.finalize_as(header).await?.receipt.tape)
     }
 }
 

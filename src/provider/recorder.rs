@@ -84,7 +84,8 @@ impl TapeRecorder {
         self.storage.save(&tape).await
     }
 
-    /// Ends the backend in order. Recordings that were not finished are dropped.
+    /// Ends the backend in order. Recordings that were not finished must be let go of; where they outlive their recorder the next
+    /// start keeps them as tapes that were cut off, elsewhere nothing is left of them.
     ///
     /// # Errors
     /// As [`TapeStorageBackend::close`].

@@ -9,7 +9,9 @@ use crate::error::Result;
 use crate::interchange::FrameCounts;
 use crate::tape::{Direction, Frame, Header, TapeKind};
 
-/// Takes the frames of one session. Nothing is kept before [`Recording::finish`].
+/// Takes the frames of one session. Where [`Capabilities::records_live`](super::Capabilities::records_live) says so, frames are
+/// durable a moment after they came, and a session that never comes to [`Recording::finish`] is kept as a tape that was cut off;
+/// elsewhere nothing is kept before that.
 pub struct Recording {
     /// What is said of the session; may be filled in at any time before its end.
     pub header: Header,
@@ -38,13 +40,13 @@ impl Recording {
         class: &str,
         namespace: &str,
     ) -> Result<Self> {
+        let (class, namespace) = (class.to_owned(), namespace.to_owned());
+        let header = Header { class, namespace, ..Header::new(kind) };
         let appender = match storage.streaming() {
-            Some(streams) => Some(streams.append_frames(class, namespace).await?),
+            Some(streams) => Some(streams.record(header.clone()).await?),
             None => None,
         };
         let into = appender.map_or_else(|| Into::Whole(storage, Vec::new()), Into::Appender);
-        let (class, namespace) = (class.to_owned(), namespace.to_owned());
-        let header = Header { class, namespace, ..Header::new(kind) };
         Ok(Self { header, counts: FrameCounts::default(), frames: 0, into })
     }
 

@@ -26,6 +26,16 @@ pub trait StreamingBackend: Send + Sync {
     /// As [`TapeStorageBackend::save`](super::TapeStorageBackend::save).
     async fn append_frames(&self, class: &str, namespace: &str) -> Result<Box<dyn TapeAppender>>;
 
+    /// Begins a tape of a session that goes on now; `header` is what is known of it so far, with its class and namespace. Where
+    /// [`Capabilities::records_live`](super::Capabilities::records_live) says so it outlives its recorder; elsewhere it is begun as by
+    /// [`StreamingBackend::append_frames`], and there is nothing of it before its end.
+    ///
+    /// # Errors
+    /// As [`StreamingBackend::append_frames`].
+    async fn record(&self, header: Header) -> Result<Box<dyn TapeAppender>> {
+        self.append_frames(&header.class, &header.namespace).await
+    }
+
     /// Opens a tape to be read in order, some frames in memory at a time.
     ///
     /// # Errors
@@ -34,7 +44,8 @@ pub trait StreamingBackend: Send + Sync {
     async fn stream_frames(&self, id: &TapeId, range: FrameRange) -> Result<Box<dyn FrameStream>>;
 }
 
-/// Takes the frames of one tape. Dropped before its end, it leaves no tape.
+/// Takes the frames of one tape. Dropped before its end, it leaves no tape, but for one that
+/// [`StreamingBackend::record`] began where recordings outlive their recorder: that is cut off then.
 #[async_trait]
 pub trait TapeAppender: Send {
     /// Adds the next frames, numbered on from those before.

@@ -49,5 +49,6 @@ pub use private::{CustodyKey, EncodedFields, PrivateAad, PrivateSealer, SealedPr
 pub use secret::{RowKey, TapeKeys, TapeSecret};
 #[doc(hidden)]
 pub use set_list::{open_set, seal_set};
+pub(crate) use statement::{is_ed25519, to_be_signed as cose_to_be_signed};
 #[doc(hidden)]
 pub use wrap::{KeyEncryptionKey, Purpose};

@@ -106,7 +106,7 @@ pub(super) fn read_sign1(bytes: &[u8]) -> Result<(&[u8], &[u8], Signature), Seal
 }
 
 /// RFC 9052 4.4.
-pub(super) fn to_be_signed(protected: &[u8], payload: &[u8]) -> Vec<u8> {
+pub(crate) fn to_be_signed(protected: &[u8], payload: &[u8]) -> Vec<u8> {
     let mut w = Writer::with_capacity(protected.len().saturating_add(payload.len()).saturating_add(32));
     w.array(4);
     w.text("Signature1");
@@ -116,7 +116,7 @@ pub(super) fn to_be_signed(protected: &[u8], payload: &[u8]) -> Vec<u8> {
     w.finish()
 }
 
-pub(super) fn is_ed25519(alg: i64) -> bool {
+pub(crate) fn is_ed25519(alg: i64) -> bool {
     alg == ALG_EDDSA || alg == ALG_ED25519
 }
 

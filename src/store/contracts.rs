@@ -313,6 +313,14 @@ pub trait Spool: Send + Sync {
     /// `E_STORE_FULL`, `E_IO`.
     fn hold(&self, recording: &CustodyId) -> Result<Option<Box<dyn FileLock>>>;
 
+    /// Does somebody hold this recording now? Asking makes nothing; who wants to hold it in the same moment may be refused.
+    ///
+    /// # Errors
+    /// `E_IO`.
+    fn is_held(&self, recording: &CustodyId) -> Result<bool> {
+        Ok(self.recordings()?.contains(recording) && self.hold(recording)?.is_none())
+    }
+
     /// Recordings that have a spool.
     ///
     /// # Errors
@@ -341,6 +349,17 @@ pub trait SpoolReader: Send {
     /// `E_IO`.
     fn next_piece(&mut self) -> Result<Option<Vec<u8>>>;
 
+    /// As [`SpoolReader::next_piece`], and no power cut takes the piece any more: what its writer did not make durable yet is made
+    /// so first, here. Only this reader waits for that.
+    ///
+    /// # Errors
+    /// `E_IO`; `E_BROKEN` when it could not be made durable: what was not given by then never is.
+    fn next_durable_piece(&mut self) -> Result<Option<Vec<u8>>>;
+
+    /// Is more behind the last piece known to be durable already? Otherwise [`SpoolReader::next_durable_piece`] waits for the
+    /// disk, if there is anything.
+    fn has_durable(&self) -> bool;
+
     /// Bytes behind the last piece that was given.
     ///
     /// # Errors
@@ -352,6 +371,13 @@ pub trait SpoolReader: Send {
     /// # Errors
     /// `E_IO`.
     fn is_closed(&self) -> Result<bool>;
+
+    /// Does somebody hold the recording ([`Spool::hold`])? Of what is there and is not held, the recorder is gone. Nothing is made
+    /// to find that out.
+    ///
+    /// # Errors
+    /// `E_IO`.
+    fn is_held(&self) -> Result<bool>;
 }
 
 /// The stores of one ledger, opened together.

@@ -1,6 +1,7 @@
 //! The command line, from outside: the real program, its two streams and its exit codes.
 
 mod beside;
+mod beside_recorders;
 mod configuration;
 mod documents;
 mod export;
@@ -9,15 +10,21 @@ mod harm;
 mod imports;
 mod json_page;
 mod lanes;
+mod live_told;
 mod load;
 mod pipes;
 mod processes;
 mod real_mcp;
 mod record;
 mod record_ends;
+mod record_sides;
+mod record_starts;
+mod replay_ends;
 mod screens;
+mod signals;
 mod streams;
 mod together;
 mod transcripts;
 mod vault;
+mod witness;
 mod world;

@@ -87,7 +87,12 @@ const FORBIDDEN: &[Forbidden] = &[
     Forbidden { text: "std::net", rooms: &["*"], except: &["net/", "server/"], why: "the network has one room" },
     Forbidden { text: "SystemTime::now", rooms: &["*"], except: &["time.rs"], why: "time is an argument" },
     Forbidden { text: "Instant::now", rooms: PURE, except: &[], why: "time is an argument" },
-    Forbidden { text: "getrandom::", rooms: &["*"], except: &["keyring/random.rs"], why: "randomness is an argument" },
+    Forbidden {
+        text: "getrandom::",
+        rooms: &["*"],
+        except: &["keyring/random.rs", "net/tls/random.rs"],
+        why: "randomness is an argument",
+    },
     Forbidden {
         text: "std::env::",
         rooms: &["*"],

@@ -112,8 +112,8 @@ async fn a_recording_of_a_program_is_found_by_what_its_messages_name() {
     recorder.close().await.unwrap();
     let ledger = Ledger::open(Places::beneath(folder.path()), real()).await.unwrap();
     let (custody, _) = ledger.custody(&ann(), &id.to_text()).await.unwrap();
-    // Saved, found by the search, read, and how much of it.
-    assert_eq!(custody.events.len(), 4);
+    // Opened, saved, found by the search, read, and how much of it.
+    assert_eq!(custody.events.len(), 5);
     ledger.close().await.unwrap();
 }
 

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use immutape::codec::CborError;
 use immutape::codec::digest::{LeafHash, RootHash, sha256};
 use immutape::log::{Checkpoint, LogError, NoteKey, SignedNote, leaf_hash, root_of};
-use immutape::proof::{verify_consistency, verify_inclusion};
+use immutape::proof::{CosignerKey, Policy, ProofError, TlogProof, verify_consistency, verify_inclusion};
 use immutape::seal::{PublicKey, SealError, Statement};
 use serde_json::Value;
 
@@ -129,17 +129,18 @@ fn a_cosigned_checkpoint() {
     assert_eq!((head.origin.as_str(), head.size), ("tape.example/log", 8));
     let parsed = SignedNote::parse(&note).unwrap();
     let names: Vec<_> = parsed.signatures().iter().map(|s| (s.name.as_str(), s.signature.len())).collect();
-    assert_eq!(names, [("tape.example/log", 64), ("witness.example/w1", 72)], "the cosignature is kept, not judged");
-    // A cosigner's key has type 4: no key of ours.
+    assert_eq!(names, [("tape.example/log", 64), ("witness.example/w1", 72)]);
+    // A cosigner's key has type 4: no key of a log.
     let refused = NoteKey::parse(words(&about, "witness_vkey"));
-    assert_eq!(refused, Err(LogError::Note("not a verifier key")));
-    let proof = text("own-index5.tlog-proof");
-    let lines: Vec<_> = proof.lines().collect();
-    assert_eq!((lines[0], lines[1]), ("c2sp.org/tlog-proof@v1", "index 5"));
-    let path: Vec<[u8; 32]> = lines[2..5].iter().map(|l| STANDARD.decode(l).unwrap().try_into().unwrap()).collect();
+    assert_eq!(refused, Err(LogError::Note("a verifier key of another type")));
+    let witness = CosignerKey::parse(words(&about, "witness_vkey")).unwrap();
+    assert_eq!(witness.time_on(&parsed), Ok(about["witness_time"].as_u64()));
+    let policy = Policy::parse(&format!("witness w {}\nquorum w\n", words(&about, "witness_vkey"))).unwrap();
+    let proof = TlogProof::parse(&text("own-index5.tlog-proof")).unwrap();
     let leaf = leaf_hash(&hex::decode(words(&about, "leaf5_hex")).unwrap());
-    verify_inclusion(&leaf, 5, 8, &path, &head.root).unwrap();
-    assert_eq!(verify_inclusion(&leaf, 4, 8, &path, &head.root), Err(LogError::Proof));
+    assert_eq!(proof.verify(&leaf, &key, &policy).unwrap().index(), 5);
+    let moved = TlogProof { index: 4, ..proof };
+    assert_eq!(moved.verify(&leaf, &key, &policy), Err(ProofError::Log(LogError::Proof)));
 }
 
 #[test]

@@ -1,91 +1,120 @@
 //! One pipe copied to another, and heard on the way.
 
-use std::io::{self, Read, Write};
+use std::io::{ErrorKind, Read, Write};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{SyncSender, sync_channel};
 
-use crate::time::{Clock, Reading};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+
+use super::handover::{Handover, Way};
+use crate::time::Clock;
 
 /// Bytes copied at once.
 const COPY_BYTES: usize = 64 << 10;
 
-/// Which pipe.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Way {
-    /// From who started the recorder to the program.
-    In,
-    /// The program's answers.
-    Out,
-    /// What the program tells people.
-    Err,
+/// Where a pump reads.
+pub(super) enum Source {
+    /// Whatever the caller gave.
+    Given(Box<dyn Read + Send>),
+    /// An output of the program. It is looked at without being read while the pump waits: what the program left in it is known.
+    Output(Arc<OwnedFd>),
 }
 
-/// What was heard.
-pub(super) enum Heard {
-    Bytes {
-        way: Way,
-        bytes: Vec<u8>,
-        at: Reading,
-        /// Dropped when every line that ends in them is durable: nothing is passed on before.
-        durable: Option<SyncSender<()>>,
-    },
-    /// The pipe ended, or nobody takes what comes through it; `undelivered` was read and could not be passed on.
-    End { way: Way, undelivered: u64, at: Reading },
-    /// Something that happened to the program.
-    Told { words: String, at: Reading },
-    /// Nothing more is to be waited for.
-    Stop,
-}
-
-/// What all pumps share.
-pub(super) struct Pumps {
+/// Copies one way.
+pub(super) struct Pump {
+    pub way: Way,
+    pub handover: Arc<Handover>,
     pub clock: Arc<dyn Clock>,
-    pub heard: SyncSender<Heard>,
-    /// Is nothing passed on before it is durable?
-    pub is_each: bool,
-    /// Nothing more may pass: it could not be recorded.
-    pub is_stopped: AtomicBool,
-    /// Rises with every copied piece.
-    pub copied: AtomicU64,
 }
 
-impl Pumps {
-    /// Copies until the pipe ends or nobody takes more.
+impl Pump {
+    /// Copies until the pipe ends, nobody takes more, or nothing may pass any more.
     ///
     /// What is read is handed to the recorder first, which takes a moment, and then passed on: so a question is always on the
-    /// tape before its answer. When the recorder has fallen far behind, this waits for it, and with it the session. Where frames
-    /// are durable one by one it waits each time, until they are: what either side has seen no crash takes from the tape, up to
-    /// the end of the last line. The bytes of a line that is longer than a piece pass before its end does.
-    pub(super) fn copy(&self, way: Way, from: &mut dyn Read, to: &mut dyn Write) {
+    /// tape before its answer. Where frames are durable one by one this waits each time, until they are: what either side has
+    /// seen no crash takes from the tape, up to the end of the last line. The bytes of a line that is longer than a piece pass
+    /// before its end does.
+    pub(super) fn copy(&self, from: &mut Source, to: &mut dyn Write) {
         let mut buffer = vec![0; COPY_BYTES];
-        let mut undelivered = 0;
-        loop {
-            let read = match from.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(read) => read,
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-                // A pipe that cannot be read any more has ended.
-                Err(_) => break,
-            };
-            let Some(bytes) = buffer.get(..read) else { break };
-            let (durable, is_durable) = self.is_each.then(|| sync_channel(1)).unzip();
-            let heard = Heard::Bytes { way, bytes: bytes.to_vec(), at: self.clock.read(), durable };
-            if self.heard.send(heard).is_err() {
-                break;
+        while let Some(read) = self.read(from, &mut buffer)
+            && let Some(bytes) = buffer.get(..read)
+            && self.handover.offer(self.way, bytes, self.clock.read())
+            && self.handover.may_pass(self.way)
+            && self.pass(bytes, to)
+        {}
+        self.handover.over(self.way, self.clock.read());
+    }
+
+    /// Reads what there is, waiting for it. `None` at the end; a pipe that cannot be read any more has ended.
+    fn read(&self, from: &mut Source, buffer: &mut [u8]) -> Option<usize> {
+        let read = match from {
+            Source::Given(from) => loop {
+                match from.read(buffer) {
+                    Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                    read => break read.ok(),
+                }
+            },
+            Source::Output(pipe) => {
+                while poll(&mut [PollFd::new(&*pipe, PollFlags::IN)], None) == Err(Errno::INTR) {}
+                self.handover.reading(self.way);
+                loop {
+                    match rustix::io::read(&*pipe, &mut *buffer) {
+                        Err(Errno::INTR) => {}
+                        read => break read.ok(),
+                    }
+                }
             }
-            if let Some(is_durable) = is_durable {
-                let _dropped_when_it_is = is_durable.recv();
+        };
+        read.filter(|read| *read > 0)
+    }
+
+    /// Passes a piece on, and keeps count of how far that came. False when the rest is not taken.
+    fn pass(&self, mut bytes: &[u8], to: &mut dyn Write) -> bool {
+        while !bytes.is_empty() {
+            match to.write(bytes) {
+                Ok(0) => return false,
+                Ok(written) => {
+                    bytes = bytes.get(written..).unwrap_or_default();
+                    if !self.handover.passed(self.way, written) {
+                        return false;
+                    }
+                }
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                Err(_) => return false,
             }
-            if self.is_stopped.load(Ordering::Acquire) {
-                break;
-            }
-            if to.write_all(bytes).and_then(|()| to.flush()).is_err() {
-                undelivered = read as u64;
-                break;
-            }
-            self.copied.fetch_add(1, Ordering::Relaxed);
         }
-        let _nobody_listens = self.heard.send(Heard::End { way, undelivered, at: self.clock.read() });
+        to.flush().is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::child::handover::{Heard, Next};
+    use crate::time::SystemClock;
+
+    /// Takes so many bytes, and then none.
+    struct Takes(usize);
+
+    impl Write for Takes {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            let taken = bytes.len().min(self.0).min(3);
+            self.0 = self.0.saturating_sub(taken);
+            if taken == 0 { Err(ErrorKind::BrokenPipe.into()) } else { Ok(taken) }
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn of_a_piece_that_was_taken_in_part_the_rest_is_undelivered() {
+        let clock = Arc::new(SystemClock::new([0; 16]));
+        let pump = Pump { way: Way::In, handover: Arc::new(Handover::new(false)), clock };
+        pump.copy(&mut Source::Given(Box::new(&b"ten bytes\n"[..])), &mut Takes(7));
+        assert!(matches!(pump.handover.next(None), Next::Hear(Heard::Bytes { bytes, .. }) if bytes == b"ten bytes\n"));
+        assert!(matches!(pump.handover.next(None), Next::Hear(Heard::End { way: Way::In, undelivered: 3, .. })));
     }
 }

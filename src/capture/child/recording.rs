@@ -1,123 +1,39 @@
 //! The thread that makes frames of what was heard.
 
-use std::collections::VecDeque;
-use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
-use serde_json::json;
 
-use super::lines::Lines;
-use super::pump::{Heard, Pumps, Way};
+use super::handover::{Handover, Next, Way};
 use super::run::spawn;
 use super::signals::Running;
+use super::ways::{Taker, Ways};
 use crate::capture::StreamingTapeWriter;
-use crate::error::Error;
-use crate::tape::{Direction, Frame, FrameKind};
-use crate::time::Reading;
+use crate::error::{Code, Error, Result};
+use crate::tape::Frame;
+use crate::time::{Clock, Reading};
 
 /// From the request to end, when nothing can be recorded any more, to the end by force.
 const BEFORE_FORCE: Duration = Duration::from_secs(2);
-/// The frames of a message that is too long for one stand together: what comes from elsewhere meanwhile waits so long
+/// What waits for the end of a long message through another pipe waits so long, counted from the first of it. Past that it is
+/// taken where it came: nothing waits for a side that goes on for ever.
 const APART: Duration = Duration::from_secs(1);
-/// and up to so many bytes. Past either it is taken where it came: nothing waits for a side that has stopped.
-const APART_BYTES_MAX: usize = 4 << 20;
 
-/// What the thread needs.
-pub(super) struct Recording {
-    pub writer: Arc<StreamingTapeWriter>,
-    pub pumps: Arc<Pumps>,
+/// Raised when nothing can be recorded any more, whoever finds out: what cannot be recorded may not happen.
+#[derive(Clone)]
+pub(super) struct Alarm {
+    pub handover: Arc<Handover>,
     pub running: Running,
-    pub failed: Arc<Mutex<Option<Error>>>,
 }
 
-/// The three pipes, and what waits until a long message is over.
-struct Ways {
-    lines: [Lines; 3],
-    waiting: VecDeque<Heard>,
-    waiting_bytes: usize,
-    /// Nothing waits for the message that is going on now.
-    is_given_up: bool,
-    at: Reading,
-}
-
-impl Recording {
-    pub(super) fn run(self, heard: &Receiver<Heard>) {
-        let mut ways = Ways {
-            lines: [
-                Lines::new(Direction::ClientToServer, FrameKind::Message),
-                Lines::new(Direction::ServerToClient, FrameKind::Message),
-                Lines::new(Direction::ServerToClient, FrameKind::Stderr),
-            ],
-            waiting: VecDeque::new(),
-            waiting_bytes: 0,
-            is_given_up: false,
-            at: self.pumps.clock.read(),
-        };
-        loop {
-            let next = if ways.waiting.is_empty() {
-                heard.recv().map_err(|_| RecvTimeoutError::Disconnected)
-            } else {
-                heard.recv_timeout(APART)
-            };
-            match next {
-                Ok(Heard::Stop) | Err(RecvTimeoutError::Disconnected) => break,
-                Err(RecvTimeoutError::Timeout) => ways.is_given_up = true,
-                Ok(heard) => ways.wait_or(heard, |ways, heard| self.hear(ways, heard)),
-            }
-            while let Some(heard) = ways.next_that_waited() {
-                self.hear(&mut ways, heard);
-            }
-        }
-        ways.is_given_up = true;
-        while let Some(heard) = ways.next_that_waited() {
-            self.hear(&mut ways, heard);
-        }
-        // What stood behind a last line end in a pipe that nobody ended.
-        let at = ways.at;
-        ways.lines.iter_mut().for_each(|lines| lines.end(at, &mut |frame| self.take(frame)));
-    }
-
-    fn hear(&self, ways: &mut Ways, heard: Heard) {
-        match heard {
-            Heard::Bytes { way, bytes, at, durable } => {
-                if let Some(lines) = ways.lines.get_mut(way as usize) {
-                    lines.feed(&bytes, at, &mut |frame| self.take(frame));
-                }
-                drop(durable);
-            }
-            Heard::End { way, undelivered, at } => {
-                if let Some(lines) = ways.lines.get_mut(way as usize) {
-                    lines.end(at, &mut |frame| self.take(frame));
-                }
-                if undelivered > 0 {
-                    let words = json!({ "event": "not_delivered", "bytes": undelivered, "pipe": way.word() });
-                    self.take(lifecycle(words.to_string(), at));
-                }
-            }
-            Heard::Told { words, at } => {
-                ways.at = at;
-                self.take(lifecycle(words, at));
-            }
-            Heard::Stop => {}
-        }
-    }
-
-    fn take(&self, frame: Frame) {
-        if self.pumps.is_stopped.load(Ordering::Acquire) {
+impl Alarm {
+    /// From here on nothing passes. The program is asked to end, and then made to.
+    pub(super) fn raise(&self, why: Error) {
+        if !self.handover.fail(why) {
             return;
         }
-        if let Err(e) = self.writer.write_frame_blocking(frame) {
-            *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(e);
-            self.pumps.is_stopped.store(true, Ordering::Release);
-            self.end_program();
-        }
-    }
-
-    /// What cannot be recorded may not happen: the program is asked to end, and then made to.
-    fn end_program(&self) {
         self.running.send(Signal::TERM);
         let running = self.running.clone();
         let by_force = move || {
@@ -130,58 +46,105 @@ impl Recording {
     }
 }
 
-impl Ways {
-    /// The pipe in the middle of a message that is longer than a frame.
-    fn long(&self) -> Option<usize> {
-        self.lines.iter().position(Lines::is_long)
+/// The recorder of a session. Dropped before its end, it takes what came so far.
+pub(super) struct Recorder {
+    handover: Arc<Handover>,
+    clock: Arc<dyn Clock>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Recorder {
+    pub(super) fn begin(writer: Arc<StreamingTapeWriter>, alarm: Alarm, clock: Arc<dyn Clock>) -> Result<Self> {
+        let handover = alarm.handover.clone();
+        let thread = spawn("immutape-recorder", move || Recording::new(writer, alarm).run())?;
+        Ok(Self { handover, clock, thread: Some(thread) })
     }
 
-    /// Hears something, or lets it wait for the end of a long message that comes through another pipe.
-    fn wait_or(&mut self, heard: Heard, hear: impl FnOnce(&mut Self, Heard)) {
-        let (from, bytes) = match &heard {
-            Heard::Bytes { way, bytes, .. } => (Some(*way as usize), bytes.len()),
-            Heard::End { way, .. } => (Some(*way as usize), 0),
-            Heard::Told { .. } | Heard::Stop => (None, 0),
-        };
-        match self.long() {
-            Some(long) if !self.is_given_up && from != Some(long) => {
-                self.waiting_bytes = self.waiting_bytes.saturating_add(bytes);
-                self.is_given_up = self.waiting_bytes > APART_BYTES_MAX;
-                self.waiting.push_back(heard);
+    /// Waits until everything that was heard is recorded.
+    pub(super) fn finish(mut self, words: String) {
+        self.handover.finish(words, self.clock.read());
+        self.join();
+    }
+
+    fn join(&mut self) {
+        if let Some(thread) = self.thread.take() {
+            let _told_by_the_alarm = thread.join();
+        }
+    }
+}
+
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        self.handover.abandon(self.clock.read());
+        self.join();
+    }
+}
+
+struct Recording {
+    writer: Arc<StreamingTapeWriter>,
+    alarm: Alarm,
+    /// A frame was taken that is to be durable and is not yet.
+    is_unsettled: bool,
+    /// Pipes whose piece has no answer yet.
+    unanswered: Vec<Way>,
+}
+
+impl Recording {
+    const fn new(writer: Arc<StreamingTapeWriter>, alarm: Alarm) -> Self {
+        Self { writer, alarm, is_unsettled: false, unanswered: Vec::new() }
+    }
+
+    fn run(mut self) {
+        let handover = self.alarm.handover.clone();
+        let mut ways = Ways::new(!handover.is_each());
+        let mut since: Option<Instant> = None;
+        loop {
+            let until = since.and_then(|since| since.checked_add(APART));
+            match handover.next(until) {
+                Next::Hear(heard) => ways.hear(heard, &mut self),
+                Next::Late => {}
+                Next::Over => break,
             }
-            _ => hear(self, heard),
+            if until.is_some_and(|until| until <= Instant::now()) {
+                ways.give_up(&mut self);
+            }
+            self.settle();
+            since = if ways.waits() { since.or_else(|| Some(Instant::now())) } else { None };
         }
+        ways.give_up(&mut self);
+        self.settle();
     }
 
-    /// What waited and need not wait any longer.
-    fn next_that_waited(&mut self) -> Option<Heard> {
-        if self.long().is_none() {
-            // The next long message has the same patience.
-            self.is_given_up &= !self.waiting.is_empty();
-        } else if !self.is_given_up {
-            return None;
+    /// Answers what was heard; where frames are durable one by one, when all that ended in it are, with one sync for a piece.
+    fn settle(&mut self) {
+        let is_unsettled = std::mem::take(&mut self.is_unsettled) && self.alarm.handover.is_each();
+        if is_unsettled && let Err(e) = self.writer.settle_heard() {
+            self.alarm.raise(e);
         }
-        let heard = self.waiting.pop_front();
-        if heard.is_none() {
-            self.waiting_bytes = 0;
-        }
-        heard
-    }
-}
-
-impl Way {
-    const fn word(self) -> &'static str {
-        match self {
-            Self::In => "stdin",
-            Self::Out => "stdout",
-            Self::Err => "stderr",
-        }
+        self.unanswered.drain(..).for_each(|way| self.alarm.handover.answer(way));
     }
 }
 
-fn lifecycle(words: String, at: Reading) -> Frame {
-    let mut frame = Frame::message(0, Direction::Internal, words.into_bytes());
-    frame.kind = FrameKind::Lifecycle;
-    frame.wall_ns = Some(at.wall.as_ms().saturating_mul(1_000_000));
-    frame
+impl Taker for Recording {
+    /// Also after a failure: what is refused then is counted, for it may have passed before anybody knew.
+    fn frame(&mut self, frame: Frame, at: Reading) {
+        self.is_unsettled = true;
+        if let Err(e) = self.writer.write_frame_heard(frame, at) {
+            self.alarm.raise(e);
+        }
+    }
+
+    fn heard(&mut self, way: Way) {
+        self.unanswered.push(way);
+    }
+}
+
+impl Drop for Recording {
+    fn drop(&mut self) {
+        // A thread that dies of a fault of ours hears nothing any more: nothing may pass, and nobody may wait for it.
+        if std::thread::panicking() {
+            self.alarm.raise(Error::new(Code::Internal, "the thread of the recorder died"));
+            self.alarm.handover.close();
+        }
+    }
 }

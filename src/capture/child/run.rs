@@ -1,65 +1,36 @@
 //! From the start of a program to its end.
 
-use std::ffi::OsString;
 use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt as _;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::process::ExitStatus;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use serde_json::json;
 
-use super::pump::{Heard, Pumps, Way};
-use super::recording::Recording;
+use super::ending::Patience;
+use super::handover::{Handover, Way};
+use super::program::{ChildCommand, Program};
+use super::pump::{Pump, Source};
+use super::recording::{Alarm, Recorder};
 use super::signals::{Passing, Running};
+use super::witness::Witness;
 use crate::capture::{Durability, StreamingTapeWriter};
 use crate::error::{Code, Error, Result};
 use crate::tape::EndState;
 use crate::time::Clock;
 
-/// Pieces of up to 64 KiB that wait for the recorder, before the session waits too.
-const HEARD_MAX: usize = 64;
-/// A program that ended may leave others that hold its output open: so long after the last byte it is given up,
-const QUIET: Duration = Duration::from_millis(500);
-/// and so long after its end in any case.
-const QUIET_MAX: Duration = Duration::from_secs(10);
-
-/// What is started.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct ChildCommand {
-    /// The program.
-    pub program: OsString,
-    /// Its arguments.
-    pub args: Vec<OsString>,
-    /// Leave out what differs each time: its process number.
-    pub is_reproducible: bool,
-}
-
-impl ChildCommand {
-    /// A program and its arguments.
-    #[must_use]
-    pub const fn new(program: OsString, args: Vec<OsString>) -> Self {
-        Self { program, args, is_reproducible: false }
-    }
-
-    /// As a session that is to give the same tape each time.
-    #[must_use]
-    pub fn reproducible(self) -> Self {
-        Self { is_reproducible: true, ..self }
-    }
-}
+/// A program that ended may leave others that hold its output open.
+const PATIENCE: Patience = Patience { quiet: Duration::from_millis(500), most: Duration::from_secs(10) };
 
 /// The three streams of who started the recorder.
 pub struct ChildStreams {
     /// Where the program's input comes from.
     pub input: Box<dyn Read + Send>,
-    /// Where its output goes.
+    /// Where its output goes. What it takes counts as delivered, so it keeps nothing back.
     pub output: Box<dyn Write + Send>,
-    /// Where its errors go.
+    /// Where its errors go; as there.
     pub error: Box<dyn Write + Send>,
     /// Called when the program takes no more input: who sends it is to learn of it.
     pub close_input: Box<dyn Fn() + Send>,
@@ -103,7 +74,7 @@ impl ChildEnd {
 /// Starts a program, records what goes through, and waits for its end. Blocks.
 ///
 /// # Errors
-/// `E_NOT_FOUND` when there is no such program, `E_NOT_PERMITTED` when it may not be run, `E_IO`.
+/// `E_NOT_FOUND` when there is no such program, `E_NOT_PERMITTED` when it may not be run: it never ran. `E_IO`: it runs no more.
 pub fn run(
     command: &ChildCommand,
     streams: ChildStreams,
@@ -112,65 +83,41 @@ pub fn run(
 ) -> Result<ChildEnd> {
     let running = Running::default();
     // Before the program runs: a signal that comes in between would end the recorder alone.
-    let passing = Passing::begin(running.clone())
+    let witness = command.witness.as_ref().and_then(Witness::start);
+    let passing = Passing::begin(running.clone(), witness)
         .map_err(|e| Error::new(Code::Io, "signals cannot be listened to").with_source(e))?;
-    (streams.inherit)(true);
-    let started = start(command);
-    (streams.inherit)(false);
-    let mut child = started?;
-    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-    running.is(pid);
-    let (send, receive) = sync_channel(HEARD_MAX);
-    let is_stopped = AtomicBool::new(false);
-    let is_each = writer.durability() == Durability::Each;
-    let (heard, copied) = (send.clone(), AtomicU64::new(0));
-    let pumps = Arc::new(Pumps { clock: clock.clone(), heard, is_each, is_stopped, copied });
-    let told = |words: String| Heard::Told { words, at: clock.read() };
-    let number = Some(child.id()).filter(|_| !command.is_reproducible);
-    let _first_of_all = send.send(told(json!({ "event": "started", "pid": number }).to_string()));
-    let failed = Arc::new(Mutex::new(None));
-    let recording =
-        Recording { writer: writer.clone(), pumps: pumps.clone(), running: running.clone(), failed: failed.clone() };
-    let recorder = spawn("immutape-recorder", move || recording.run(&receive))?;
-    let ends = pump_all(&mut child, streams, &pumps)?;
-    // Waited for without being reaped, so that its number is nobody else's before signals stop being sent to it.
-    if let Some(pid) = pid {
-        while waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)
-            .is_err_and(|e| e == rustix::io::Errno::INTR)
-        {}
-    }
-    running.is(None);
-    let status =
-        child.wait().map_err(|e| Error::new(Code::Io, "the end of the program was not told").with_source(e))?;
-    let is_held = !outputs_end(&ends, &pumps);
-    if is_held {
-        let words = json!({ "event": "output_held", "note": "another program holds its output open" });
-        let _recorder_may_be_gone = send.send(told(words.to_string()));
-    }
-    let _recorder_may_be_gone = send.send(told(ended(status).to_string()));
-    let _recorder_may_be_gone = send.send(Heard::Stop);
-    let _told_by_failed = recorder.join();
+    let end = session(command, streams, writer, clock, (&running, PATIENCE));
     drop(passing);
-    let failed = failed.lock().unwrap_or_else(PoisonError::into_inner).take();
-    Ok(ChildEnd { code: status.code(), signal: status.signal(), failed })
+    end
 }
 
-fn start(command: &ChildCommand) -> Result<Child> {
-    let started = Command::new(&command.program)
-        .args(&command.args)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn();
-    started.map_err(|e| {
-        let shown = crate::codec::escape::visible_short(command.program.as_encoded_bytes(), 200);
-        let (code, words) = match e.kind() {
-            std::io::ErrorKind::NotFound => (Code::NotFound, format!("there is no program \"{shown}\"")),
-            std::io::ErrorKind::PermissionDenied => (Code::NotPermitted, format!("\"{shown}\" may not be run")),
-            _ => (Code::Io, format!("\"{shown}\" cannot be started")),
-        };
-        Error::new(code, words).with_source(e)
-    })
+/// An error on any way out leaves no program behind, and no thread that records.
+fn session(
+    command: &ChildCommand,
+    streams: ChildStreams,
+    writer: &Arc<StreamingTapeWriter>,
+    clock: &Arc<dyn Clock>,
+    (running, patience): (&Running, Patience),
+) -> Result<ChildEnd> {
+    let handover = Arc::new(Handover::new(writer.durability() == Durability::Each));
+    let alarm = Alarm { handover: handover.clone(), running: running.clone() };
+    let raised = alarm.clone();
+    writer.on_failure(move |why| raised.raise(why));
+    let recorder = Recorder::begin(writer.clone(), alarm, clock.clone())?;
+    (streams.inherit)(true);
+    let started = Program::start(command, running);
+    (streams.inherit)(false);
+    let mut program = started?;
+    let number = Some(program.child.id()).filter(|_| !command.is_reproducible);
+    handover.tell(json!({ "event": "started", "pid": number }).to_string(), clock.read());
+    let outputs = pump_all(&mut program, streams, &handover, clock)?;
+    let status = program.wait()?;
+    if !handover.outputs_end(&|way| outputs.unread(way), patience) {
+        let words = json!({ "event": "output_held", "note": "another program holds its output open" });
+        handover.tell(words.to_string(), clock.read());
+    }
+    recorder.finish(ended(status).to_string());
+    Ok(ChildEnd { code: status.code(), signal: status.signal(), failed: handover.take_failed() })
 }
 
 fn ended(status: ExitStatus) -> serde_json::Value {
@@ -188,55 +135,158 @@ pub(super) fn spawn<T: Send + 'static>(
     thread.map_err(|e| Error::new(Code::Io, "no thread can be started").with_source(e))
 }
 
-/// Starts the pumps; hears when one of the outputs ended.
-fn pump_all(child: &mut Child, streams: ChildStreams, pumps: &Arc<Pumps>) -> Result<Receiver<()>> {
+/// The program's outputs, for as long as their pumps have them open.
+struct Outputs {
+    output: Weak<OwnedFd>,
+    error: Weak<OwnedFd>,
+}
+
+impl Outputs {
+    /// Bytes that stand in a pipe.
+    fn unread(&self, way: Way) -> u64 {
+        let pipe = match way {
+            Way::Out => self.output.upgrade(),
+            Way::Err => self.error.upgrade(),
+            Way::In => None,
+        };
+        pipe.and_then(|pipe| rustix::io::ioctl_fionread(&*pipe).ok()).unwrap_or_default()
+    }
+}
+
+/// Starts the pumps.
+fn pump_all(
+    program: &mut Program,
+    streams: ChildStreams,
+    handover: &Arc<Handover>,
+    clock: &Arc<dyn Clock>,
+) -> Result<Outputs> {
     let missing = || Error::new(Code::Internal, "a pipe of the program is missing");
-    let (mut stdin, mut stdout, mut stderr) = (
-        child.stdin.take().ok_or_else(missing)?,
-        child.stdout.take().ok_or_else(missing)?,
-        child.stderr.take().ok_or_else(missing)?,
-    );
-    let ChildStreams { mut input, mut output, mut error, close_input, .. } = streams;
-    let (done, ends) = sync_channel(2);
-    let p = pumps.clone();
+    let child = &mut program.child;
+    let mut stdin = child.stdin.take().ok_or_else(missing)?;
+    let stdout: Arc<OwnedFd> = Arc::new(child.stdout.take().ok_or_else(missing)?.into());
+    let stderr: Arc<OwnedFd> = Arc::new(child.stderr.take().ok_or_else(missing)?.into());
+    let outputs = Outputs { output: Arc::downgrade(&stdout), error: Arc::downgrade(&stderr) };
+    let ChildStreams { input, output, error, close_input, .. } = streams;
+    let pump = |way| Pump { way, handover: handover.clone(), clock: clock.clone() };
+    let p = pump(Way::In);
     // Not waited for: who sends may never end.
     spawn("immutape-in", move || {
-        p.copy(Way::In, &mut *input, &mut stdin);
+        p.copy(&mut Source::Given(input), &mut stdin);
         drop(stdin);
         close_input();
     })?;
-    let (p, d) = (pumps.clone(), done.clone());
-    spawn("immutape-out", move || {
-        p.copy(Way::Out, &mut stdout, &mut *output);
-        // The program learns that nobody reads: its next write fails, as it would without a recorder.
-        drop(stdout);
-        let _may_be_gone = d.send(());
-    })?;
-    let p = pumps.clone();
-    spawn("immutape-err", move || {
-        p.copy(Way::Err, &mut stderr, &mut *error);
-        drop(stderr);
-        let _may_be_gone = done.send(());
-    })?;
-    Ok(ends)
+    for (name, way, pipe, mut to) in
+        [("immutape-out", Way::Out, stdout, output), ("immutape-err", Way::Err, stderr, error)]
+    {
+        let p = pump(way);
+        // The pipe is closed behind it. The program learns that nobody reads: its next write fails, as it would without a
+        // recorder.
+        spawn(name, move || p.copy(&mut Source::Output(pipe), &mut *to))?;
+    }
+    Ok(outputs)
 }
 
-/// Waits for what the program wrote before it ended. False when others hold its output open, and say nothing.
-fn outputs_end(ends: &Receiver<()>, pumps: &Pumps) -> bool {
-    let (mut left, mut waited, mut copied) = (2u8, Duration::ZERO, pumps.copied.load(Ordering::Relaxed));
-    while left > 0 {
-        match ends.recv_timeout(QUIET) {
-            Ok(()) => left = left.saturating_sub(1),
-            Err(RecvTimeoutError::Disconnected) => return true,
-            Err(RecvTimeoutError::Timeout) => {
-                waited = waited.saturating_add(QUIET);
-                let now = pumps.copied.load(Ordering::Relaxed);
-                if now == copied || waited >= QUIET_MAX {
-                    return false;
-                }
-                copied = now;
-            }
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::{Mutex, PoisonError};
+
+    use super::*;
+    use crate::capture::testing::Stage;
+    use crate::tape::{Delimiter, FrameKind};
+
+    #[derive(Clone, Default)]
+    struct Sink(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Sink {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
         }
     }
-    true
+
+    fn streams(output: Sink, inherit: Box<dyn Fn(bool) + Send>) -> ChildStreams {
+        let (input, error) = (Box::new(std::io::empty()), Box::new(std::io::sink()));
+        ChildStreams { input, output: Box::new(output), error, close_input: Box::new(|| {}), inherit }
+    }
+
+    fn shell(script: &str) -> ChildCommand {
+        ChildCommand::new("sh".into(), vec!["-c".into(), script.into()])
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+    async fn what_others_write_on_and_on_is_on_the_tape_or_is_not_passed_on() {
+        let patience = Patience { quiet: Duration::from_secs(60), most: Duration::from_millis(200) };
+        let script = "(i=0; while :; do i=$((i+1)); echo $i; done) & exit 3";
+        for durability in [Durability::Each, Durability::Interval(Duration::from_millis(50))] {
+            let stage = Stage::new().await;
+            let writer = stage.writer(durability).await;
+            let (sink, running, clock) = (Sink::default(), Running::default(), stage.clock());
+            let end = tokio::task::block_in_place(|| {
+                let streams = streams(sink.clone(), Box::new(|_| {}));
+                session(&shell(script), streams, &writer, &clock, (&running, patience))
+            });
+            assert_eq!(end.unwrap().code, Some(3));
+            let frames = stage.frames(writer).await;
+            let told = |event: &[u8]| frames.iter().any(|f| f.payload.windows(event.len()).any(|w| w == event));
+            assert!(told(b"output_held"), "it was cut off");
+            let mut on_tape = Vec::new();
+            for frame in frames.iter().filter(|frame| frame.kind == FrameKind::Message) {
+                on_tape.extend_from_slice(&frame.payload);
+                on_tape.extend((frame.delimiter == Delimiter::Lf).then_some(b'\n'));
+            }
+            let got = sink.0.lock().unwrap().clone();
+            assert!(got.len() > 1_000, "others wrote while it waited: {} bytes", got.len());
+            assert!(got == on_tape, "{durability:?}: {} bytes came, {} are on the tape", got.len(), on_tape.len());
+            stage.close().await;
+        }
+    }
+
+    /// Is there a process with this argument?
+    fn is_running(argument: &str) -> bool {
+        let processes = std::fs::read_dir("/proc").unwrap().filter_map(Result::ok);
+        let lines = processes.filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok());
+        lines.into_iter().any(|line| line.split(|b| *b == 0).any(|word| word == argument.as_bytes()))
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+    async fn a_failure_behind_the_start_leaves_no_program_behind() {
+        if !std::path::Path::new("/proc/self/cmdline").exists() {
+            return;
+        }
+        let stage = Stage::new().await;
+        let writer = stage.writer(Durability::Os).await;
+        let (running, clock) = (Running::default(), stage.clock());
+        // An argument that no other process has.
+        let argument = format!("86400.{}", std::process::id());
+        let (was_running, sought) = (Arc::new(AtomicBool::new(false)), argument.clone());
+        let seen = was_running.clone();
+        let fails_behind_the_start = Box::new(move |is_before: bool| {
+            if !is_before {
+                // Its arguments are told a moment after it was started.
+                let is_seen = (0..10_000).any(|_| {
+                    std::thread::sleep(Duration::from_millis(1));
+                    is_running(&sought)
+                });
+                seen.store(is_seen, Ordering::Relaxed);
+                panic!("as planned");
+            }
+        });
+        let command = ChildCommand::new("sleep".into(), vec![argument.clone().into()]);
+        let ended = tokio::task::block_in_place(|| {
+            catch_unwind(AssertUnwindSafe(|| {
+                let streams = streams(Sink::default(), fails_behind_the_start);
+                session(&command, streams, &writer, &clock, (&running, PATIENCE))
+            }))
+        });
+        assert!(ended.is_err() && was_running.load(Ordering::Relaxed), "it ran, and the session failed");
+        assert!(!is_running(&argument), "it runs on, unrecorded");
+        assert_eq!(stage.frames(writer).await, [], "nothing was said");
+        stage.close().await;
+    }
 }

@@ -28,6 +28,27 @@ pub(super) fn entry(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| "give the number of an entry, as `immutape log` shows it".to_owned())
 }
 
+/// How long a log was.
+pub(super) fn size(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| "give a number of entries".to_owned())
+}
+
+/// How often: seconds to days.
+pub(super) fn interval(text: &str) -> Result<std::time::Duration, String> {
+    let wrong = || "give a time from 1s to 30d, such as 30s, 5m, 1h".to_owned();
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit_s: u64 = match text.get(digits.len()..) {
+        Some("s") => 1,
+        Some("m") => 60,
+        Some("h") => 3_600,
+        Some("d") => 86_400,
+        _ => return Err(wrong()),
+    };
+    let seconds =
+        digits.parse::<u64>().ok().and_then(|n| n.checked_mul(unit_s)).filter(|s| (1..=2_592_000).contains(s));
+    seconds.map(std::time::Duration::from_secs).ok_or_else(wrong)
+}
+
 /// A number that stands for itself.
 pub(super) fn number(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| "give a number, 0 or more".to_owned())

@@ -9,9 +9,8 @@ use serde_json::json;
 
 use super::cat::is_plain;
 use crate::cli::args::{Export, To};
-use crate::cli::export_files::{
-    Lazy, Left, Place, Target, cannot_write, name_bytes, no_export, place_all, remove_stale, take_back,
-};
+use crate::cli::export_files::{Lazy, Left, Place, Target, cannot_write, name_bytes, no_export};
+use crate::cli::export_placed::Placed;
 use crate::cli::input::shown;
 use crate::cli::interrupts::Interrupts;
 use crate::cli::out::Out;
@@ -210,21 +209,21 @@ async fn to_files(s: &mut Session<'_>, job: Job<'_>, target: Target, reader: Tap
         .write_all(exported.companion.as_deref().unwrap_or_default())
         .map_err(|e| cannot_write(&target.companion, e))?;
     let made = if exported.companion.is_some() { vec![beside, companion, file] } else { vec![file] };
-    let placed = place_all(&*files, made, force)?;
-    let list: Vec<_> = placed.iter().map(|left| (name_bytes(left.name()), left.sha256)).collect();
-    let sha256 = match placed.as_slice() {
+    let mut placed = Placed::all(&files, made, (force, s.parts.who.pid))?;
+    if job.has_companions() {
+        placed.without_stale(&target.beside)?;
+    }
+    let list: Vec<_> = placed.new_files().iter().map(|left| (name_bytes(left.name()), left.sha256)).collect();
+    let sha256 = match placed.new_files() {
         [one] => one.sha256,
         _ => Digest::from_bytes(sha256(&file_list(&list))),
     };
     let (given, read, tape) = (reader.bytes_given(), reader.grant_index(), reader.tape().to_text());
-    let recorded = match job.has_companions().then(|| remove_stale(&*files, &target.beside, &placed)) {
-        Some(Err(e)) => Err(e),
-        _ => reader.finish_export(&job.exported_file(sha256)).await,
-    };
-    // What is not on record as having left must not lie there as if it had.
-    let entry = recorded.inspect_err(|_| take_back(&*files, &placed))?;
-    let bytes = placed.iter().map(|left| left.bytes).fold(0, u64::saturating_add);
-    Done { exported, files: placed, sha256, bytes, given, read }.tell(s.out, &job, &tape, entry);
+    // What is not on record as having left must not lie there as if it had, and not in the place of what did.
+    let entry = reader.finish_export(&job.exported_file(sha256)).await?;
+    let left = placed.keep();
+    let bytes = left.iter().map(|left| left.bytes).fold(0, u64::saturating_add);
+    Done { exported, files: left, sha256, bytes, given, read }.tell(s.out, &job, &tape, entry);
     Ok(())
 }
 

@@ -9,6 +9,7 @@ use crate::cli::args::Import;
 use crate::cli::progress::Progress;
 use crate::cli::saving::{self, Indexes, NotKept, Saved, Wanted};
 use crate::cli::session::{Parts, Session};
+use crate::cli::terminal::cut;
 use crate::cli::{errors, input, words};
 use crate::error::{Code, Error, Result};
 use crate::ledger::Ledger;
@@ -195,9 +196,15 @@ fn left_out(s: &mut Session<'_>, path: &Path, why: &str, counts: &mut Counts) {
     }
 }
 
-/// `kept      9f98c1d2e3f4         monday.jsonl`.
+/// Screens that are narrower than this have the names begin closer to the ids.
+const NARROW: usize = 60;
+
+/// `kept      9f98c1d2e3f4         monday.jsonl`, and on a screen no more of the name than it has room for.
 fn line(s: &mut Session<'_>, what: &str, which: &str, path: &Path) {
-    s.out.line(&format!("{what:<8}  {which:<17}  {}", input::shown(path)));
+    let columns = s.out.look.columns;
+    let width = if columns.is_some_and(|columns| columns < NARROW) { 12 } else { 17 };
+    let line = format!("{what:<8}  {which:<width$}  {}", input::shown(path));
+    s.out.line(&columns.map_or_else(|| line.clone(), |columns| cut(&line, columns)));
 }
 
 /// Adds it up; the exit code.

@@ -1,6 +1,7 @@
 //! One file a verb. Each says what it prints and which exit codes are its own.
 
 mod cat;
+mod checkpoint;
 mod completions;
 mod config;
 mod custody;
@@ -15,19 +16,25 @@ mod label;
 mod list;
 mod log;
 mod man;
+mod prove;
 mod provider;
+mod publish;
 mod record;
 mod repair;
 mod replay;
 mod save;
 mod show;
+pub(super) mod signal_witness;
 mod stats;
 mod status;
 mod tail;
 mod verify;
 mod version;
+mod witness;
+mod witness_run;
 
 pub(super) use cat::cat;
+pub(super) use checkpoint::checkpoint;
 pub(super) use completions::completions;
 pub(super) use config::config;
 pub(super) use custody::custody;
@@ -42,7 +49,9 @@ pub(super) use label::label;
 pub(super) use list::{list, search};
 pub(super) use log::log;
 pub(super) use man::man;
+pub(super) use prove::prove;
 pub(super) use provider::provider;
+pub(super) use publish::publish;
 pub(super) use record::record;
 pub(super) use repair::repair;
 pub(super) use replay::replay;
@@ -53,3 +62,4 @@ pub(super) use status::status;
 pub(super) use tail::tail;
 pub(super) use verify::verify;
 pub(super) use version::version;
+pub(super) use witness::witness;

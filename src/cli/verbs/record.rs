@@ -2,13 +2,14 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, IsTerminal as _};
+use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use crate::capture::child::{ChildCommand, ChildEnd, ChildStreams, run};
-use crate::capture::{FinishedRecording, LedgerAccess, RecordingOptions, StreamingTapeWriter};
+use crate::capture::{FinishedRecording, LedgerAccess, RecordingOptions, Recovered, StreamingTapeWriter};
 use crate::cli::args::Record;
 use crate::cli::session::{Session, close};
 use crate::cli::surroundings::variable;
@@ -31,32 +32,42 @@ const EPHEMERAL_SEED: u64 = 1;
 
 pub(in crate::cli) fn record(s: &mut Session<'_>, args: &Record) -> Result<u8> {
     if args.recover {
-        return s.with_ledger(async |_, s| {
-            if s.out.json {
-                s.out.document(json!({ "type": "recovered_all" }));
-            }
-            Ok(0)
-        });
+        return recover_all(s);
     }
     let Some((program, rest)) = args.command.split_first() else {
         return Err(Error::new(Code::Usage, "no program was given").with_hint("immutape record -- PROGRAM ARGUMENTS"));
     };
     // Nobody is recorded who never was there: the log stays as it is.
-    if let Err((exit, words)) = find_program(program) {
-        s.out.speak(&format!("error: {words}"));
-        return Ok(exit);
-    }
+    let found = match find_program(program) {
+        Ok(place) => place,
+        Err((exit, words)) => {
+            s.out.speak(&format!("error: {words}"));
+            return Ok(exit);
+        }
+    };
     let temporary = if args.ephemeral { Some(temporary_folder()?) } else { None };
     if let Some(folder) = &temporary {
         s.parts.places = Places::beneath(folder.path());
         s.parts.env = ephemeral(&s.parts.env);
     }
-    let command = ChildCommand::new(program.clone(), rest.to_vec());
+    let command = ChildCommand::new(program.clone(), rest.to_vec()).found_at(found);
     let command = if args.ephemeral { command.reproducible() } else { command };
+    let command = match super::signal_witness::command() {
+        Some(witness) => command.witness(witness),
+        None => command,
+    };
     let done = s.wait(async |s| whole(s, args, command).await);
     drop(temporary);
     match done {
-        Ok(end) => leave_as(s, &end),
+        Ok(Ended::Ran(end)) => leave_as(s, &end),
+        Ok(Ended::Refused(e)) => {
+            errors::print(s.out, &e);
+            Ok(match e.code() {
+                Code::NotFound => NOT_FOUND,
+                Code::NotPermitted => NOT_RUN,
+                _ => FAILED,
+            })
+        }
         Err(e) => {
             // What the recorder could not do is not the program's answer.
             errors::print(s.out, &e);
@@ -65,8 +76,38 @@ pub(in crate::cli) fn record(s: &mut Session<'_>, args: &Record) -> Result<u8> {
     }
 }
 
-/// From the opening to the tape. An error means that the program never ran.
-async fn whole(s: &mut Session<'_>, args: &Record, command: ChildCommand) -> Result<ChildEnd> {
+/// Seals what recorders left. One that could not be sealed was not: the first of these is how this ends.
+fn recover_all(s: &mut Session<'_>) -> Result<u8> {
+    let found = s.wait(async |s| s.seal_abandoned().await)??;
+    let (mut sealed, mut aside, mut failed) = (Vec::new(), Vec::new(), Vec::new());
+    for one in &found {
+        match one {
+            Recovered::Sealed { receipt, .. } => sealed.push(receipt.tape.to_text()),
+            Recovered::PutAside { custody, .. } => aside.push(custody.to_hex()),
+            Recovered::Failed { custody, error } => {
+                failed.push(json!({ "custody": custody.to_hex(), "code": error.code().as_str() }));
+            }
+        }
+    }
+    if s.out.json {
+        let document = json!({ "type": "recovered_all", "sealed": sealed, "aside": aside, "failed": failed });
+        s.out.document(document);
+    }
+    match found.into_iter().find_map(|one| if let Recovered::Failed { error, .. } = one { Some(error) } else { None }) {
+        Some(error) => Err(error),
+        None => Ok(0),
+    }
+}
+
+/// What came of a program.
+enum Ended {
+    Ran(ChildEnd),
+    /// The system would not start it, or what is needed around it; it does not run.
+    Refused(Error),
+}
+
+/// From the opening to the tape. An error means that there was no recording, and that the program never ran.
+async fn whole(s: &mut Session<'_>, args: &Record, command: ChildCommand) -> Result<Ended> {
     let is_watched = io::stderr().is_terminal() && !s.out.quiet && !s.out.json;
     let access = LedgerAccess::visits(s.parts.places.clone(), s.parts.env.clone());
     let options = options(s, args, &command);
@@ -105,7 +146,7 @@ async fn whole(s: &mut Session<'_>, args: &Record, command: ChildCommand) -> Res
             );
         }
     }
-    ran
+    Ok(ran.map_or_else(Ended::Refused, Ended::Ran))
 }
 
 /// Opens the ledger once for all that comes before the program: what is left of others, and the entry of this recording.
@@ -149,8 +190,8 @@ fn options(s: &Session<'_>, args: &Record, command: &ChildCommand) -> RecordingO
 fn streams() -> ChildStreams {
     ChildStreams {
         input: Box::new(io::stdin()),
-        output: Box::new(io::stdout()),
-        error: Box::new(io::stderr()),
+        output: Box::new(Unbuffered(rustix::stdio::stdout())),
+        error: Box::new(Unbuffered(rustix::stdio::stderr())),
         inherit: Box::new(inherited::as_before),
         close_input: Box::new(|| {
             // Standard input cannot be closed; the end of a pipe that nobody writes to stands in its place, and who wrote to
@@ -162,8 +203,21 @@ fn streams() -> ChildStreams {
     }
 }
 
+/// A stream of ours that keeps nothing back: what it took is delivered.
+struct Unbuffered(BorrowedFd<'static>);
+
+impl io::Write for Unbuffered {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(rustix::io::write(self.0, bytes)?)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// Looks where the system would look.
-fn find_program(program: &OsStr) -> std::result::Result<(), (u8, String)> {
+fn find_program(program: &OsStr) -> std::result::Result<PathBuf, (u8, String)> {
     let shown = visible(program.as_encoded_bytes());
     let is_path = program.as_encoded_bytes().contains(&b'/');
     let places: Vec<PathBuf> = if is_path {
@@ -175,7 +229,7 @@ fn find_program(program: &OsStr) -> std::result::Result<(), (u8, String)> {
     let mut found = None;
     for place in places.iter().filter(|place| place.exists()) {
         if place.is_file() && rustix::fs::access(place, rustix::fs::Access::EXEC_OK).is_ok() {
-            return Ok(());
+            return Ok(place.clone());
         }
         found = Some(place);
     }
@@ -245,14 +299,17 @@ fn leave_as(s: &mut Session<'_>, end: &ChildEnd) -> Result<u8> {
     if let Some(code) = end.code {
         return Ok(u8::try_from(code & 0xff).unwrap_or(FAILED));
     }
-    let signal = end.signal.unwrap_or_default();
+    Ok(signalled(s, end.signal.unwrap_or_default()))
+}
+
+/// Ends this process by a signal where that may be done; else the exit code that stands for it.
+pub(super) fn signalled(s: &mut Session<'_>, signal: i32) -> u8 {
     s.out.flush();
-    // Who waits for us sees the same end. The signals that leave a core file are told by their number alone.
-    use signal_hook::consts::{SIGABRT, SIGHUP, SIGINT, SIGKILL, SIGPIPE, SIGTERM, SIGUSR1, SIGUSR2};
-    if [SIGHUP, SIGINT, SIGKILL, SIGPIPE, SIGTERM, SIGUSR1, SIGUSR2].contains(&signal) && signal != SIGABRT {
-        let _told_by_the_code = signal_hook::low_level::emulate_default_handler(signal);
-    }
-    Ok(u8::try_from(signal.saturating_add(128)).unwrap_or(FAILED))
+    // Who waits for us sees the same end, whichever signal it was. Those that leave a core file leave none of ours.
+    inherited::never_dumped();
+    let _not_every_signal_is_known_there = signal_hook::low_level::emulate_default_handler(signal);
+    let _told_by_the_code = signal_hook::low_level::raise(signal);
+    u8::try_from(signal.saturating_add(128)).unwrap_or(FAILED)
 }
 
 fn temporary_folder() -> Result<TemporaryFolder> {

@@ -172,7 +172,9 @@ fn session(header: &Header) -> String {
     }
     if let Some(ns) = header.started_wall_ns {
         let started = Timestamp::from_ms(ns.wrapping_div(1_000_000)).to_text();
-        parts.push(format!("began {started} (says the source)"));
+        // A tape that came from no file was timed by who recorded it, on this machine or on another.
+        let by = if header.provenance.is_some() { "says the source" } else { "by the recorder's clock" };
+        parts.push(format!("began {started} ({by})"));
     }
     if let Some(ms) = header.stats.duration_ms {
         parts.push(format!("{ms} ms"));

@@ -8,7 +8,7 @@ use crate::cli::{errors, words};
 use crate::codec::escape::visible;
 use crate::error::{Code, Error, Kind, Result};
 use crate::governance::ClassStanding;
-use crate::ledger::{Checker, ClassCount, Status, is_in_use};
+use crate::ledger::{Checker, ClassCount, LiveCounts, Status, is_in_use};
 
 /// Something that this ledger does not promise, or that its owner should do.
 struct Limit {
@@ -24,8 +24,8 @@ pub(in crate::cli) fn status(s: &mut Session<'_>) -> Result<u8> {
     let mut opened = false;
     let done = s.with_ledger(async |ledger, s| {
         opened = true;
-        let classes = ledger.classes();
-        print(s, &ledger.status()?, &classes);
+        let told = Told { status: ledger.status()?, classes: ledger.classes(), live: ledger.live_counts() };
+        print(s, &told);
         Ok(0)
     });
     match done {
@@ -35,10 +35,18 @@ pub(in crate::cli) fn status(s: &mut Session<'_>) -> Result<u8> {
     }
 }
 
-fn print(s: &mut Session<'_>, status: &Status, classes: &Result<Vec<ClassCount>>) {
+/// What an open ledger says.
+struct Told {
+    status: Status,
+    classes: Result<Vec<ClassCount>>,
+    live: Result<LiveCounts>,
+}
+
+fn print(s: &mut Session<'_>, told: &Told) {
+    let Told { status, classes, live } = told;
     let limits = limits(status, classes);
     if s.out.json {
-        s.out.document(document(status, classes, &limits));
+        s.out.document(document(told, &limits));
         return;
     }
     let out = &mut *s.out;
@@ -62,6 +70,9 @@ fn print(s: &mut Session<'_>, status: &Status, classes: &Result<Vec<ClassCount>>
             out.field(&format!("tapes    {}", if shown.is_empty() { "none yet" } else { &shown }));
         }
         Err(e) => out.field(&format!("tapes    unknown: {}", e.message())),
+    }
+    if let Some(words) = live_words(live) {
+        out.field(&format!("live     {words}"));
     }
     let (generation, revision) = (status.vault_generation, status.vault_revision);
     out.field(&format!("vault    generation {generation}.{revision}, {}", words::count(status.epochs, "epoch")));
@@ -137,7 +148,34 @@ fn limits(status: &Status, classes: &Result<Vec<ClassCount>>) -> Vec<Limit> {
     out
 }
 
-fn document(status: &Status, classes: &Result<Vec<ClassCount>>, limits: &[Limit]) -> Value {
+/// Of recordings nothing is said where there are none.
+fn live_words(live: &Result<LiveCounts>) -> Option<String> {
+    let live = match live {
+        Ok(live) if live.is_none() => return None,
+        Ok(live) => live,
+        Err(e) => return Some(format!("unknown: {}", e.message())),
+    };
+    let paused = live.paused.unwrap_or(0);
+    let mut parts = Vec::new();
+    if live.running > 0 {
+        parts.push(format!("{} now", words::count(live.running, "recording")));
+    }
+    if paused > 0 {
+        parts.push(format!("{paused} paused"));
+    }
+    if live.left > 0 {
+        parts.push(format!("{} to be sealed, left by a recorder that is gone", live.left));
+    }
+    Some(parts.join(", "))
+}
+
+fn live_document(live: &Result<LiveCounts>) -> Value {
+    let live = live.as_ref().ok();
+    live.map_or(Value::Null, |live| json!({ "running": live.running, "paused": live.paused, "left": live.left }))
+}
+
+fn document(told: &Told, limits: &[Limit]) -> Value {
+    let Told { status, classes, live } = told;
     let classes = classes.as_ref().ok().map(|all| {
         let count = |c: &ClassCount| json!({ "class": c.class, "tapes": c.tapes, "standing": standing(c.standing) });
         all.iter().map(count).collect::<Vec<_>>()
@@ -151,6 +189,7 @@ fn document(status: &Status, classes: &Result<Vec<ClassCount>>, limits: &[Limit]
         "key_copies": status.keys.root_copies.saturating_add(1), "checkpoint_key": status.checkpoint_key,
         "ledger_folder": status.ledger_folder, "state_folder": status.state_folder,
         "config_folder": status.config_folder, "nearly_full": status.nearly_full, "classes": classes,
+        "recordings": live_document(live),
         "limits": limits.iter().map(|l| json!({ "code": l.code, "message": l.words })).collect::<Vec<_>>(),
     })
 }
@@ -174,9 +213,10 @@ fn survey(s: &mut Session<'_>, why: Option<Error>) -> Result<u8> {
         Ok((size, head)) => (Some(size), head.map(|h| h.checkpoint.size)),
         Err(_) => (None, None),
     };
+    let live = checker.live_counts();
     if s.out.json {
         s.out.document(json!({
-            "type": "status", "state": if why.is_some() { "unusable" } else { "in use" }, "ledger": checker.id().to_hex(),
+            "type": "status", "recordings": live_document(&live), "state": if why.is_some() { "unusable" } else { "in use" }, "ledger": checker.id().to_hex(),
             "origin": checker.genesis().origin, "entries": size, "signed_head": head,
             "reason": why.as_ref().map(|e| json!({ "code": e.code().as_str(), "message": e.message() })),
         }));
@@ -186,6 +226,9 @@ fn survey(s: &mut Session<'_>, why: Option<Error>) -> Result<u8> {
         s.out.field(&format!("origin   {}", visible(checker.genesis().origin.as_bytes())));
         s.out.field(&format!("folder   {}", s.parts.places.shown()));
         s.out.field(&format!("log      {}", size.map_or_else(|| "cannot be read to its end".into(), words::entries)));
+        if let Some(words) = live_words(&live) {
+            s.out.field(&format!("live     {words}"));
+        }
         s.out.line(&format!(
             "head     {}",
             head.map_or_else(|| "missing or not valid".into(), |n| format!("signed at {}", words::entries(n)))

@@ -23,18 +23,32 @@ const LINES: usize = 10;
 pub(in crate::cli) fn tail(s: &mut Session<'_>, args: &Tail) -> Result<u8> {
     // A ledger that another process has is waited for, and let go of at once.
     let access = LedgerAccess::visits(s.parts.places.clone(), s.parts.env.clone());
-    let is_enough = Arc::new(AtomicBool::new(false));
-    // Ctrl-C ends the reading in order: how much was read is recorded.
-    let _kept = signal_hook::flag::register(signal_hook::consts::SIGINT, is_enough.clone());
     s.wait(async |s| {
-        s.seal_abandoned().await?;
+        // What cannot be sealed was told, and keeps nobody from reading something else.
+        let _told = s.seal_abandoned().await?;
         let mut reader = StreamingTapeReader::open(access, s.parts.who.clone(), &args.id).await?;
+        let is_enough = heeded();
         let shown = show(s, &mut reader, args, &is_enough).await;
+        let is_abandoned = reader.is_abandoned();
         let closed = reader.close().await;
         shown?;
         closed?;
+        if is_abandoned && !is_enough.load(Ordering::Relaxed) {
+            let _told = s.seal_abandoned().await?;
+        }
         Ok(0)
     })
+}
+
+/// Set by Ctrl-C from here on: it ends the reading in order, and how much was read is recorded. While nothing was read yet, and
+/// when it comes a second time, it ends the program as it does any other.
+fn heeded() -> Arc<AtomicBool> {
+    use signal_hook::consts::SIGINT;
+    let is_enough = Arc::new(AtomicBool::new(false));
+    // In this order: the first signal finds the flag not set yet.
+    let _at_the_second = signal_hook::flag::register_conditional_default(SIGINT, is_enough.clone());
+    let _at_the_first = signal_hook::flag::register(SIGINT, is_enough.clone());
+    is_enough
 }
 
 /// What goes onto the screen, once it is known to.
@@ -48,41 +62,63 @@ async fn show(s: &mut Session<'_>, reader: &mut StreamingTapeReader, args: &Tail
         s.out.say("This is recorded now; -f waits for more.");
     }
     let mut lanes = Lanes::new(s.out.look, false);
+    // Each part of a session is an access of its own.
+    let mut entries = vec![reader.grant_index()];
     let asked = args.lines.map(NonZeroUsize::get);
     let last = if args.follow { asked } else { asked.or(Some(LINES)) };
     if let Some(last) = last {
-        for line in last_lines(reader, last, &mut lanes).await? {
+        for line in last_lines(reader, last, &mut lanes, enough).await? {
             print(s, &lanes, line, args.raw)?;
         }
     }
     while args.follow
+        && !enough.load(Ordering::Relaxed)
         && let Some(record) = reader.follow_until(|| enough.load(Ordering::Relaxed)).await?
     {
         if matches!(record, TapeRecord::Init(_)) {
             // Another part of the session, with numbers of its own.
             lanes = Lanes::new(s.out.look, false);
+            entries.push(reader.grant_index());
+            entries.dedup();
         }
         let line = line(record, &mut lanes);
         print(s, &lanes, line, args.raw)?;
         s.out.flush();
     }
     if s.out.json {
+        entries.iter().for_each(|entry| s.out.document(json!({ "type": "recorded", "entry": entry })));
         let seen = reader.metadata();
         s.out.document(json!({
             "type": "tail_end", "custody": seen.custody.to_hex(), "tape": seen.tape.map(|t| t.to_text()),
             "status": seen.status.word(), "frames": seen.stats.frames, "live": reader.is_live(),
         }));
+    } else if reader.is_abandoned() {
+        s.out.say("Its recorder is gone.");
     } else if args.follow && !reader.is_live() {
         s.out.say("The recording has ended.");
+    }
+    match entries.as_slice() {
+        [entry] => s.out.say(&format!("This read was recorded as entry #{entry}.")),
+        entries => {
+            let shown: Vec<String> = entries.iter().map(|entry| format!("#{entry}")).collect();
+            s.out.say(&format!("These reads, one of each part, were recorded as entries {}.", shown.join(", ")));
+        }
     }
     Ok(())
 }
 
 /// What there is, and of it the last so many frames with what stands between them. All of it is read: an answer may be to one
 /// of the first.
-async fn last_lines(reader: &mut StreamingTapeReader, last: usize, lanes: &mut Lanes) -> Result<VecDeque<Line>> {
+async fn last_lines(
+    reader: &mut StreamingTapeReader,
+    last: usize,
+    lanes: &mut Lanes,
+    enough: &AtomicBool,
+) -> Result<VecDeque<Line>> {
     let (mut kept, mut frames) = (VecDeque::new(), 0usize);
-    while let Some(record) = reader.next_record().await? {
+    while !enough.load(Ordering::Relaxed)
+        && let Some(record) = reader.next_record().await?
+    {
         if matches!(record, TapeRecord::Init(_)) {
             continue;
         }

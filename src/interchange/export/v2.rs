@@ -96,7 +96,7 @@ impl<'a> V2Export<'a> {
         let Some(message) = message else { return self.beside(frame) };
         self.count_losses(frame, ts);
         self.last_seq = Some(seq);
-        self.last_t_ns = ts.map(|ms| ms.saturating_mul(1_000_000)).or(frame.t_ns).or(self.last_t_ns);
+        self.last_t_ns = ts.map(|ms| ms.saturating_mul(1_000_000)).or_else(|| self.inferred_ns(frame));
         let seen = self.tally.frame(frame, Some(message), seq);
         self.put_line()?;
         for pair in seen.pairs {
@@ -116,9 +116,13 @@ impl<'a> V2Export<'a> {
         if !frame.has(flags::TIME_INFERRED) {
             return Some(ts);
         }
+        (self.inferred_ns(frame).map(ms) != Some(ts)).then_some(ts)
+    }
+
+    /// What a reader will infer for a frame without a time.
+    fn inferred_ns(&self, frame: &Frame) -> Option<u64> {
         let by_clock = frame.wall_ns.zip(self.header.started_wall_ns).and_then(|(wall, start)| wall.checked_sub(start));
-        let inferred = by_clock.or(self.last_t_ns).map(ms);
-        (inferred != Some(ts)).then_some(ts)
+        by_clock.or(self.last_t_ns)
     }
 
     fn count_losses(&mut self, frame: &Frame, ts: Option<u64>) {

@@ -9,7 +9,7 @@ use crate::codec::extent::Group;
 use crate::error::{Code, Error, Kind, Result};
 use crate::keyring::{KeyFile, KeyFileState};
 use crate::ledger::head_file::{self, JournalEnd};
-use crate::ledger::{Environment, Places, is_in_use, start};
+use crate::ledger::{Environment, LiveCounts, Places, is_in_use, start};
 use crate::log::{Entry, LogError};
 use crate::store::Position;
 use crate::store::files::{Files, refuse_linked_folder};
@@ -122,6 +122,7 @@ pub fn examine(places: &Places, env: &Environment) -> Vec<Condition> {
     found.push(clock(env, &end));
     let in_use = is_in_use(places, env);
     found.push(lock(&in_use));
+    found.extend(recordings(&checker.live_counts()));
     found.push(checker.rows_open(&in_use, &end));
     let space = |folder: &Path| env.files.space(folder).ok().flatten().map(|(_, all)| all);
     found.extend(disk(&*env.files, "disk", &folders.places.ledger));
@@ -153,6 +154,14 @@ impl Checker {
     #[must_use]
     pub fn checkpoint_key(&self) -> String {
         self.identity.checkpoint.to_text()
+    }
+
+    /// How many recordings there are that are not tapes yet, seen from outside.
+    ///
+    /// # Errors
+    /// `E_IO`.
+    pub fn live_counts(&self) -> Result<LiveCounts> {
+        LiveCounts::from_outside(&*self.stores.spool)
     }
 
     fn keys_here(&self) -> Vec<Condition> {
@@ -273,6 +282,23 @@ fn lock(in_use: &Result<bool>) -> Condition {
             .with_remedy("wait until it is done, or end it if it hangs; the lock ends with it"),
         Err(e) => Condition::wrong("lock", e),
     }
+}
+
+/// Of recordings nothing is said where there are none.
+fn recordings(counts: &Result<LiveCounts>) -> Option<Condition> {
+    const PART: &str = "recordings";
+    let counts = match counts {
+        Ok(counts) if counts.is_none() => return None,
+        Ok(counts) => counts,
+        Err(e) => return Some(Condition::wrong(PART, e)),
+    };
+    let running = format!("{} recorded now", counts.running);
+    Some(match counts.left {
+        0 => Condition::ok(PART, running),
+        left => Condition::warning(PART, format!("{left} left by a recorder that is gone, {running}")).with_remedy(
+            "immutape record --recover, or any command that opens the ledger, seals what is there as a tape",
+        ),
+    })
 }
 
 fn clock(env: &Environment, end: &Result<End>) -> Condition {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::ahead::{End, Plan, Stages};
 use super::group::{Examined, ExaminedGroup, examine_group};
+use super::recordings::Recordings;
 use super::tapes::SavedTapes;
 use super::{CheckOptions, Checker};
 use crate::codec::digest::{CustodyId, RootHash};
@@ -167,6 +168,14 @@ impl<'a> Walk<'a> {
     pub(super) fn finish(self) -> Walked {
         self.walked
     }
+}
+
+/// What all of the journal says of recordings, as far as it holds and by now.
+pub(super) fn recordings(checker: &Checker) -> Recordings {
+    let mut saved = SavedTapes::default();
+    let mut walk = Walk::new(checker, None, "journal");
+    let _found_by_the_check_itself = walk.groups(BEGINNING, None, &mut saved, &mut Report::default());
+    saved.recordings
 }
 
 /// Walks the journal from the beginning.

@@ -3,7 +3,7 @@
 use super::super::Who;
 use super::super::acts::Act;
 use super::super::facade::Ledger;
-use super::seal::LiveSealer;
+use super::seal::{LiveSealer, SPOOL};
 use crate::codec::digest::CustodyId;
 use crate::error::Result;
 use crate::governance::Action;
@@ -15,9 +15,11 @@ pub enum Abandoned {
     Live,
     /// It is to be sealed.
     Sealer(Box<LiveSealer>),
-    /// A tape came of it, or nothing was ever recorded: its spool was closed.
+    /// A tape came of it, or nothing was ever recorded: its spool was closed, or put aside where the log says that it was not what
+    /// it should have been.
     Closed,
-    /// The log does not know it, though there are frames: it was put aside, where it says.
+    /// Its spool is not what the log says, or the log does not know it though there are frames: it was put aside, where it
+    /// says.
     PutAside(String),
 }
 
@@ -42,31 +44,41 @@ impl Ledger {
     }
 
     /// Takes over a recording whose recorder is gone. A spool that no entry of the log opened holds at most what was known of
-    /// the session before its first frame, and is removed; with more in it, it is put aside and an entry says so.
+    /// the session before its first frame, and is removed; with more in it, an entry says so and it is put aside. One of which
+    /// the log says that it was put aside, though a crash or the disk kept it where it was, is put aside now.
     ///
     /// # Errors
     /// `E_NOT_PERMITTED` (recorded), `E_VAULT_DAMAGED`, `E_ROWS_UNAVAILABLE`, `E_IO`, `E_BROKEN`.
     pub async fn take_over(&self, who: &Who, custody: &CustodyId) -> Result<Abandoned> {
-        let spool = &self.core().stores.spool;
+        let (core, spool) = (self.core(), &self.core().stores.spool);
         let Some(hold) = spool.hold(custody)? else { return Ok(Abandoned::Live) };
-        if let Some(facts) = self.core().opened_facts(custody)? {
-            self.core().permit(who, Action::Record, None).await?;
+        if let Some(facts) = core.opened_facts(custody)? {
+            core.permit(who, Action::Record, None).await?;
             // The namespace stands in the first record; whoever seals gives it back with the header.
             let sealer = self.sealer(who, *custody, "default".into(), facts, hold)?;
             return Ok(Abandoned::Sealer(Box::new(sealer)));
         }
-        let is_kept = self.core().tape_of(custody)?.is_some();
-        let mut reader = spool.reader(custody)?;
-        let pieces = std::iter::from_fn(|| reader.next_piece().transpose()).take(2).collect::<Result<Vec<_>>>()?;
-        if is_kept || pieces.len() < 2 {
+        if core.tape_of(custody)?.is_some() {
+            if core.spool_was_wrong(custody)? {
+                return spool.put_aside(custody).map(Abandoned::PutAside);
+            }
             spool.close(custody)?;
             return Ok(Abandoned::Closed);
         }
-        let place = spool.put_aside(custody)?;
-        let body = Body::IntegrityFailed { what: 6, at: 0, digest: None };
-        let words = format!("a recording that the log did not open was put aside: {place}");
-        let draft = self.core().draft(&Act::about_ledger(who, body), |p| p.words = Some(words.into_bytes()))?;
-        self.core().append(vec![draft]).await?;
-        Ok(Abandoned::PutAside(place))
+        let mut reader = spool.reader(custody)?;
+        let pieces = std::iter::from_fn(|| reader.next_piece().transpose()).take(2).collect::<Result<Vec<_>>>()?;
+        if pieces.len() < 2 {
+            spool.close(custody)?;
+            return Ok(Abandoned::Closed);
+        }
+        // The entry first: a crash between the two leaves the spool where the next start finds it again, and never in
+        // quarantine without a word.
+        let digest = Some(core.spool_digest(custody)?);
+        let body = Body::IntegrityFailed { what: SPOOL, at: 0, digest };
+        let words =
+            format!("the spool {} belongs to no recording that the log opened, and is put aside", custody.to_hex());
+        let draft = core.draft(&Act::about_ledger(who, body), |p| p.words = Some(words.into_bytes()))?;
+        core.append(vec![draft]).await?;
+        spool.put_aside(custody).map(Abandoned::PutAside)
     }
 }

@@ -12,8 +12,11 @@ use super::seal::Pieces;
 use crate::codec::digest::{CustodyId, IdPrefix, TapeId};
 use crate::error::{Code, Error, Result};
 use crate::governance::Action;
-use crate::log::Body;
+use crate::log::{Body, Entry, EntryKind};
 use crate::tape::LiveRecord;
+
+/// Entries that are looked through at once for the next part of a session.
+const ENTRIES_TOGETHER: u64 = 256;
 
 /// Follows one recording. It needs no open ledger: what it gives was granted by an entry that is durable. It never makes
 /// the recorder wait, however slow it is.
@@ -45,40 +48,72 @@ impl LiveFollower {
         self.grant
     }
 
-    /// The next record, each once and in order; `None` while there is none, and for ever once [`LiveFollower::is_over`]. A
+    /// The next record, each once and in order, and none that a power cut could still take: what the recorder has written and not
+    /// made durable yet is made so first, whatever durability the recording has. Only who calls this waits for that. `None` while there is none, and for ever once [`LiveFollower::is_over`]. A
     /// piece that is being written is waited for, and those of a spool that was closed meanwhile are given to the last.
     ///
     /// # Errors
-    /// `E_IO`; `E_TAPE_DAMAGED` when the spool was altered.
+    /// `E_IO`; `E_BROKEN` when the disk failed to make it durable; `E_TAPE_DAMAGED` when the spool was altered.
     pub fn next_record(&mut self) -> Result<Option<LiveRecord>> {
+        if let Some(record) = self.at_hand() {
+            return Ok(Some(record));
+        }
+        self.fetch()?;
+        Ok(self.at_hand())
+    }
+
+    /// What [`LiveFollower::next_record`] does before it gives something, which may wait for the disk: on a thread for that, so that
+    /// nobody else waits. What it finds stays at hand, whatever becomes of who asked for it.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn fetch(&mut self) -> Result<()> {
         if self.is_over {
-            return Ok(None);
+            return Ok(());
         }
         // Asked first: what is appended before the close is then found below.
         let is_closed = self.pieces.is_closed()?;
-        match self.pieces.next_record()? {
-            Some(record) => {
-                if let LiveRecord::Frame(frame) = &record {
-                    self.given_bytes = self.given_bytes.saturating_add(frame.payload.len() as u64);
-                }
-                self.is_over = matches!(record, LiveRecord::Ended { .. });
-                Ok(Some(record))
-            }
-            None if self.pieces.is_damaged() => {
-                Err(Error::new(Code::TapeDamaged, "a piece of this recording does not open")
-                    .with_hint("`immutape verify` names what else was altered"))
-            }
-            None => {
-                self.is_over = is_closed;
-                Ok(None)
-            }
+        self.pieces.fetch()?;
+        if self.pieces.is_at_hand() {
+            return Ok(());
         }
+        if self.pieces.is_damaged() {
+            return Err(Error::new(Code::TapeDamaged, "a piece of this recording does not open")
+                .with_hint("`immutape verify` names what else was altered"));
+        }
+        self.is_over = is_closed;
+        Ok(())
+    }
+
+    /// The next record, if it is at hand.
+    pub fn at_hand(&mut self) -> Option<LiveRecord> {
+        let record = self.pieces.at_hand()?;
+        if let LiveRecord::Frame(frame) = &record {
+            self.given_bytes = self.given_bytes.saturating_add(frame.payload.len() as u64);
+        }
+        self.is_over = matches!(record, LiveRecord::Ended { .. });
+        Some(record)
+    }
+
+    /// Would the next record take no wait for the disk?
+    #[must_use]
+    pub fn has_durable(&self) -> bool {
+        self.pieces.has_durable()
     }
 
     /// Nothing more will come: the recording ended, or was sealed for a recorder that is gone.
     #[must_use]
     pub const fn is_over(&self) -> bool {
         self.is_over
+    }
+
+    /// Is nobody there any more who records it, or seals it? What it holds then is all there will be, and is given all the
+    /// same; the next start seals it.
+    ///
+    /// # Errors
+    /// `E_IO`.
+    pub fn is_abandoned(&self) -> Result<bool> {
+        Ok(!self.is_over && !self.pieces.is_held()? && !self.pieces.is_closed()?)
     }
 
     /// Bytes of payload given so far.
@@ -119,6 +154,37 @@ impl Ledger {
         self.core().tape_of(custody)
     }
 
+    /// The part of a session that goes on from a tape which ended `continued`. It was opened before that tape was saved, as the
+    /// last that names it: one before it was given up, without a frame.
+    ///
+    /// # Errors
+    /// `E_ROWS_UNAVAILABLE`.
+    pub fn part_after(&self, custody: &CustodyId) -> Result<Option<CustodyId>> {
+        let (queries, _) = self.core().settled_queries()?;
+        let Some(row) = queries.subject(custody)? else { return Ok(None) };
+        let first = row.first_index.saturating_add(1);
+        let mut end = queries.saved_index(custody)?.unwrap_or(0);
+        while end > first {
+            let begin = end.saturating_sub(ENTRIES_TOGETHER).max(first);
+            let mut found = None;
+            queries.entries(begin..end, &mut |_, stored| {
+                let entry = Entry::decode(&stored.public)?;
+                if entry.kind == EntryKind::TAPE_OPENED
+                    && let Ok(Body::TapeOpened { continues, .. }) = Body::decode(entry.kind, entry.body)
+                    && continues == Some(*custody)
+                {
+                    found = Some(entry.subject);
+                }
+                Ok(true)
+            })?;
+            if found.is_some() {
+                return Ok(found);
+            }
+            end = begin;
+        }
+        Ok(None)
+    }
+
     /// Follows a recording from its first record on. The access entry is durable before this returns.
     ///
     /// # Errors
@@ -136,7 +202,7 @@ impl Ledger {
         core.env.observer.event(Event::Granted);
         core.progress.content_unwraps.fetch_add(1, Ordering::Relaxed);
         let keys = Arc::new(core.live_secret(custody, &facts.epoch)?.keys());
-        let pieces = Pieces::new(*custody, keys, reader);
+        let pieces = Pieces::durable(*custody, keys, reader);
         Ok(LiveFollower { custody: *custody, class: facts.class, grant, pieces, given_bytes: 0, is_over: false })
     }
 

@@ -12,7 +12,7 @@ mod tape;
 
 pub use abandoned::Abandoned;
 pub use follow::LiveFollower;
-pub use list::LiveListing;
+pub use list::{LiveCounts, LiveListing};
 pub use open::LiveOptions;
 pub use seal::LiveSealer;
 pub(super) use seal::Pieces;

@@ -98,6 +98,7 @@ impl Core {
             random: self.env.random.clone(),
             keys,
             number: 0,
+            records: 1,
             tree: Frontier::new(),
             stored_bytes: 0,
         };

@@ -18,6 +18,9 @@ use crate::store::files::FileLock;
 use crate::store::{Spool, SpoolReader};
 use crate::tape::{Frame, Header, LiveRecord, read_live_piece};
 
+/// What a spool is called in an entry that says what failed a check.
+pub(super) const SPOOL: u64 = 6;
+
 /// Reads the records of one spool in order.
 pub(in crate::ledger) struct Pieces {
     custody: CustodyId,
@@ -27,24 +30,32 @@ pub(in crate::ledger) struct Pieces {
     records: VecDeque<LiveRecord>,
     /// Length of a piece that was whole on the disk and did not open.
     refused_bytes: u64,
+    /// Nothing is given that a power cut could still take.
+    durable_only: bool,
 }
 
 impl Pieces {
     pub(in crate::ledger) fn new(custody: CustodyId, keys: Arc<TapeKeys>, reader: Box<dyn SpoolReader>) -> Self {
-        Self { custody, keys, reader, number: 0, records: VecDeque::new(), refused_bytes: 0 }
+        Self { custody, keys, reader, number: 0, records: VecDeque::new(), refused_bytes: 0, durable_only: false }
+    }
+
+    /// For who shows what is recorded while it is: nothing is given that a power cut could still take.
+    pub(super) fn durable(custody: CustodyId, keys: Arc<TapeKeys>, reader: Box<dyn SpoolReader>) -> Self {
+        Self { durable_only: true, ..Self::new(custody, keys, reader) }
     }
 
     /// The next record; `None` while there is none. What follows a piece that does not open is never given: it would have
     /// a hole before it that nobody can measure.
     pub(in crate::ledger) fn next_record(&mut self) -> Result<Option<LiveRecord>> {
-        loop {
-            if let Some(record) = self.records.pop_front() {
-                return Ok(Some(record));
-            }
-            if self.refused_bytes > 0 {
-                return Ok(None);
-            }
-            let Some(sealed) = self.reader.next_piece()? else { return Ok(None) };
+        self.fetch()?;
+        Ok(self.at_hand())
+    }
+
+    /// Sees to it that the next record is at hand, if there is one. Waits for the disk where what is given must be durable.
+    pub(super) fn fetch(&mut self) -> Result<()> {
+        while self.records.is_empty() && self.refused_bytes == 0 {
+            let piece = if self.durable_only { self.reader.next_durable_piece() } else { self.reader.next_piece() };
+            let Some(sealed) = piece? else { return Ok(()) };
             let opened = open_live(&self.keys, &self.custody, self.number, &sealed).ok();
             match opened.and_then(|content| read_live_piece(&content, self.number).ok()) {
                 Some(records) => {
@@ -54,14 +65,33 @@ impl Pieces {
                 None => self.refused_bytes = (sealed.len() as u64).max(1),
             }
         }
+        Ok(())
+    }
+
+    /// The next record, if it is at hand.
+    pub(super) fn at_hand(&mut self) -> Option<LiveRecord> {
+        self.records.pop_front()
     }
 
     pub(in crate::ledger) fn is_damaged(&self) -> bool {
         self.refused_bytes > 0
     }
 
+    pub(super) fn is_at_hand(&self) -> bool {
+        !self.records.is_empty()
+    }
+
+    /// Would the next record take no wait for the disk?
+    pub(super) fn has_durable(&self) -> bool {
+        self.is_at_hand() || self.reader.has_durable()
+    }
+
     pub(super) fn is_closed(&self) -> Result<bool> {
         self.reader.is_closed()
+    }
+
+    pub(super) fn is_held(&self) -> Result<bool> {
+        self.reader.is_held()
     }
 
     /// Bytes that no record came out of.
@@ -212,7 +242,7 @@ impl LiveSealer {
     /// aside instead of closed, and an entry says so.
     ///
     /// A crash after the commit leaves the spool of a tape that is kept, and so does a disk that does not let it be removed:
-    /// the next start closes it.
+    /// the next start closes it, or puts it aside where that entry stands.
     ///
     /// # Errors
     /// As [`TapeSaver::finish`].
@@ -229,7 +259,7 @@ impl LiveSealer {
             beside.push(core.spool_failed(&who, &custody, &facts)?);
         }
         let receipt = saver.finish_live(header, beside).await?;
-        // The tape is kept, whatever becomes of its spool now: what is left of that the next start closes.
+        // The tape is kept, whatever becomes of its spool now: the next start does the same with what is left of it.
         let _is_tried_again = if falls_short { spool.put_aside(&custody).map(drop) } else { spool.close(&custody) };
         Ok(receipt)
     }
@@ -239,13 +269,34 @@ impl Core {
     /// The entry about a spool that is not what the log says.
     fn spool_failed(&self, who: &Who, custody: &CustodyId, facts: &OpenedFacts) -> Result<EntryDraft> {
         let at = facts.marked.map_or(facts.entry, |(entry, ..)| entry);
+        let body = Body::IntegrityFailed { what: SPOOL, at, digest: Some(self.spool_digest(custody)?) };
+        self.draft(&Act::about_tape(who, *custody, &facts.class, body), |_| {})
+    }
+
+    /// `H` of the `H` of each whole piece of a spool: what an entry about it names it by.
+    pub(super) fn spool_digest(&self, custody: &CustodyId) -> Result<Digest> {
         let mut reader = self.stores.spool.reader(custody)?;
         let mut hashes = Vec::new();
         while let Some(piece) = reader.next_piece()? {
             hashes.extend_from_slice(&sha256(&piece));
         }
-        let body = Body::IntegrityFailed { what: 6, at, digest: Some(Digest::from_bytes(sha256(&hashes))) };
-        self.draft(&Act::about_tape(who, *custody, &facts.class, body), |_| {})
+        Ok(Digest::from_bytes(sha256(&hashes)))
+    }
+
+    /// Does an entry say that this recording's spool is not what the log says of it?
+    pub(super) fn spool_was_wrong(&self, custody: &CustodyId) -> Result<bool> {
+        let (queries, _) = self.settled_queries()?;
+        let Some(row) = queries.subject(custody)? else { return Ok(false) };
+        for index in queries.postings_of(custody, &row)? {
+            let stored = queries.entry(index)?.ok_or_else(missing_row)?;
+            let entry = Entry::decode(&stored.public)?;
+            if entry.kind == EntryKind::INTEGRITY_FAILED
+                && let Ok(Body::IntegrityFailed { what: SPOOL, .. }) = Body::decode(entry.kind, entry.body)
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The tape that came of a recording. Rows that know the recording may not know that yet: they are waited for.
@@ -261,14 +312,13 @@ impl Core {
     pub(super) fn opened_facts(&self, custody: &CustodyId) -> Result<Option<OpenedFacts>> {
         let (queries, _) = self.settled_queries()?;
         let Some(row) = queries.subject(custody)?.filter(|row| row.facts.is_none()) else { return Ok(None) };
-        let missing = || Error::new(Code::RowsUnavailable, "an entry about a recording is missing in sled");
-        let first = queries.entry(row.first_index)?.ok_or_else(missing)?;
+        let first = queries.entry(row.first_index)?.ok_or_else(missing_row)?;
         let entry = Entry::decode(&first.public)?;
         let Ok(Body::TapeOpened { epoch, continues }) = Body::decode(entry.kind, entry.body) else { return Ok(None) };
         let class = self.class_of(&entry.key_id)?;
         let mut marked = None;
         for index in queries.postings_of(custody, &row)?.into_iter().rev() {
-            let stored = queries.entry(index)?.ok_or_else(missing)?;
+            let stored = queries.entry(index)?.ok_or_else(missing_row)?;
             let entry = Entry::decode(&stored.public)?;
             if entry.kind == EntryKind::RECORDING_MARK
                 && let Ok(Body::RecordingMark { frames, root }) = Body::decode(entry.kind, entry.body)
@@ -279,6 +329,10 @@ impl Core {
         }
         Ok(Some(OpenedFacts { class, epoch, entry: row.first_index, continues, marked }))
     }
+}
+
+fn missing_row() -> Error {
+    Error::new(Code::RowsUnavailable, "an entry about a recording is missing in sled")
 }
 
 pub(super) fn not_opened(custody: &CustodyId) -> Error {

@@ -25,6 +25,8 @@ pub struct LiveTape {
     pub(super) keys: Arc<TapeKeys>,
     /// Number of the next piece.
     pub(super) number: u64,
+    /// Records in the spool, as far as appends succeeded.
+    pub(super) records: u64,
     pub(super) tree: Frontier,
     pub(super) stored_bytes: u64,
 }
@@ -76,6 +78,13 @@ impl LiveTape {
         self.tree.size()
     }
 
+    /// Records in the spool whose append succeeded, the opening among them. One that failed may have reached the disk whole:
+    /// then the spool has those of one append more.
+    #[must_use]
+    pub const fn records(&self) -> u64 {
+        self.records
+    }
+
     /// Bytes in the spool.
     #[must_use]
     pub const fn stored_bytes(&self) -> u64 {
@@ -102,6 +111,7 @@ impl LiveTape {
         let sealed = seal_live(&self.keys, bytes(&*self.random)?, &self.custody, self.number, &content)?;
         self.spool.append(&self.custody, &sealed)?;
         self.number = self.number.saturating_add(1);
+        self.records = self.records.saturating_add(records.len() as u64);
         self.stored_bytes = self.stored_bytes.saturating_add(sealed.len() as u64);
         self.tree = tree;
         Ok(())

@@ -22,7 +22,9 @@ pub const CLAUSES: &[Clause<dyn Spool>] = &[
     Clause { name: "close: an append after it begins anew", check: append_after_close },
     Clause { name: "reader: gives what is appended behind its back", check: reader_goes_on },
     Clause { name: "reader: goes on to the end of a closed spool, and says so", check: reader_sees_the_end },
+    Clause { name: "reader: what it gives as durable is what was appended", check: reader_of_durable },
     Clause { name: "hold: for one at a time", check: held_once },
+    Clause { name: "reader: knows whether somebody holds it", check: reader_knows_the_hold },
     Clause { name: "put aside: is no recording any more", check: put_aside },
     Clause { name: "concurrent: one writer for each recording, and readers", check: many_recordings },
 ];
@@ -220,6 +222,25 @@ fn reader_sees_the_end(fresh: &Fresh<'_>) -> Verdict {
     same("the end", ok("next_piece", reader.next_piece())?, None)
 }
 
+fn reader_of_durable(fresh: &Fresh<'_>) -> Verdict {
+    let spool = fresh();
+    ok("append", spool.append(&A, b"synced"))?;
+    ok("sync", spool.sync(&A))?;
+    ok("append", spool.append(&A, b"not yet"))?;
+    let mut reader = ok("reader", spool.reader(&A))?;
+    for piece in [&b"synced"[..], b"not yet"] {
+        same("a piece", ok("next_durable_piece", reader.next_durable_piece())?, Some(piece.to_vec()))?;
+    }
+    same("nothing more", ok("next_durable_piece", reader.next_durable_piece())?, None)?;
+    same("and none known of", reader.has_durable(), false)?;
+    append(&*spool, &A, &pieces())?;
+    for piece in pieces() {
+        same("what came", ok("next_durable_piece", reader.next_durable_piece())?, Some(piece))?;
+    }
+    ok("close", spool.close(&A))?;
+    same("the end", ok("next_durable_piece", reader.next_durable_piece())?, None)
+}
+
 fn held_once(fresh: &Fresh<'_>) -> Verdict {
     let spool = fresh();
     let hold = ok("hold of what is not there yet", spool.hold(&A))?;
@@ -230,6 +251,23 @@ fn held_once(fresh: &Fresh<'_>) -> Verdict {
     drop(hold);
     same("held again", ok("hold", spool.hold(&A))?.is_some(), true)?;
     same("pieces", read(&*spool, &A)?, vec![b"a".to_vec()])
+}
+
+fn reader_knows_the_hold(fresh: &Fresh<'_>) -> Verdict {
+    let spool = fresh();
+    ok("append", spool.append(&A, b"a"))?;
+    let reader = ok("reader", spool.reader(&A))?;
+    same("held by nobody", ok("is_held", reader.is_held())?, false)?;
+    let hold = ok("hold", spool.hold(&A))?;
+    same("held", ok("is_held", reader.is_held())?, true)?;
+    let other = ok("hold of another", spool.hold(&B))?;
+    drop(hold);
+    same("held no more", ok("is_held", reader.is_held())?, false)?;
+    same("to be held again", ok("hold", spool.hold(&A))?.is_some(), true)?;
+    drop(other);
+    ok("close", spool.close(&A))?;
+    same("held when closed", ok("is_held", reader.is_held())?, false)?;
+    same("and nothing was made", names(&*spool)?, vec![B])
 }
 
 fn put_aside(fresh: &Fresh<'_>) -> Verdict {

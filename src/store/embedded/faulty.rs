@@ -108,6 +108,9 @@ impl Files for FaultyFiles {
     fn rename_replace(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.0.run("rename_replace", || RealFiles.rename_replace(from, to))
     }
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.0.run("link", || RealFiles.link(from, to))
+    }
     fn remove_file(&self, path: &Path) -> io::Result<()> {
         self.0.run("remove_file", || RealFiles.remove_file(path))
     }

@@ -189,6 +189,14 @@ impl Spool for EmbeddedSpool {
         self.files.try_lock(&path).map_err(|e| io_error("lock", &path, e))
     }
 
+    fn is_held(&self, recording: &CustodyId) -> Result<bool> {
+        let path = self.path(recording);
+        if !self.files.exists(&path).map_err(|e| io_error("look at", &path, e))? {
+            return Ok(false);
+        }
+        self.files.try_lock(&path).map(|held| held.is_none()).map_err(|e| io_error("lock", &path, e))
+    }
+
     fn recordings(&self) -> Result<Vec<CustodyId>> {
         let entries = match self.files.list(&self.folder) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -242,11 +250,14 @@ struct Reader {
     path: PathBuf,
     /// End of the last piece given.
     at: u64,
+    /// Everything up to here is durable, as far as this reader made it so.
+    durable_to: u64,
+    is_broken: bool,
 }
 
 impl Reader {
     fn over(file: Arc<dyn File>, path: &Path, files: Arc<dyn Files>) -> Self {
-        Self { files, file, path: path.to_owned(), at: 0 }
+        Self { files, file, path: path.to_owned(), at: 0, durable_to: 0, is_broken: false }
     }
 
     /// Exactly so many bytes from there on; `None` where the file ends before.
@@ -254,6 +265,21 @@ impl Reader {
         let mut bytes = vec![0; count];
         let read = self.file.read_at(at, &mut bytes).map_err(|e| io_error("read", &self.path, e))?;
         Ok((read == count).then_some(bytes))
+    }
+
+    /// Makes everything that is there durable, whoever wrote it. The writer of the spool is told of a failure by its own next
+    /// sync: each handle learns of it once. Here nothing is tried again, for what a failed sync lost still reads well.
+    fn sync(&mut self) -> Result<()> {
+        let end = self.file.len().map_err(|e| io_error("read", &self.path, e))?;
+        if let Err(e) = self.file.sync_data() {
+            self.is_broken = true;
+            let words = format!("cannot sync {}; it is not read on", shown(&self.path));
+            return Err(Error::new(Code::Broken, words)
+                .with_hint("look at the disk: what was shown until now is durable")
+                .with_source(e));
+        }
+        self.durable_to = end;
+        Ok(())
     }
 }
 
@@ -275,6 +301,26 @@ impl SpoolReader for Reader {
         Ok(Some(piece))
     }
 
+    fn next_durable_piece(&mut self) -> Result<Option<Vec<u8>>> {
+        if self.is_broken {
+            return Err(Error::new(Code::Broken, format!("a sync of {} failed before", shown(&self.path))));
+        }
+        let before = self.at;
+        let piece = self.next_piece()?;
+        if piece.is_some()
+            && self.at > self.durable_to
+            && let Err(e) = self.sync()
+        {
+            self.at = before;
+            return Err(e);
+        }
+        Ok(piece)
+    }
+
+    fn has_durable(&self) -> bool {
+        self.at < self.durable_to
+    }
+
     fn bytes_behind(&self) -> Result<u64> {
         let bytes = self.file.len().map_err(|e| io_error("read", &self.path, e))?;
         Ok(bytes.saturating_sub(self.at))
@@ -282,6 +328,10 @@ impl SpoolReader for Reader {
 
     fn is_closed(&self) -> Result<bool> {
         self.files.exists(&self.path).map(|there| !there).map_err(|e| io_error("look at", &self.path, e))
+    }
+
+    fn is_held(&self) -> Result<bool> {
+        self.files.is_locked(&self.path).map_err(|e| io_error("look at", &self.path, e))
     }
 }
 

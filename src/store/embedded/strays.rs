@@ -27,7 +27,9 @@ const STATE: [Shelf; 1] = [Shelf { name: "vault", knows: |e| is_file(e, vault::i
 pub(super) fn find(files: &dyn Files, ledger: &Path, state: &Path) -> io::Result<Vec<Stray>> {
     let mut out = Vec::new();
     let in_ledger = |e: &Entry| matches!(e.name.as_str(), "journal" | "packs" | "spool" | "index" | "quarantine");
-    top(files, ledger, "ledger", &|e| is_folder(e, in_ledger(e)), &LEDGER, &mut out)?;
+    // What a making that was cut off leaves.
+    let in_making = |e: &Entry| is_file(e, e.name == "creating");
+    top(files, ledger, "ledger", &|e| is_folder(e, in_ledger(e)) || in_making(e), &LEDGER, &mut out)?;
     let file = |e: &Entry| match e.name.as_str() {
         "lock" | "creating" => true,
         name => matches!(without_tmp(name), "head" | "reserve" | "ledger" | "engine" | "creating"),
@@ -123,6 +125,7 @@ mod tests {
             plant(folder.path(), path);
         }
         for path in [
+            "l/creating",
             "s/creating",
             "s/ledger",
             "s/engine.tmp",

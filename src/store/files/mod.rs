@@ -1,10 +1,12 @@
 //! The file system, as narrow as we use it. The only place with `std::fs`; every door reaches the
 //! disk through here, so that a faulting file system can stand beneath all of it in the tests.
 
+mod aside;
 mod new_file;
 mod real;
 mod temporary;
 
+pub use aside::PutAside;
 pub use new_file::NewFile;
 pub use real::RealFiles;
 pub use temporary::TemporaryFolder;
@@ -139,6 +141,14 @@ pub trait Files: Send + Sync + Debug {
     /// The system's error.
     fn rename_replace(&self, from: &Path, to: &Path) -> io::Result<()>;
 
+    /// Gives a file a second name; fails with `AlreadyExists` when `to` exists. Durable after `sync_dir`.
+    ///
+    /// # Errors
+    /// `Unsupported` where a file has one name only; the system's error.
+    fn link(&self, _from: &Path, _to: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     /// Removes a file that holds nothing sealed (temporary files, closed spools).
     ///
     /// # Errors
@@ -162,6 +172,14 @@ pub trait Files: Send + Sync + Debug {
     /// # Errors
     /// The system's error.
     fn try_lock(&self, path: &Path) -> io::Result<Option<Box<dyn FileLock>>>;
+
+    /// Does somebody hold the lock file at `path`? Who asks holds it for that moment; one that is not there is held by nobody.
+    ///
+    /// # Errors
+    /// The system's error.
+    fn is_locked(&self, path: &Path) -> io::Result<bool> {
+        Ok(self.exists(path)? && self.try_lock(path)?.is_none())
+    }
 
     /// Permission bits beyond the owner's (group and others) of a file; 0 where there are none.
     ///

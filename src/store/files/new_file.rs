@@ -86,7 +86,7 @@ impl NewFile {
     /// Gives the file its name, and makes the name durable; what stood there goes only if `replace`.
     ///
     /// # Errors
-    /// `AlreadyExists`; the system's error. The file is then removed.
+    /// `AlreadyExists`; the system's error. The file is then removed; one that replaced another and whose name may not last is there.
     pub fn place(mut self, replace: bool) -> io::Result<()> {
         self.sync()?;
         if replace {
@@ -95,7 +95,12 @@ impl NewFile {
             self.files.rename_noreplace(&self.temporary, &self.target)?;
         }
         self.is_placed = true;
-        self.files.sync_dir(parent(&self.target))
+        let lasts = self.files.sync_dir(parent(&self.target));
+        if lasts.is_err() && !replace {
+            // Whoever is told that it is not there must not find it.
+            let _left_behind = self.files.remove_file(&self.target);
+        }
+        lasts
     }
 }
 

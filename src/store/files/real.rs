@@ -109,6 +109,10 @@ impl Files for RealFiles {
         }
     }
 
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::hard_link(from, to)
+    }
+
     fn try_lock(&self, path: &Path) -> io::Result<Option<Box<dyn FileLock>>> {
         for _ in 0..LOCK_TRIES_MAX {
             let file = open_plain(path, OFlags::RDWR | OFlags::CREATE)?;
@@ -124,6 +128,19 @@ impl Files for RealFiles {
             }
         }
         Err(io::Error::new(ErrorKind::ResourceBusy, "the lock file is replaced again and again"))
+    }
+
+    /// Makes no file, also where the one that was there goes in between.
+    fn is_locked(&self, path: &Path) -> io::Result<bool> {
+        let file = match open_plain(path, OFlags::RDONLY) {
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(false),
+            opened => opened?,
+        };
+        match file.try_lock() {
+            Ok(()) => file.unlock().map(|()| false),
+            Err(fs::TryLockError::WouldBlock) => Ok(true),
+            Err(fs::TryLockError::Error(e)) => Err(e),
+        }
     }
 
     fn shared_mode(&self, path: &Path) -> io::Result<u32> {
@@ -379,14 +396,16 @@ mod tests {
     fn a_lock_is_one_and_notices_that_its_file_was_replaced() {
         let t = folder();
         let path = t.path().join("lock");
+        assert!(!RealFiles.is_locked(&path).unwrap() && !path.exists());
         let held = RealFiles.try_lock(&path).unwrap().unwrap();
-        assert!(held.is_current());
+        assert!(held.is_current() && RealFiles.is_locked(&path).unwrap());
         assert!(RealFiles.try_lock(&path).unwrap().is_none());
         fs::remove_file(&path).unwrap();
         assert!(!held.is_current());
         let other = RealFiles.try_lock(&path).unwrap().unwrap();
         assert!(other.is_current() && !held.is_current());
         drop(other);
+        assert!(!RealFiles.is_locked(&path).unwrap());
         assert!(RealFiles.try_lock(&path).unwrap().is_some());
     }
 

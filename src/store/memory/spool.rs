@@ -56,7 +56,7 @@ impl Spool for MemorySpool {
 
     fn reader(&self, recording: &CustodyId) -> Result<Box<dyn SpoolReader>> {
         let pieces = lock(&self.state)?.live.get(recording).cloned().ok_or_else(|| not_found(recording))?;
-        Ok(Box::new(Reader { pieces, next: 0 }))
+        Ok(Box::new(Reader { pieces, next: 0, held: self.held.clone(), recording: *recording }))
     }
 
     fn hold(&self, recording: &CustodyId) -> Result<Option<Box<dyn FileLock>>> {
@@ -90,6 +90,8 @@ impl Spool for MemorySpool {
 struct Reader {
     pieces: Arc<Mutex<Pieces>>,
     next: usize,
+    held: Arc<Mutex<BTreeSet<CustodyId>>>,
+    recording: CustodyId,
 }
 
 impl SpoolReader for Reader {
@@ -99,12 +101,24 @@ impl SpoolReader for Reader {
         Ok(piece)
     }
 
+    fn next_durable_piece(&mut self) -> Result<Option<Vec<u8>>> {
+        self.next_piece()
+    }
+
+    fn has_durable(&self) -> bool {
+        self.pieces.lock().is_ok_and(|pieces| pieces.all.len() > self.next)
+    }
+
     fn bytes_behind(&self) -> Result<u64> {
         Ok(lock(&self.pieces)?.all.iter().skip(self.next).map(|piece| piece.len() as u64).sum())
     }
 
     fn is_closed(&self) -> Result<bool> {
         Ok(lock(&self.pieces)?.is_closed)
+    }
+
+    fn is_held(&self) -> Result<bool> {
+        Ok(lock(&self.held)?.contains(&self.recording))
     }
 }
 

@@ -115,6 +115,34 @@ fn at_forty_columns_only_what_cannot_be_broken_goes_beyond_the_edge() {
 }
 
 #[test]
+fn an_import_of_files_with_long_names_stays_on_the_screen() {
+    const LONG: &str =
+        "a-session-of-a-monday-with-a-name-that-nobody-types-and-that-is-longer-than-the-line-of-any-screen";
+    for columns in [80, 40] {
+        let world = World::new();
+        let file = |name: &str| world.path(format!("in/{LONG}-{name}.jsonl"));
+        std::fs::create_dir(world.path("in")).unwrap();
+        std::fs::copy(crate::support::ledgers::tape_path("sqlite-crash"), file("good")).unwrap();
+        std::fs::write(file("half"), b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}\n{\"jsonrpc\":\"2.").unwrap();
+        std::fs::write(file("other"), b"no session\n").unwrap();
+        let Some(lines) = screen(&world, (columns, 1), "import in") else { return };
+        let kinds: Vec<&str> = ["kept", "failed", "left out"]
+            .into_iter()
+            .filter(|kind| lines.iter().any(|l| l.starts_with(kind)))
+            .collect();
+        assert_eq!(kinds, ["kept", "failed", "left out"], "{lines:#?}");
+        for line in &lines {
+            assert!(line.chars().count() <= columns || is_one_word(line), "{columns}: {line:?} in {lines:#?}");
+        }
+        // The beginning of the name is there, beside its id.
+        let kept = lines.iter().find(|l| l.starts_with("kept")).unwrap();
+        assert!(kept.contains("  in/a-sess") && kept.ends_with('…'), "{kept}");
+        // Where nothing says how wide it is, nothing is cut.
+        assert!(world.run(["import", "in"]).out().contains(&format!("{LONG}-good.jsonl")));
+    }
+}
+
+#[test]
 fn a_narrow_screen_leaves_columns_out_and_says_so() {
     let world = World::with_tapes(&["filesystem-payments"]);
     let did = world.command().args(["list"]).env("COLUMNS", "40").output().unwrap();

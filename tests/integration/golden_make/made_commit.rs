@@ -33,6 +33,7 @@ pub fn chapter() -> Chapter {
         .extend(outside("numbers out of open lists that this program does not know", super::made_log::later_numbers()));
     accepts.extend(outside("a set of more than 512 tapes", super::made_log::long_sets()));
     accepts.extend(outside("about a recording", super::made_log::recordings()));
+    accepts.extend(outside("about what others hold of the log", super::made_log::anchors()));
     accepts.extend(journal(&log));
     accepts.extend(private_halves());
     accepts.extend(heads(&log));

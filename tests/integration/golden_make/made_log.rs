@@ -4,8 +4,9 @@ use immutape::codec::cbor::encode;
 use immutape::codec::digest::{CustodyId, Digest, GroupHash, LeafHash, ObjectDigest, RootHash, sha256};
 use immutape::codec::extent::GroupHeader;
 use immutape::log::{
-    Actor, ActorKind, Authentication, Body, ChainState, ClockStamp, EntryDraft, EntryKind, Genesis, GroupBuilder,
-    GroupPlace, LogError, Outcome, PlacedEntry, PrivateHalf, SubjectTip, export_commitment, leaf_hash, set_commitment,
+    Actor, ActorKind, AnchorBody, Authentication, Body, ChainState, ClockStamp, EntryDraft, EntryKind, Genesis,
+    GroupBuilder, GroupPlace, LogError, Outcome, PlacedEntry, PrivateHalf, SubjectTip, export_commitment, leaf_hash,
+    set_commitment,
 };
 use immutape::seal::{PrivateAad, thumbprint};
 use immutape::tape::Labels;
@@ -222,6 +223,26 @@ pub fn recordings() -> Vec<Act> {
         written("tape-truncated", CUSTODY, Body::TapeTruncated { frames: 900, marked: 1_000, unread_bytes: 7 }, 41),
         written("followed", CUSTODY, Body::Followed { first: 0 }, 41),
         written("replayed", CUSTODY, Body::Replayed { how: 1 }, 41),
+    ]
+}
+
+/// Entries about what others hold of the log, and what was given out over it.
+pub fn anchors() -> Vec<Act> {
+    let note = |line: &str| format!("{ORIGIN}\n41\n{}\n\n{line}", "A".repeat(43) + "=").into_bytes();
+    let (root, file) = (RootHash::from_bytes([0x9b; 32]), Digest::from_bytes([0x9c; 32]));
+    let keys = vec!["witness.example/w1+00000000+BA==".to_owned(), "witness.example/w2+00000000+BA==".to_owned()];
+    let anchored = |name, body| written(name, LEDGER, Body::Anchor(body), 41);
+    let receipt = AnchorBody::ReceiptIssued { form: 0, size: 41, index: 3, file };
+    vec![
+        anchored("anchor-cosigned", AnchorBody::Cosigned { note: note("one, two"), keys, quorum: true }),
+        anchored(
+            "anchor-timestamped",
+            AnchorBody::Timestamped { note: note("one"), token: vec![0x30, 0], time_ms: 41 },
+        ),
+        anchored("published", AnchorBody::Published { size: 41, root, form: 1 }),
+        written("receipt-issued", CUSTODY, Body::Anchor(receipt), 41),
+        anchored("consistency-issued", AnchorBody::ReceiptIssued { form: 2, size: 41, index: 7, file }),
+        anchored("fork-found", AnchorBody::ForkFound { what: 1, note: note("one"), size: 41, root }),
     ]
 }
 

@@ -235,9 +235,10 @@ fn verifier_keys(r: &mut Refuse<'_>) {
         r.put(file, from, &format!("LogError::{error}"), what, text.into_bytes());
     };
     let no_key = "Note(\"not a verifier key\")";
+    let no_type = "Note(\"a verifier key of another type\")";
     let no_id = "Note(\"the key id is not that of the key\")";
     let other_type = STANDARD.encode([&[4], &typed[1..]].concat());
-    put("key-type-4.txt", no_key, "type 4: a cosigner's key", format!("{name}+{id}+{other_type}"));
+    put("key-type-4.txt", no_type, "type 4: a cosigner's key", format!("{name}+{id}+{other_type}"));
     put("key-31.txt", no_key, "a key of 31 bytes", format!("{name}+{id}+{}", STANDARD.encode(&typed[..32])));
     put("key-two-parts.txt", no_key, "no key id", format!("{name}+{key}"));
     put("key-base64.txt", no_key, "a character that is not base64", format!("{name}+{id}+!{}", &key[1..]));

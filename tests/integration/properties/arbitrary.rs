@@ -3,8 +3,8 @@
 use immutape::codec::cbor::encode;
 use immutape::codec::digest::{CustodyId, Digest, LedgerId, ObjectDigest, RootHash, TapeId, Thumbprint};
 use immutape::log::{
-    Actor, ActorKind, Authentication, Body, ClaimRecord, ClockStamp, EntryDraft, EntryKind, Genesis, Outcome, Period,
-    PrivateHalf,
+    Actor, ActorKind, AnchorBody, Authentication, Body, ClaimRecord, ClockStamp, EntryDraft, EntryKind, Genesis,
+    Outcome, Period, PrivateHalf,
 };
 use immutape::seal::{Attachment, Manifest, ManifestObject, StatementClaims};
 use immutape::tape::{
@@ -260,6 +260,42 @@ fn genesis() -> impl Strategy<Value = Genesis> {
     )
 }
 
+fn recording_body() -> impl Strategy<Value = Body> {
+    let n = number;
+    prop_oneof![
+        (any::<[u8; 16]>(), option::of(custody())).prop_map(|(epoch, continues)| Body::TapeOpened { epoch, continues }),
+        (n(), root_hash()).prop_map(|(frames, root)| Body::RecordingMark { frames, root }),
+        (n(), n(), n()).prop_map(|(frames, marked, unread_bytes)| Body::TapeTruncated { frames, marked, unread_bytes }),
+        n().prop_map(|first| Body::Followed { first }),
+        n().prop_map(|how| Body::Replayed { how }),
+    ]
+}
+
+fn anchor_body() -> impl Strategy<Value = AnchorBody> {
+    let n = number;
+    prop_oneof![
+        (bytes(), vec(words(), 1..4), any::<bool>()).prop_map(|(note, keys, quorum)| AnchorBody::Cosigned {
+            note,
+            keys,
+            quorum
+        }),
+        (bytes(), bytes(), n()).prop_map(|(note, token, time_ms)| AnchorBody::Timestamped { note, token, time_ms }),
+        (n(), root_hash(), n()).prop_map(|(size, root, form)| AnchorBody::Published { size, root, form }),
+        (n(), n(), n(), digest()).prop_map(|(form, size, index, file)| AnchorBody::ReceiptIssued {
+            form,
+            size,
+            index,
+            file
+        }),
+        (n(), bytes(), n(), root_hash()).prop_map(|(what, note, size, root)| AnchorBody::ForkFound {
+            what,
+            note,
+            size,
+            root
+        }),
+    ]
+}
+
 /// A body of every kind that is written.
 pub fn body() -> impl Strategy<Value = Body> {
     let n = number;
@@ -311,6 +347,8 @@ pub fn body() -> impl Strategy<Value = Body> {
         n().prop_map(|size| Body::CustodyRead { size }),
         digest().prop_map(|commitment| Body::Exported { commitment }),
         any::<(u16, u16)>().prop_map(|(act, error)| Body::Refused { act, error }),
+        recording_body(),
+        anchor_body().prop_map(Body::Anchor),
     ]
 }
 

@@ -11,7 +11,8 @@ use super::software::{Client, Server, Software};
 use super::stage::{Stage, Tape, Tee};
 use crate::support::trials;
 
-/// Frames of an ordinary recording are durable within 50 ms. A machine that does much else gets another second.
+/// Frames of an ordinary recording are durable within 50 ms. A machine that does much else gets another second, so this does not
+/// show that they are no later: a test beside `capture/syncer.rs` does, in which nobody but the frame itself wakes the syncer.
 const WINDOW: Duration = Duration::from_millis(1_050);
 /// Long enough for anything to end that is going to.
 const PATIENCE: Duration = Duration::from_secs(60);

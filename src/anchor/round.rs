@@ -1,0 +1,273 @@
+//! A round of a log with its witnesses (C2SP tlog-witness): what do they hold, does ours extend it, and their cosignatures.
+
+use std::sync::Arc;
+
+use super::transport::{Reply, Transport};
+use super::witness::monitor_path;
+use crate::codec::escape::visible_short;
+use crate::error::{Code, Error, Result};
+use crate::ledger::{Ledger, ReleasedHead};
+use crate::log::{Checkpoint, SignedNote};
+use crate::proof::{CosignerKey, Policy, Trusted, WitnessRequest, read_cosignatures, read_size};
+
+/// What became of one witness in a round.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WitnessState {
+    /// It cosigned the head, at this time in seconds since 1970.
+    Cosigned(u64),
+    /// It cosigned, though it should have held a head already: it has lost what it knew.
+    Forgot(u64),
+    /// It says that it holds more entries than this log has, and shows no head that this log signed. A claim, no proof.
+    ClaimsMore(u64),
+    /// It refused, with a status and its words.
+    Refused(u16, String),
+    /// It could not be reached, or gave no usable answer.
+    Unreachable(String),
+    /// The policy tells no address of it.
+    NoAddress,
+}
+
+/// One witness, by its name in the policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WitnessAnswer {
+    /// Its name.
+    pub name: String,
+    /// What became of it.
+    pub state: WitnessState,
+}
+
+/// What a round came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Round {
+    /// The head that was shown to the witnesses.
+    pub head: Checkpoint,
+    /// The note with all cosignatures that hold.
+    pub note: String,
+    /// Each witness of the policy.
+    pub answers: Vec<WitnessAnswer>,
+    /// Are they the quorum of the policy?
+    pub is_quorum: bool,
+    /// Index of the entry that tells of it; `None` when nobody cosigned.
+    pub recorded_as: Option<u64>,
+}
+
+/// What a witness holds, as far as it shows it.
+#[derive(Debug, Clone)]
+enum Held {
+    /// A head that this log signed.
+    Head(Checkpoint, String),
+    Nothing,
+    Unknown(WitnessState),
+}
+
+#[derive(Clone)]
+struct Asked {
+    name: String,
+    key: CosignerKey,
+    url: Option<String>,
+}
+
+impl Asked {
+    fn of(witness: &Trusted<CosignerKey>) -> Self {
+        let url = witness.url.as_ref().map(|url| url.trim_end_matches('/').to_owned());
+        Self { name: witness.name.clone(), key: witness.key.clone(), url }
+    }
+}
+
+/// Asks every witness of the policy what it holds of this log, and compares. Nothing is signed for it.
+///
+/// # Errors
+/// `E_LOG_ROLLBACK`, `E_LOG_FORK` as [`Ledger::confirm`]; `E_NOT_CONFIRMED` when no witness answered; `E_NOT_FOUND` without a policy.
+pub async fn confirm(ledger: &Ledger, transport: &Arc<dyn Transport>) -> Result<()> {
+    held_by_all(ledger, transport).await.map(|_| ())
+}
+
+/// Confirms the log, signs a head, and has it cosigned. A crash on the way leaves a signed head that some witness may hold
+/// and we do not know of: the next round finds it there.
+///
+/// # Errors
+/// As [`confirm`] and [`Ledger::release_head`]. That too few cosigned is no error.
+pub async fn round(ledger: &Ledger, transport: &Arc<dyn Transport>) -> Result<Round> {
+    let held = held_by_all(ledger, transport).await?;
+    let head = ledger.release_head().await?;
+    let anchor = ledger.newest_anchor()?;
+    let mut waiting = Vec::with_capacity(held.len());
+    for (witness, held) in held {
+        let knew = anchor.as_ref().is_some_and(|anchor| has_cosigned(&witness.key, &anchor.note));
+        let asked = cosignature(ledger, transport, &head, witness.clone(), held, knew);
+        waiting.push((witness, asked.await));
+    }
+    let policy = policy_of(ledger)?;
+    let mut note = head.note.clone();
+    let mut answers = Vec::with_capacity(waiting.len());
+    for (witness, (state, lines)) in waiting {
+        note.push_str(&lines);
+        answers.push(WitnessAnswer { name: witness.name, state });
+    }
+    let checked = policy.check(&note, ledger.checkpoint_key())?;
+    let recorded_as = if checked.cosigned().is_empty() { None } else { Some(ledger.keep_anchor(&note).await?) };
+    Ok(Round { head: head.checkpoint, note, answers, is_quorum: checked.is_quorum(), recorded_as })
+}
+
+fn policy_of(ledger: &Ledger) -> Result<&Policy> {
+    ledger.witness_policy().ok_or_else(|| {
+        Error::new(Code::NotFound, "this ledger has no witness policy")
+            .with_hint("write one in the form of c2sp.org/tlog-policy and give it to `immutape witness set FILE`")
+    })
+}
+
+fn has_cosigned(key: &CosignerKey, note: &str) -> bool {
+    SignedNote::parse(note).is_ok_and(|note| matches!(key.time_on(&note), Ok(Some(_))))
+}
+
+async fn held_by_all(ledger: &Ledger, transport: &Arc<dyn Transport>) -> Result<Vec<(Asked, Held)>> {
+    let witnesses: Vec<_> = policy_of(ledger)?.witnesses().iter().map(Asked::of).collect();
+    let mut asked = Vec::with_capacity(witnesses.len());
+    // All at once: one that is slow must not keep the others waiting.
+    for witness in &witnesses {
+        let (transport, witness, key) = (transport.clone(), witness.clone(), ledger.checkpoint_key().clone());
+        asked.push(blocking(move || Ok(held_by(&*transport, &witness, &key))));
+    }
+    let mut found = Vec::with_capacity(witnesses.len());
+    for (witness, asked) in witnesses.into_iter().zip(asked) {
+        found.push((witness, asked.await?));
+    }
+    let mut answered = false;
+    for (_, held) in &found {
+        match held {
+            Held::Head(_, note) => {
+                ledger.confirm(Some(note.clone())).await?;
+                answered = true;
+            }
+            Held::Nothing => answered = true,
+            Held::Unknown(_) => {}
+        }
+    }
+    if answered {
+        ledger.confirm(None).await?;
+    } else if !ledger.is_confirmed() {
+        return Err(nobody(&found));
+    }
+    Ok(found)
+}
+
+fn nobody(found: &[(Asked, Held)]) -> Error {
+    let why: Vec<_> = found
+        .iter()
+        .filter_map(|(witness, held)| match held {
+            Held::Unknown(state) => Some(format!("{}: {}", visible_short(witness.name.as_bytes(), 40), words(state))),
+            _ => None,
+        })
+        .collect();
+    Error::new(Code::NotConfirmed, format!("no witness could say what it holds of this log ({})", why.join("; ")))
+        .with_hint("entries are kept meanwhile; no head is signed before a witness answers")
+}
+
+/// One state in words, for people.
+fn words(state: &WitnessState) -> String {
+    match state {
+        WitnessState::Cosigned(_) => "cosigned".into(),
+        WitnessState::Forgot(_) => "cosigned, but has lost what it held".into(),
+        WitnessState::ClaimsMore(size) => format!("claims to hold {size} entries and shows no head"),
+        WitnessState::Refused(status, said) => format!("refused with {status} {said}"),
+        WitnessState::Unreachable(said) => said.clone(),
+        WitnessState::NoAddress => "has no address in the policy".into(),
+    }
+}
+
+impl std::fmt::Display for WitnessState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&words(self))
+    }
+}
+
+fn held_by(transport: &dyn Transport, witness: &Asked, log: &crate::log::NoteKey) -> Held {
+    let Some(url) = &witness.url else { return Held::Unknown(WitnessState::NoAddress) };
+    match transport.get(&format!("{url}{}", monitor_path(log.name()))) {
+        Ok(reply) if reply.status == 404 => Held::Nothing,
+        Ok(reply) if reply.status == 200 => {
+            match reply.as_text().map(|note| (Checkpoint::from_note(note, log), note)) {
+                Some((Ok(head), note)) => Held::Head(head, note.to_owned()),
+                // Whatever it is, this log did not sign it.
+                _ => Held::Unknown(WitnessState::Refused(200, "with a head that this log did not sign".into())),
+            }
+        }
+        Ok(reply) => Held::Unknown(refused(&reply)),
+        Err(e) => Held::Unknown(WitnessState::Unreachable(e.message().to_owned())),
+    }
+}
+
+fn refused(reply: &Reply) -> WitnessState {
+    WitnessState::Refused(reply.status, visible_short(&reply.body, 120).to_string())
+}
+
+/// Shows the head to one witness; its state, and the signature lines that hold.
+async fn cosignature(
+    ledger: &Ledger,
+    transport: &Arc<dyn Transport>,
+    head: &ReleasedHead,
+    witness: Asked,
+    held: Held,
+    knew: bool,
+) -> (WitnessState, String) {
+    let (mut old_size, forgot) = match held {
+        Held::Unknown(state) => return (state, String::new()),
+        Held::Nothing => (0, knew),
+        Held::Head(checkpoint, _) => (checkpoint.size, false),
+    };
+    // It may have taken another head of ours meanwhile, once; more often is no race.
+    for _ in 0..2 {
+        let reply = match ask(ledger, transport, head, &witness, old_size).await {
+            Ok(reply) => reply,
+            Err(e) => return (WitnessState::Unreachable(e.message().to_owned()), String::new()),
+        };
+        match (reply.status, reply.as_text()) {
+            (200, Some(body)) => return judged(head, &witness, body, forgot),
+            (409, Some(body)) => match read_size(body) {
+                Ok(size) if size > head.checkpoint.size => return (WitnessState::ClaimsMore(size), String::new()),
+                Ok(size) => old_size = size,
+                Err(_) => return (refused(&reply), String::new()),
+            },
+            _ => return (refused(&reply), String::new()),
+        }
+    }
+    (WitnessState::Refused(409, "again and again".into()), String::new())
+}
+
+async fn ask(
+    ledger: &Ledger,
+    transport: &Arc<dyn Transport>,
+    head: &ReleasedHead,
+    witness: &Asked,
+    old_size: u64,
+) -> Result<Reply> {
+    let (ledger, transport, note, size) = (ledger.clone(), transport.clone(), head.note.clone(), head.checkpoint.size);
+    let url = format!("{}/add-checkpoint", witness.url.as_deref().unwrap_or_default());
+    blocking(move || {
+        let path = if old_size == 0 { Vec::new() } else { ledger.consistency_path(old_size, size)? };
+        let body = WitnessRequest { old_size, path, note }.to_text();
+        transport.post(&url, "text/plain; charset=utf-8", body.as_bytes())
+    })
+    .await
+}
+
+/// Takes from an answer the lines of this witness, if they hold.
+fn judged(head: &ReleasedHead, witness: &Asked, body: &str, forgot: bool) -> (WitnessState, String) {
+    let unusable = |why: &str| (WitnessState::Unreachable(why.to_owned()), String::new());
+    let Ok(lines) = read_cosignatures(body) else { return unusable("its answer is no list of signatures") };
+    let lines: String = lines.iter().filter(|line| witness.key.is_of(line)).map(|line| line.to_line()).collect();
+    let note = format!("{}{lines}", head.note);
+    match SignedNote::parse(&note).and_then(|note| witness.key.time_on(&note)) {
+        Ok(Some(time_s)) if forgot => (WitnessState::Forgot(time_s), lines),
+        Ok(Some(time_s)) => (WitnessState::Cosigned(time_s), lines),
+        Ok(None) => unusable("its answer holds no signature of its key"),
+        Err(_) => unusable("its cosignature does not hold"),
+    }
+}
+
+async fn blocking<T: Send + 'static>(f: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    let died = |_| Error::new(Code::Internal, "a thread that asked a witness died");
+    tokio::task::spawn_blocking(f).await.map_err(died)?
+}

@@ -1,0 +1,89 @@
+//! Verbs about what others hold of the log: `checkpoint`, `prove`, `publish`, `witness`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::values;
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Checkpoint {
+    /// The newest head that witnesses cosigned, instead of a new one.
+    #[arg(long)]
+    pub anchored: bool,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Prove {
+    /// Tape id, or the first digits of it (at least 4).
+    #[arg(required_unless_present = "consistency")]
+    pub id: Option<String>,
+    /// A COSE receipt instead of a tlog-proof.
+    #[arg(long, conflicts_with = "consistency")]
+    pub receipt: bool,
+    /// The hashes that show that the log of NEW entries extends that of OLD.
+    #[arg(long, num_args = 2, value_names = ["OLD", "NEW"], conflicts_with = "id", value_parser = values::size)]
+    pub consistency: Option<Vec<u64>>,
+    /// File, or a folder that is there; - is standard output. Without it a file here, named by the tape's id.
+    #[arg(short, long, value_name = "FILE|FOLDER", conflicts_with = "consistency")]
+    pub output: Option<PathBuf>,
+    /// Replace a file that is there already.
+    #[arg(long, conflicts_with = "consistency")]
+    pub force: bool,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Publish {
+    /// Folder of the published tree; a web server may serve it as it is.
+    #[arg(value_name = "DIR")]
+    pub to: PathBuf,
+    /// Public halves of all entries too: kinds, times and patterns of access, for auditors who may have them.
+    #[arg(long)]
+    pub entries: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(disable_help_subcommand = true)]
+pub(in crate::cli) struct Witness {
+    #[command(subcommand)]
+    pub verb: WitnessVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum WitnessVerb {
+    /// Take a policy: whose cosignatures this ledger asks for from its next opening on.
+    Set {
+        /// Policy file (c2sp.org/tlog-policy); - is standard input.
+        #[arg(value_name = "FILE")]
+        policy: PathBuf,
+    },
+    /// Show the policy, and the newest head that witnesses cosigned.
+    Show,
+    /// Ask the witnesses now: do they hold what this log extends, and will they cosign its head?
+    Run {
+        /// Also witnesses on this machine and in private networks, without TLS where their address says so.
+        #[arg(long)]
+        allow_private: bool,
+        /// Ask again every so often, until interrupted: 30s, 5m.
+        #[arg(long, value_name = "TIME", value_parser = values::interval)]
+        every: Option<std::time::Duration>,
+    },
+    /// Be a witness for logs on other machines, until interrupted. It needs no ledger.
+    Serve {
+        /// Name of the witness, in its cosignatures for everybody to see: an address without scheme.
+        #[arg(long, value_name = "NAME", value_parser = values::some_text())]
+        name: String,
+        /// Private key of the witness (Ed25519, PKCS#8 PEM); made there if there is none.
+        #[arg(long, value_name = "FILE")]
+        witness_key: PathBuf,
+        /// Policy file whose log lines say which logs it serves.
+        #[arg(long, value_name = "FILE")]
+        logs: PathBuf,
+        /// Folder of the heads that it holds; to be kept as carefully as the key.
+        #[arg(long, value_name = "DIR")]
+        folder: PathBuf,
+        /// Address to listen at; beyond this machine put a proxy with TLS before it.
+        #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8095", value_parser = values::some_text())]
+        listen: String,
+    },
+}

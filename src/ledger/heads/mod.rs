@@ -1,0 +1,14 @@
+//! Heads that leave the house, and those of others: signing, paths under them, what was anchored, and what to do when
+//! somebody holds more than we do.
+
+mod anchors;
+mod confirm;
+mod prove;
+mod publish;
+mod release;
+
+pub use anchors::{Anchor, WITNESS_POLICY_FILE};
+pub(super) use anchors::{Anchors, compare_root, compare_size, newest_of_ours};
+pub use confirm::Confirmed;
+pub use prove::{ProofForm, Proven};
+pub use release::ReleasedHead;

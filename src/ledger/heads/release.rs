@@ -1,0 +1,61 @@
+//! Signing a head that leaves the house.
+
+use crate::error::{Code, Error, Result};
+use crate::ledger::Ledger;
+use crate::ledger::core::Core;
+use crate::ledger::writer::{Request, Writer};
+use crate::log::{Checkpoint, HeadState};
+
+/// A signed head whose entries are durable, and which the ledger's own head file knew before anybody else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ReleasedHead {
+    /// Size and root.
+    pub checkpoint: Checkpoint,
+    /// The note with the log's signature alone.
+    pub note: String,
+}
+
+impl Core {
+    /// A log with witnesses signs nothing before one of them has said that it extends what they hold: after a restored
+    /// backup it would sign a second history.
+    pub(in crate::ledger) fn may_sign(&self) -> Result<()> {
+        if let Some(error) = self.anchors.contradiction() {
+            return Err(error);
+        }
+        if self.anchors.is_confirmed() {
+            return Ok(());
+        }
+        Err(Error::new(
+            Code::NotConfirmed,
+            "no witness has confirmed this log since it was opened, so no head is signed",
+        )
+        .with_hint("`immutape witness run` asks the witnesses of the policy now; entries are kept meanwhile"))
+    }
+}
+
+impl Writer {
+    /// The head over everything that is durable now. A crash behind the head file leaves a signed head that nobody
+    /// else has, which is lawful: its entries cannot be taken back any more.
+    pub(in crate::ledger) fn release(&mut self) -> Result<ReleasedHead> {
+        self.core.may_sign()?;
+        self.write_head(HeadState::Open)
+    }
+}
+
+impl Ledger {
+    /// Signs a head over all entries that are durable now.
+    ///
+    /// # Errors
+    /// `E_NOT_CONFIRMED`; `E_LOG_ROLLBACK`, `E_LOG_FORK` once a witness has shown that; `E_STORE_FULL`, `E_IO`, `E_BROKEN`.
+    ///
+    /// ```no_run
+    /// # async fn publish(ledger: &immutape::ledger::Ledger) -> immutape::error::Result<()> {
+    /// let head = ledger.release_head().await?;
+    /// print!("{}", head.note);
+    /// # Ok(()) }
+    /// ```
+    pub async fn release_head(&self) -> Result<ReleasedHead> {
+        self.core().ask(|answer| Request::Head { answer }).await
+    }
+}

@@ -1,0 +1,88 @@
+//! A ledger and a witness as programs of their own, over the loopback.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Stdio};
+
+use serde_json::Value;
+
+use super::world::World;
+use crate::support::crash::copy_folder;
+
+/// A witness that runs; ended by Ctrl-C when it is dropped.
+pub(super) struct Running(Child, pub(super) Value);
+
+impl Running {
+    pub(super) fn new(world: &World, folder: &str) -> Self {
+        let mut command = world.command();
+        let folder = world.path(folder);
+        fs::create_dir_all(&folder).unwrap();
+        command.args(["witness", "serve", "--name", "w1.example", "--listen", "127.0.0.1:0", "--json", "--quiet"]);
+        command.arg("--witness-key").arg(folder.join("key.pem"));
+        command.arg("--logs").arg(world.path("logs")).arg("--folder").arg(folder.join("held"));
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        Self(child, serde_json::from_str(&line).unwrap())
+    }
+
+    pub(super) fn policy(&self) -> String {
+        let text = |key: &str| self.1[key].as_str().unwrap();
+        format!("witness w1 {} http://{}\nquorum w1\n", text("key"), text("address"))
+    }
+
+    /// Exit code once it was interrupted.
+    fn end(mut self) -> Option<i32> {
+        let pid = rustix::process::Pid::from_child(&self.0);
+        rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+        self.0.wait().unwrap().code()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _gone_already = self.0.kill();
+        let _reaped_already = self.0.wait();
+    }
+}
+
+fn document(world: &World, args: &[&str]) -> Value {
+    let did = world.run(args.iter().copied().chain(["--json"]));
+    serde_json::from_str(did.out().lines().next().unwrap_or_else(|| panic!("{}", did.all()))).unwrap()
+}
+
+#[test]
+fn an_hour_taken_back_is_named_by_the_witness() {
+    let (world, elsewhere) = (World::new(), tempfile::tempdir().unwrap());
+    let snapshot = elsewhere.path();
+    world.run(["init"]).exits(0);
+    let verifier = document(&world, &["checkpoint"])["verifier"].as_str().unwrap().to_owned();
+    fs::write(world.path("logs"), format!("log {verifier}\nquorum none\n")).unwrap();
+    let witness = Running::new(&world, "w1");
+    fs::write(world.path("policy"), witness.policy()).unwrap();
+    world.run(["witness", "set", "policy"]).exits(0);
+    // Loopback is refused unless it is asked for.
+    let refused = world.run(["witness", "run"]);
+    assert!(refused.stderr.contains("E_NOT_CONFIRMED"), "{}", refused.all());
+    let first = document(&world, &["witness", "run", "--allow-private"]);
+    assert_eq!((first["quorum"].as_bool(), first["witnesses"][0]["state"].as_str()), (Some(true), Some("cosigned")));
+    for folder in ["ledger", "state", "keys"] {
+        copy_folder(&world.path(folder), &snapshot.join(folder));
+    }
+    world.run(["log"]).exits(0);
+    let second = document(&world, &["witness", "run", "--allow-private"]);
+    assert!(second["size"].as_u64() > first["size"].as_u64());
+    // Ledger, state and keys are put back, as root can.
+    for folder in ["ledger", "state", "keys"] {
+        fs::remove_dir_all(world.path(folder)).unwrap();
+        copy_folder(&snapshot.join(folder), &world.path(folder));
+    }
+    let caught = world.run(["witness", "run", "--allow-private"]);
+    assert_eq!(caught.exit, 3, "{}", caught.all());
+    assert!(caught.stderr.contains("E_LOG_ROLLBACK"), "{}", caught.all());
+    for verb in [&["log"][..], &["list"], &["checkpoint"]] {
+        let refused = world.run(verb);
+        assert!(refused.exit == 3 && refused.stderr.contains("E_LOG_ROLLBACK"), "{}", refused.all());
+    }
+    assert_eq!(witness.end(), Some(0));
+}
