@@ -113,7 +113,7 @@ fn one_signer_with_signed_attributes_over_a_time_stamp() {
     );
     assert_eq!(refused(&authority, &sign(&["tsa"], &["-md", "sha256"])), TimestampError::SigningCertificate);
     assert_eq!(refused(&authority, &sign(&["tsa"], &[GOOD, &["-nocerts"]].concat())), TimestampError::Certificate);
-    assert_eq!(refused(&authority, &sign(&["tsa"], &old_hash)), TimestampError::Algorithm("signed data"));
+    assert_eq!(refused(&authority, &sign(&["tsa"], &old_hash)), TimestampError::Algorithm("signer"));
     let pss = [GOOD, &["-keyopt", "rsa_padding_mode:pss"]].concat();
     assert_eq!(refused(&authority, &sign(&["tsa"], &pss)), TimestampError::Algorithm("signature"));
 

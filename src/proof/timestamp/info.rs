@@ -1,11 +1,11 @@
 //! What a token says: `TSTInfo` of RFC 3161 2.4.2.
 
 use chrono::{NaiveDate, NaiveTime};
-use der::asn1::ObjectIdentifier;
 
 use super::TimestampError;
 use super::items::{BOOLEAN, GENERALIZED_TIME, INTEGER, Items, OCTET_STRING, OID, SEQUENCE, holding, plain};
 use super::names::Hash;
+use super::oid::Oid;
 use crate::time::Timestamp;
 
 const PART: &str = "content";
@@ -16,7 +16,7 @@ const FRACTION_MAX: usize = 18;
 
 /// A `TSTInfo`, as far as anybody here wants to know.
 pub(super) struct Info<'a> {
-    pub(super) policy: ObjectIdentifier,
+    pub(super) policy: Oid,
     pub(super) imprint: &'a [u8],
     /// Big-endian without zeros in front.
     pub(super) serial: &'a [u8],
@@ -36,7 +36,7 @@ impl<'a> Info<'a> {
         if fields.small(INTEGER)? != 1 {
             return Err(fields.fault());
         }
-        let policy = ObjectIdentifier::from_bytes(fields.value(OID)?).map_err(|_| fields.fault())?;
+        let policy = Oid::from_value(fields.value(OID)?).ok_or_else(|| fields.fault())?;
         let mut imprint = fields.inside(SEQUENCE)?;
         if Hash::from_oid(imprint.algorithm("imprint")?, "imprint")? != Hash::Sha256 {
             return Err(TimestampError::Algorithm("imprint"));

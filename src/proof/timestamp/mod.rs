@@ -10,6 +10,7 @@ mod error;
 mod info;
 mod items;
 mod names;
+mod oid;
 mod request;
 mod response;
 mod signed;

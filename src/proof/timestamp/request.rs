@@ -1,9 +1,10 @@
 //! What is asked of an authority: `TimeStampReq` of RFC 3161 2.4.1.
 
-use der::asn1::{AnyRef, ObjectIdentifier};
+use der::asn1::AnyRef;
 use der::{Encode as _, Tag};
 
 use super::TimestampError;
+use super::oid::Oid;
 
 /// `AlgorithmIdentifier` of SHA-256, with the `NULL` that older authorities look for.
 const SHA256: [u8; 15] = [0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00];
@@ -24,7 +25,7 @@ const WITH_CERTIFICATES: [u8; 3] = [0x01, 0x01, 0xff];
 pub struct TimestampRequest {
     imprint: [u8; 32],
     nonce: [u8; 8],
-    policy: Option<ObjectIdentifier>,
+    policy: Option<Oid>,
     der: Vec<u8>,
 }
 
@@ -33,9 +34,9 @@ impl TimestampRequest {
     /// `policy` is an object identifier in dotted form, or none where any policy of the authority will do.
     ///
     /// # Errors
-    /// [`TimestampError::PolicyText`] for text that is no object identifier of at most 39 bytes.
+    /// [`TimestampError::PolicyText`] for text that is no object identifier, or one of more than 64 bytes.
     pub fn new(imprint: [u8; 32], nonce: [u8; 8], policy: Option<&str>) -> Result<Self, TimestampError> {
-        let policy = policy.map(ObjectIdentifier::new).transpose().map_err(|_| TimestampError::PolicyText)?;
+        let policy = policy.map(|text| Oid::from_text(text).ok_or(TimestampError::PolicyText)).transpose()?;
         // Nothing here is long enough to fail; an error would name the only part of variable length.
         let der = encode(&imprint, &nonce, policy.as_ref()).map_err(|_| TimestampError::PolicyText)?;
         Ok(Self { imprint, nonce, policy, der })
@@ -53,7 +54,7 @@ impl TimestampRequest {
         &self.imprint
     }
 
-    pub(super) const fn policy(&self) -> Option<&ObjectIdentifier> {
+    pub(super) const fn policy(&self) -> Option<&Oid> {
         self.policy.as_ref()
     }
 
@@ -68,10 +69,11 @@ fn without_zeros(number: &[u8]) -> &[u8] {
     number.get(zeros..).unwrap_or_default()
 }
 
-fn encode(imprint: &[u8], nonce: &[u8], policy: Option<&ObjectIdentifier>) -> der::Result<Vec<u8>> {
+fn encode(imprint: &[u8], nonce: &[u8], policy: Option<&Oid>) -> der::Result<Vec<u8>> {
     let sequence = |content: &[u8]| AnyRef::new(Tag::Sequence, content)?.to_der();
     let hashed = AnyRef::new(Tag::OctetString, imprint)?.to_der()?;
-    let policy = policy.map(ObjectIdentifier::to_der).transpose()?.unwrap_or_default();
+    let policy =
+        policy.map(|oid| AnyRef::new(Tag::ObjectIdentifier, oid.value())?.to_der()).transpose()?.unwrap_or_default();
     // A zero in front keeps the number positive; the encoding of 0 is that zero alone.
     let digits = without_zeros(nonce);
     let sign: &[u8] = if digits.first().is_none_or(|first| *first >= 0x80) { &[0] } else { &[] };

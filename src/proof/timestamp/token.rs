@@ -1,6 +1,5 @@
 //! A token: everything that must hold before its time is believed.
 
-use der::asn1::ObjectIdentifier;
 use rustls_pki_types::CertificateDer;
 use webpki::EndEntityCert;
 
@@ -8,6 +7,7 @@ use super::attributes::Attributes;
 use super::info::Info;
 use super::items::SET;
 use super::names::verifiers;
+use super::oid::Oid;
 use super::signed::{Signed, Signer};
 use super::{TimeAnchors, TimestampError};
 use crate::codec::digest::sha256;
@@ -23,7 +23,7 @@ pub struct CheckedToken {
     time: Timestamp,
     accuracy_ms: Option<u64>,
     serial: Vec<u8>,
-    policy: ObjectIdentifier,
+    policy: Oid,
     certificate: [u8; 32],
 }
 
@@ -64,7 +64,7 @@ impl CheckedToken {
         &self.certificate
     }
 
-    pub(super) const fn policy_id(&self) -> &ObjectIdentifier {
+    pub(super) const fn policy_id(&self) -> &Oid {
         &self.policy
     }
 }
