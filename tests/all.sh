@@ -23,6 +23,8 @@ export PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
 have cargo-deny || cargo install cargo-deny --version 0.20.2 --locked --quiet || echo "cargo-deny could not be installed"
 # Real servers and clients for the recorder. Without them their tests leave themselves out, and are counted.
 bash tests/mcp/install || true
+# Programs of others that judge our proofs: without them nothing is proven, so nothing goes on.
+bash tests/oracles/install
 
 say "format"
 cargo fmt --check
