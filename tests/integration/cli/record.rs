@@ -6,6 +6,7 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, Command, Stdio};
 
 use super::world::{Did, World};
+use crate::support::is_heeded;
 
 pub(super) fn recorded(world: &World, flags: &[&str], program: &[&str]) -> Command {
     let mut command = world.command();
@@ -90,13 +91,6 @@ fn exit_codes_and_signals_are_those_of_the_program() {
     assert_eq!(states.iter().filter(|s| **s == "signal").count(), signals.len(), "{states:?}");
     assert_eq!(states.iter().filter(|s| **s == "child_exit").count(), 3);
     world.run(["verify"]).exits(0);
-}
-
-/// Tests that were started by `nohup` ignore a signal, and so does whatever they start.
-fn is_heeded(signal: i32) -> bool {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    ignored.and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok()).unwrap_or(0) >> (signal - 1) & 1 == 0
 }
 
 #[test]

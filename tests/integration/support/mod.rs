@@ -74,3 +74,10 @@ fn nothing_is_skipped_but_through_the_one_helper() {
     }
     assert!(seen > 60);
 }
+
+/// Tests that were started by `nohup` ignore a signal, and so does whatever they start.
+pub fn is_heeded(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    ignored.and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok()).unwrap_or(0) >> (signal - 1) & 1 == 0
+}
