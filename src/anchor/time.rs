@@ -38,7 +38,8 @@ fn answer_of(reply: Reply) -> Result<Vec<u8>> {
     }
     if !kind.eq_ignore_ascii_case(REPLY) {
         let words = format!("the time-stamping authority answered with {}", visible_short(kind.as_bytes(), 60));
-        return Err(Error::new(Code::Network, words).with_hint("is the address that of a time-stamping authority (RFC 3161 3.4)?"));
+        return Err(Error::new(Code::Network, words)
+            .with_hint("is the address that of a time-stamping authority (RFC 3161 3.4)?"));
     }
     Ok(reply.body)
 }

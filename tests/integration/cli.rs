@@ -2,6 +2,7 @@
 
 mod beside;
 mod beside_recorders;
+mod clock;
 mod configuration;
 mod documents;
 mod export;

@@ -44,6 +44,7 @@ mod golden;
 mod golden_make;
 mod golden_stranger;
 mod heads;
+mod heads_checked;
 mod interchange_bad;
 mod interchange_beside;
 mod interchange_cast;

@@ -68,10 +68,16 @@ impl TimeAuthority {
         let settings = String::from_utf8(settings)
             .map_err(|_| Error::new(Code::Usage, format!("{TIME_AUTHORITY_FILE} is not text")))?;
         let roots = read_limited(files, &config.join(TIME_ROOTS_FILE), ROOTS_BYTES_MAX)?.ok_or_else(|| {
-            Error::new(Code::Usage, format!("{TIME_ROOTS_FILE} is missing")).with_hint("`immutape clock set` writes both")
+            Error::new(Code::Usage, format!("{TIME_ROOTS_FILE} is missing"))
+                .with_hint("`immutape clock set` writes both")
         })?;
         Self::parse(&settings, &roots).map(Some)
     }
+}
+
+/// What time-stamps of this ledger are trusted from; without it they are kept and not certified.
+pub(in crate::ledger) fn time_roots(files: &dyn Files, config: &Path) -> Option<TimeAnchors> {
+    TimeAuthority::read(files, config).ok().flatten().map(|authority| authority.roots)
 }
 
 /// A head that is to be time-stamped, and what is sent to the authority.
@@ -193,7 +199,8 @@ impl Ledger {
         let nonce = nonce.and_then(|line| line.strip_prefix("nonce ")).and_then(|text| hex::decode(text).ok());
         let nonce = nonce.and_then(|bytes| <[u8; 8]>::try_from(bytes).ok()).ok_or_else(|| damaged("no nonce"))?;
         let policy = policy.and_then(|line| line.strip_prefix("policy ")).ok_or_else(|| damaged("no policy"))?;
-        let head = Checkpoint::from_note(note, &self.core().identity.checkpoint).map_err(|e| damaged(&e.to_string()))?;
+        let head =
+            Checkpoint::from_note(note, &self.core().identity.checkpoint).map_err(|e| damaged(&e.to_string()))?;
         let policy = Some(policy).filter(|text| *text != "-");
         let request = TimestampRequest::new(sha256(note.as_bytes()), nonce, policy)?;
         Ok(TimeChallenge { head, note: note.to_owned(), request })
@@ -234,7 +241,12 @@ impl Ledger {
     ///
     /// # Errors
     /// `E_USAGE`, `E_STORE_FULL`, `E_IO`.
-    pub fn set_time_authority(files: &dyn Files, config: &Path, settings: &str, roots_pem: &[u8]) -> Result<TimeAuthority> {
+    pub fn set_time_authority(
+        files: &dyn Files,
+        config: &Path,
+        settings: &str,
+        roots_pem: &[u8],
+    ) -> Result<TimeAuthority> {
         let authority = TimeAuthority::parse(settings, roots_pem)?;
         let fault = |e| Error::new(code_of(&e), "the authority cannot be stored").with_source(e);
         // A crash between the two leaves roots without settings, or the older settings over the newer roots.

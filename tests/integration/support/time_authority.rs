@@ -178,7 +178,12 @@ impl Authority {
 
     /// What the authority answers, in one of its ways.
     pub fn answer(&self, request: &TimestampRequest, way: &str) -> Vec<u8> {
-        self.write("request.tsq", request.to_der());
+        self.answer_to(request.to_der(), way)
+    }
+
+    /// As [`Authority::answer`], to a request in bytes.
+    pub fn answer_to(&self, query: &[u8], way: &str) -> Vec<u8> {
+        self.write("request.tsq", query);
         let mut arguments = vec!["ts", "-reply", "-config", "conf", "-section", way];
         arguments.extend(["-queryfile", "request.tsq", "-out", "answer.tsr"]);
         self.openssl(&arguments);
