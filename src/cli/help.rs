@@ -200,6 +200,7 @@ says that an authority saw a head of the log: every entry in it was there by the
 
 Examples:
   immutape clock set --roots authority.pem --url https://time.example/tsr
+  immutape clock show
   immutape clock run --every 1d
   immutape clock challenge --to head.tsq
   immutape clock import head.tsr";

@@ -47,7 +47,7 @@ pub async fn with_policy(ledger: Ledger, folder: &Path) -> Ledger {
 }
 
 /// Leaves of everything that is in the log now, out of bundles.
-fn leaves(ledger: &Ledger, size: u64) -> Vec<LeafHash> {
+pub fn leaves(ledger: &Ledger, size: u64) -> Vec<LeafHash> {
     let mut leaves = Vec::new();
     for tile in tiles_between(0, size).filter(|tile| tile.level == 0) {
         let bundle = ledger.entry_bundle(&tile).unwrap();

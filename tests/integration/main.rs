@@ -95,6 +95,7 @@ mod ledger_sled;
 mod ledger_turns;
 mod ledger_vault_accepted;
 mod net_tls;
+mod oracle_go;
 mod packs_crash;
 mod packs_damage;
 mod packs_faults;

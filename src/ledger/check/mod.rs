@@ -111,7 +111,8 @@ impl Failure {
         let what = match finding.part {
             "object" | "tape" => 1,
             "rows" => 2,
-            "head" | "anchors" => 3,
+            "head" => 3,
+            "anchors" => 7,
             "vault" => 4,
             "keys" => 5,
             _ => 0,
