@@ -96,6 +96,7 @@ mod ledger_turns;
 mod ledger_vault_accepted;
 mod net_tls;
 mod oracle_go;
+mod oracle_receipt;
 mod packs_crash;
 mod packs_damage;
 mod packs_faults;

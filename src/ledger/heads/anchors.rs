@@ -72,7 +72,7 @@ impl Anchors {
 }
 
 /// What a person can do about a log that others know better.
-pub(in crate::ledger) const WAY_OUT: &str = "nothing is read or written. Put the newest copy back, or mend it with `immutape repair --from-published DIR`; after a real loss `immutape succeed` begins a successor that says so";
+pub(in crate::ledger) const WAY_OUT: &str = "nothing is read or written. Put the newest copy of the ledger, state and config folders back; where there is none, keep this one and what was shown as they are, for they are evidence, and begin a new ledger elsewhere";
 
 fn read_policy(files: &dyn Files, config: &Path) -> Result<Option<Policy>> {
     let path = config.join(WITNESS_POLICY_FILE);
