@@ -22,10 +22,11 @@ fi
 have cargo || { echo "cargo is needed: https://rustup.rs"; exit 1; }
 export PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
 have cargo-deny || cargo install cargo-deny --version 0.20.2 --locked --quiet || echo "cargo-deny could not be installed"
-# Real servers and clients for the recorder. Without them their tests leave themselves out, and are counted.
-bash tests/mcp/install || true
-# Programs of others that judge our proofs: without them nothing is proven, so nothing goes on.
-bash tests/oracles/install
+# Real servers and clients for the recorder. Without them their tests leave themselves out, and are counted; where CI is set
+# they may not: a run that says nothing of real software has not passed.
+bash tests/mcp/install || [ -z "${CI:-}" ] || { echo "real MCP servers and clients are needed where CI is set"; exit 1; }
+# Programs of others that judge our proofs; the same holds for them.
+bash tests/oracles/install || [ -z "${CI:-}" ] || { echo "programs of others that judge proofs are needed where CI is set"; exit 1; }
 
 say "format"
 cargo fmt --check

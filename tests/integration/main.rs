@@ -25,6 +25,7 @@ mod capture_opening;
 mod capture_parts;
 mod capture_races;
 mod capture_seeds;
+mod capture_store_traps;
 mod capture_stream;
 mod capture_traps;
 mod capture_written;

@@ -26,11 +26,25 @@ pub fn skipped(why: &str) {
     }
 }
 
-/// A tool that every machine of CI has to have is not there: a fault in CI, left out elsewhere. Always false.
+/// Names the setting of a run that may leave nothing out of what needs real software.
+pub const CI_VARIABLE: &str = "CI";
+
+/// Real software that a whole run needs is not there: in CI that is a failure, elsewhere it is left out, and false.
 pub fn needed(why: &str) -> bool {
-    assert!(std::env::var_os("CI").is_none(), "{why}: tests/all.sh installs what is needed");
+    fails_in_ci(why, std::env::var_os(CI_VARIABLE).as_deref());
     skipped(why);
     false
+}
+
+fn fails_in_ci(why: &str, set: Option<&std::ffi::OsStr>) {
+    assert!(set.is_none_or(std::ffi::OsStr::is_empty), "a run in CI leaves nothing out: {why}");
+}
+
+#[test]
+fn what_needs_real_software_may_be_left_out_anywhere_but_in_ci() {
+    fails_in_ci("nothing is set", None);
+    fails_in_ci("nothing is said", Some("".as_ref()));
+    assert!(std::panic::catch_unwind(|| fails_in_ci("it is not there", Some("1".as_ref()))).is_err());
 }
 
 /// One write for a line, so that tests beside each other do not mix theirs.
