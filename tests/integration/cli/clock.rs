@@ -45,7 +45,9 @@ fn a_request_is_carried_to_an_authority_and_its_answer_back() {
     }
     assert!(!bare.path("head.tsq").exists());
 
+    assert!(bare.run(["status"]).exits(0).out().contains("no outside source vouches"));
     let world = trusting(&authority, &["--policy", "1.2.3.4.2"]);
+    assert!(world.run(["status"]).exits(0).out().contains("were there by then, and no more"));
     fs::write(world.path("nothing.tsr"), b"").unwrap();
     let early = world.run(["clock", "import", "nothing.tsr"]);
     assert!(early.stderr.contains("E_NOT_FOUND"), "nothing was asked: {}", early.all());
