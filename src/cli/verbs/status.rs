@@ -226,7 +226,7 @@ fn live_document(live: &Result<LiveCounts>) -> Value {
 }
 
 fn document(told: &Told, limits: &[Limit]) -> Value {
-    let Told { status, classes, live } = told;
+    let Told { status, classes, live, .. } = told;
     let classes = classes.as_ref().ok().map(|all| {
         let count = |c: &ClassCount| json!({ "class": c.class, "tapes": c.tapes, "standing": standing(c.standing) });
         all.iter().map(count).collect::<Vec<_>>()
