@@ -14,7 +14,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(super) use keep::{Import, Keep, Label, Save};
 pub(super) use live::{Failure, Record, Replay, Tail, When};
-pub(super) use outside::{Checkpoint, Prove, Publish, Witness, WitnessVerb};
+pub(super) use outside::{Checkpoint, Clock, ClockVerb, Prove, Publish, Witness, WitnessVerb};
 pub(super) use tapes::{Filters, List, Page, Stats};
 pub(super) use tools::{Completions, Config, ConfigVerb, Key, KeyVerb, Man, Provider, ProviderVerb};
 
@@ -141,6 +141,9 @@ pub(super) enum Verb {
     /// Witnesses: who holds heads of this log elsewhere.
     #[command(after_help = help::WITNESS)]
     Witness(Witness),
+    /// Time from outside: time-stamps over heads of this log.
+    #[command(after_help = help::CLOCK)]
+    Clock(Clock),
     /// Show where the ledger stands, and what it cannot promise.
     #[command(after_help = help::STATUS)]
     Status,

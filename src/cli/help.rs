@@ -194,6 +194,17 @@ Examples:
   immutape witness run --every 5m
   immutape witness serve --name w1.example --witness-key w1.pem --logs logs.policy --folder held";
 
+pub(super) const CLOCK: &str = "\
+What this machine's clock says of its own log proves nothing to others. A time-stamp (RFC 3161)
+says that an authority saw a head of the log: every entry in it was there by then.
+
+Examples:
+  immutape clock set --roots authority.pem --url https://time.example/tsr
+  immutape clock show
+  immutape clock run --every 1d
+  immutape clock challenge --to head.tsq
+  immutape clock import head.tsr";
+
 pub(super) const STATUS: &str = "\
 Exit codes: 0 good; that of the error when the ledger cannot be opened (3 tampering, 9 keys, ..).
 

@@ -22,6 +22,21 @@ const COMPANION_BYTES_MAX: u64 = 16 << 20;
 /// Longest index of a folder that is looked at; the importer's own limit is the same and says so.
 const INDEX_BYTES_MAX: u64 = 64 << 20;
 
+/// The bytes of a file that has to be small, or of standard input. One that is longer is cut one byte behind the limit, which
+/// whoever reads it refuses.
+///
+/// # Errors
+/// `E_IO`.
+pub(super) fn small(files: &dyn Files, file: &Path, bytes_max: u64) -> Result<Vec<u8>> {
+    let cannot = |e| Error::new(Code::Io, format!("{} cannot be read", shown(file))).with_source(e);
+    if is_stdin(file) {
+        let mut bytes = Vec::new();
+        io::stdin().take(bytes_max.saturating_add(1)).read_to_end(&mut bytes).map_err(cannot)?;
+        return Ok(bytes);
+    }
+    files.read(file, bytes_max).map_err(cannot)
+}
+
 /// A source that was opened.
 pub(super) struct Source {
     /// Its bytes.

@@ -27,6 +27,7 @@ mod out;
 mod progress;
 mod range;
 mod recording;
+mod rounds;
 mod run;
 mod saving;
 mod session;

@@ -26,6 +26,20 @@ pub(super) fn told(options: RecordingOptions, args: &Record, config: &CaptureSet
     options
 }
 
+/// What may be lost of a recording, in words for who starts it.
+pub(super) fn window(durability: Durability) -> String {
+    match durability {
+        Durability::Each => "each line is durable before it is passed on: a power cut takes none of them".to_owned(),
+        Durability::Interval(every) => {
+            let ms = every.as_millis();
+            format!("durable every {ms} ms: the last {ms} ms may be lost in a power cut")
+        }
+        Durability::Os => {
+            "durable when the system sees fit: the last half minute may be lost in a power cut".to_owned()
+        }
+    }
+}
+
 /// `None` when nobody said anything of it.
 fn durability(args: &Record, config: &CaptureSettings) -> Option<Durability> {
     let every = args.sync_ms.or_else(|| config.count("sync_ms")).map(Duration::from_millis);

@@ -115,6 +115,7 @@ fn dispatch(out: &mut Out, cli: &Cli) -> Result<u8> {
         Verb::Prove(args) => verbs::prove(s, args),
         Verb::Publish(args) => verbs::publish(s, args),
         Verb::Witness(args) => verbs::witness(s, &args.verb),
+        Verb::Clock(args) => verbs::clock(s, &args.verb),
         Verb::Status => verbs::status(s),
         Verb::Repair(args) => verbs::repair(s, args),
         Verb::Delete(args) => verbs::delete(s, args),

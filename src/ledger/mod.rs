@@ -51,7 +51,10 @@ pub use custody::CustodyLink;
 pub use environment::Environment;
 pub use exported::ExportedFile;
 pub use facade::Ledger;
-pub use heads::{Anchor, Confirmed, ProofForm, Proven, ReleasedHead, WITNESS_POLICY_FILE};
+pub use heads::{
+    Anchor, Confirmed, KeptTime, ProofForm, Proven, ReleasedHead, TIME_AUTHORITY_FILE, TIME_ROOTS_FILE, TimeAuthority,
+    TimeChallenge, WITNESS_POLICY_FILE,
+};
 pub use list::Listing;
 pub use live::{Abandoned, LiveCounts, LiveFollower, LiveListing, LiveMark, LiveOptions, LiveSealer, LiveTape};
 pub use log_read::LogLine;

@@ -2,11 +2,16 @@
 
 use std::sync::Arc;
 
-use immutape::capture::{LedgerAccess, RecordingOptions, StreamingTapeWriter, recover};
+use immutape::capture::{
+    Durability, LedgerAccess, OnStorageFailure, RecordingOptions, StreamingTapeWriter, TapeManager, recover,
+};
 use immutape::ledger::{Checker, Health, Ledger, Places, examine};
 use immutape::tape::EndState;
 use immutape::time::SystemClock;
 
+use crate::capture_seeds::{clock, durable, request};
+use crate::capture_traps::on_failing;
+use crate::support::failing::Op;
 use crate::support::ledgers::{ann, create, real};
 use crate::support::recordings::frame;
 
@@ -60,5 +65,41 @@ async fn running_paused_and_left_ones_are_told_apart_and_nothing_is_recorded() {
     }
     assert_eq!((counts(), outside()), ((0, Some(0), 0), (0, None, 0)));
     assert!(examine(&places, &env).iter().all(|c| c.part != "recordings"));
+    ledger.close().await.unwrap();
+}
+
+/// One of two recordings finds its disk full. It is counted as failed from then on and until it is ended, where a failure ends a
+/// recording, and as one that takes frames where the session goes on.
+#[tokio::test]
+async fn a_manager_counts_what_failed_until_it_is_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let (ledger, failing) = on_failing(folder.path()).await;
+    let (manager, _) = TapeManager::start(LedgerAccess::open(ledger.clone()), ann(), clock()).await.unwrap();
+    for (policy, failed) in [(OnStorageFailure::Stop, 1), (OnStorageFailure::ContinueWithGap, 0)] {
+        let mut ids = Vec::new();
+        for name in ["fails", "goes on"] {
+            let mut options = durable(name, Durability::Each);
+            options.on_storage_failure = policy;
+            let id = manager.start_recording(options).await.unwrap();
+            manager.write_frame(&id, request(0, 0)).await.unwrap();
+            ids.push(id);
+        }
+        let counts = || {
+            let counts = manager.counts();
+            (counts.recording, counts.paused, counts.failed)
+        };
+        assert_eq!(counts(), (2, 0, 0));
+        failing.fail(Op::Write, 0, std::io::ErrorKind::StorageFull);
+        let refused = manager.write_frame(&ids[0], request(1, 1)).await;
+        assert_eq!(refused.is_err(), failed == 1, "{refused:?}");
+        assert!(failing.heal() > 0, "the disk was never full");
+        assert_eq!(counts(), (2 - failed, 0, failed), "{policy:?}");
+        manager.write_frame(&ids[1], request(1, 1)).await.unwrap();
+        for (id, still) in ids.iter().zip([1, 0]) {
+            manager.stop_recording(id, EndState::Clean).await.unwrap();
+            assert_eq!(counts(), (still, 0, 0), "{policy:?}");
+        }
+    }
+    assert_eq!((manager.counts().started, manager.counts().finished), (4, 4));
     ledger.close().await.unwrap();
 }

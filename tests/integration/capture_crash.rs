@@ -107,14 +107,25 @@ impl Tally {
     }
 }
 
-fn operations(base: &Base, goes_on: bool) -> usize {
+/// How many operations the story has, and the numbers of those that are tried.
+fn operations(base: &Base, goes_on: bool) -> (usize, Vec<usize>) {
     let (world, _) = base.machine(1);
     let answers = Answers::default();
     assert_eq!(lived(&world, &answers, OnStorageFailure::Stop, goes_on).unwrap(), []);
     let image = world.sim.crash_image(Survive::Nothing);
     let (frames, cut_off) = audit(image, copy_rows(&*world.rows), &answers, 3, "nothing happened");
     assert_eq!((frames, cut_off), (3 + 4 + 2 + 2, 0));
-    world.sim.operations().len()
+    let operations = world.sim.operations();
+    (operations.len(), tried(&operations.iter().map(|o| o.stage.as_str()).collect::<Vec<_>>()))
+}
+
+/// Every so many, and around each stage that is so short that another telling, a few operations longer or shorter, would lie
+/// between two of them.
+fn tried(stages: &[&str]) -> Vec<usize> {
+    let of = |stage: &str| stages.iter().filter(|other| **other == stage).count();
+    let is_short = |number: usize| stages.get(number).is_some_and(|stage| of(stage) < 3 * stride());
+    let near = |number: usize| (number.saturating_sub(3)..=number + 3).any(is_short);
+    (0..stages.len()).filter(|number| number % stride() == 0 || near(*number)).collect()
 }
 
 const STAGES: [&str; 7] = ["open", "each", "flushed", "parts", "left", "recover", "seal"];
@@ -122,9 +133,8 @@ const STAGES: [&str; 7] = ["open", "each", "flushed", "parts", "left", "recover"
 #[test]
 fn recordings_stopped_at_every_operation() {
     let base = Base::with_tapes(1);
-    let operations = operations(&base, false);
+    let (operations, points) = operations(&base, false);
     let (told, tally) = (Points::of(operations), Mutex::new(Tally::default()));
-    let points: Vec<usize> = (0..operations).step_by(stride()).collect();
     in_parallel(points.len() * 2, |n| {
         let (number, effect) = (points[n / 2], if n % 2 == 0 { Effect::Without } else { Effect::With });
         let (world, _) = base.machine(number as u64 + 2);
@@ -161,9 +171,8 @@ fn recordings_stopped_at_every_operation() {
 #[test]
 fn every_operation_of_recordings_fails() {
     let base = Base::with_tapes(1);
-    let operations = operations(&base, true);
+    let (operations, points) = operations(&base, true);
     let (told, tally) = (Points::of(operations), Mutex::new(Tally::default()));
-    let points: Vec<usize> = (0..operations).step_by(stride()).collect();
     in_parallel(points.len() * 2, |n| {
         let number = points[n / 2];
         let policy = if n % 2 == 0 { OnStorageFailure::Stop } else { OnStorageFailure::ContinueWithGap };

@@ -1,5 +1,8 @@
 //! The traps of the seeds' sample code: half a line at the end that is skipped, a flush that is taken for durable, a limit that is
 //! looked at when everything is in memory. And what a full disk or a cut does to a recording (rows T1, T8, T14 and T16 of the demands).
+//!
+//! The limit of a line that a program writes is held beside the code, `src/capture/child/lines.rs`. The traps of the seeds' storage
+//! manager are in `capture_store_traps`.
 
 use std::io::{BufReader, Read};
 use std::path::Path;
@@ -120,7 +123,7 @@ impl Engine for FailingSpool {
     }
 }
 
-async fn on_failing(folder: &Path) -> (Ledger, Arc<Failing>) {
+pub async fn on_failing(folder: &Path) -> (Ledger, Arc<Failing>) {
     let failing = Arc::new(Failing::default());
     let engine = Arc::new(FailingSpool(failing.clone()));
     let environment = Environment::new(engine, Arc::new(RealFiles), clock(), Arc::new(OsRandom));

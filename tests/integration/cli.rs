@@ -2,6 +2,7 @@
 
 mod beside;
 mod beside_recorders;
+mod clock;
 mod configuration;
 mod documents;
 mod export;
@@ -17,6 +18,8 @@ mod processes;
 mod real_mcp;
 mod record;
 mod record_ends;
+mod record_floods;
+mod record_sealed;
 mod record_sides;
 mod record_starts;
 mod replay_ends;

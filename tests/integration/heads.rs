@@ -25,20 +25,20 @@ impl Signer for Witness {
     }
 }
 
-fn witness() -> (Witness, CosignerKey) {
+pub fn witness() -> (Witness, CosignerKey) {
     let signer = Witness(SigningKey::from_bytes(&[2; 32]));
     let key = CosignerKey::new("witness.example/w1", signer.public_key()).unwrap();
     (signer, key)
 }
 
-fn cosigned(note: &str, time_s: u64) -> String {
+pub fn cosigned(note: &str, time_s: u64) -> String {
     let (signer, key) = witness();
     let line = key.cosign(SignedNote::parse(note).unwrap().text(), time_s, &signer).unwrap();
     format!("{note}{}", line.to_line())
 }
 
 /// Asks for one witness from the next opening on.
-async fn with_policy(ledger: Ledger, folder: &Path) -> Ledger {
+pub async fn with_policy(ledger: Ledger, folder: &Path) -> Ledger {
     let config = Places::beneath(folder).config_of(&ledger.id()).unwrap();
     ledger.close().await.unwrap();
     let policy = format!("witness w1 {}\nquorum w1\n", witness().1.to_text());
@@ -47,7 +47,7 @@ async fn with_policy(ledger: Ledger, folder: &Path) -> Ledger {
 }
 
 /// Leaves of everything that is in the log now, out of bundles.
-fn leaves(ledger: &Ledger, size: u64) -> Vec<LeafHash> {
+pub fn leaves(ledger: &Ledger, size: u64) -> Vec<LeafHash> {
     let mut leaves = Vec::new();
     for tile in tiles_between(0, size).filter(|tile| tile.level == 0) {
         let bundle = ledger.entry_bundle(&tile).unwrap();
@@ -61,7 +61,7 @@ fn leaves(ledger: &Ledger, size: u64) -> Vec<LeafHash> {
     leaves
 }
 
-async fn grow(ledger: &Ledger, entries: u64) {
+pub async fn grow(ledger: &Ledger, entries: u64) {
     for _ in 0..entries {
         ledger.note_log_read(&ann()).await.unwrap();
     }

@@ -341,6 +341,41 @@ mod tests {
     }
 
     #[test]
+    fn who_offers_waits_while_as_much_is_held_as_may_be_and_goes_on_when_something_is_taken() {
+        let handover = Handover::new(false);
+        let pieces: Vec<String> = (0..=HEARD_MAX).map(|n| n.to_string()).collect();
+        let (last, held) = pieces.split_last().unwrap();
+        assert!(held.iter().all(|piece| handover.offer(Way::Out, piece.as_bytes(), NOW)));
+        let queued = || handover.lock().queue.len();
+        let mut taken = Vec::new();
+        let mut take = || match handover.next(Some(Instant::now())) {
+            Next::Hear(Heard::Bytes { bytes, .. }) => taken.push(String::from_utf8(bytes).unwrap()),
+            _ => panic!("a piece is missing"),
+        };
+        std::thread::scope(|scope| {
+            let h = &handover;
+            let offered = |way, piece: &str| {
+                let (say, said) = sync_channel(1);
+                let piece = piece.to_owned();
+                scope.spawn(move || say.send(h.offer(way, piece.as_bytes(), NOW)));
+                assert_eq!(said.recv_timeout(A_WHILE), Err(RecvTimeoutError::Timeout), "it did not wait");
+                assert_eq!(queued(), HEARD_MAX, "more is held than may be");
+                said
+            };
+            let said = offered(Way::Out, last);
+            take();
+            assert_eq!((said.recv(), queued()), (Ok(true), HEARD_MAX));
+            // Nobody waits for one who is gone, and what comes then is not held either.
+            let said = offered(Way::In, "too late");
+            handover.close();
+            assert_eq!((said.recv(), queued()), (Ok(false), HEARD_MAX));
+        });
+        (0..HEARD_MAX).for_each(|_| take());
+        assert_eq!(taken, pieces, "in the order in which they came, and each once");
+        assert!(is_dropped(&handover));
+    }
+
+    #[test]
     fn an_answer_lets_its_own_piece_pass_and_a_failure_none() {
         let handover = Handover::new(true);
         assert!(handover.offer(Way::In, b"a\n", NOW));

@@ -107,6 +107,23 @@ mod tests {
         assert_eq!(parted(&[]), vec![]);
     }
 
+    /// The limit of a line holds while it comes, not once it is in memory.
+    #[test]
+    fn a_line_that_never_ends_is_held_as_far_as_one_frame_goes_and_no_further() {
+        let mut lines = Lines::new(Direction::ServerToClient, FrameKind::Message);
+        let piece = vec![b'x'; 1 << 20];
+        let mut given = 0_usize;
+        for n in 1..=50_usize {
+            lines.feed(&piece, NOW, &mut |frame| {
+                assert_eq!((frame.payload.len(), frame.flags), (FRAME_PAYLOAD_BYTES_MAX, flags::CONTINUED));
+                given = given.saturating_add(frame.payload.len());
+            });
+            assert!(lines.partial.len() <= FRAME_PAYLOAD_BYTES_MAX);
+            assert_eq!(given.saturating_add(lines.partial.len()), n.saturating_mul(piece.len()));
+        }
+        assert_eq!(given, FRAME_PAYLOAD_BYTES_MAX.saturating_mul(3), "and it comes while the line goes on");
+    }
+
     #[test]
     fn a_line_that_is_too_long_goes_on_and_loses_nothing() {
         let long = vec![b'x'; FRAME_PAYLOAD_BYTES_MAX * 2];

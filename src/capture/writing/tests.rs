@@ -169,3 +169,38 @@ async fn a_change_of_parts_that_never_ran_is_none_that_goes_on() {
     std::thread::spawn(move || drop(idle)).join().unwrap();
     assert!(it.parting.take().is_some(), "whoever ends the recording would wait for ever");
 }
+
+/// What is looked at with "more than" and with "at least" differs at one place: exactly at the limit.
+#[tokio::test]
+async fn a_part_is_over_with_the_last_byte_that_it_may_have_and_not_one_before() {
+    let world = World::new().await;
+    let mut it = world.writing(|_| ()).await;
+    it.take(frame()).unwrap();
+    it.flush(true).unwrap();
+    let stored = it.look().spooled_bytes;
+    assert!(stored > 1);
+    for (limit, is_over) in [(stored.saturating_add(1), false), (stored, true), (stored.saturating_sub(1), true)] {
+        Arc::get_mut(&mut it).unwrap().options.part_bytes = limit;
+        assert_eq!(it.is_part_over(), is_over, "{stored} of {limit} bytes");
+    }
+    drop(it);
+    world.ledger.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn frames_wait_up_to_the_last_byte_that_may_and_go_to_the_spool_with_one_more() {
+    let world = World::new().await;
+    let it = world.writing(|_| ()).await;
+    it.take(Frame::message(0, Direction::Unknown, Vec::new())).unwrap();
+    let record = it.waiting_bytes();
+    it.flush(false).unwrap();
+    assert_eq!(it.waiting_bytes(), 0);
+    let fits = WAITING_BYTES_MAX.saturating_sub(record);
+    for (more, waits) in [(0, WAITING_BYTES_MAX), (1, 0)] {
+        it.take(Frame::message(0, Direction::Unknown, vec![b'x'; fits.saturating_add(more)])).unwrap();
+        assert_eq!(it.waiting_bytes(), waits, "{more} more");
+        it.flush(false).unwrap();
+    }
+    drop(it);
+    world.ledger.close().await.unwrap();
+}

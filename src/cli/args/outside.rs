@@ -1,4 +1,4 @@
-//! Verbs about what others hold of the log: `checkpoint`, `prove`, `publish`, `witness`.
+//! Verbs about what others hold of the log: `checkpoint`, `prove`, `publish`, `witness`, `clock`.
 
 use std::path::PathBuf;
 
@@ -85,5 +85,54 @@ pub(in crate::cli) enum WitnessVerb {
         /// Address to listen at; beyond this machine put a proxy with TLS before it.
         #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8095", value_parser = values::some_text())]
         listen: String,
+    },
+}
+
+#[derive(Debug, Args)]
+#[command(disable_help_subcommand = true)]
+pub(in crate::cli) struct Clock {
+    #[command(subcommand)]
+    pub verb: ClockVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum ClockVerb {
+    /// Say whose time-stamps this ledger takes.
+    Set {
+        /// Certificates that certify the authority (PEM).
+        #[arg(long, value_name = "FILE")]
+        roots: PathBuf,
+        /// Where the authority is asked; without it answers are brought as files.
+        #[arg(long, value_name = "URL", value_parser = values::some_text())]
+        url: Option<String>,
+        /// Policy of the authority to ask for, an object identifier.
+        #[arg(long, value_name = "OID", value_parser = values::some_text())]
+        policy: Option<String>,
+    },
+    /// Show whose time-stamps this ledger takes, and whether one is awaited.
+    Show,
+    /// Have the head of the log time-stamped now.
+    Run {
+        /// Also an authority on this machine or in a private network, without TLS where its address says so.
+        #[arg(long)]
+        allow_private: bool,
+        /// Again every so often, until interrupted: 30m, 1d.
+        #[arg(long, value_name = "TIME", value_parser = values::interval)]
+        every: Option<std::time::Duration>,
+    },
+    /// Write a request for a time-stamp to a file, to be carried to an authority.
+    Challenge {
+        /// The request (application/timestamp-query); - is standard output.
+        #[arg(long, value_name = "FILE")]
+        to: PathBuf,
+        /// Replace a file that is there already.
+        #[arg(long)]
+        force: bool,
+    },
+    /// Check an answer that was brought back, and keep its time-stamp in the log.
+    Import {
+        /// The answer (application/timestamp-reply); - is standard input.
+        #[arg(value_name = "FILE")]
+        answer: PathBuf,
     },
 }

@@ -2,6 +2,7 @@
 
 mod cat;
 mod checkpoint;
+mod clock;
 mod completions;
 mod config;
 mod custody;
@@ -35,6 +36,7 @@ mod witness_run;
 
 pub(super) use cat::cat;
 pub(super) use checkpoint::checkpoint;
+pub(super) use clock::clock;
 pub(super) use completions::completions;
 pub(super) use config::config;
 pub(super) use custody::custody;

@@ -118,6 +118,7 @@ async fn whole(s: &mut Session<'_>, args: &Record, command: ChildCommand) -> Res
             "recording {}  stdio  (the same words go into your client's \"command\")",
             words::short(&custody.to_hex())
         ));
+        s.out.say(&recording::window(writer.durability()));
         s.out.flush();
     }
     let (recording, clock) = (writer.clone(), s.parts.env.clock.clone());

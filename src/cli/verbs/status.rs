@@ -9,6 +9,7 @@ use crate::codec::escape::visible;
 use crate::error::{Code, Error, Kind, Result};
 use crate::governance::ClassStanding;
 use crate::ledger::{Checker, ClassCount, LiveCounts, Status, is_in_use};
+use crate::proof::Policy;
 
 /// Something that this ledger does not promise, or that its owner should do.
 struct Limit {
@@ -24,7 +25,14 @@ pub(in crate::cli) fn status(s: &mut Session<'_>) -> Result<u8> {
     let mut opened = false;
     let done = s.with_ledger(async |ledger, s| {
         opened = true;
-        let told = Told { status: ledger.status()?, classes: ledger.classes(), live: ledger.live_counts() };
+        let told = Told {
+            status: ledger.status()?,
+            classes: ledger.classes(),
+            live: ledger.live_counts(),
+            has_witnesses: ledger.witness_policy().is_some_and(Policy::asks_for_witnesses),
+            held: ledger.newest_anchor()?.map(|anchor| anchor.checkpoint.size),
+            has_authority: ledger.time_authority()?.is_some(),
+        };
         print(s, &told);
         Ok(0)
     });
@@ -40,11 +48,15 @@ struct Told {
     status: Status,
     classes: Result<Vec<ClassCount>>,
     live: Result<LiveCounts>,
+    has_witnesses: bool,
+    /// Entries of the newest head that witnesses cosigned.
+    held: Option<u64>,
+    has_authority: bool,
 }
 
 fn print(s: &mut Session<'_>, told: &Told) {
-    let Told { status, classes, live } = told;
-    let limits = limits(status, classes);
+    let Told { status, classes, live, .. } = told;
+    let limits = limits(told);
     if s.out.json {
         s.out.document(document(told, &limits));
         return;
@@ -84,18 +96,49 @@ fn print(s: &mut Session<'_>, told: &Told) {
     }
 }
 
-fn limits(status: &Status, classes: &Result<Vec<ClassCount>>) -> Vec<Limit> {
+/// What is not promised as long as no witness holds the newest entries.
+fn unwitnessed(told: &Told) -> Option<Limit> {
+    let unseen = "If ledger and state folder are put back together to an older copy, nothing here shows it";
+    let (code, words) = match (told.has_witnesses, told.held) {
+        (false, None) => (
+            "no_witness",
+            format!(
+                "No witness: nobody outside this machine knows how long the log is. {unseen}; two machines with copies of \
+                 everything fork unseen."
+            ),
+        ),
+        (false, Some(size)) => (
+            "no_witness",
+            format!("No witness is asked any more: others hold a head of {}, and nothing newer.", words::entries(size)),
+        ),
+        (true, None) => {
+            ("not_witnessed", format!("No witness has cosigned a head yet (`immutape witness run`). {unseen}."))
+        }
+        (true, Some(size)) => {
+            let newer = told.status.entries.saturating_sub(size);
+            if newer == 0 {
+                return None;
+            }
+            let held = format!("Witnesses hold a head of {}", words::entries(size));
+            let newer = words::entries(newer);
+            (
+                "not_witnessed",
+                format!("{held}; of what is newer ({newer}) nobody outside knows until `immutape witness run`."),
+            )
+        }
+    };
+    Some(Limit { code, words })
+}
+
+fn limits(told: &Told) -> Vec<Limit> {
+    let Told { status, classes, .. } = told;
     let mut out = Vec::new();
-    let mut say = |code, words: String| out.push(Limit { code, words });
     if status.is_test {
-        say("test", "TEST ledger: its keys come from a number that anybody can try. Keep nothing in it.".into());
+        let words = "TEST ledger: its keys come from a number that anybody can try. Keep nothing in it.".to_owned();
+        out.push(Limit { code: "test", words });
     }
-    say(
-        "no_witness",
-        "No witness: nobody outside this machine knows how long the log is. If ledger and state folder are put \
-         back together to an older copy, nothing here shows it; two machines with copies of everything fork unseen."
-            .into(),
-    );
+    out.extend(unwitnessed(told));
+    let mut say = |code, words: String| out.push(Limit { code, words });
     if status.keys.root_copies == 0 {
         say(
             "one_key_copy",
@@ -137,7 +180,15 @@ fn limits(status: &Status, classes: &Result<Vec<ClassCount>>) -> Vec<Limit> {
          covered by the journal's own code only."
             .into(),
     );
-    say("clock_unanchored", "Times are those of this machine's clock; no outside source vouches for them.".into());
+    say(
+        "clock_unanchored",
+        if told.has_authority {
+            "Times are those of this machine's clock; time-stamps say that entries were there by then, and no more."
+        } else {
+            "Times are those of this machine's clock; no outside source vouches for them."
+        }
+        .into(),
+    );
     say(
         "persons_unregistered",
         "Users are named by the operating system and not checked; keys given with --as are not registered.".into(),
@@ -175,7 +226,7 @@ fn live_document(live: &Result<LiveCounts>) -> Value {
 }
 
 fn document(told: &Told, limits: &[Limit]) -> Value {
-    let Told { status, classes, live } = told;
+    let Told { status, classes, live, .. } = told;
     let classes = classes.as_ref().ok().map(|all| {
         let count = |c: &ClassCount| json!({ "class": c.class, "tapes": c.tapes, "standing": standing(c.standing) });
         all.iter().map(count).collect::<Vec<_>>()

@@ -1,6 +1,5 @@
 //! `witness`: whose cosignatures a ledger asks for.
 
-use std::io::Read as _;
 use std::path::Path;
 
 use serde_json::json;
@@ -56,15 +55,8 @@ fn set(s: &mut Session<'_>, file: &Path) -> Result<u8> {
 }
 
 fn read(files: &dyn Files, file: &Path) -> Result<String> {
-    let cannot = |e| Error::new(Code::Io, format!("{} cannot be read", input::shown(file))).with_source(e);
-    let bytes = if input::is_stdin(file) {
-        let mut bytes = Vec::new();
-        std::io::stdin().take(POLICY_BYTES_MAX.saturating_add(1)).read_to_end(&mut bytes).map_err(cannot)?;
-        bytes
-    } else {
-        files.read(file, POLICY_BYTES_MAX).map_err(cannot)?
-    };
-    String::from_utf8(bytes).map_err(|_| Error::new(Code::Usage, "the policy is not text"))
+    String::from_utf8(input::small(files, file, POLICY_BYTES_MAX)?)
+        .map_err(|_| Error::new(Code::Usage, "the policy is not text"))
 }
 
 fn show(ledger: &Ledger, s: &mut Session<'_>) -> Result<u8> {

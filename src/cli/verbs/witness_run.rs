@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::anchor::{self, Http, Round, Transport, WitnessServer, WitnessState, round};
 use crate::cli::interrupts::Interrupts;
+use crate::cli::rounds::{LOOK, rounds};
 use crate::cli::session::Session;
 use crate::cli::{input, words};
 use crate::codec::escape::visible_short;
@@ -15,38 +16,12 @@ use crate::error::{Code, Result};
 use crate::keyring::{LocalSigner, read_signer, write_signer};
 use crate::proof::Policy;
 
-/// How often a waiting process looks whether it was interrupted.
-const LOOK: Duration = Duration::from_millis(100);
 /// Exit code of a round without its quorum: nothing is wrong, and something was not done.
 const NO_QUORUM: u8 = 10;
 
 pub(super) fn run(s: &mut Session<'_>, allow_private: bool, every: Option<Duration>) -> Result<u8> {
     let transport: Arc<dyn Transport> = Arc::new(Http::new(allow_private, None)?);
-    let Some(every) = every else { return once(s, &transport) };
-    let interrupts = Interrupts::caught();
-    let mut exit = 0;
-    while interrupts.check().is_ok() {
-        // The ledger is open for the round alone: others use it between two of them.
-        match once(s, &transport) {
-            Ok(done) => exit = done,
-            Err(e) if matches!(e.code(), Code::NotConfirmed | Code::Network | Code::Locked) => {
-                s.out.say(&format!("not now: {}", e.message()));
-                exit = e.kind().exit_code();
-            }
-            Err(e) => return Err(e),
-        }
-        s.out.flush();
-        wait(&interrupts, every);
-    }
-    interrupts.pass_on();
-    Ok(exit)
-}
-
-fn wait(interrupts: &Interrupts, time: Duration) {
-    let until = std::time::Instant::now().checked_add(time);
-    while interrupts.check().is_ok() && until.is_some_and(|until| std::time::Instant::now() < until) {
-        std::thread::sleep(LOOK.min(time));
-    }
+    rounds(s, every, |s| once(s, &transport))
 }
 
 fn once(s: &mut Session<'_>, transport: &Arc<dyn Transport>) -> Result<u8> {

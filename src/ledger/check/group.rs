@@ -1,6 +1,7 @@
 //! A group as far as it stands for itself: the journal's code, every entry with its sealed half, statements.
 
 use super::Checker;
+use super::anchors;
 use super::recordings::Said;
 use super::set_lists::SetList;
 use super::tapes::Saved;
@@ -19,6 +20,8 @@ pub(super) struct Examined {
     pub list: Option<Box<SetList>>,
     /// Of an entry about a recording.
     pub said: Option<Said>,
+    /// Of an entry about a head that others hold.
+    pub anchor: Option<Box<anchors::Said>>,
 }
 
 /// What a group says by itself.
@@ -41,8 +44,12 @@ pub(super) fn examine_group(checker: &Checker, group: &Group<'_>) -> ExaminedGro
             Ok((entry, body, leaf)) => {
                 let list = SetList::of(&entry, &body).map(Box::new);
                 let said = Said::of(&body);
+                let anchor = {
+                    let (log, roots) = (&checker.identity.checkpoint, checker.time_roots.as_ref());
+                    anchors::Said::of(log, roots, entry.index, &body).map(Box::new)
+                };
                 let saved = (entry.kind == EntryKind::TAPE_SAVED).then(|| saved_tape(&entry, body));
-                entries.push(Examined { entry: entry.without_body(), leaf, saved, list, said });
+                entries.push(Examined { entry: entry.without_body(), leaf, saved, list, said, anchor });
             }
             Err(fault) => return ExaminedGroup { header, is_own, entries, fault: Some(fault) },
         }

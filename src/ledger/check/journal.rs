@@ -132,7 +132,7 @@ impl<'a> Walk<'a> {
     }
 
     fn entry(&mut self, examined: Examined, saved: &mut SavedTapes, report: &mut Report) -> Result<(), LogError> {
-        let Examined { entry, leaf, saved: tape, list, said } = examined;
+        let Examined { entry, leaf, saved: tape, list, said, anchor } = examined;
         let known = self.walked.subjects.get_mut(&entry.subject);
         let tip = self.chain.advance(&entry, leaf, known.as_ref().map(|known| &known.tip))?;
         match known {
@@ -158,6 +158,9 @@ impl<'a> Walk<'a> {
         saved.lists.extend(list.map(|list| *list));
         if let Some(said) = said {
             saved.recordings.take(entry.index, entry.subject, &said);
+        }
+        if let Some(anchor) = anchor {
+            saved.anchors.take(entry.index, *anchor);
         }
         if let Some(tape) = tape {
             saved.take(entry.index, tape, report);

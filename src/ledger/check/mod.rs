@@ -4,6 +4,7 @@
 //! alone while another has it. A writer that starts then waits no longer than the comparison; all else needs no lock.
 
 mod ahead;
+mod anchors;
 mod catalog;
 mod conditions;
 mod group;
@@ -23,12 +24,14 @@ pub use conditions::{Condition, Health, examine};
 use std::sync::Arc;
 
 use super::core::{Core, Folders, Identity};
+use super::heads::{Anchor, newest_of_ours, time_roots};
 use super::{Environment, Event, Observer, Places, engine_name, head_file, repair, start};
 use crate::codec::digest::{CustodyId, IdPrefix, LedgerId, TapeId};
 use crate::error::{Code, Error, Result};
 use crate::evidence::{Finding, Report, Severity};
 use crate::keyring::{ConfigFolder, PublicKeys, VaultKeys};
 use crate::log::{Body, Entry, EntryKind, HeadFile, HeadState, LogError};
+use crate::proof::TimeAnchors;
 use crate::seal::Statement;
 use crate::store::files::FileLock;
 use crate::store::{Rows, Stores, Stray};
@@ -109,6 +112,7 @@ impl Failure {
             "object" | "tape" => 1,
             "rows" => 2,
             "head" => 3,
+            "anchors" => 7,
             "vault" => 4,
             "keys" => 5,
             _ => 0,
@@ -162,6 +166,10 @@ pub struct Checker {
     engine: Option<&'static str>,
     strays: Result<Vec<Stray>>,
     observer: Arc<dyn Observer>,
+    /// The newest head that others hold, as far as this machine knows.
+    newest_anchor: Result<Option<Anchor>>,
+    /// What time-stamps are trusted from, where somebody said it.
+    time_roots: Option<TimeAnchors>,
 }
 
 impl Checker {
@@ -200,6 +208,8 @@ impl Checker {
         // Before the vault: a running writer may make both newer in between, and a head that is older than its
         // vault is lawful.
         let head = head_file::read(files, &folders.state);
+        let newest_anchor = newest_of_ours(files, &folders.state, &identity.checkpoint);
+        let time_roots = time_roots(files, &folders.config);
         // Before it, too: an epoch that is made in between is one that the vault lists.
         let strays = env.engine.strays(&folders.places.ledger, &folders.state);
         let vault = start::read_vault(&identity, folders, env, &stores);
@@ -220,6 +230,8 @@ impl Checker {
             engine,
             strays,
             observer,
+            newest_anchor,
+            time_roots,
         }
     }
 

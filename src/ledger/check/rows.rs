@@ -23,15 +23,31 @@ pub(super) fn compare(
     let asked = match checker.rows() {
         Ok(asked) => asked,
         Err(e) => {
+            saved.anchors.compare(checker, options, journal, None, report);
             report.find(Severity::Gap, "rows", "index", format!("sled's copy was not looked at: {}", e.message()));
             report.skip("sled", "in use by another process, or its lock cannot be taken");
             return None;
         }
     };
-    let queries = Queries::new(&*asked.rows);
-    let size = size(checker, &*asked.rows, &queries, report)?;
+    let rows = &*asked.rows;
+    let (found, is_equal) = with_rows(checker, options, journal, rows, saved, report);
+    saved.anchors.compare(checker, options, journal, is_equal.then_some(rows), report);
+    found
+}
+
+/// What sled's copy proves by itself, as above, and whether it is the journal's, tree hashes and all.
+fn with_rows(
+    checker: &Checker,
+    options: &CheckOptions,
+    journal: &Walked,
+    rows: &dyn Rows,
+    saved: &mut SavedTapes,
+    report: &mut Report,
+) -> (Option<Walked>, bool) {
+    let queries = Queries::new(rows);
+    let Some(size) = size(checker, rows, &queries, report) else { return (None, false) };
     if journal.broken_at.is_some() {
-        return Some(alone(checker, &queries, saved, report));
+        return (Some(alone(checker, &queries, saved, report)), false);
     }
     if options.size.is_none() && size > journal.entries {
         let what = format!(
@@ -39,14 +55,14 @@ pub(super) fn compare(
             journal.entries
         );
         report.find(Severity::Altered, "rows", "index", what);
-        return Some(alone(checker, &queries, saved, report));
+        return (Some(alone(checker, &queries, saved, report)), false);
     }
     let mut tiles = Tiles::default();
-    if leaf_by_leaf(checker, options.size.unwrap_or(journal.entries), &*asked.rows, &mut tiles, report) {
-        saved.rows = catalog::compare(checker, &queries, journal, saved, report);
-        tiles.finish(&*asked.rows, options.size.is_some(), report);
+    if !leaf_by_leaf(checker, options.size.unwrap_or(journal.entries), rows, &mut tiles, report) {
+        return (None, false);
     }
-    None
+    saved.rows = catalog::compare(checker, &queries, journal, saved, report);
+    (None, tiles.finish(rows, options.size.is_some(), report))
 }
 
 /// How many entries the rows say they have; `None`, and why is told, when there is nothing to compare.
@@ -132,14 +148,16 @@ impl Tiles {
         Ok(())
     }
 
-    fn finish(self, rows: &dyn Rows, may_go_on: bool, report: &mut Report) {
+    /// Are they right?
+    fn finish(self, rows: &dyn Rows, may_go_on: bool, report: &mut Report) -> bool {
         if !self.wrong && self.check.finish(rows, may_go_on).unwrap_or(false) {
-            return;
+            return true;
         }
         report.find(Severity::Altered, "rows", "index, tree hashes", "they are not those of the log's entries");
         if let Some(check) = report.checks.iter_mut().find(|c| c.name == "rows") {
             check.wrong = check.wrong.saturating_add(1);
         }
+        false
     }
 }
 

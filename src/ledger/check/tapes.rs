@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use super::anchors::Anchors;
 use super::catalog::TapeRows;
 use super::opener::Opener;
 use super::recordings::{Recorded, Recordings};
@@ -37,6 +38,8 @@ pub(super) struct SavedTapes {
     pub rows: HashMap<CustodyId, TapeRows>,
     /// Recordings, sealed or not.
     pub recordings: Recordings,
+    /// Heads that others hold.
+    pub anchors: Anchors,
     /// Tapes whose key was destroyed, and the entry that says so.
     pub destroyed: HashMap<CustodyId, u64>,
     seen: HashSet<CustodyId>,

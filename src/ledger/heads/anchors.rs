@@ -72,7 +72,7 @@ impl Anchors {
 }
 
 /// What a person can do about a log that others know better.
-pub(in crate::ledger) const WAY_OUT: &str = "nothing is read or written. Put the newest copy back, or mend it with `immutape repair --from-published DIR`; after a real loss `immutape succeed` begins a successor that says so";
+pub(in crate::ledger) const WAY_OUT: &str = "nothing is read or written. Put the newest copy of the ledger, state and config folders back; where there is none, keep this one and what was shown as they are, for they are evidence, and begin a new ledger elsewhere";
 
 fn read_policy(files: &dyn Files, config: &Path) -> Result<Option<Policy>> {
     let path = config.join(WITNESS_POLICY_FILE);
@@ -85,11 +85,11 @@ fn read_policy(files: &dyn Files, config: &Path) -> Result<Option<Policy>> {
     Policy::parse(&text).map(Some).map_err(|e| Error::from(e).with_hint(hint))
 }
 
-fn folder(state: &Path) -> PathBuf {
+pub(super) fn folder(state: &Path) -> PathBuf {
     state.join("anchors")
 }
 
-fn io(what: &'static str, e: std::io::Error) -> Error {
+pub(super) fn io(what: &'static str, e: std::io::Error) -> Error {
     Error::new(code_of(&e), what).with_source(e)
 }
 
@@ -114,11 +114,20 @@ pub(super) fn keep_ahead(files: &dyn Files, state: &Path, note: &str) -> Result<
 
 /// A file beside the anchors, such as a proof of a fork; its path.
 pub(super) fn keep_file(files: &dyn Files, state: &Path, name: &str, text: &str) -> Result<PathBuf> {
-    let fault = |e| io("the proof of a fork cannot be kept", e);
+    let fault = |e| io("a file beside the anchors cannot be kept", e);
     create_dir_durable(files, &folder(state)).map_err(fault)?;
     let path = folder(state).join(name);
     write_atomic(files, &path, text.as_bytes()).map_err(fault)?;
     Ok(path)
+}
+
+/// A file that need not be there.
+pub(super) fn read_limited(files: &dyn Files, path: &Path, bytes_max: u64) -> Result<Option<Vec<u8>>> {
+    match files.read(path, bytes_max) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(io("a file about time or anchors cannot be read", e)),
+    }
 }
 
 fn read_kept(files: &dyn Files, state: &Path, name: &str, key: &NoteKey) -> Result<Option<Anchor>> {

@@ -2,6 +2,7 @@
 //! somebody holds more than we do.
 
 mod anchors;
+mod clock;
 mod confirm;
 mod prove;
 mod publish;
@@ -9,6 +10,8 @@ mod release;
 
 pub use anchors::{Anchor, WITNESS_POLICY_FILE};
 pub(super) use anchors::{Anchors, compare_root, compare_size, newest_of_ours};
+pub(super) use clock::time_roots;
+pub use clock::{KeptTime, TIME_AUTHORITY_FILE, TIME_ROOTS_FILE, TimeAuthority, TimeChallenge};
 pub use confirm::Confirmed;
 pub use prove::{ProofForm, Proven};
 pub use release::ReleasedHead;

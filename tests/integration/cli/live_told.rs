@@ -7,6 +7,8 @@ use std::process::{Child, ChildStdin, Stdio};
 
 use serde_json::Value;
 
+use super::record::run;
+use super::streams::on_a_terminal;
 use super::world::{Did, World};
 
 /// A recorder of `cat` that has passed one line on.
@@ -150,4 +152,40 @@ fn recordings_are_counted_and_what_a_dead_recorder_left_is_told() {
     assert!(!said.contains("recordings"), "{said}");
     assert_eq!(counted(&world), serde_json::json!({ "running": 0, "paused": 0, "left": 0 }));
     assert!(!world.run(["status"]).exits(0).out().contains("live "));
+}
+
+/// Who starts a recorder by hand sees what it is, what may be lost and what became of it, around what the program says.
+#[test]
+fn a_recorder_on_a_terminal_says_what_it_begins_and_what_came_of_it() {
+    let world = World::new();
+    // On one stream: two have no order.
+    let script = "'echo out err; exit 3'";
+    let of = |args: &str| on_a_terminal(&world, &[("NO_COLOR", "1")], args);
+    // Wherever the width of the screen parts the words.
+    let words_of = |args: &str| of(args).map(|shown| shown.split_whitespace().collect::<Vec<_>>().join(" "));
+    let Some(shown) = words_of(&format!("record -- sh -c {script}")) else { return };
+    let words = [
+        "recording ",
+        " stdio (the same words go into your client's \"command\")",
+        "durable every 50 ms: the last 50 ms may be lost in a power cut",
+        " out err ",
+        "the program exited 3: 3 frames (0 ->, 1 <-), 0 errors, 0 unanswered",
+        "sealed sha256:",
+        " stored, entry #",
+    ];
+    let mut rest = shown.as_str();
+    for words in words {
+        let (_, behind) = rest.split_once(words).unwrap_or_else(|| panic!("no {words:?}, or not there, in {shown}"));
+        rest = behind;
+    }
+    let shown = words_of("record --durability each -- sh -c 'kill -9 $$'").unwrap();
+    assert!(shown.contains("durable before it is passed on: a power cut takes none of them"), "{shown}");
+    assert!(shown.contains("the program was ended by signal 9: 2 frames (0 ->, 0 <-)"), "{shown}");
+    let shown = words_of("record --durability os -- true").unwrap();
+    assert!(shown.contains("the last half minute may be lost in a power cut"), "{shown}");
+    // Not to who asked for quiet, nor to a client, whose terminal it is not.
+    assert_eq!(of(&format!("-q record -- sh -c {script}")).unwrap().replace("\r\n", "\n"), "out err\n");
+    let did = run(&world, &[], &["sh", "-c", script.trim_matches('\'')], b"").exits(3);
+    assert_eq!((did.out().as_str(), did.stderr.as_str()), ("out err\n", ""));
+    assert_eq!(of_type(&world.run(["list", "--json"]).exits(0), "tape").len(), 5, "they were all recorded");
 }

@@ -306,20 +306,3 @@ fn the_frames_of_a_long_message_stand_together() {
     assert!(note > first + 1, "what came meanwhile stands behind it");
     world.run(["verify"]).exits(0);
 }
-
-#[test]
-fn a_hundred_megabytes_in_one_line_go_through() {
-    let world = World::new();
-    let mut child = recorded(&world, &[], &["sh", "-c", "wc -c"]).spawn().unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    let piece = vec![b'x'; 1 << 20];
-    for _ in 0..100 {
-        stdin.write_all(&piece).unwrap();
-    }
-    drop(stdin);
-    let did: Did = child.wait_with_output().unwrap().into();
-    assert_eq!(did.out().trim(), (100 << 20).to_string());
-    let shown = tape(&world);
-    assert!(shown["payload_bytes"].as_u64().unwrap() >= 100 << 20, "{shown}");
-    world.run(["verify"]).exits(0);
-}

@@ -235,14 +235,14 @@ fn a_full_disk_lets_the_session_go_on_and_the_tape_says_what_is_missing() {
 }
 
 /// The most memory a process had, in KiB.
-fn peak_kib(child: &Child) -> Option<u64> {
+pub(super) fn peak_kib(child: &Child) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).ok()?;
     status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?.split_whitespace().next()?.parse().ok()
 }
 
 /// A recorder that keeps what it holds and nothing more: the C library would otherwise keep for each thread what was given back
 /// to it, and that hides what grows.
-fn frugal(world: &World, flags: &[&str], program: &[&str]) -> Child {
+pub(super) fn frugal(world: &World, flags: &[&str], program: &[&str]) -> Child {
     recording(world, flags, program).env("MALLOC_MMAP_THRESHOLD_", "131072").spawn().unwrap()
 }
 

@@ -62,10 +62,17 @@ impl Drop for Session {
     }
 }
 
+/// Why the programs here would not notice their signals: no shell heeds what it was started to ignore.
+fn unheeded() -> Option<&'static str> {
+    let all = [Signal::HUP, Signal::INT, Signal::TERM, Signal::USR1, Signal::USR2];
+    let ignored = all.iter().any(|signal| !is_heeded(signal.as_raw()));
+    ignored.then_some("the tests were started to ignore signals, by nohup or in the background of a script")
+}
+
 #[test]
 fn what_is_sent_to_the_group_reaches_the_program_once_and_so_does_what_is_sent_to_the_recorder() {
-    if !is_heeded(Signal::HUP.as_raw()) {
-        return skipped("the tests were started by nohup, and no shell heeds what it was started to ignore");
+    if let Some(why) = unheeded() {
+        return skipped(why);
     }
     let world = World::new();
     for recorded in [false, true] {
@@ -93,8 +100,8 @@ fn what_is_sent_to_the_group_reaches_the_program_once_and_so_does_what_is_sent_t
 
 #[test]
 fn the_group_is_ended_as_one_and_leaves_nobody() {
-    if !is_heeded(Signal::HUP.as_raw()) {
-        return skipped("the tests were started by nohup, and no shell heeds what it was started to ignore");
+    if let Some(why) = unheeded() {
+        return skipped(why);
     }
     let world = World::new();
     for signal in [Signal::KILL, Signal::HUP] {

@@ -140,7 +140,7 @@ fn the_demo_shows_every_catch() {
 }
 
 /// Runs a command with a terminal on its output, where the system has `script`.
-fn on_a_terminal(world: &World, env: &[(&str, &str)], args: &str) -> Option<String> {
+pub(super) fn on_a_terminal(world: &World, env: &[(&str, &str)], args: &str) -> Option<String> {
     let mut script = world.bare("/usr/bin/script".as_ref());
     if !std::path::Path::new("/usr/bin/script").exists() {
         crate::support::skipped("this system has no `script`");

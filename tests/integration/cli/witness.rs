@@ -70,6 +70,13 @@ fn an_hour_taken_back_is_named_by_the_witness() {
         copy_folder(&world.path(folder), &snapshot.join(folder));
     }
     world.run(["log"]).exits(0);
+    let told = |code: &str| {
+        let limits = document(&world, &["status"])["limits"].clone();
+        limits.as_array().unwrap().iter().find(|l| l["code"] == code).map(|l| l["message"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(told("no_witness"), None);
+    let newer = told("not_witnessed").expect("entries after the round");
+    assert!(newer.contains("Witnesses hold a head of") && newer.contains("nobody outside knows"), "{newer}");
     let second = document(&world, &["witness", "run", "--allow-private"]);
     assert!(second["size"].as_u64() > first["size"].as_u64());
     // Ledger, state and keys are put back, as root can.

@@ -9,6 +9,7 @@ pub mod recordings;
 pub mod sim_files;
 pub mod spools;
 pub mod tamper;
+pub mod time_authority;
 
 /// Says how many trials each sweep makes instead of its own number: for long runs.
 pub const TRIALS_VARIABLE: &str = "IMMUTAPE_TEST_TRIALS";
@@ -23,6 +24,27 @@ pub fn skipped(why: &str) {
         Some(file) => append(std::path::Path::new(&file), &line),
         None => print!("skipped: {line}"),
     }
+}
+
+/// Names the setting of a run that may leave nothing out of what needs real software.
+pub const CI_VARIABLE: &str = "CI";
+
+/// Real software that a whole run needs is not there: in CI that is a failure, elsewhere it is left out, and false.
+pub fn needed(why: &str) -> bool {
+    fails_in_ci(why, std::env::var_os(CI_VARIABLE).as_deref());
+    skipped(why);
+    false
+}
+
+fn fails_in_ci(why: &str, set: Option<&std::ffi::OsStr>) {
+    assert!(set.is_none_or(std::ffi::OsStr::is_empty), "a run in CI leaves nothing out: {why}");
+}
+
+#[test]
+fn what_needs_real_software_may_be_left_out_anywhere_but_in_ci() {
+    fails_in_ci("nothing is set", None);
+    fails_in_ci("nothing is said", Some("".as_ref()));
+    assert!(std::panic::catch_unwind(|| fails_in_ci("it is not there", Some("1".as_ref()))).is_err());
 }
 
 /// One write for a line, so that tests beside each other do not mix theirs.

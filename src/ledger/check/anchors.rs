@@ -1,0 +1,247 @@
+//! What others hold of this log: heads that witnesses cosigned and authorities time-stamped, as entries keep them, and the newest
+//! one beside the head file. Each must be a head that this log signed and has not left.
+
+use super::journal::Walked;
+use super::{CheckOptions, Checker};
+use crate::catalog::root_at;
+use crate::codec::digest::{RootHash, sha256};
+use crate::evidence::{Report, Severity};
+use crate::ledger::heads::{Anchor, compare_root, compare_size};
+use crate::log::{AnchorBody, Body, Checkpoint, NoteKey, SignedNote};
+use crate::proof::{CosignerKey, TimeAnchors, TimestampError, check_token};
+use crate::store::Rows;
+
+/// Why nobody compared the heads with the tree.
+const NO_ROWS: &str = "the tree hashes in sled were not there to compare with";
+
+/// What an entry about an anchor says by itself.
+pub(super) enum Said {
+    /// Entries and root of a head, or what is wrong with it.
+    Head(Result<(u64, RootHash), String>),
+    /// A time-stamp that none of the roots of this machine certifies; the head under it is looked at all the same.
+    Uncertified(u64, RootHash),
+}
+
+/// Every anchor that a walk came past.
+#[derive(Default)]
+pub(super) struct Anchors {
+    /// Index, entries and root.
+    heads: Vec<(u64, u64, RootHash)>,
+    wrong: Vec<(u64, String)>,
+    uncertified: u64,
+}
+
+impl Said {
+    /// Of the entry with this index; `log` is the key of the log's heads, `roots` those that certify time-stamps.
+    pub(super) fn of(log: &NoteKey, roots: Option<&TimeAnchors>, index: u64, body: &Body) -> Option<Self> {
+        let Body::Anchor(body) = body else { return None };
+        let head = match body {
+            AnchorBody::Cosigned { note, keys, .. } => cosigned(log, note, keys),
+            AnchorBody::Timestamped { note, token, time_ms } => match timestamped(log, roots, note, token, *time_ms) {
+                Ok((head, true)) => Ok(head),
+                Ok((head, false)) => return Some(Self::Uncertified(head.0, head.1)),
+                Err(why) => Err(why),
+            },
+            AnchorBody::Published { size, root, .. } => Ok((*size, *root)),
+            // What was given out is a file elsewhere; what contradicts this log is no anchor of it.
+            AnchorBody::ReceiptIssued { .. } | AnchorBody::ForkFound { .. } => return None,
+        };
+        // The head was signed before the entry that keeps it was written.
+        let later = |(size, _): &(u64, RootHash)| *size > index;
+        Some(Self::Head(head.and_then(|head| {
+            if later(&head) {
+                Err(format!("it keeps a head of {} entries, which were not there", head.0))
+            } else {
+                Ok(head)
+            }
+        })))
+    }
+}
+
+fn signed(log: &NoteKey, note: &[u8]) -> Result<(SignedNote, (u64, RootHash)), String> {
+    let text = std::str::from_utf8(note).map_err(|_| "the head that it keeps is not text".to_owned())?;
+    let head = Checkpoint::from_note(text, log)
+        .map_err(|e| format!("the head that it keeps was not signed by this log: {e}"))?;
+    let note = SignedNote::parse(text).map_err(|e| e.to_string())?;
+    Ok((note, (head.size, head.root)))
+}
+
+fn cosigned(log: &NoteKey, note: &[u8], keys: &[String]) -> Result<(u64, RootHash), String> {
+    let (note, head) = signed(log, note)?;
+    for key in keys {
+        let key = CosignerKey::parse(key).map_err(|e| format!("it names a key that is none: {e}"))?;
+        if !matches!(key.time_on(&note), Ok(Some(_))) {
+            return Err("a cosignature that it names is not there, or does not hold".to_owned());
+        }
+    }
+    Ok(head)
+}
+
+/// The head, and whether the roots of this machine certify the token.
+fn timestamped(
+    log: &NoteKey,
+    roots: Option<&TimeAnchors>,
+    note: &[u8],
+    token: &[u8],
+    time_ms: u64,
+) -> Result<((u64, RootHash), bool), String> {
+    let (parsed, head) = signed(log, note)?;
+    if parsed.signatures().len() != 1 {
+        return Err("the head that was time-stamped has other signatures too".to_owned());
+    }
+    let Some(roots) = roots else { return Ok((head, false)) };
+    match check_token(token, &sha256(note), roots) {
+        Ok(token) if token.time().as_ms() != time_ms => Err("it tells another time than its time-stamp".to_owned()),
+        Ok(_) => Ok((head, true)),
+        // Perhaps one of an authority that was asked before.
+        Err(TimestampError::Chain(_)) => Ok((head, false)),
+        Err(e) => Err(format!("its time-stamp does not hold: {e}")),
+    }
+}
+
+impl Anchors {
+    pub(super) fn take(&mut self, index: u64, said: Said) {
+        match said {
+            Said::Head(Ok((size, root))) => self.heads.push((index, size, root)),
+            Said::Head(Err(why)) => self.wrong.push((index, why)),
+            Said::Uncertified(size, root) => {
+                self.uncertified = self.uncertified.saturating_add(1);
+                self.heads.push((index, size, root));
+            }
+        }
+    }
+
+    /// Compares every head with the tree in rows that were compared with the journal; `None` where they were not.
+    pub(super) fn compare(
+        &self,
+        checker: &Checker,
+        options: &CheckOptions,
+        journal: &Walked,
+        rows: Option<&dyn Rows>,
+        report: &mut Report,
+    ) {
+        let newest = self.newest(checker, options, journal, rows, report);
+        let count = self.heads.len().saturating_add(self.wrong.len());
+        if count == 0 && newest.is_none() {
+            return;
+        }
+        let mut wrong = self.wrong.clone();
+        for (index, size, root) in rows
+            .iter()
+            .flat_map(|rows| self.heads.iter().map(move |head| (rows, head)))
+            .filter_map(|(rows, (index, size, root))| {
+                let found = root_at(*rows, *size).ok();
+                (found != Some(*root)).then_some((*index, *size, *root))
+            })
+        {
+            wrong.push((
+                index,
+                format!(
+                    "others hold a head of {size} entries with root {}, which are not the ones of this log",
+                    root.to_hex()
+                ),
+            ));
+        }
+        for (index, why) in &wrong {
+            report.find(Severity::Altered, "anchors", format!("entry {index}"), why.clone()).entry = Some(*index);
+        }
+        if self.uncertified > 0 {
+            let what = format!(
+                "{} time-stamps are by authorities that no root here certifies (`immutape clock set`)",
+                self.uncertified
+            );
+            report.find(Severity::Note, "anchors", "time-stamps", what);
+        }
+        let wrong = (wrong.len() as u64).saturating_add(u64::from(newest == Some(false)));
+        if rows.is_none() && wrong == 0 {
+            report.skip("anchors", NO_ROWS);
+            return;
+        }
+        let checked = (count as u64).saturating_add(u64::from(newest.is_some()));
+        report.check("anchors", checked, wrong, "heads that others hold, in entries and beside the head");
+    }
+
+    /// The newest anchor in the state folder: does it hold? `None` when there is none, or nothing to compare it with.
+    fn newest(
+        &self,
+        checker: &Checker,
+        options: &CheckOptions,
+        journal: &Walked,
+        rows: Option<&dyn Rows>,
+        report: &mut Report,
+    ) -> Option<bool> {
+        let anchor = match &checker.newest_anchor {
+            Ok(anchor) => anchor.as_ref()?,
+            Err(e) => {
+                report.find(Severity::Altered, "anchors", e.code().as_str(), e.message().to_owned());
+                return Some(false);
+            }
+        };
+        // A check that stops earlier than the head says nothing about it; a journal that broke off was told.
+        if options.size.is_some_and(|size| size < anchor.checkpoint.size) || journal.broken_at.is_some() {
+            return None;
+        }
+        match held(anchor, journal, rows) {
+            Ok(is_compared) => is_compared.then_some(true),
+            Err(e) => {
+                report.find(Severity::Altered, "anchors", e.code().as_str(), e.message().to_owned());
+                Some(false)
+            }
+        }
+    }
+}
+
+fn held(anchor: &Anchor, journal: &Walked, rows: Option<&dyn Rows>) -> crate::error::Result<bool> {
+    compare_size(anchor, journal.entries)?;
+    rows.map(|rows| compare_root(anchor, rows)).transpose().map(|compared| compared.is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keyring::LocalSigner;
+    use crate::seal::Signer as _;
+
+    /// A head over two entries by this log, and the key of it.
+    fn head(log: &LocalSigner) -> (NoteKey, String) {
+        let key = NoteKey::new("log.example", log.public_key()).unwrap();
+        let text = "log.example\n2\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n";
+        (key, SignedNote::sign(text, "log.example", log).unwrap())
+    }
+
+    fn signer() -> LocalSigner {
+        LocalSigner::generate(&crate::keyring::OsRandom).unwrap()
+    }
+
+    fn fault(log: &NoteKey, index: u64, body: AnchorBody) -> String {
+        match Said::of(log, None, index, &Body::Anchor(body)) {
+            Some(Said::Head(Err(why))) => why,
+            Some(Said::Head(Ok(_)) | Said::Uncertified(..)) => "none".to_owned(),
+            None => "no anchor".to_owned(),
+        }
+    }
+
+    #[test]
+    fn each_fault_of_a_kept_head_is_told() {
+        let (log, witness) = (signer(), signer());
+        let (key, note) = head(&log);
+        let cosigner = CosignerKey::new("w.example", witness.public_key()).unwrap();
+        let line = cosigner.cosign(SignedNote::parse(&note).unwrap().text(), 7, &witness).unwrap().to_line();
+        let both = format!("{note}{line}");
+        let kept = |note: &str, cosigner: String| AnchorBody::Cosigned {
+            note: note.as_bytes().to_vec(),
+            keys: vec![cosigner],
+            quorum: true,
+        };
+        assert_eq!(fault(&key, 2, kept(&both, cosigner.to_text())), "none");
+        assert!(fault(&key, 1, kept(&both, cosigner.to_text())).contains("were not there"));
+        assert!(fault(&key, 2, kept(&note, cosigner.to_text())).contains("is not there, or does not hold"));
+        assert!(fault(&key, 2, kept(&both, "w.example".to_owned())).contains("a key that is none"));
+        let other = NoteKey::new("log.example", signer().public_key()).unwrap();
+        assert!(fault(&other, 2, kept(&both, cosigner.to_text())).contains("not signed by this log"));
+        let stamped =
+            |note: &str| AnchorBody::Timestamped { note: note.as_bytes().to_vec(), token: vec![1], time_ms: 3 };
+        assert!(fault(&key, 2, stamped(&both)).contains("other signatures too"));
+        assert!(matches!(Said::of(&key, None, 2, &Body::Anchor(stamped(&note))), Some(Said::Uncertified(2, _))));
+    }
+}
