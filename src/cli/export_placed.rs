@@ -1,11 +1,24 @@
 //! Files of an export under their own names. What stood there before is kept until it is sure that the new ones stay.
 
+use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
 use super::export_files::{Lazy, Left, cannot_write};
+use super::session::Parts;
 use crate::error::Result;
 use crate::store::files::{Files, PutAside};
+
+/// Writes one file whole under its name, as [`Placed::all`] does with many.
+///
+/// # Errors
+/// `E_IO`, `E_STORE_FULL`.
+pub(super) fn place_one(parts: &Parts, path: &Path, bytes: &[u8], force: bool) -> Result<()> {
+    let files = &parts.env.files;
+    let mut file = Lazy::new(files, path, parts.who.pid);
+    file.write_all(bytes).map_err(|e| cannot_write(path, e))?;
+    Placed::all(files, vec![file], (force, parts.who.pid)).map(|placed| drop(placed.keep()))
+}
 
 /// The files of one export once they have their names. Dropped before [`Placed::keep`], none of them stays, and what they
 /// replaced is back.

@@ -1,6 +1,5 @@
 //! `clock`: when a head of this log was there, by somebody else's clock.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,8 +7,8 @@ use serde_json::json;
 
 use crate::anchor::{Http, Transport, stamp};
 use crate::cli::args::ClockVerb;
-use crate::cli::export_files::{Lazy, Target, cannot_write};
-use crate::cli::export_placed::Placed;
+use crate::cli::export_files::Target;
+use crate::cli::export_placed::place_one;
 use crate::cli::input::{self, shown};
 use crate::cli::rounds::rounds;
 use crate::cli::session::Session;
@@ -110,7 +109,7 @@ fn challenge(s: &mut Session<'_>, to: &Path, force: bool) -> Result<u8> {
         let file = target.as_ref().map(|target| target.file.clone());
         match &file {
             None => s.out.bytes(challenge.to_der()),
-            Some(path) => write(s, path, challenge.to_der(), force)?,
+            Some(path) => place_one(&s.parts, path, challenge.to_der(), force)?,
         }
         if s.out.json {
             let path = file.map(|path: PathBuf| crate::cli::json::text(path.as_os_str().as_encoded_bytes()));
@@ -130,13 +129,6 @@ fn challenge(s: &mut Session<'_>, to: &Path, force: bool) -> Result<u8> {
         s.out.say("  immutape clock import FILE");
         Ok(0)
     })
-}
-
-fn write(s: &Session<'_>, path: &Path, bytes: &[u8], force: bool) -> Result<()> {
-    let files = &s.parts.env.files;
-    let mut file = Lazy::new(files, path, s.parts.who.pid);
-    file.write_all(bytes).map_err(|e| cannot_write(path, e))?;
-    Placed::all(files, vec![file], (force, s.parts.who.pid)).map(|placed| drop(placed.keep()))
 }
 
 fn tell(s: &mut Session<'_>, kept: &KeptTime) {

@@ -1,6 +1,5 @@
 //! `prove`: that a tape is in the log, or that a log extends an older one, in files that strangers check.
 
-use std::io::Write as _;
 use std::path::Path;
 
 use base64::Engine as _;
@@ -8,8 +7,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use crate::cli::args::Prove as Args;
-use crate::cli::export_files::{Lazy, Place, Target, cannot_write};
-use crate::cli::export_placed::Placed;
+use crate::cli::export_files::{Place, Target};
+use crate::cli::export_placed::place_one;
 use crate::cli::input::shown;
 use crate::cli::session::Session;
 use crate::cli::words;
@@ -64,18 +63,11 @@ fn tape(s: &mut Session<'_>, args: &Args, id: &str) -> Result<u8> {
             }
         };
         if let Some(target) = &path {
-            write(s, &target.file, &proven.file, args.force)?;
+            place_one(&s.parts, &target.file, &proven.file, args.force)?;
         }
         tell(s, ledger, &proven, path.as_ref().map(|target| target.file.as_path()));
         Ok(0)
     })
-}
-
-fn write(s: &Session<'_>, path: &Path, bytes: &[u8], force: bool) -> Result<()> {
-    let files = &s.parts.env.files;
-    let mut file = Lazy::new(files, path, s.parts.who.pid);
-    file.write_all(bytes).map_err(|e| cannot_write(path, e))?;
-    Placed::all(files, vec![file], (force, s.parts.who.pid)).map(|placed| drop(placed.keep()))
 }
 
 fn tell(s: &mut Session<'_>, ledger: &Ledger, proven: &Proven, path: Option<&Path>) {

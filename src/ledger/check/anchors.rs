@@ -126,21 +126,8 @@ impl Anchors {
             return;
         }
         let mut wrong = self.wrong.clone();
-        for (index, size, root) in rows
-            .iter()
-            .flat_map(|rows| self.heads.iter().map(move |head| (rows, head)))
-            .filter_map(|(rows, (index, size, root))| {
-                let found = root_at(*rows, *size).ok();
-                (found != Some(*root)).then_some((*index, *size, *root))
-            })
-        {
-            wrong.push((
-                index,
-                format!(
-                    "others hold a head of {size} entries with root {}, which are not the ones of this log",
-                    root.to_hex()
-                ),
-            ));
+        if let Some(rows) = rows {
+            wrong.extend(self.heads.iter().filter_map(|head| left_behind(head, rows)));
         }
         for (index, why) in &wrong {
             report.find(Severity::Altered, "anchors", format!("entry {index}"), why.clone()).entry = Some(*index);
@@ -189,6 +176,14 @@ impl Anchors {
             }
         }
     }
+}
+
+/// What is wrong with a head that the log does not begin with.
+fn left_behind((index, size, root): &(u64, u64, RootHash), rows: &dyn Rows) -> Option<(u64, String)> {
+    let words = || {
+        format!("others hold a head of {size} entries with root {}, which are not the ones of this log", root.to_hex())
+    };
+    (root_at(rows, *size).ok() != Some(*root)).then(|| (*index, words()))
 }
 
 fn held(anchor: &Anchor, journal: &Walked, rows: Option<&dyn Rows>) -> crate::error::Result<bool> {
