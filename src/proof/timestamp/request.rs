@@ -18,7 +18,7 @@ const WITH_CERTIFICATES: [u8; 3] = [0x01, 0x01, 0xff];
 /// ```
 /// use immutape::proof::TimestampRequest;
 /// let request = TimestampRequest::new([7; 32], [1, 2, 3, 4, 5, 6, 7, 8], Some("1.2.3.4.1"))?;
-/// assert_eq!(request.to_der()[..2], [0x30, 74]);
+/// assert_eq!(request.to_der()[..2], [0x30, 73]);
 /// # Ok::<(), immutape::proof::TimestampError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
