@@ -69,7 +69,7 @@ fn published(ledger: &Ledger, folder: &Path, files: &dyn Files) -> Result<Option
             .with_hint("give a folder of its own to each log")
     };
     let note = String::from_utf8(bytes).map_err(|e| other(&e))?;
-    let head = Checkpoint::from_note(&note, ledger.checkpoint_key()).map_err(|e| other(&e))?;
+    let head = Checkpoint::from_note(&note, ledger.keys()).map_err(|e| other(&e))?;
     Ok(Some((head, note)))
 }
 

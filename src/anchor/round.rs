@@ -7,7 +7,7 @@ use super::witness::monitor_path;
 use crate::codec::escape::visible_short;
 use crate::error::{Code, Error, Result};
 use crate::ledger::{Ledger, ReleasedHead};
-use crate::log::{Checkpoint, SignedNote};
+use crate::log::{Checkpoint, HeadKeys as _, KeyHistory, LogError, SignedNote};
 use crate::proof::{CosignerKey, Policy, Trusted, WitnessRequest, read_cosignatures, read_size};
 
 /// What became of one witness in a round.
@@ -91,7 +91,7 @@ pub async fn confirm(ledger: &Ledger, transport: &Arc<dyn Transport>) -> Result<
 /// As [`confirm`] and [`Ledger::release_head`]. That too few cosigned is no error.
 pub async fn round(ledger: &Ledger, transport: &Arc<dyn Transport>) -> Result<Round> {
     let held = held_by_all(ledger, transport).await?;
-    let head = ledger.release_head().await?;
+    let head = ledger.release_head_for_witnesses().await?;
     let anchor = ledger.newest_anchor()?;
     let mut waiting = Vec::with_capacity(held.len());
     for (witness, held) in held {
@@ -106,7 +106,7 @@ pub async fn round(ledger: &Ledger, transport: &Arc<dyn Transport>) -> Result<Ro
         note.push_str(&lines);
         answers.push(WitnessAnswer { name: witness.name, state });
     }
-    let checked = policy.check(&note, ledger.checkpoint_key())?;
+    let checked = policy.check(&note, ledger.keys())?;
     let recorded_as = if checked.cosigned().is_empty() { None } else { Some(ledger.keep_anchor(&note).await?) };
     Ok(Round { head: head.checkpoint, note, answers, is_quorum: checked.is_quorum(), recorded_as })
 }
@@ -127,7 +127,7 @@ async fn held_by_all(ledger: &Ledger, transport: &Arc<dyn Transport>) -> Result<
     let mut asked = Vec::with_capacity(witnesses.len());
     // All at once: one that is slow must not keep the others waiting.
     for witness in &witnesses {
-        let (transport, witness, key) = (transport.clone(), witness.clone(), ledger.checkpoint_key().clone());
+        let (transport, witness, key) = (transport.clone(), witness.clone(), ledger.keys().clone());
         asked.push(blocking(move || Ok(held_by(&*transport, &witness, &key))));
     }
     let mut found = Vec::with_capacity(witnesses.len());
@@ -183,13 +183,18 @@ impl std::fmt::Display for WitnessState {
     }
 }
 
-fn held_by(transport: &dyn Transport, witness: &Asked, log: &crate::log::NoteKey) -> Held {
+fn held_by(transport: &dyn Transport, witness: &Asked, log: &KeyHistory) -> Held {
     let Some(url) = &witness.url else { return Held::Unknown(WitnessState::NoAddress) };
-    match transport.get(&format!("{url}{}", monitor_path(log.name()))) {
+    match transport.get(&format!("{url}{}", monitor_path(log.origin()))) {
         Ok(reply) if reply.status == 404 => Held::Nothing,
         Ok(reply) if reply.status == 200 => {
             match reply.as_text().map(|note| (Checkpoint::from_note(note, log), note)) {
                 Some((Ok(head), note)) => Held::Head(head, note.to_owned()),
+                Some((Err(LogError::Unsigned), _)) => Held::Unknown(WitnessState::Refused(
+                    200,
+                    "with a head by a key that this log does not know: perhaps this copy is from before a rotation"
+                        .into(),
+                )),
                 // Whatever it is, this log did not sign it.
                 _ => Held::Unknown(WitnessState::Refused(200, "with a head that this log did not sign".into())),
             }

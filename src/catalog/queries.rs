@@ -12,7 +12,7 @@ use super::{RowsPosition, keys};
 use crate::codec::digest::{CustodyId, IdPrefix, TapeId};
 use crate::codec::extent::{GroupHeader, split_record};
 use crate::error::{Code, Error, Result};
-use crate::log::Entry;
+use crate::log::{Entry, EntryKind};
 use crate::store::{Hint, Rows};
 
 /// Both halves of an entry.
@@ -149,7 +149,7 @@ impl<'a> Queries<'a> {
         self.saved(keys::DEDUPE, &digits_of(term), usize::MAX, |_| true)
     }
 
-    /// Every entry of a critical kind that the program which made the rows did not know: index and kind.
+    /// Every entry of a critical kind: index and kind.
     pub fn criticals(&self, each: &mut dyn FnMut(u64, u16) -> Result<bool>) -> Result<()> {
         let damaged = |_| Error::new(Code::RowsUnavailable, "a row of critical entries in sled is damaged");
         self.rows.scan(&[keys::CRITICAL], &[keys::CRITICAL.saturating_add(1)], &mut |key, value| {
@@ -176,8 +176,9 @@ impl<'a> Queries<'a> {
         self.rows.scan(&[keys::CRITICAL], &[keys::CRITICAL.saturating_add(1)], &mut |key, value| {
             let index = key.get(1..).and_then(|k| k.try_into().ok()).map(u64::from_be_bytes);
             let kind = value.try_into().ok().map(u16::from_be_bytes);
-            found = index.zip(kind);
-            Ok(false)
+            let is_known = kind.is_some_and(|kind| EntryKind::from_number(kind).is_written());
+            found = index.zip(kind).filter(|_| !is_known);
+            Ok(is_known)
         })?;
         Ok(found)
     }

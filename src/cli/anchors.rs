@@ -1,9 +1,9 @@
-//! Entries about what others hold of the log, for programs.
+//! Entries about what others hold of the log, and about the keys it is read with, for programs.
 
 use serde_json::{Value, json};
 
 use super::json as js;
-use crate::log::AnchorBody;
+use crate::log::{AnchorBody, CriticalBody};
 use crate::time::Timestamp;
 
 /// Notes are text of this log and its witnesses; a damaged one is shown as it is, escaped by JSON.
@@ -26,6 +26,19 @@ pub(super) fn body(anchor: &AnchorBody) -> Value {
         AnchorBody::ForkFound { what, note, size, root } => json!({
             "what": if *what == 0 { "rolled back" } else { "forked" }, "note": text(note),
             "size": size, "root": root.to_hex(),
+        }),
+    }
+}
+
+pub(super) fn critical(body: &CriticalBody) -> Value {
+    match body {
+        CriticalBody::Succession { note } => json!({ "note": text(note) }),
+        CriticalBody::Rotated { role, key, next, .. } => json!({
+            "role": role.word(), "public": hex::encode(key), "next": next.to_hex(),
+        }),
+        CriticalBody::Revoked { role, thumbprint, from, reason } => json!({
+            "role": role.word(), "thumbprint": thumbprint.to_hex(), "from": from,
+            "reason": if *reason == 1 { "compromised" } else { "retired" },
         }),
     }
 }

@@ -164,6 +164,7 @@ fn facts(view: View<'_>) -> String {
         Body::LogRead { first, last } => format!("entries {first}..{last}"),
         Body::CustodyRead { size } => format!("at {size} entries"),
         Body::Anchor(anchor) => anchor.to_string(),
+        Body::Critical(critical) => critical.to_string(),
         Body::MetadataRead => "the header".into(),
         Body::Exported { .. } => private.map_or_else(String::new, exported),
         Body::Refused { act, error } => {
@@ -340,6 +341,7 @@ fn body(body: &Body) -> Value {
             json!({ "act": EntryKind::from_number(*act).name(), "error": error_code(*error) })
         }
         Body::Anchor(anchor) => super::anchors::body(anchor),
+        Body::Critical(critical) => super::anchors::critical(critical),
         Body::Other(bytes) => json!({ "cbor": js::base64(bytes) }),
         _ => json!({}),
     }

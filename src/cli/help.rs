@@ -237,10 +237,15 @@ Example:
   immutape doctor";
 
 pub(super) const KEY: &str = "\
-Public halves alone: no private byte is read out.
+Public halves alone: no private byte is read out. A key in use is followed only by the one that the
+log named before: keep the files of the `next` folder elsewhere, and give them with --key.
 
-Example:
-  immutape key list";
+Examples:
+  immutape key list
+  immutape key history
+  immutape key rotate recorder
+  immutape key rotate checkpoint --key /media/safe/checkpoint.pem
+  immutape key revoke recorder --compromised --from 1200";
 
 pub(super) const CONFIG: &str = "\
 Examples:

@@ -119,6 +119,19 @@ impl<'a> Session<'a> {
         })
     }
 
+    /// As [`Session::with_ledger`], for an act that closes the ledger itself.
+    ///
+    /// # Errors
+    /// As [`Session::with_ledger`].
+    pub(super) fn ending<T>(&mut self, act: impl AsyncFnOnce(Ledger, &mut Self) -> Result<T>) -> Result<T> {
+        self.wait(async |s| {
+            let ledger = s.open().await?;
+            s.opened(&ledger)?;
+            let _told = s.recover(&ledger).await;
+            act(ledger, s).await
+        })
+    }
+
     /// Opens the ledger. What cannot be written to cannot record who reads: such a ledger gives nothing out.
     async fn open(&self) -> Result<Ledger> {
         Ledger::open(self.parts.places.clone(), self.parts.env.clone()).await.map_err(|e| {

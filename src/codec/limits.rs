@@ -96,6 +96,8 @@ pub const NOTE_BYTES_MAX: usize = 1 << 16;
 pub const NOTE_SIGNATURES_MAX: usize = 64;
 /// FORMAT. Most witness keys in one entry.
 pub const ANCHOR_KEYS_MAX: usize = 63;
+/// FORMAT. Most entries of one log that change keys.
+pub const KEY_ROTATIONS_MAX: usize = 1_024;
 /// Fewest hexadecimal digits of an id prefix.
 pub const ID_PREFIX_DIGITS_MIN: usize = 4;
 

@@ -39,13 +39,15 @@ pub enum Action {
     Verify,
     /// Mend one copy from the other.
     Repair,
+    /// Replace or revoke a key of the ledger.
+    ChangeKeys,
     /// Remove a live tape.
     Delete,
 }
 
 impl Action {
     /// Every action, for the table of tests.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Save,
         Self::Record,
         Self::List,
@@ -62,6 +64,7 @@ impl Action {
         Self::Publish,
         Self::Verify,
         Self::Repair,
+        Self::ChangeKeys,
         Self::Delete,
     ];
 
@@ -85,6 +88,7 @@ impl Action {
             Self::Publish => EntryKind::PUBLISHED,
             Self::Verify => EntryKind::VERIFIED,
             Self::Repair => EntryKind::INTEGRITY_REPAIRED,
+            Self::ChangeKeys => EntryKind::KEY_ROTATED,
             Self::Delete => EntryKind::DISPOSAL_REQUESTED,
         }
     }

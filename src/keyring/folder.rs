@@ -6,9 +6,9 @@ use super::files::{LocalSigner, read_root, read_signer, write_root, write_signer
 use crate::codec::digest::Thumbprint;
 use crate::codec::random::Random;
 use crate::error::{Code, Error, Result};
-use crate::log::Genesis;
+use crate::log::{KeyHistory, KeyRole, KeyTerm};
 use crate::seal::{KeyEncryptionKey, PublicKey, Signer as _};
-use crate::store::files::{Files, code_of, create_dir_durable};
+use crate::store::files::{Files, code_of, create_dir_durable, with_suffix};
 
 /// Paths of the key files.
 #[derive(Debug, Clone)]
@@ -22,10 +22,10 @@ pub struct LedgerKeys {
     pub checkpoint: LocalSigner,
     /// Signs statements about tapes.
     pub recorder: LocalSigner,
-    /// Will sign receipts.
+    /// Signs receipts.
     pub issuer: LocalSigner,
-    /// Public halves of the keys that may follow.
-    pub next: [PublicKey; 3],
+    /// Signed heads until a rotation that no quorum of witnesses has seen yet: until then it signs beside the new one.
+    pub previous_checkpoint: Option<LocalSigner>,
 }
 
 /// The public keys a checker needs.
@@ -45,9 +45,9 @@ pub struct KeyFile {
     pub purpose: &'static str,
     /// Does it do so now, or may it follow?
     pub is_in_use: bool,
-    /// Thumbprint that entry 0 names; `None` for the vault root, which has no public half.
+    /// Thumbprint that the log names; `None` for the vault root, which has no public half.
     pub thumbprint: Option<Thumbprint>,
-    /// The public half, where entry 0 holds it whole.
+    /// The public half, where the log holds it whole.
     pub public: Option<[u8; 32]>,
     /// Where the private half belongs.
     pub path: PathBuf,
@@ -61,7 +61,7 @@ pub struct KeyFile {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KeyFileState {
-    /// It holds the key that entry 0 names.
+    /// It holds the key that the log names.
     Here,
     /// There is no such file.
     Absent,
@@ -78,7 +78,10 @@ const PURPOSES: [(&str, &str); 3] = [
     ("signs receipts", "may follow: receipts"),
 ];
 
-const NAMES: [&str; 3] = ["checkpoint.pem", "recorder.pem", "issuer.pem"];
+pub(super) const NAMES: [&str; 3] = ["checkpoint.pem", "recorder.pem", "issuer.pem"];
+/// A key that is about to take its place, and one that has left it and still signs beside its successor.
+pub(super) const COMING: &str = ".new";
+pub(super) const LEAVING: &str = ".old";
 
 impl ConfigFolder {
     /// The folder at `folder`.
@@ -100,8 +103,13 @@ impl ConfigFolder {
     }
 
     /// Path of the key file that signs heads, recordings or receipts.
-    fn key_path(&self, name: &str) -> PathBuf {
+    pub(super) fn key_path(&self, name: &str) -> PathBuf {
         self.folder.join(name)
+    }
+
+    /// Path of the key that may follow.
+    pub(super) fn next_path(&self, name: &str) -> PathBuf {
+        self.folder.join("next").join(name)
     }
 
     /// Are the keys that may follow still beside the ones in use?
@@ -122,12 +130,7 @@ impl ConfigFolder {
         let key = || LocalSigner::generate(random);
         let (checkpoint, recorder, issuer) = (key()?, key()?, key()?);
         let next = [key()?, key()?, key()?];
-        let keys = LedgerKeys {
-            checkpoint,
-            recorder,
-            issuer,
-            next: [next[0].public_key(), next[1].public_key(), next[2].public_key()],
-        };
+        let keys = LedgerKeys { checkpoint, recorder, issuer, previous_checkpoint: None };
         Ok((keys, next, KeyEncryptionKey::generate(random)?))
     }
 
@@ -160,25 +163,57 @@ impl ConfigFolder {
         files.sync_dir(&self.folder).map_err(io)
     }
 
-    /// Reads the keys and compares them with the ones entry 0 names.
+    /// Reads the keys and compares them with the ones that are in force. One that a rotation has not put into its place yet
+    /// is read from where it waits.
     ///
     /// # Errors
-    /// `E_KEY_MISSING`, `E_KEY_UNREADABLE`, `E_KEY_MALFORMED`, `E_KEY_FOREIGN`.
-    pub fn read(&self, files: &dyn Files, genesis: &Genesis) -> Result<LedgerKeys> {
-        let mut read = NAMES.iter().zip(&genesis.keys).map(|(name, expected)| {
-            let path = self.key_path(name);
-            let key = read_signer(files, &path)?;
-            if key.public_key().to_bytes() == *expected {
-                return Ok(key);
-            }
-            Err(Error::new(Code::KeyForeign, format!("{name} is not the key that entry 0 of this ledger names"))
-                .with_hint("give the config folder of this ledger with --config-dir"))
-        });
-        let mut next_key =
-            || read.next().unwrap_or_else(|| Err(Error::new(Code::Internal, "three key names, three keys")));
-        let (checkpoint, recorder, issuer) = (next_key()?, next_key()?, next_key()?);
-        let next = [checkpoint.public_key(), recorder.public_key(), issuer.public_key()];
-        Ok(LedgerKeys { checkpoint, recorder, issuer, next })
+    /// `E_KEY_MISSING`, `E_KEY_UNREADABLE`, `E_KEY_MALFORMED`, `E_KEY_FOREIGN`; `E_LOG_ROLLBACK` when the folder holds the key that
+    /// follows: this log is one from before a rotation.
+    pub fn read(&self, files: &dyn Files, keys: &KeyHistory) -> Result<LedgerKeys> {
+        let read = |role: KeyRole, name| self.read_in_force(files, keys.in_force(role)?, name);
+        let [checkpoint, recorder, issuer] = NAMES;
+        Ok(LedgerKeys {
+            checkpoint: read(KeyRole::Checkpoint, checkpoint)?,
+            recorder: read(KeyRole::Recorder, recorder)?,
+            issuer: read(KeyRole::Issuer, issuer)?,
+            previous_checkpoint: self.read_leaving(files, keys)?,
+        })
+    }
+
+    fn read_in_force(&self, files: &dyn Files, term: &KeyTerm, name: &str) -> Result<LocalSigner> {
+        let path = self.key_path(name);
+        let here = read_signer(files, &path);
+        if let Ok(key) = &here
+            && key.public_key() == term.key
+        {
+            return here;
+        }
+        if let Ok(coming) = read_signer(files, &with_suffix(&path, COMING))
+            && coming.public_key() == term.key
+        {
+            return Ok(coming);
+        }
+        let found = here?.public_key();
+        if found.thumbprint() == term.next {
+            let words = format!(
+                "{name} is the key that follows the one that this log names: this is a copy of the ledger from before a rotation"
+            );
+            return Err(Error::new(Code::LogRollback, words)
+                .with_hint("nothing was changed or read. Put the newest copy of the ledger and state folders back"));
+        }
+        Err(foreign(term, name).with_hint("give the config folder of this ledger with --config-dir"))
+    }
+
+    /// The key that signed heads before the last rotation, as long as it is kept.
+    fn read_leaving(&self, files: &dyn Files, keys: &KeyHistory) -> Result<Option<LocalSigner>> {
+        let terms = keys.terms(KeyRole::Checkpoint);
+        let before = terms.len().checked_sub(2).and_then(|at| terms.get(at));
+        let Some(before) = before.filter(|term| term.revoked.is_none()) else { return Ok(None) };
+        match read_signer(files, &with_suffix(&self.key_path(NAMES[0]), LEAVING)) {
+            Ok(key) => Ok(Some(key).filter(|key| key.public_key() == before.key)),
+            Err(e) if e.code() == Code::KeyMissing => Ok(None),
+            Err(e) => Err(e),
+        }
     }
 
     /// Reads the vault root of a generation.
@@ -189,29 +224,23 @@ impl ConfigFolder {
         read_root(files, &self.root_path(generation))
     }
 
-    /// Key files that are not the ones entry 0 names, or hold no key, or are missing: their names and what is wrong.
+    /// Key files that are not the ones the log names, or hold no key, or are missing: their names and what is wrong.
     /// Those that may follow are compared by their thumbprints, and may be kept elsewhere.
     #[must_use]
-    pub fn wrong_keys(&self, files: &dyn Files, genesis: &Genesis) -> Vec<(String, Error)> {
+    pub fn wrong_keys(&self, files: &dyn Files, keys: &KeyHistory) -> Vec<(String, Error)> {
         let mut wrong = Vec::new();
-        for ((name, expected), thumbprint) in NAMES.iter().zip(&genesis.keys).zip(&genesis.next) {
+        for (name, term) in NAMES.iter().zip(in_force(keys)) {
+            if let Err(e) = self.read_in_force(files, term, name) {
+                wrong.push(((*name).to_owned(), e));
+            }
             let next = format!("next/{name}");
-            let is_ours = |key: PublicKey| key.to_bytes() == *expected;
-            let may_follow = |key: PublicKey| key.thumbprint() == *thumbprint;
-            let judged = [
-                ((*name).to_owned(), read_signer(files, &self.key_path(name)).map(|k| is_ours(k.public_key()))),
-                (next.clone(), read_signer(files, &self.folder.join(&next)).map(|k| may_follow(k.public_key()))),
-            ];
-            for (name, judged) in judged {
-                match judged {
-                    Ok(true) => {}
-                    Ok(false) => {
-                        let words = format!("{name} is not the key that entry 0 of this ledger names");
-                        wrong.push((name, Error::new(Code::KeyForeign, words)));
-                    }
-                    Err(e) if e.code() == Code::KeyMissing && name == next => {}
-                    Err(e) => wrong.push((name, e)),
-                }
+            match read_signer(files, &self.next_path(name)).map(|key| key.public_key()) {
+                Ok(key) if key.thumbprint() == term.next => {}
+                // Between a rotation and its last step it is the one in force.
+                Ok(key) if key == term.key && term.since > 0 => {}
+                Ok(_) => wrong.push((next.clone(), foreign(term, &next))),
+                Err(e) if e.code() == Code::KeyMissing => {}
+                Err(e) => wrong.push((next, e)),
             }
         }
         wrong
@@ -219,18 +248,17 @@ impl ConfigFolder {
 
     /// Every key file that a ledger has, in its order: keys in use, those that may follow, the vault root.
     #[must_use]
-    pub fn key_files(&self, files: &dyn Files, genesis: &Genesis, generation: u64) -> Vec<KeyFile> {
+    pub fn key_files(&self, files: &dyn Files, keys: &KeyHistory, generation: u64) -> Vec<KeyFile> {
         let (mut used, mut following) = (Vec::new(), Vec::new());
-        for (((name, (purpose, next)), public), thumbprint) in
-            NAMES.iter().zip(PURPOSES).zip(&genesis.keys).zip(&genesis.next)
-        {
-            let own = PublicKey::from_bytes(public).ok().map(|key| key.thumbprint());
+        for ((name, (purpose, next)), term) in NAMES.iter().zip(PURPOSES).zip(in_force(keys)) {
+            let (own, public) = (term.key.thumbprint(), term.key.to_bytes());
             for (list, purpose, path, is_in_use, thumbprint, public) in [
-                (&mut used, purpose, self.key_path(name), true, own, Some(*public)),
-                (&mut following, next, self.folder.join("next").join(name), false, Some(*thumbprint), None),
+                (&mut used, purpose, self.key_path(name), true, own, Some(public)),
+                (&mut following, next, self.next_path(name), false, term.next, None),
             ] {
-                let read = read_signer(files, &path).map(|key| Some(key.public_key().thumbprint()) == thumbprint);
+                let read = read_signer(files, &path).map(|key| key.public_key().thumbprint() == thumbprint);
                 let (state, mode) = (state_of(read), mode_of(files, &path));
+                let thumbprint = Some(thumbprint);
                 list.push(KeyFile { purpose, is_in_use, thumbprint, public, path, state, mode });
             }
         }
@@ -253,6 +281,15 @@ impl ConfigFolder {
         };
         Ok(read(NAMES[0])?.zip(read(NAMES[1])?).map(|(checkpoint, recorder)| PublicKeys { checkpoint, recorder }))
     }
+}
+
+/// The keys that are in force, in the order of [`NAMES`].
+fn in_force(keys: &KeyHistory) -> impl Iterator<Item = &KeyTerm> {
+    KeyRole::ALL.into_iter().filter_map(|role| keys.in_force(role).ok())
+}
+
+fn foreign(term: &KeyTerm, name: &str) -> Error {
+    Error::new(Code::KeyForeign, format!("{name} is not the key that entry {} of this ledger names", term.since))
 }
 
 fn state_of(is_ours: Result<bool>) -> KeyFileState {

@@ -5,6 +5,7 @@
 mod files;
 mod folder;
 mod random;
+mod rotation;
 mod vault_keys;
 
 pub use files::{LocalSigner, read_public_or_signer, read_signer, write_signer};
@@ -15,5 +16,7 @@ pub use random::{OsRandom, SeededRandom};
 pub use files::{read_root, write_root};
 #[doc(hidden)]
 pub use folder::{ConfigFolder, KeyFile, KeyFileState, LedgerKeys, PublicKeys};
+#[doc(hidden)]
+pub use rotation::Prepared;
 #[doc(hidden)]
 pub use vault_keys::{CustodyLabel, VaultKeys};

@@ -2,9 +2,10 @@
 
 use super::acts::Act;
 use super::core::Core;
+use super::key_life::Turnover;
 use super::writer::{Request, Writer};
 use crate::error::Result;
-use crate::log::{Body, EntryDraft, GroupBuilder, HeadState};
+use crate::log::{Body, EntryDraft, GroupBuilder, HeadState, KeyHistory, PlacedEntry};
 use std::sync::atomic::Ordering;
 
 impl Writer {
@@ -21,6 +22,22 @@ impl Writer {
         if self.core.may_sign().is_err() {
             return self.close_unsigned(&drafts);
         }
+        self.last_group(&drafts)?;
+        self.write_head(HeadState::Closed).map(|_| ())
+    }
+
+    /// As [`Writer::close`], with entries that change keys: what is signed after the group is signed by the new ones.
+    pub(super) fn close_with_other_keys(&mut self, turnover: &Turnover) -> Result<KeyHistory> {
+        if self.is_poisoned() {
+            return Err(super::core::broken());
+        }
+        self.core.may_sign()?;
+        let placed = self.last_group(turnover.drafts())?;
+        self.turn_over(turnover, &placed)
+    }
+
+    /// Commits the last group of the term; where its drafts stand in the log.
+    fn last_group(&mut self, drafts: &[EntryDraft]) -> Result<Vec<PlacedEntry>> {
         if !self.start.is_empty() {
             self.write_head(HeadState::Open)?;
         }
@@ -28,12 +45,15 @@ impl Writer {
         self.write_head(HeadState::Closing)?;
         let mut group = GroupBuilder::new(&self.chain);
         let now = self.core.env.clock.read().wall;
-        for draft in self.start.iter().chain(&drafts).chain([&stopped]) {
+        let start = self.start.clone();
+        for draft in &start {
             group.push(draft, now, |c| self.tip(c))?;
         }
+        let placed = drafts.iter().map(|draft| group.push(draft, now, |c| self.tip(c))).collect::<Result<Vec<_>>>()?;
+        group.push(&stopped, now, |c| self.tip(c))?;
         let finished = self.write_group(group, true)?;
         self.hand_to_rows(finished, Vec::new());
-        self.write_head(HeadState::Closed).map(|_| ())
+        Ok(placed)
     }
 
     /// A log whose witnesses said nothing may sign no head, so it cannot say that it was closed in order either: the next start

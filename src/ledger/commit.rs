@@ -161,7 +161,9 @@ impl Writer {
                     appends.push(Unit { waiting, drafts, is_new: false, term: None, enrichment: None });
                 }
                 Request::Save { save, answer } => saves.push((*save, answer)),
-                Request::Head { .. } | Request::Close { .. } => request.fail(&super::core::died()),
+                Request::Head { .. } | Request::Close { .. } | Request::TurnOver { .. } => {
+                    request.fail(&super::core::died());
+                }
             }
         }
         self.keep_keys(keys);

@@ -14,7 +14,7 @@ use crate::codec::digest::{CustodyId, Digest, LedgerId, RootHash};
 use crate::error::{Code, Error, Result};
 use crate::governance::{Policy, Schedule};
 use crate::keyring::{LedgerKeys, VaultKeys};
-use crate::log::{Genesis, NoteKey};
+use crate::log::{Genesis, KeyHistory, KeyRole, NoteKey};
 use crate::seal::PublicKey;
 use crate::store::Stores;
 
@@ -25,8 +25,29 @@ const ROWS_WAIT: Duration = Duration::from_secs(30);
 pub(super) struct Identity {
     pub ledger: LedgerId,
     pub genesis: Genesis,
+    /// The key that signs heads now.
     pub checkpoint: NoteKey,
-    pub recorder: PublicKey,
+    /// Every key that signed or signs.
+    pub keys: KeyHistory,
+}
+
+impl Identity {
+    /// By the keys of entry 0 alone; see [`super::known_keys::learn`].
+    pub(super) fn of(ledger: LedgerId, genesis: Genesis) -> Result<Self> {
+        let keys = KeyHistory::of(&genesis)?;
+        Ok(Self { ledger, checkpoint: keys.newest_head_key()?.clone(), genesis, keys })
+    }
+
+    pub(super) fn set_keys(&mut self, keys: KeyHistory) -> Result<()> {
+        self.checkpoint = keys.newest_head_key()?.clone();
+        self.keys = keys;
+        Ok(())
+    }
+
+    /// The key that signs the statement of the entry at `index`.
+    pub(super) fn recorder_at(&self, index: u64) -> Result<PublicKey> {
+        Ok(self.keys.at(KeyRole::Recorder, index)?.key)
+    }
 }
 
 /// Folders with the ledger's id worked in.

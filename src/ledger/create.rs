@@ -82,7 +82,7 @@ pub(super) fn create(places: &Places, env: &Environment, name: &str, test: bool)
     let genesis = Genesis {
         origin: origin.clone(),
         keys: [&keys.checkpoint, &keys.recorder, &keys.issuer].map(|k| k.public_key().to_bytes()),
-        next: keys.next.map(|k| k.thumbprint()),
+        next: next.each_ref().map(|k| k.public_key().thumbprint()),
         profile: "personal".into(),
         policy: Policy::LocalOperator.name().into(),
         test,

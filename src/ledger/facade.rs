@@ -354,6 +354,11 @@ impl Ledger {
     pub async fn close_with(self, readers: Vec<TapeReader>) -> Result<()> {
         let drafts = readers.into_iter().map(TapeReader::into_completion).collect::<Result<Vec<_>>>()?;
         self.core.close(drafts).await?;
+        self.ended().await
+    }
+
+    /// Waits until the writer's thread is gone.
+    pub(super) async fn ended(&self) -> Result<()> {
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(thread) = thread else { return Ok(()) };
         blocking(move || thread.join().map_err(|_| died())).await

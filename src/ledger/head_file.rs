@@ -7,7 +7,8 @@ use super::core::{Core, Folders};
 use super::writer::Writer;
 use crate::codec::digest::{Digest, RootHash, sha256};
 use crate::error::{Code, Error, Result};
-use crate::log::{Checkpoint, DurableHead, HeadFile, HeadState, NoteKey};
+use crate::keyring::LocalSigner;
+use crate::log::{Checkpoint, DurableHead, HeadFile, HeadState, KeyHistory};
 use crate::store::Vault;
 use crate::store::files::{Files, code_of, with_suffix, write_atomic};
 
@@ -18,21 +19,27 @@ impl Writer {
     /// Signs and stores the head of what is durable. Called after the sync of the chain's last group
     /// returned; a crash before the rename leaves the older head, which is lawful.
     pub(super) fn write_head(&mut self, state: HeadState) -> Result<ReleasedHead> {
+        let core = self.core.clone();
+        self.write_head_by(state, &core.keys.checkpoint)
+    }
+
+    /// As [`Writer::write_head`], by the key that is in force after the chain's last group.
+    pub(super) fn write_head_by(&mut self, state: HeadState, signer: &LocalSigner) -> Result<ReleasedHead> {
         let checkpoint = Checkpoint {
             origin: self.core.origin().to_owned(),
             size: self.chain.size(),
             root: self.chain.frontier.root(),
         };
         let head = DurableHead::after_sync(checkpoint);
-        let text = write(&self.core, &head, state)?;
+        let text = write(&self.core, &head, state, signer)?;
         self.head_written_ns = Some(self.core.env.clock.read().monotonic_ns);
         Ok(ReleasedHead { checkpoint: head.checkpoint().clone(), note: note_of(&text)?.to_owned() })
     }
 }
 
-fn write(core: &Core, head: &DurableHead, state: HeadState) -> Result<String> {
+fn write(core: &Core, head: &DurableHead, state: HeadState, signer: &LocalSigner) -> Result<String> {
     let vault = vault_version(&*core.stores.vault)?;
-    let text = HeadFile::sign(head, vault, state, core.term, &core.keys.checkpoint)?;
+    let text = HeadFile::sign(head, vault, state, core.term, signer)?;
     store(&*core.env.files, &core.folders, &text)?;
     Ok(text)
 }
@@ -97,8 +104,8 @@ pub(super) fn read(files: &dyn Files, state: &Path) -> Result<Option<String>> {
 pub(super) const HEAD_HINT: &str = "look at `immutape status`; `immutape repair --accept-head` makes a new head file from the journal and logs that it did";
 
 /// Reads and verifies a head file.
-pub(super) fn parse(text: &str, key: &NoteKey) -> Result<HeadFile> {
-    HeadFile::parse(text, key).map_err(|e| {
+pub(super) fn parse(text: &str, keys: &KeyHistory) -> Result<HeadFile> {
+    HeadFile::parse(text, keys).map_err(|e| {
         Error::new(Code::HeadInvalid, format!("the signed head file does not hold: {e}"))
             .with_hint(HEAD_HINT)
             .with_source(e)

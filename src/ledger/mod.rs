@@ -20,6 +20,8 @@ mod facade;
 mod gather;
 mod head_file;
 mod heads;
+mod key_life;
+mod known_keys;
 mod label;
 mod list;
 mod live;
@@ -55,6 +57,7 @@ pub use heads::{
     Anchor, Confirmed, KeptTime, ProofForm, Proven, ReleasedHead, TIME_AUTHORITY_FILE, TIME_ROOTS_FILE, TimeAuthority,
     TimeChallenge, WITNESS_POLICY_FILE,
 };
+pub use key_life::{KeyChange, KeyChanged, RevocationReason, RevokeKey};
 pub use list::Listing;
 pub use live::{Abandoned, LiveCounts, LiveFollower, LiveListing, LiveMark, LiveOptions, LiveSealer, LiveTape};
 pub use log_read::LogLine;

@@ -13,7 +13,7 @@ use super::newest_key::Lost;
 use super::rebuild::{CaughtUp, Reason, RowsWork};
 use super::start::{self, Found, Locked};
 use super::writer::{Request, Writer};
-use super::{Environment, Places, authentic, engine_name, head_file, newest_key};
+use super::{Environment, Places, authentic, engine_name, head_file, known_keys, newest_key};
 use crate::catalog::Queries;
 use crate::codec::digest::{Digest, sha256};
 use crate::codec::limits::QUEUE_REQUESTS_MAX;
@@ -46,6 +46,17 @@ pub(super) struct Wanted {
 
 /// Opens the ledger and starts its writer.
 pub(super) fn open(places: &Places, env: &Environment, wanted: Wanted) -> Result<Opened> {
+    match open_once(places, env, wanted)? {
+        Some(opened) => Ok(opened),
+        // The keys that the log names are known now.
+        None => open_once(places, env, wanted)?.ok_or_else(|| {
+            Error::new(Code::RowsUnavailable, "sled and journal name other keys of this log, again and again")
+        }),
+    }
+}
+
+/// `None` when the log names other keys than were known: they are known from then on.
+fn open_once(places: &Places, env: &Environment, wanted: Wanted) -> Result<Option<Opened>> {
     let (found, stores, locked) = take_turn(places, env)?;
     if locked.last.size_after() > locked.head.checkpoint.size {
         authentic::since_head(&stores, &locked.vault, &locked.head, &locked.last.hash)?;
@@ -66,20 +77,26 @@ pub(super) fn open(places: &Places, env: &Environment, wanted: Wanted) -> Result
     };
     let caught_up = if wanted.rebuild_rows { work.rebuild_all(Reason::AskedFor)? } else { work.catch_up(size)? };
     refuse_unknown_critical(&Queries::new(&*stores.rows))?;
+    let keys = known_keys::of_rows(&Queries::new(&*stores.rows), &found.identity.genesis)?;
+    if keys != found.identity.keys {
+        known_keys::write(&*env.files, &found.folders.state, &keys)?;
+        return Ok(None);
+    }
     if let Some(anchor) = &locked.anchor {
         compare_root(anchor, &*stores.rows)?;
     }
-    serve(found, env, stores, (locked, lost), caught_up)
+    serve(found, env, stores, (locked, lost), caught_up).map(Some)
 }
 
 /// Waits a few seconds for another process to be done, and looks at everything afresh when it was.
 fn take_turn(places: &Places, env: &Environment) -> Result<(Found, Stores, Locked)> {
     let until = start::end_of_patience();
     loop {
-        let found = start::find(places, env)?;
+        let mut found = start::find(places, env)?;
         engine_name::compare(&*env.files, &found.folders.state, env.engine.name())?;
         start::wait_for_turn(&found.folders.state, env, until)?;
         let stores = start::stores(&found, env)?;
+        known_keys::learn(&mut found.identity, &found.folders, env, &stores)?;
         let locked = start::lock(&found, env, &stores).and_then(|locked| match stores.rows.position() {
             // Somebody has sled open without the ledger's lock. Its rows are healthy, and not to be put aside.
             Err(e) if e.code() == Code::Locked => Err(e),
@@ -102,6 +119,11 @@ fn serve(
     let (queue, requests) = mpsc::channel(QUEUE_REQUESTS_MAX);
     let config = ConfigFolder::new(found.folders.config.clone());
     let anchors = Anchors::read(&*env.files, &found.folders.config)?;
+    config.finish_rotation(
+        &*env.files,
+        &found.identity.keys,
+        anchors.policy.as_ref().is_some_and(crate::proof::Policy::asks_for_witnesses),
+    )?;
     let epoch_used = if lost.tapes.is_empty() { epoch_used(&locked, &stores)? } else { u32::MAX };
     let chain = caught_up.projector.chain().clone();
     let core = Arc::new(Core {

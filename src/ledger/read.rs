@@ -405,7 +405,7 @@ pub(super) fn read_manifest(core: &Core, custody: &CustodyId, facts: &TapeFacts)
     let saved = core.queries().saved_index(custody)?.ok_or_else(missing)?;
     let entry = core.queries().entry(saved)?.ok_or_else(missing)?;
     let statement = super::check::saved_statement(&entry.public)?.ok_or_else(missing)?;
-    statement.verify(&core.identity.recorder)?;
+    statement.verify(&core.identity.recorder_at(saved)?)?;
     let hint = facts.manifest.map(|m| m.hint).unwrap_or_default();
     let object = ObjectRef { hint, ..by_digest(statement.claims().manifest, facts.manifest.map_or(0, |m| m.bytes)) };
     let manifest = Manifest::decode(&stored_object(core, &object)?)?;

@@ -11,8 +11,7 @@ use crate::codec::extent::{Group, GroupHeader};
 use crate::codec::limits::LOCK_WAIT_MS;
 use crate::error::{Code, Error, Result};
 use crate::keyring::{ConfigFolder, LedgerKeys, VaultKeys};
-use crate::log::{Body, Checkpoint, Entry, EntryKind, Genesis, HeadFile, HeadState, LogError, NoteKey, leaf_hash};
-use crate::seal::PublicKey;
+use crate::log::{Body, Checkpoint, Entry, EntryKind, HeadFile, HeadState, LogError, leaf_hash};
 use crate::store::files::FileLock;
 use crate::store::{Stores, Tail};
 
@@ -73,14 +72,7 @@ pub(super) fn identity(group: &Group<'_>) -> Result<Identity> {
     let Body::Genesis(genesis) = Body::decode(entry.kind, entry.body).map_err(fault)? else {
         return Err(LogError::Genesis(0).into());
     };
-    let genesis: Genesis = *genesis;
-    let [checkpoint, recorder, _] = genesis.keys;
-    Ok(Identity {
-        ledger: LedgerId::from_bytes(*leaf_hash(public).as_bytes()),
-        checkpoint: NoteKey::new(&genesis.origin, PublicKey::from_bytes(&checkpoint)?)?,
-        recorder: PublicKey::from_bytes(&recorder)?,
-        genesis,
-    })
+    Identity::of(LedgerId::from_bytes(*leaf_hash(public).as_bytes()), *genesis)
 }
 
 fn creating(env: &Environment, state: &std::path::Path) -> Result<bool> {
@@ -142,9 +134,9 @@ pub(super) struct Locked {
 /// Takes the writer's turn and makes every comparison that needs no walk through the log.
 pub(super) fn lock(found: &Found, env: &Environment, stores: &Stores) -> Result<Locked> {
     let config = ConfigFolder::new(found.folders.config.clone());
-    let keys = config.read(&*env.files, &found.identity.genesis)?;
+    let keys = config.read(&*env.files, &found.identity.keys)?;
     let head_text = head_file::read(&*env.files, &found.folders.state)?;
-    let head = head_text.as_ref().map(|t| head_file::parse(t, &found.identity.checkpoint)).transpose()?;
+    let head = head_text.as_ref().map(|t| head_file::parse(t, &found.identity.keys)).transpose()?;
     let state = &found.folders.state;
     if !env.files.exists(state).map_err(|e| io("the state folder cannot be read", e))? {
         return Err(head_missing());
@@ -175,7 +167,7 @@ pub(super) fn lock(found: &Found, env: &Environment, stores: &Stores) -> Result<
                 Checkpoint { origin: found.identity.genesis.origin.clone(), size: 1, root: found.first.root };
             create::write_first_head(env, &found.folders, stores, &keys, checkpoint, found.first.term)?;
             let text = head_file::read(&*env.files, &found.folders.state)?.ok_or_else(head_missing)?;
-            head_file::parse(&text, &found.identity.checkpoint)?
+            head_file::parse(&text, &found.identity.keys)?
         }
         None => return Err(head_missing()),
     };
@@ -184,7 +176,7 @@ pub(super) fn lock(found: &Found, env: &Environment, stores: &Stores) -> Result<
         head_file::same_root(&head, &last.root)?;
     }
     compare_vault(&head, &vault)?;
-    let anchor = newest_of_ours(&*env.files, state, &found.identity.checkpoint)?;
+    let anchor = newest_of_ours(&*env.files, state, &found.identity.keys)?;
     anchor.as_ref().map_or(Ok(()), |anchor| compare_size(anchor, last.size_after()))?;
     Ok(Locked { keys, vault, head, tail, last, anchor })
 }

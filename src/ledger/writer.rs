@@ -11,10 +11,11 @@ use super::ReleasedHead;
 use super::applier::Applier;
 use super::core::{Core, again, broken};
 use super::gather::{BETWEEN_LOOKS, Gather, Wait};
+use super::key_life::Turnover;
 use crate::codec::digest::CustodyId;
 use crate::codec::limits::{GROUP_ENTRIES_MAX, HEAD_FILE_INTERVAL_MS};
 use crate::error::{Code, Error, Result};
-use crate::log::{ChainState, EntryDraft, PlacedEntry, SubjectTip};
+use crate::log::{ChainState, EntryDraft, KeyHistory, PlacedEntry, SubjectTip};
 use crate::seal::TapeSecret;
 
 use super::commit::{SaveAnswer, SealedSave};
@@ -34,6 +35,8 @@ pub(super) enum Request {
     Head { answer: Answer<ReleasedHead> },
     /// Append these drafts as the last group of this term and stop.
     Close { drafts: Vec<EntryDraft>, answer: Answer<()> },
+    /// As a close, by which keys of the log change; the answer are those that it has then.
+    TurnOver { turnover: Box<Turnover>, answer: Answer<KeyHistory> },
 }
 
 /// State that only the writer's thread touches.
@@ -88,15 +91,24 @@ impl Writer {
         let _guard = super::core::PoisonOnPanic(self.core.progress.clone());
         while let Some(first) = self.requests.blocking_recv() {
             let batch = self.gather(first);
-            let (batch, close) = split_close(batch);
+            let (batch, end) = split_end(batch);
             if !batch.is_empty() {
                 self.commit(batch);
             }
-            if let Some((drafts, answer)) = close {
-                let result = self.close(drafts);
-                self.applier.finish();
-                let _caller_may_be_gone = answer.send(result);
-                return;
+            match end {
+                None => {}
+                Some(End::Close(drafts, answer)) => {
+                    let result = self.close(drafts);
+                    self.applier.finish();
+                    let _caller_may_be_gone = answer.send(result);
+                    return;
+                }
+                Some(End::TurnOver(turnover, answer)) => {
+                    let result = self.close_with_other_keys(&turnover);
+                    self.applier.finish();
+                    let _caller_may_be_gone = answer.send(result);
+                    return;
+                }
             }
         }
         // Every handle was dropped without a close: the log says so at the next start.
@@ -175,7 +187,7 @@ impl Request {
             Self::Append { drafts, .. } => drafts.len(),
             Self::Save { .. } => 1,
             Self::Key { .. } | Self::Head { .. } => 0,
-            Self::Close { .. } => 0,
+            Self::Close { .. } | Self::TurnOver { .. } => 0,
         }
     }
 
@@ -187,19 +199,27 @@ impl Request {
             Self::Key { answer, .. } => drop(answer.send(Err(again(e)))),
             Self::Head { answer } => drop(answer.send(Err(again(e)))),
             Self::Close { answer, .. } => drop(answer.send(Err(again(e)))),
+            Self::TurnOver { answer, .. } => drop(answer.send(Err(again(e)))),
         }
     }
 }
 
-/// A close is the last thing a batch does; what came after it is answered as to a closed ledger.
-fn split_close(batch: Vec<Request>) -> (Vec<Request>, Option<(Vec<EntryDraft>, Answer<()>)>) {
-    let (mut before, mut close) = (Vec::with_capacity(batch.len()), None);
+/// How a term ends.
+enum End {
+    Close(Vec<EntryDraft>, Answer<()>),
+    TurnOver(Box<Turnover>, Answer<KeyHistory>),
+}
+
+/// An end is the last thing a batch does; what came after it is answered as to a closed ledger.
+fn split_end(batch: Vec<Request>) -> (Vec<Request>, Option<End>) {
+    let (mut before, mut end) = (Vec::with_capacity(batch.len()), None);
     for request in batch {
         match request {
-            Request::Close { drafts, answer } if close.is_none() => close = Some((drafts, answer)),
-            late if close.is_some() => late.fail(&broken()),
+            late if end.is_some() => late.fail(&broken()),
+            Request::Close { drafts, answer } => end = Some(End::Close(drafts, answer)),
+            Request::TurnOver { turnover, answer } => end = Some(End::TurnOver(turnover, answer)),
             request => before.push(request),
         }
     }
-    (before, close)
+    (before, end)
 }

@@ -2,6 +2,7 @@
 
 use super::EntryKind;
 use super::body_anchors::AnchorBody;
+use super::body_critical::CriticalBody;
 use super::body_fields::Fields;
 use super::genesis::{Genesis, read_genesis, write_genesis};
 use crate::codec::CborError;
@@ -125,6 +126,8 @@ pub enum Body {
     },
     /// What others hold of this log, or got over it.
     Anchor(AnchorBody),
+    /// What changes by which keys the log is read on.
+    Critical(CriticalBody),
     /// A kind this program does not write; its body is a checked map.
     Other(Vec<u8>),
 }
@@ -164,6 +167,7 @@ impl Body {
             Self::Replayed { .. } => EntryKind::REPLAYED,
             Self::Refused { .. } => EntryKind::REFUSED,
             Self::Anchor(anchor) => anchor.kind(),
+            Self::Critical(critical) => critical.kind(),
             Self::Other(_) => return None,
         })
     }
@@ -231,6 +235,7 @@ impl Body {
             }
             Self::Refused { act, error } => uints(&mut w, &[u64::from(*act), u64::from(*error)]),
             Self::Anchor(anchor) => anchor.write(&mut w),
+            Self::Critical(critical) => critical.write(&mut w),
             Self::Other(raw) => w.raw(raw),
         }
         w.finish()
@@ -311,6 +316,7 @@ impl Body {
             EntryKind::FOLLOWED => Self::Followed { first: f.uint(0)? },
             EntryKind::REPLAYED => Self::Replayed { how: f.uint(0)? },
             EntryKind::REFUSED => Self::Refused { act: f.u16(0)?, error: f.u16(1)? },
+            critical if critical.is_critical() => Self::Critical(CriticalBody::read(kind, &mut f)?),
             _ => Self::Anchor(AnchorBody::read(kind, &mut f)?),
         };
         f.end()?;
@@ -385,6 +391,7 @@ impl std::fmt::Display for Body {
                 write!(f, "{}: {}", EntryKind::from_number(*act), code.map_or("unknown error", |c| c.as_str()))
             }
             Self::Anchor(anchor) => anchor.fmt(f),
+            Self::Critical(critical) => critical.fmt(f),
             Self::Other(raw) => write!(f, "{} bytes", raw.len()),
             _ => Ok(()),
         }

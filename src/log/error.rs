@@ -86,6 +86,17 @@ pub enum LogError {
     /// A signature under a known key's name does not hold.
     #[error("a signature on the note does not hold")]
     BadSignature,
+    /// An entry that changes keys against the rules of `docs/format/4-commit.md` 4.5.
+    #[error("entry {index} changes a key: {fault}")]
+    Key {
+        /// Index of the entry.
+        index: u64,
+        /// What is wrong.
+        fault: &'static str,
+    },
+    /// The key that signs such a head was revoked from this entry on.
+    #[error("the key that signed it was revoked from entry {0} on")]
+    Revoked(u64),
     /// A proof does not lead from the leaf to the root.
     #[error("the proof does not hold")]
     Proof,
@@ -96,7 +107,11 @@ impl From<LogError> for Error {
         let code = match &e {
             LogError::Extent(ExtentError::NewerFormat) => Code::NewerFormat,
             LogError::TooLong(_) => Code::Limit,
-            LogError::Head(_) | LogError::Unsigned | LogError::BadSignature | LogError::Note(_) => Code::HeadInvalid,
+            LogError::Head(_)
+            | LogError::Unsigned
+            | LogError::BadSignature
+            | LogError::Note(_)
+            | LogError::Revoked(_) => Code::HeadInvalid,
             _ => Code::LogDamaged,
         };
         Self::new(code, e.to_string()).with_source(e)

@@ -4,7 +4,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{LogError, NoteKey, SignedNote};
+use super::{HeadKeys, LogError, SignedNote};
 use crate::codec::digest::{Digest, RootHash};
 use crate::seal::Signer;
 
@@ -71,17 +71,6 @@ impl Checkpoint {
             return Err(LogError::Checkpoint("an extension line"));
         }
         Ok(Self { origin: origin.to_owned(), size, root })
-    }
-
-    /// Reads and verifies a whole note.
-    ///
-    /// # Errors
-    /// [`LogError`].
-    pub fn from_note(note: &str, key: &NoteKey) -> Result<Self, LogError> {
-        let note = SignedNote::parse(note)?;
-        note.verify(key)?;
-        let checkpoint = Self::parse(note.text())?;
-        if checkpoint.origin == key.name() { Ok(checkpoint) } else { Err(LogError::Checkpoint("another origin")) }
     }
 }
 
@@ -156,15 +145,15 @@ impl HeadFile {
         Ok(format!("{}{}", head.sign(signer)?, SignedNote::sign(&text, &c.origin, signer)?))
     }
 
-    /// Reads and verifies the file under the ledger's checkpoint key.
+    /// Reads and verifies the file under the checkpoint key that signs heads of its size.
     ///
     /// # Errors
     /// [`LogError`].
-    pub fn parse(file: &str, key: &NoteKey) -> Result<Self, LogError> {
+    pub fn parse(file: &str, keys: &(impl HeadKeys + ?Sized)) -> Result<Self, LogError> {
         let (first, second) = Self::split(file)?;
-        let checkpoint = Checkpoint::from_note(first, key)?;
+        let checkpoint = Checkpoint::from_note(first, keys)?;
         let note = SignedNote::parse(second)?;
-        note.verify(key)?;
+        note.verify(keys.head_key(checkpoint.size)?)?;
         let parsed = Self::parse_text(note.text())?;
         if parsed.checkpoint == checkpoint { Ok(parsed) } else { Err(LogError::Head("the two notes disagree")) }
     }
@@ -218,6 +207,7 @@ impl HeadFile {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::log::NoteKey;
     use crate::seal::{PublicKey, Signature};
 
     struct Ones(ed25519_dalek::SigningKey);

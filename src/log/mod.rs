@@ -5,6 +5,7 @@
 
 mod body;
 mod body_anchors;
+mod body_critical;
 mod body_fields;
 mod chain;
 mod entry;
@@ -12,6 +13,7 @@ mod error;
 mod genesis;
 mod group;
 mod head;
+mod key_history;
 mod kind;
 mod note;
 mod private;
@@ -22,10 +24,12 @@ mod vkey;
 
 pub use body::Body;
 pub use body_anchors::AnchorBody;
+pub use body_critical::CriticalBody;
 pub use entry::Entry;
 pub use error::LogError;
 pub use genesis::Genesis;
 pub use head::{Checkpoint, DurableHead, HeadFile, HeadState};
+pub use key_history::{Counts, HeadKeys, HeldHead, KeyHistory, KeyRole, KeyTerm, Revocation, rotate, rotation_text};
 pub use kind::EntryKind;
 pub use note::{NoteKey, NoteSignature, SignedNote};
 pub use private::{Actor, ActorKind, Authentication, ClaimRecord, ClockStamp, Outcome, Period, PrivateHalf};

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::tlog_proof::read_hash;
 use super::{ProofError, verify_consistency};
 use crate::codec::digest::RootHash;
-use crate::log::{Checkpoint, NoteKey, SignedNote};
+use crate::log::{Checkpoint, HeadKeys, SignedNote};
 
 const FIRST_LINE: &str = "immutape/fork/1";
 const PATH_MAX: usize = 64;
@@ -75,7 +75,7 @@ impl ForkProof {
     ///
     /// # Errors
     /// [`ProofError::Log`] for a signature that does not hold, [`ProofError::NoFork`].
-    pub fn verify(&self, log: &NoteKey) -> Result<ProvenFork, ProofError> {
+    pub fn verify(&self, log: &(impl HeadKeys + ?Sized)) -> Result<ProvenFork, ProofError> {
         let smaller = Checkpoint::from_note(&self.smaller, log)?;
         let larger = Checkpoint::from_note(&self.larger, log)?;
         let contradicts = match &self.other_root {

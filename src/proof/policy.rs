@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{CosignerKey, ProofError};
-use crate::log::{Checkpoint, LogError, NoteKey, SignedNote};
+use crate::log::{Checkpoint, HeadKeys, LogError, NoteKey, SignedNote};
 
 /// More of anything than this is refused; the specification asks for 32 of each at least.
 const ITEMS_MAX: usize = 256;
@@ -124,12 +124,12 @@ impl Policy {
         }
     }
 
-    /// Checks a note: the log's signature under `log`, and every cosignature of a witness of this policy.
+    /// Checks a note: the log's signature under the key that `log` has for it, and every cosignature of a witness of this policy.
     ///
     /// # Errors
     /// [`ProofError::Log`] when the log's signature is missing, or any signature of a known key does not hold. Too few
     /// cosignatures are no error here; see [`CosignedHead::is_quorum`].
-    pub fn check(&self, note: &str, log: &NoteKey) -> Result<CosignedHead, ProofError> {
+    pub fn check(&self, note: &str, log: &(impl HeadKeys + ?Sized)) -> Result<CosignedHead, ProofError> {
         let checkpoint = Checkpoint::from_note(note, log)?;
         let note = SignedNote::parse(note)?;
         let mut cosigned = Vec::new();

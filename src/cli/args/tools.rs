@@ -4,6 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::values;
+use crate::codec::digest::Thumbprint;
+use crate::log::KeyRole;
+
 #[derive(Debug, Args)]
 #[command(disable_help_subcommand = true)]
 pub(in crate::cli) struct Key {
@@ -16,6 +20,35 @@ pub(in crate::cli) enum KeyVerb {
     /// The public keys of this ledger, and the files of their private halves.
     #[command(visible_alias = "ls")]
     List,
+    /// Every key that this log had, from which entry to which, and what was revoked.
+    History,
+    /// Put the key that was named to follow into the place of the one in use.
+    Rotate {
+        /// Which: checkpoint signs heads, recorder tapes, issuer receipts.
+        #[arg(value_name = "ROLE", value_parser = values::key_role)]
+        role: KeyRole,
+        /// The key that follows, where it is kept elsewhere than in the ledger's `next` folder.
+        #[arg(long, value_name = "FILE")]
+        key: Option<PathBuf>,
+    },
+    /// Say that a key counts no more; one in use is replaced at the same moment.
+    Revoke {
+        /// Which: checkpoint signs heads, recorder tapes, issuer receipts.
+        #[arg(value_name = "ROLE", value_parser = values::key_role)]
+        role: KeyRole,
+        /// An older key, by its thumbprint in `key history`. Without this the one in use.
+        #[arg(long, value_name = "HEX", value_parser = values::thumbprint)]
+        thumbprint: Option<Thumbprint>,
+        /// The first entry from which on nothing counts that it signed. Without this from now on.
+        #[arg(long, value_name = "ENTRY", value_parser = values::entry)]
+        from: Option<u64>,
+        /// It is, or may be, in wrong hands; without this it is retired.
+        #[arg(long)]
+        compromised: bool,
+        /// The key that follows, where it is kept elsewhere than in the ledger's `next` folder.
+        #[arg(long, value_name = "FILE", conflicts_with = "thumbprint")]
+        key: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, Args)]

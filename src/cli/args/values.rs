@@ -5,6 +5,9 @@ use std::num::NonZeroUsize;
 
 use clap::builder::{OsStringValueParser, StringValueParser, TypedValueParser};
 
+use crate::codec::digest::Thumbprint;
+use crate::log::KeyRole;
+
 /// A script whose variable is not set gives nothing where it means something.
 const EMPTY: &str = "it is empty; give a value, or leave the flag out";
 
@@ -52,4 +55,18 @@ pub(super) fn interval(text: &str) -> Result<std::time::Duration, String> {
 /// A number that stands for itself.
 pub(super) fn number(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| "give a number, 0 or more".to_owned())
+}
+
+/// A key of a ledger, by what it does.
+pub(super) fn key_role(text: &str) -> Result<KeyRole, String> {
+    KeyRole::ALL
+        .into_iter()
+        .find(|role| role.word() == text)
+        .ok_or_else(|| "give checkpoint, recorder or issuer".to_owned())
+}
+
+/// A key, by its thumbprint.
+pub(super) fn thumbprint(text: &str) -> Result<Thumbprint, String> {
+    let bytes = hex::decode(text).ok().and_then(|bytes| Thumbprint::from_slice(&bytes));
+    bytes.ok_or_else(|| "give the 64 hexadecimal digits that `immutape key history --json` shows".to_owned())
 }

@@ -1,19 +1,32 @@
-//! `key list`: the public keys of a ledger, and where their private halves lie. No private byte is shown.
+//! `key`: the public keys of a ledger, where their private halves lie, and their life. No private byte is shown.
 
 use std::path::Path;
 
 use serde_json::json;
 
+use super::key_life;
 use crate::cli::args::KeyVerb;
 use crate::cli::input;
 use crate::cli::session::Session;
 use crate::cli::table::{Column, Table};
 use crate::error::Result;
 use crate::keyring::{KeyFile, KeyFileState};
-use crate::ledger::Checker;
+use crate::ledger::{Checker, RevocationReason, RevokeKey};
 
 pub(in crate::cli) fn key(s: &mut Session<'_>, verb: &KeyVerb) -> Result<u8> {
-    let KeyVerb::List = verb;
+    match verb {
+        KeyVerb::List => list(s),
+        KeyVerb::History => key_life::history(s),
+        KeyVerb::Rotate { role, key } => key_life::change(s, (*role, key.as_deref()), None),
+        KeyVerb::Revoke { role, thumbprint, from, compromised, key } => {
+            let reason = if *compromised { RevocationReason::Compromised } else { RevocationReason::Retired };
+            let revoke = RevokeKey { thumbprint: *thumbprint, from: *from, reason };
+            key_life::change(s, (*role, key.as_deref()), Some(revoke))
+        }
+    }
+}
+
+fn list(s: &mut Session<'_>) -> Result<u8> {
     let checker = Checker::open(&s.parts.places, &s.parts.env)?;
     s.out.test = checker.genesis().test;
     let keys = checker.key_files();

@@ -13,6 +13,7 @@ mod export;
 mod import;
 mod init;
 mod key;
+mod key_life;
 mod label;
 mod list;
 mod log;

@@ -7,7 +7,7 @@ use crate::catalog::root_at;
 use crate::codec::digest::{RootHash, sha256};
 use crate::evidence::{Report, Severity};
 use crate::ledger::heads::{Anchor, compare_root, compare_size};
-use crate::log::{AnchorBody, Body, Checkpoint, NoteKey, SignedNote};
+use crate::log::{AnchorBody, Body, Checkpoint, HeadKeys, HeldHead, SignedNote};
 use crate::proof::{CosignerKey, TimeAnchors, TimestampError, check_token};
 use crate::store::Rows;
 
@@ -18,6 +18,8 @@ const NO_ROWS: &str = "the tree hashes in sled were not there to compare with";
 pub(super) enum Said {
     /// Entries and root of a head, or what is wrong with it.
     Head(Result<(u64, RootHash), String>),
+    /// As published: nobody else has signed for it.
+    Published(u64, RootHash),
     /// A time-stamp that none of the roots of this machine certifies; the head under it is looked at all the same.
     Uncertified(u64, RootHash),
 }
@@ -29,11 +31,13 @@ pub(super) struct Anchors {
     heads: Vec<(u64, u64, RootHash)>,
     wrong: Vec<(u64, String)>,
     uncertified: u64,
+    /// Those of `heads` that somebody else signed for: a witness, or an authority that is known here.
+    held: Vec<HeldHead>,
 }
 
 impl Said {
-    /// Of the entry with this index; `log` is the key of the log's heads, `roots` those that certify time-stamps.
-    pub(super) fn of(log: &NoteKey, roots: Option<&TimeAnchors>, index: u64, body: &Body) -> Option<Self> {
+    /// Of the entry with this index; `log` knows the keys of the log's heads, `roots` those that certify time-stamps.
+    pub(super) fn of(log: &dyn HeadKeys, roots: Option<&TimeAnchors>, index: u64, body: &Body) -> Option<Self> {
         let Body::Anchor(body) = body else { return None };
         let head = match body {
             AnchorBody::Cosigned { note, keys, .. } => cosigned(log, note, keys),
@@ -42,6 +46,7 @@ impl Said {
                 Ok((head, false)) => return Some(Self::Uncertified(head.0, head.1)),
                 Err(why) => Err(why),
             },
+            AnchorBody::Published { size, root, .. } if size <= &index => return Some(Self::Published(*size, *root)),
             AnchorBody::Published { size, root, .. } => Ok((*size, *root)),
             // What was given out is a file elsewhere; what contradicts this log is no anchor of it.
             AnchorBody::ReceiptIssued { .. } | AnchorBody::ForkFound { .. } => return None,
@@ -58,7 +63,7 @@ impl Said {
     }
 }
 
-fn signed(log: &NoteKey, note: &[u8]) -> Result<(SignedNote, (u64, RootHash)), String> {
+fn signed(log: &dyn HeadKeys, note: &[u8]) -> Result<(SignedNote, (u64, RootHash)), String> {
     let text = std::str::from_utf8(note).map_err(|_| "the head that it keeps is not text".to_owned())?;
     let head = Checkpoint::from_note(text, log)
         .map_err(|e| format!("the head that it keeps was not signed by this log: {e}"))?;
@@ -66,7 +71,7 @@ fn signed(log: &NoteKey, note: &[u8]) -> Result<(SignedNote, (u64, RootHash)), S
     Ok((note, (head.size, head.root)))
 }
 
-fn cosigned(log: &NoteKey, note: &[u8], keys: &[String]) -> Result<(u64, RootHash), String> {
+fn cosigned(log: &dyn HeadKeys, note: &[u8], keys: &[String]) -> Result<(u64, RootHash), String> {
     let (note, head) = signed(log, note)?;
     for key in keys {
         let key = CosignerKey::parse(key).map_err(|e| format!("it names a key that is none: {e}"))?;
@@ -79,7 +84,7 @@ fn cosigned(log: &NoteKey, note: &[u8], keys: &[String]) -> Result<(u64, RootHas
 
 /// The head, and whether the roots of this machine certify the token.
 fn timestamped(
-    log: &NoteKey,
+    log: &dyn HeadKeys,
     roots: Option<&TimeAnchors>,
     note: &[u8],
     token: &[u8],
@@ -100,9 +105,18 @@ fn timestamped(
 }
 
 impl Anchors {
+    /// Heads that somebody else signed for, as entries keep them.
+    pub(super) fn held(&self) -> &[HeldHead] {
+        &self.held
+    }
+
     pub(super) fn take(&mut self, index: u64, said: Said) {
         match said {
-            Said::Head(Ok((size, root))) => self.heads.push((index, size, root)),
+            Said::Head(Ok((size, root))) => {
+                self.held.push(HeldHead { entry: index, size });
+                self.heads.push((index, size, root));
+            }
+            Said::Published(size, root) => self.heads.push((index, size, root)),
             Said::Head(Err(why)) => self.wrong.push((index, why)),
             Said::Uncertified(size, root) => {
                 self.uncertified = self.uncertified.saturating_add(1);
@@ -195,6 +209,7 @@ fn held(anchor: &Anchor, journal: &Walked, rows: Option<&dyn Rows>) -> crate::er
 mod tests {
     use super::*;
     use crate::keyring::LocalSigner;
+    use crate::log::NoteKey;
     use crate::seal::Signer as _;
 
     /// A head over two entries by this log, and the key of it.
@@ -211,7 +226,7 @@ mod tests {
     fn fault(log: &NoteKey, index: u64, body: AnchorBody) -> String {
         match Said::of(log, None, index, &Body::Anchor(body)) {
             Some(Said::Head(Err(why))) => why,
-            Some(Said::Head(Ok(_)) | Said::Uncertified(..)) => "none".to_owned(),
+            Some(Said::Head(Ok(_)) | Said::Uncertified(..) | Said::Published(..)) => "none".to_owned(),
             None => "no anchor".to_owned(),
         }
     }

@@ -147,13 +147,19 @@ impl Checker {
         let Some((env, folders)) = &self.alone else { return Vec::new() };
         let generation = self.stores.vault.generation().ok().flatten().map_or(1, |(generation, _, _)| generation);
         let config = crate::keyring::ConfigFolder::new(folders.config.clone());
-        config.key_files(&*env.files, &self.identity.genesis, generation)
+        config.key_files(&*env.files, &self.identity.keys, generation)
     }
 
     /// The key that verifies this ledger's heads, as text.
     #[must_use]
     pub fn checkpoint_key(&self) -> String {
         self.identity.checkpoint.to_text()
+    }
+
+    /// The keys of the log, as far as they are known without a walk through it.
+    #[must_use]
+    pub fn key_history(&self) -> &crate::log::KeyHistory {
+        self.known_keys()
     }
 
     /// How many recordings there are that are not tapes yet, seen from outside.
@@ -177,7 +183,7 @@ impl Checker {
         }
         if found.is_empty() {
             let count = used().count();
-            found.push(Condition::ok("keys", format!("{count} in use, as entry 0 names them, for their owner alone")));
+            found.push(Condition::ok("keys", format!("{count} in use, as the log names them, for their owner alone")));
         }
         found
     }
@@ -214,7 +220,7 @@ impl Checker {
             Ok(None) => return Condition::wrong("head", &start::head_missing()),
             Err(e) => return Condition::wrong("head", e),
         };
-        let held = head_file::parse(text, &self.identity.checkpoint).and_then(|head| {
+        let held = head_file::parse(text, self.known_keys()).and_then(|head| {
             // A running writer signs once a second.
             head_file::compare(&head, JournalEnd { size: end.size, clean_close: end.clean_close }).map(|()| head)
         });

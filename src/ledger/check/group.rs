@@ -7,7 +7,7 @@ use super::set_lists::SetList;
 use super::tapes::Saved;
 use crate::codec::digest::LeafHash;
 use crate::codec::extent::{Group, GroupHeader};
-use crate::log::{Body, Entry, EntryKind, LogError, examine};
+use crate::log::{Body, CriticalBody, Entry, EntryKind, LogError, examine};
 use crate::seal::Statement;
 
 /// An entry that holds by itself.
@@ -22,6 +22,8 @@ pub(super) struct Examined {
     pub said: Option<Said>,
     /// Of an entry about a head that others hold.
     pub anchor: Option<Box<anchors::Said>>,
+    /// Of an entry that changes keys.
+    pub changed: Option<Box<CriticalBody>>,
 }
 
 /// What a group says by itself.
@@ -45,11 +47,12 @@ pub(super) fn examine_group(checker: &Checker, group: &Group<'_>) -> ExaminedGro
                 let list = SetList::of(&entry, &body).map(Box::new);
                 let said = Said::of(&body);
                 let anchor = {
-                    let (log, roots) = (&checker.identity.checkpoint, checker.time_roots.as_ref());
+                    let (log, roots) = (checker.known_keys(), checker.time_roots.as_ref());
                     anchors::Said::of(log, roots, entry.index, &body).map(Box::new)
                 };
+                let changed = if let Body::Critical(body) = &body { Some(Box::new(body.clone())) } else { None };
                 let saved = (entry.kind == EntryKind::TAPE_SAVED).then(|| saved_tape(&entry, body));
-                entries.push(Examined { entry: entry.without_body(), leaf, saved, list, said, anchor });
+                entries.push(Examined { entry: entry.without_body(), leaf, saved, list, said, anchor, changed });
             }
             Err(fault) => return ExaminedGroup { header, is_own, entries, fault: Some(fault) },
         }

@@ -13,14 +13,14 @@ use crate::error::Error;
 use crate::evidence::{Report, Severity};
 use crate::ledger::head_file::{self, JournalEnd};
 use crate::ledger::rebuild::BEGINNING;
-use crate::log::{ChainState, EntryKind, HeadFile, LogError, SubjectTip};
+use crate::log::{ChainState, EntryKind, HeadFile, KeyHistory, LogError, SubjectTip};
 use crate::store::Position;
 
 /// Of so many groups, a power of two less one, one is told to who waits.
 const GROUPS_TOLD: u64 = 255;
 
 /// What a walk through a copy of the log came to.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Walked {
     /// Entries that hold.
     pub entries: u64,
@@ -34,12 +34,31 @@ pub struct Walked {
     pub clean_close: bool,
     /// Where the first group that does not hold starts.
     pub broken_at: Option<Position>,
-    /// Index and kind of entries that are critical and unknown to this program.
+    /// Index and kind of entries that are critical.
     pub critical: Vec<(u64, u16)>,
     /// The newest entry that gave a tape its labels.
     pub labelled: HashMap<CustodyId, u64>,
     /// Every subject with its entries.
     pub subjects: HashMap<CustodyId, SubjectEntries>,
+    /// The keys that the entries name.
+    pub keys: KeyHistory,
+}
+
+impl Walked {
+    fn of(keys: KeyHistory) -> Self {
+        Self {
+            entries: 0,
+            groups: 0,
+            root: None,
+            root_at_head: None,
+            clean_close: false,
+            broken_at: None,
+            critical: Vec::new(),
+            labelled: HashMap::new(),
+            subjects: HashMap::new(),
+            keys,
+        }
+    }
 }
 
 /// The entries about one subject.
@@ -68,7 +87,7 @@ impl<'a> Walk<'a> {
             checker,
             head_size: head.map(|h| h.checkpoint.size),
             chain: ChainState::default(),
-            walked: Walked::default(),
+            walked: Walked::of(checker.identity.keys.of_entry_0()),
             previous: [0; 32],
             term: 0,
             part,
@@ -132,7 +151,7 @@ impl<'a> Walk<'a> {
     }
 
     fn entry(&mut self, examined: Examined, saved: &mut SavedTapes, report: &mut Report) -> Result<(), LogError> {
-        let Examined { entry, leaf, saved: tape, list, said, anchor } = examined;
+        let Examined { entry, leaf, saved: tape, list, said, anchor, changed } = examined;
         let known = self.walked.subjects.get_mut(&entry.subject);
         let tip = self.chain.advance(&entry, leaf, known.as_ref().map(|known| &known.tip))?;
         match known {
@@ -144,10 +163,18 @@ impl<'a> Walk<'a> {
                 self.walked.subjects.insert(entry.subject, SubjectEntries { tip, indices: vec![entry.index] });
             }
         }
-        if entry.kind.is_critical() && !entry.kind.is_written() {
-            let what = format!("{} is critical and unknown to this program", entry.kind);
-            report.find(Severity::Gap, self.part, format!("entry {}", entry.index), what).entry = Some(entry.index);
+        if entry.kind.is_critical() {
+            if !entry.kind.is_written() {
+                let what = format!("{} is critical and unknown to this program", entry.kind);
+                report.find(Severity::Gap, self.part, format!("entry {}", entry.index), what).entry = Some(entry.index);
+            }
             self.walked.critical.push((entry.index, entry.kind.number()));
+        }
+        if let Some(body) = changed
+            && let Err(e) = self.walked.keys.apply(entry.index, &body)
+        {
+            report.find(Severity::Altered, "keys", format!("entry {}", entry.index), e.to_string()).entry =
+                Some(entry.index);
         }
         if entry.kind == EntryKind::LABELLED {
             self.walked.labelled.insert(entry.subject, entry.index);

@@ -21,16 +21,16 @@ mod vault;
 
 pub use conditions::{Condition, Health, examine};
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::core::{Core, Folders, Identity};
 use super::heads::{Anchor, newest_of_ours, time_roots};
-use super::{Environment, Event, Observer, Places, engine_name, head_file, repair, start};
+use super::{Environment, Event, Observer, Places, engine_name, head_file, known_keys, repair, start};
 use crate::codec::digest::{CustodyId, IdPrefix, LedgerId, TapeId};
 use crate::error::{Code, Error, Result};
 use crate::evidence::{Finding, Report, Severity};
 use crate::keyring::{ConfigFolder, PublicKeys, VaultKeys};
-use crate::log::{Body, Entry, EntryKind, HeadFile, HeadState, LogError};
+use crate::log::{Body, Entry, EntryKind, HeadFile, HeadState, KeyHistory, KeyRole, LogError};
 use crate::proof::TimeAnchors;
 use crate::seal::Statement;
 use crate::store::files::FileLock;
@@ -170,6 +170,8 @@ pub struct Checker {
     newest_anchor: Result<Option<Anchor>>,
     /// What time-stamps are trusted from, where somebody said it.
     time_roots: Option<TimeAnchors>,
+    /// The keys that a walk through the log found, where others were known before it.
+    walked_keys: OnceLock<KeyHistory>,
 }
 
 impl Checker {
@@ -178,7 +180,7 @@ impl Checker {
     /// # Errors
     /// `E_NO_LEDGER`, `E_LEDGER_MISSING`, `E_LOG_DAMAGED` when even entry 0 cannot be read, `E_NO_HOME`.
     pub fn open(places: &Places, env: &Environment) -> Result<Self> {
-        let (identity, folders) = match start::find(places, env) {
+        let (mut identity, folders) = match start::find(places, env) {
             Ok(found) => (found.identity, found.folders),
             // The journal cannot say who this ledger is; sled's copy of entry 0 can, and the rest is checked all the same.
             Err(e) if matches!(e.code(), Code::LogDamaged | Code::NewerFormat) => {
@@ -187,6 +189,7 @@ impl Checker {
             Err(e) => return Err(e),
         };
         let stores = start::open_stores(&identity, &folders, env)?;
+        known_keys::learn(&mut identity, &folders, env, &stores)?;
         let checker = Self::with(identity, &folders, env, stores);
         Ok(Self { alone: Some((env.clone(), folders)), ..checker })
     }
@@ -198,7 +201,8 @@ impl Checker {
     }
 
     pub(super) fn of(core: &Core) -> Result<Self> {
-        let found = start::find(&core.folders.places, &core.env)?;
+        let mut found = start::find(&core.folders.places, &core.env)?;
+        found.identity.set_keys(core.identity.keys.clone())?;
         Ok(Self::with(found.identity, &found.folders, &core.env, core.stores.clone()))
     }
 
@@ -208,12 +212,12 @@ impl Checker {
         // Before the vault: a running writer may make both newer in between, and a head that is older than its
         // vault is lawful.
         let head = head_file::read(files, &folders.state);
-        let newest_anchor = newest_of_ours(files, &folders.state, &identity.checkpoint);
+        let newest_anchor = newest_of_ours(files, &folders.state, &identity.keys);
         let time_roots = time_roots(files, &folders.config);
         // Before it, too: an epoch that is made in between is one that the vault lists.
         let strays = env.engine.strays(&folders.places.ledger, &folders.state);
         let vault = start::read_vault(&identity, folders, env, &stores);
-        let (pinned, wrong_keys) = (config.pinned(files), config.wrong_keys(files, &identity.genesis));
+        let (pinned, wrong_keys) = (config.pinned(files), config.wrong_keys(files, &identity.keys));
         let elsewhere = folders.places.elsewhere(files, &folders.state);
         let observer = env.observer.clone();
         let engine = engine_name::other(files, &folders.state, env.engine.name());
@@ -232,6 +236,7 @@ impl Checker {
             observer,
             newest_anchor,
             time_roots,
+            walked_keys: OnceLock::new(),
         }
     }
 
@@ -258,13 +263,13 @@ impl Checker {
     pub fn survey(&self) -> Result<(u64, Option<HeadFile>)> {
         let size = self.stores.journal.survey()?.last.map_or(0, |l| l.size_after());
         let text = self.head.as_ref().ok().and_then(Option::as_ref);
-        Ok((size, text.and_then(|t| head_file::parse(t, &self.identity.checkpoint).ok())))
+        Ok((size, text.and_then(|t| head_file::parse(t, self.known_keys()).ok())))
     }
 
     /// Entries that the signed head names, when it holds.
     pub(super) fn head_size(&self) -> Option<u64> {
         let text = self.head.as_ref().ok().and_then(Option::as_ref)?;
-        head_file::parse(text, &self.identity.checkpoint).ok().map(|head| head.checkpoint.size)
+        head_file::parse(text, self.known_keys()).ok().map(|head| head.checkpoint.size)
     }
 
     /// Entry 0 of the ledger.
@@ -282,7 +287,20 @@ impl Checker {
     /// Makes every check asked for. Never fails: what cannot be checked is a finding.
     #[must_use]
     pub fn run(&self, options: &CheckOptions) -> Report {
-        std::thread::scope(|scope| self.run_with(stored::begin(scope, self, options), options))
+        let once = || std::thread::scope(|scope| self.run_with(stored::begin(scope, self, options), options));
+        match once() {
+            (report, None) => report,
+            // Heads and statements were judged by keys that are not those of the log: once more, by the right ones.
+            (_, Some(keys)) => {
+                let _the_first_time_only = self.walked_keys.set(keys);
+                once().0
+            }
+        }
+    }
+
+    /// The keys that the log is read with.
+    fn known_keys(&self) -> &KeyHistory {
+        self.walked_keys.get().unwrap_or(&self.identity.keys)
     }
 
     /// Checks what the policy allowed to check, up to the size that is durable now: what others add meanwhile is left out.
@@ -299,7 +317,8 @@ impl Checker {
         Ok((report, made))
     }
 
-    fn run_with(&self, stored: stored::Ahead<'_>, options: &CheckOptions) -> Report {
+    /// The report, and the keys that the log names where they are not the known ones.
+    fn run_with(&self, stored: stored::Ahead<'_>, options: &CheckOptions) -> (Report, Option<KeyHistory>) {
         let mut report = Report::default();
         self.keys(&mut report);
         for (place, words) in [("ledger", self.elsewhere), ("engine", self.engine)] {
@@ -316,7 +335,10 @@ impl Checker {
         journal::compare_head(head.as_ref(), &journal, rows, &mut report);
         vault::check(self, options, head.as_ref(), &mut report);
         tapes::check(self, options, saved, stored, &mut report);
-        report
+        // A walk that ended early has seen the beginning of what is known.
+        let known = self.known_keys().events().iter().filter(|(index, _)| *index < journal.entries);
+        let is_known = known.eq(journal.keys.events());
+        (report, (!is_known && self.walked_keys.get().is_none()).then_some(journal.keys))
     }
 
     /// Nothing reads what does not belong, so it harms nothing; who put it there may still be asked.
@@ -346,8 +368,9 @@ impl Checker {
         }
         match &self.pinned {
             Ok(Some(pinned)) => {
-                let same =
-                    pinned.checkpoint == *self.identity.checkpoint.key() && pinned.recorder == self.identity.recorder;
+                // An older key vouches for those that followed it: each was named before it was used.
+                let knows = |role, key| self.known_keys().terms(role).iter().any(|term| term.key == key);
+                let same = knows(KeyRole::Checkpoint, pinned.checkpoint) && knows(KeyRole::Recorder, pinned.recorder);
                 if !same {
                     report.find(Severity::Altered, "keys", "entry 0", "the keys of this ledger are not the ones in the config folder: another ledger stands in its place");
                 }
@@ -386,7 +409,7 @@ impl Checker {
                 return None;
             }
         };
-        match head_file::parse(text, &self.identity.checkpoint) {
+        match head_file::parse(text, self.known_keys()) {
             Ok(head) => Some(head),
             Err(e) => {
                 report.find(Severity::Altered, "head", "head", e.message().to_owned());

@@ -164,7 +164,7 @@ impl Tiles {
 /// Sled's copy walked as the journal would be.
 fn alone(checker: &Checker, queries: &Queries<'_>, saved: &mut SavedTapes, report: &mut Report) -> Walked {
     let head = checker.head.as_ref().ok().and_then(Option::as_ref);
-    let head = head.and_then(|text| head_file::parse(text, &checker.identity.checkpoint).ok());
+    let head = head.and_then(|text| head_file::parse(text, checker.known_keys()).ok());
     let mut walk = Walk::new(checker, head.as_ref(), "rows");
     *saved = SavedTapes::default();
     let walked: Result<()> = pieces_to_extents(&mut |each| queries.pieces(each), &mut |_, extent| {

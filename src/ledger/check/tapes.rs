@@ -14,6 +14,7 @@ use super::{CheckOptions, Checker, rows_of_tape, wanted};
 use crate::codec::digest::{CustodyId, ObjectDigest, RootHash};
 use crate::error::{Code, Error, Result};
 use crate::evidence::{Finding, Report, Severity};
+use crate::log::{Counts as Worth, HeldHead, KeyRole};
 use crate::seal::{Manifest, SealedHeader, Statement, TapeKeys, open_object};
 use crate::store::ObjectRef;
 use crate::tape::Header;
@@ -114,7 +115,7 @@ pub(super) fn check(
     report: &mut Report,
 ) {
     saved.recordings.check(checker, options, &saved.destroyed, report);
-    let (rows, recordings) = (saved.rows, saved.recordings);
+    let (rows, recordings, held) = (saved.rows, saved.recordings, saved.anchors.held().to_vec());
     let tapes = match wanted(options) {
         Ok(None) => saved.tapes,
         Ok(Some(prefix)) => {
@@ -129,7 +130,8 @@ pub(super) fn check(
     let counts = Counts { destroyed: saved.destroyed, ..Counts::default() };
     // How much of it all one tape is, its manifest alone says.
     let bytes_total = if options.tape.is_none() { stored.bytes() } else { 0 };
-    let run = Run { checker, options, stored: &stored, rows, recordings, counts, bytes_total, used: Mutex::default() };
+    let used = Mutex::default();
+    let run = Run { checker, options, stored: &stored, rows, recordings, held, counts, bytes_total, used };
     let next = AtomicUsize::new(0);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
@@ -170,6 +172,8 @@ struct Run<'a> {
     stored: &'a Stored,
     rows: HashMap<CustodyId, TapeRows>,
     recordings: Recordings,
+    /// Heads that others have signed for.
+    held: Vec<HeldHead>,
     counts: Counts,
     /// Bytes that there are to look at; 0 where that is not known.
     bytes_total: u64,
@@ -252,8 +256,17 @@ impl Run<'_> {
 
     fn one(&self, saved: &Saved) -> Option<Opened> {
         self.counts.statements.fetch_add(1, Ordering::Relaxed);
-        if let Err(what) = statement(self.checker, saved) {
-            self.find("statement", saved, format!("entry {}", saved.index), what);
+        let place = format!("entry {}", saved.index);
+        match statement(self.checker, saved, &self.held) {
+            Ok(Worth::Fully | Worth::Anchored) => {}
+            Ok(Worth::Unproved) => {
+                let what = "its key was revoked later, and nobody else held the entry before: it may be by whoever took the key";
+                self.counts.gap("statement", saved, place, what.to_owned());
+            }
+            Ok(Worth::Never) => {
+                self.find("statement", saved, place, "it was signed by a key that was revoked".to_owned())
+            }
+            Err(what) => self.find("statement", saved, place, what),
         }
         let (manifest_bytes, manifest) = self.manifest(saved)?;
         let keys = self.keys(saved);
@@ -363,7 +376,7 @@ impl Run<'_> {
     }
 }
 
-fn statement(checker: &Checker, saved: &Saved) -> Result<(), String> {
+fn statement(checker: &Checker, saved: &Saved, held: &[HeldHead]) -> Result<Worth, String> {
     let claims = saved.statement.claims();
     if claims.ledger != checker.identity.ledger || claims.origin != checker.identity.genesis.origin {
         return Err("the statement was made for another ledger".into());
@@ -371,7 +384,9 @@ fn statement(checker: &Checker, saved: &Saved) -> Result<(), String> {
     if claims.custody != saved.custody {
         return Err("the statement is about another tape".into());
     }
-    saved.statement.verify(&checker.identity.recorder).map_err(|e| e.to_string())
+    let term = checker.known_keys().at(KeyRole::Recorder, saved.index).map_err(|e| e.to_string())?;
+    saved.statement.verify(&term.key).map_err(|e| e.to_string())?;
+    Ok(term.counts(saved.index, held))
 }
 
 fn sum_up(checker: &Checker, options: &CheckOptions, tapes: u64, counts: Counts, report: &mut Report) {

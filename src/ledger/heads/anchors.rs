@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::catalog::root_at;
 use crate::error::{Code, Error, Result};
-use crate::log::{Checkpoint, NoteKey};
+use crate::log::{Checkpoint, KeyHistory};
 use crate::proof::Policy;
 use crate::store::Rows;
 use crate::store::files::{Files, code_of, create_dir_durable, write_atomic};
@@ -95,9 +95,9 @@ pub(super) fn io(what: &'static str, e: std::io::Error) -> Error {
 
 /// Keeps a cosigned head, durable on return; an older one than is kept changes nothing. A crash before it leaves the log's own
 /// entry alone, or nothing.
-pub(super) fn keep(files: &dyn Files, state: &Path, key: &NoteKey, note: &str) -> Result<()> {
-    let checkpoint = Checkpoint::from_note(note, key)?;
-    if read_kept(files, state, NEWEST, key)?.is_some_and(|kept| kept.checkpoint.size > checkpoint.size) {
+pub(super) fn keep(files: &dyn Files, state: &Path, keys: &KeyHistory, note: &str) -> Result<()> {
+    let checkpoint = Checkpoint::from_note(note, keys)?;
+    if read_kept(files, state, NEWEST, keys)?.is_some_and(|kept| kept.checkpoint.size > checkpoint.size) {
         return Ok(());
     }
     let fault = |e| io("an anchor cannot be kept", e);
@@ -130,7 +130,7 @@ pub(super) fn read_limited(files: &dyn Files, path: &Path, bytes_max: u64) -> Re
     }
 }
 
-fn read_kept(files: &dyn Files, state: &Path, name: &str, key: &NoteKey) -> Result<Option<Anchor>> {
+fn read_kept(files: &dyn Files, state: &Path, name: &str, keys: &KeyHistory) -> Result<Option<Anchor>> {
     let bytes = match files.read(&folder(state).join(name), NOTE_BYTES_MAX as u64) {
         Ok(bytes) => bytes,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
@@ -141,7 +141,7 @@ fn read_kept(files: &dyn Files, state: &Path, name: &str, key: &NoteKey) -> Resu
             .with_hint("put the state folder's anchors back from their copy; they say how long this log must be")
     };
     let note = String::from_utf8(bytes).map_err(|e| invalid(&e))?;
-    let checkpoint = Checkpoint::from_note(&note, key).map_err(|e| invalid(&e))?;
+    let checkpoint = Checkpoint::from_note(&note, keys).map_err(|e| invalid(&e))?;
     Ok(Some(Anchor { checkpoint, note }))
 }
 
@@ -149,8 +149,8 @@ fn read_kept(files: &dyn Files, state: &Path, name: &str, key: &NoteKey) -> Resu
 ///
 /// # Errors
 /// `E_HEAD_INVALID` for a kept note that this log did not sign: somebody put it there, or it is damaged.
-pub(in crate::ledger) fn newest_of_ours(files: &dyn Files, state: &Path, key: &NoteKey) -> Result<Option<Anchor>> {
-    let (newest, ahead) = (read_kept(files, state, NEWEST, key)?, read_kept(files, state, AHEAD, key)?);
+pub(in crate::ledger) fn newest_of_ours(files: &dyn Files, state: &Path, keys: &KeyHistory) -> Result<Option<Anchor>> {
+    let (newest, ahead) = (read_kept(files, state, NEWEST, keys)?, read_kept(files, state, AHEAD, keys)?);
     // What contradicted this log goes before what agreed with it, whichever is longer: it must not be passed by.
     Ok(ahead.or(newest))
 }

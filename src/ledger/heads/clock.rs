@@ -199,8 +199,7 @@ impl Ledger {
         let nonce = nonce.and_then(|line| line.strip_prefix("nonce ")).and_then(|text| hex::decode(text).ok());
         let nonce = nonce.and_then(|bytes| <[u8; 8]>::try_from(bytes).ok()).ok_or_else(|| damaged("no nonce"))?;
         let policy = policy.and_then(|line| line.strip_prefix("policy ")).ok_or_else(|| damaged("no policy"))?;
-        let head =
-            Checkpoint::from_note(note, &self.core().identity.checkpoint).map_err(|e| damaged(&e.to_string()))?;
+        let head = Checkpoint::from_note(note, &self.core().identity.keys).map_err(|e| damaged(&e.to_string()))?;
         let policy = Some(policy).filter(|text| *text != "-");
         let request = TimestampRequest::new(sha256(note.as_bytes()), nonce, policy)?;
         Ok(TimeChallenge { head, note: note.to_owned(), request })

@@ -32,7 +32,7 @@ impl Core {
             self.anchors.set_confirmed();
             return Ok(Confirmed { held: None });
         };
-        let checkpoint = Checkpoint::from_note(note, &self.identity.checkpoint).map_err(|e| {
+        let checkpoint = Checkpoint::from_note(note, &self.identity.keys).map_err(|e| {
             Error::new(Code::ProofInvalid, format!("the head that was shown is none of this log: {e}")).with_source(e)
         })?;
         let anchor = Anchor { checkpoint, note: note.to_owned() };
@@ -76,7 +76,7 @@ impl Core {
     /// A proof for strangers needs a head of ours of at least as many entries, signed before; none is signed for it.
     fn fork_proof(&self, anchor: &Anchor) -> Result<Option<ForkProof>> {
         let Some(file) = head_file::read(&*self.env.files, &self.folders.state)? else { return Ok(None) };
-        let ours = head_file::parse(&file, &self.identity.checkpoint)?.checkpoint;
+        let ours = head_file::parse(&file, &self.identity.keys)?.checkpoint;
         let note = head_file::note_of(&file)?.to_owned();
         let held = &anchor.checkpoint;
         if ours.size < held.size {
@@ -128,7 +128,7 @@ impl Ledger {
         let core = self.core();
         let file =
             head_file::read(&*core.env.files, &core.folders.state)?.ok_or_else(crate::ledger::start::head_missing)?;
-        let checkpoint = head_file::parse(&file, &core.identity.checkpoint)?.checkpoint;
+        let checkpoint = head_file::parse(&file, &core.identity.keys)?.checkpoint;
         Ok(Anchor { checkpoint, note: head_file::note_of(&file)?.to_owned() })
     }
 
@@ -138,7 +138,7 @@ impl Ledger {
     /// `E_HEAD_INVALID`, `E_IO`.
     pub fn newest_anchor(&self) -> Result<Option<Anchor>> {
         let core = self.core();
-        anchors::newest_of_ours(&*core.env.files, &core.folders.state, &core.identity.checkpoint)
+        anchors::newest_of_ours(&*core.env.files, &core.folders.state, &core.identity.keys)
     }
 
     /// Keeps a cosigned head, beside the head file and in the log; the index of its entry. The cosignatures are checked once
@@ -150,14 +150,15 @@ impl Ledger {
         let core = self.core();
         let policy = core.anchors.policy.as_ref();
         let policy = policy.ok_or_else(|| Error::new(Code::NotFound, "this ledger has no witness policy"))?;
-        let log = &core.identity.checkpoint;
+        let log = &core.identity.keys;
         let head = policy.check(note, log)?;
         if head.cosigned().is_empty() {
             return Err(Error::new(Code::ProofInvalid, "no witness of the policy has cosigned this head"));
         }
         let parsed = crate::log::SignedNote::parse(note)?;
         let witnesses = policy.witnesses();
-        let known = |line: &crate::log::NoteSignature| log.is_of(line) || witnesses.iter().any(|w| w.key.is_of(line));
+        let ours = |line: &crate::log::NoteSignature| log.head_keys().iter().any(|key| key.is_of(line));
+        let known = |line: &crate::log::NoteSignature| ours(line) || witnesses.iter().any(|w| w.key.is_of(line));
         let note = parsed.with_only(known);
         let lines = parsed.signatures().iter();
         let keys: Vec<_> = lines.filter_map(|line| witnesses.iter().find(|w| w.key.is_of(line))).collect();
@@ -166,6 +167,8 @@ impl Ledger {
         let body = AnchorBody::Cosigned { note: note.into_bytes(), keys, quorum: head.is_quorum() };
         let draft = core.draft(&Act::own(Body::Anchor(body)), |_| {})?;
         let placed = core.append(vec![draft]).await?;
-        Ok(placed.first().ok_or_else(crate::ledger::core::died)?.index)
+        let index = placed.first().ok_or_else(crate::ledger::core::died)?.index;
+        core.previous_key_was_seen(&parsed, head.is_quorum())?;
+        Ok(index)
     }
 }

@@ -124,7 +124,7 @@ impl Ledger {
     pub async fn keep_time_stamp(&self, note: &str, token: &[u8], time_ms: u64) -> Result<u64> {
         let core = self.core();
         let parsed = SignedNote::parse(note)?;
-        let checkpoint = Checkpoint::from_note(note, &core.identity.checkpoint)?;
+        let checkpoint = Checkpoint::from_note(note, &core.identity.keys)?;
         if parsed.signatures().len() != 1 || checkpoint.size > core.progress.durable().0 {
             return Err(Error::new(Code::ProofInvalid, "not a head of this log with its signature alone"));
         }

@@ -58,4 +58,14 @@ impl Ledger {
     pub async fn release_head(&self) -> Result<ReleasedHead> {
         self.core().ask(|answer| Request::Head { answer }).await
     }
+
+    /// As [`Ledger::release_head`]; after a rotation of the checkpoint key signed by the old one, too, until a quorum of witnesses
+    /// has seen both on one head.
+    ///
+    /// # Errors
+    /// As [`Ledger::release_head`].
+    pub async fn release_head_for_witnesses(&self) -> Result<ReleasedHead> {
+        let head = self.release_head().await?;
+        Ok(ReleasedHead { note: self.core().with_previous_line(head.note)?, ..head })
+    }
 }

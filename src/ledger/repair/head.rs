@@ -6,7 +6,7 @@ use super::{copies, journal};
 use crate::error::{Code, Error, Result};
 use crate::keyring::{ConfigFolder, VaultKeys};
 use crate::ledger::core::{Folders, Identity};
-use crate::ledger::{Environment, Places, head_file, start};
+use crate::ledger::{Environment, Places, head_file, known_keys, start};
 use crate::log::{Actor, Body, Checkpoint, HeadFile, HeadState};
 use crate::store::Stores;
 
@@ -14,15 +14,16 @@ use crate::store::Stores;
 /// has are brought back first: a head over less would bury them.
 pub(super) fn accept(places: &Places, env: &Environment, actor: &Actor) -> Result<Mended> {
     // A journal that a repair had put aside when it was cut off is brought back as below.
-    let (identity, folders) = find_in_either(places, env)?;
+    let (mut identity, folders) = find_in_either(places, env)?;
     permit(&identity, actor)?;
     start::wait_for_turn(&folders.state, env, start::end_of_patience())?;
     let stores = start::open_stores(&identity, &folders, env)?;
-    let keys = ConfigFolder::new(folders.config.clone()).read(&*env.files, &identity.genesis)?;
+    known_keys::learn(&mut identity, &folders, env, &stores)?;
+    let keys = ConfigFolder::new(folders.config.clone()).read(&*env.files, &identity.keys)?;
     let text = head_file::read(&*env.files, &folders.state);
     let reason = match &text {
         Ok(None) => 0,
-        Ok(Some(text)) => match head_file::parse(text, &identity.checkpoint) {
+        Ok(Some(text)) => match head_file::parse(text, &identity.keys) {
             Ok(head) => return still_valid(&head, &stores),
             Err(_) => 1,
         },

@@ -12,7 +12,7 @@ use crate::ledger::check::{CheckOptions, Checker};
 use crate::ledger::core::{Folders, Identity};
 use crate::ledger::head_file::{self, JournalEnd};
 use crate::ledger::rebuild::rows_ahead;
-use crate::ledger::{Environment, Places, start};
+use crate::ledger::{Environment, Places, known_keys, start};
 use crate::log::{Actor, Body, HeadFile, HeadState};
 use crate::store::Stores;
 
@@ -103,11 +103,12 @@ pub(super) fn find_in_either(places: &Places, env: &Environment) -> Result<(Iden
 }
 
 fn log(places: &Places, env: &Environment, actor: &Actor) -> Result<Mended> {
-    let (identity, folders) = find_in_either(places, env)?;
+    let (mut identity, folders) = find_in_either(places, env)?;
     permit(&identity, actor)?;
     // Whoever has the ledger may be about to be done, and what is read before that is out of date.
     start::wait_for_turn(&folders.state, env, start::end_of_patience())?;
     let stores = start::open_stores(&identity, &folders, env)?;
+    known_keys::learn(&mut identity, &folders, env, &stores)?;
     let head = read_head(env, &folders, &identity)?;
     stores.journal.set_reopened(head.state == HeadState::Open);
     let held = copies::journal(&stores, Some(head.checkpoint.size), None);
@@ -186,7 +187,7 @@ fn read_head(env: &Environment, folders: &Folders, identity: &Identity) -> Resul
         Error::new(Code::HeadMissing, "the signed head file is missing, so nothing says what a repair must reach")
             .with_hint("`immutape repair --accept-head` makes a new one from the journal as it stands")
     })?;
-    head_file::parse(&text, &identity.checkpoint)
+    head_file::parse(&text, &identity.keys)
 }
 
 /// Compares the head with the journal's end.

@@ -21,7 +21,10 @@ const LEDGER: [Shelf; 3] = [
     Shelf { name: "packs", knows: |e| is_file(e, packs::is_name(&e.name)) },
     Shelf { name: "spool", knows: |e| is_file(e, is_hex(&e.name, 64)) },
 ];
-const STATE: [Shelf; 1] = [Shelf { name: "vault", knows: |e| is_file(e, vault::is_name(without_tmp(&e.name))) }];
+const STATE: [Shelf; 2] = [
+    Shelf { name: "vault", knows: |e| is_file(e, vault::is_name(without_tmp(&e.name))) },
+    Shelf { name: "anchors", knows: |e| is_file(e, is_anchor(without_tmp(&e.name))) },
+];
 
 /// Everything that does not belong, by place. Lists only: no link is followed, no file opened.
 pub(super) fn find(files: &dyn Files, ledger: &Path, state: &Path) -> io::Result<Vec<Stray>> {
@@ -32,9 +35,16 @@ pub(super) fn find(files: &dyn Files, ledger: &Path, state: &Path) -> io::Result
     top(files, ledger, "ledger", &|e| is_folder(e, in_ledger(e)) || in_making(e), &LEDGER, &mut out)?;
     let file = |e: &Entry| match e.name.as_str() {
         "lock" | "creating" => true,
-        name => matches!(without_tmp(name), "head" | "reserve" | "ledger" | "engine" | "creating"),
+        name => matches!(without_tmp(name), "head" | "reserve" | "ledger" | "engine" | "creating" | "keys"),
     };
-    top(files, state, "state", &|e| is_file(e, file(e)) || is_folder(e, e.name == "vault"), &STATE, &mut out)?;
+    top(
+        files,
+        state,
+        "state",
+        &|e| is_file(e, file(e)) || is_folder(e, matches!(e.name.as_str(), "vault" | "anchors")),
+        &STATE,
+        &mut out,
+    )?;
     Ok(out)
 }
 
@@ -61,6 +71,13 @@ fn top(
         }
     }
     Ok(())
+}
+
+/// Heads that others hold, the proof of a fork, and a time-stamp that was asked for.
+fn is_anchor(name: &str) -> bool {
+    let fork = name.strip_prefix("fork-").and_then(|rest| rest.strip_suffix(".txt"));
+    matches!(name, "newest.note" | "ahead.note" | "asked.txt")
+        || fork.is_some_and(|size| !size.is_empty() && size.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// A folder that is not there holds nothing that does not belong.
@@ -121,7 +138,18 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(places(folder.path()), [""; 0]);
         let (hex64, hex32) = ("0f".repeat(32), "0f".repeat(16));
-        for path in ["l/index/db", "l/quarantine/anything", "s/head", "s/head.tmp", "s/lock", "s/reserve", "s/engine"] {
+        for path in [
+            "l/index/db",
+            "l/quarantine/anything",
+            "s/head",
+            "s/head.tmp",
+            "s/keys",
+            "s/anchors/newest.note",
+            "s/anchors/fork-12.txt",
+            "s/lock",
+            "s/reserve",
+            "s/engine",
+        ] {
             plant(folder.path(), path);
         }
         for path in [

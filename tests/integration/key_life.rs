@@ -1,0 +1,363 @@
+//! Keys that are replaced and revoked: what each signed stays good or counts no more, whatever a crash takes.
+
+use std::path::{Path, PathBuf};
+
+use immutape::Code;
+use immutape::evidence::{Report, Severity, Verdict};
+use immutape::keyring::{LocalSigner, OsRandom, read_signer};
+use immutape::ledger::{
+    CheckOptions, Checker, KeyChange, KeyChanged, Ledger, Places, RevocationReason, RevokeKey, SaveReceipt,
+};
+use immutape::log::{Checkpoint, HeadKeys as _, KeyRole, LogError};
+use immutape::seal::Signer as _;
+use immutape::store::files::RealFiles;
+
+use crate::heads::{cosigned, grow, with_policy};
+use crate::support::crash::{Base, Machine as _, NOW_MS, World, copy_folder, copy_rows, in_runtime};
+use crate::support::ledgers::{ann, create, open, real, save_tape};
+use crate::support::sim_files::{Effect, Survive};
+
+const fn replaced(role: KeyRole) -> KeyChange {
+    KeyChange { role, key: None, revoke: None }
+}
+
+const fn revoked(role: KeyRole, from: Option<u64>) -> KeyChange {
+    let revoke = RevokeKey { thumbprint: None, from, reason: RevocationReason::Compromised };
+    KeyChange { role, key: None, revoke: Some(revoke) }
+}
+
+async fn change(folder: &Path, change: KeyChange) -> immutape::Result<KeyChanged> {
+    open(folder).await.unwrap().change_key(&ann(), change).await
+}
+
+fn check(folder: &Path) -> Report {
+    Checker::open(&Places::beneath(folder), &real()).unwrap().run(&CheckOptions::default())
+}
+
+fn config(folder: &Path) -> PathBuf {
+    folder.join("config")
+}
+
+async fn save(folder: &Path, name: &str) -> SaveReceipt {
+    let ledger = open(folder).await.unwrap();
+    let saved = save_tape(&ledger, name).await.unwrap();
+    ledger.close().await.unwrap();
+    saved
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_key_is_replaced_by_the_one_that_was_named_and_what_it_signed_stays_good() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = folder.path();
+    let ledger = create(home).await;
+    save_tape(&ledger, "sqlite-claims").await.unwrap();
+    let before = ledger.release_head().await.unwrap();
+    ledger.close().await.unwrap();
+    let old: Vec<_> =
+        ["checkpoint", "recorder", "issuer"].map(|n| std::fs::read(config(home).join(format!("{n}.pem"))).unwrap()).into();
+    for (n, role) in KeyRole::ALL.into_iter().enumerate() {
+        let next = read_signer(&RealFiles, &config(home).join("next").join(format!("{role}.pem"))).unwrap().public_key();
+        let changed = change(home, replaced(role)).await.unwrap();
+        assert_eq!(changed.keys.in_force(role).unwrap().key, next, "{role}");
+        assert_eq!((changed.revoked_as, changed.waits_for_witnesses), (None, false));
+        assert_eq!(changed.keys.in_force(role).unwrap().since, changed.rotated_as.unwrap());
+        let now = std::fs::read(config(home).join(format!("{role}.pem"))).unwrap();
+        assert_ne!(now, old[n], "the old {role} key is gone");
+        save(home, ["everything-stdio", "git-policies", "sqlite-crash"][n]).await;
+    }
+    let names: Vec<_> = names(&config(home));
+    assert_eq!(names, ["checkpoint.pem", "issuer.pem", "next", "recorder.pem", "vault-root.1.key"]);
+    let report = check(home);
+    assert_eq!((report.verdict(), report.findings.len()), (Verdict::Intact, 0), "{:?}", report.findings);
+    let ledger = open(home).await.unwrap();
+    assert_eq!(Checkpoint::from_note(&before.note, ledger.keys()), Ok(before.checkpoint.clone()));
+    let after = ledger.release_head().await.unwrap();
+    assert_eq!(Checkpoint::from_note(&after.note, &ledger.keys().head_keys()[0]), Err(LogError::Unsigned));
+    assert_eq!(Checkpoint::from_note(&after.note, ledger.checkpoint_key()), Ok(after.checkpoint));
+    // A tape by the first recorder's key and one by the second are read alike.
+    for tape in ledger.list(&ann()).await.unwrap().tapes {
+        let reader = ledger.open_tape(&ann(), &tape.id.to_hex(), None).await.unwrap();
+        reader.close().await.unwrap();
+    }
+    ledger.close().await.unwrap();
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<_> =
+        std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// The file of known keys only saves a walk: without it, with an older or a damaged one the log says the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_file_of_known_keys_is_made_anew_from_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = folder.path();
+    create(home).await.close().await.unwrap();
+    change(home, replaced(KeyRole::Recorder)).await.unwrap();
+    let file = home.join("state/keys");
+    let older = std::fs::read(&file).unwrap();
+    change(home, replaced(KeyRole::Checkpoint)).await.unwrap();
+    save(home, "sqlite-crash").await;
+    let whole = std::fs::read(&file).unwrap();
+    assert!(whole.starts_with(&older) && whole.len() > older.len());
+    let mut flipped = whole.clone();
+    flipped[40] ^= 1;
+    for (what, bytes) in [("gone", None), ("older", Some(older)), ("damaged", Some(flipped)), ("cut", Some(whole[..9].to_vec()))] {
+        match &bytes {
+            Some(bytes) => std::fs::write(&file, bytes).unwrap(),
+            None => std::fs::remove_file(&file).unwrap(),
+        }
+        let report = check(home);
+        assert_eq!(report.verdict(), Verdict::Intact, "{what}: {:?}", report.findings);
+        let ledger = open(home).await.unwrap_or_else(|e| panic!("{what}: {e}"));
+        assert_eq!(ledger.keys().events().len(), 2, "{what}");
+        grow(&ledger, 1).await;
+        ledger.close().await.unwrap();
+        assert_eq!(std::fs::read(&file).unwrap(), whole, "{what}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_from_before_a_rotation_is_a_rollback() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = folder.path();
+    create(home).await.close().await.unwrap();
+    let copy = tempfile::tempdir().unwrap();
+    copy_folder(home, copy.path());
+    change(home, replaced(KeyRole::Recorder)).await.unwrap();
+    for part in ["ledger", "state"] {
+        std::fs::remove_dir_all(home.join(part)).unwrap();
+        copy_folder(&copy.path().join(part), &home.join(part));
+    }
+    let refused = open(home).await.err().unwrap();
+    assert_eq!(refused.code(), Code::LogRollback, "{refused}");
+    assert!(refused.message().contains("before a rotation"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_may_not_follow_is_refused_and_leaves_the_ledger_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = folder.path();
+    create(home).await.close().await.unwrap();
+    let next = config(home).join("next/recorder.pem");
+    let away = home.join("kept-elsewhere.pem");
+    let stranger = || LocalSigner::generate(&OsRandom).unwrap();
+    let with = |key| KeyChange { key: Some(key), ..replaced(KeyRole::Recorder) };
+    let never = RevokeKey { thumbprint: Some(stranger().public_key().thumbprint()), from: None, reason: RevocationReason::Retired };
+    assert_eq!(change(home, with(stranger())).await.unwrap_err().code(), Code::KeyForeign);
+    // The key of another role is none of this one.
+    let other = read_signer(&RealFiles, &config(home).join("next/issuer.pem")).unwrap();
+    assert_eq!(change(home, with(other)).await.unwrap_err().code(), Code::KeyForeign);
+    let unknown = KeyChange { revoke: Some(never), ..replaced(KeyRole::Recorder) };
+    assert_eq!(change(home, unknown).await.unwrap_err().code(), Code::Usage);
+    assert_eq!(change(home, revoked(KeyRole::Recorder, Some(1 << 40))).await.unwrap_err().code(), Code::Usage);
+    std::fs::rename(&next, &away).unwrap();
+    // What the refused try had made ready is the named key, and is used.
+    let ready = config(home).join("recorder.pem.new");
+    assert!(ready.exists());
+    std::fs::remove_file(&ready).unwrap();
+    assert_eq!(change(home, replaced(KeyRole::Recorder)).await.unwrap_err().code(), Code::KeyMissing);
+    let report = check(home);
+    assert_eq!((report.verdict(), report.findings.len()), (Verdict::Intact, 0), "{:?}", report.findings);
+    assert!(open(home).await.unwrap().keys().events().is_empty());
+    let key = read_signer(&RealFiles, &away).unwrap();
+    let changed = change(home, with(key)).await.unwrap();
+    assert_eq!(changed.keys.events().len(), 1);
+    save(home, "sqlite-crash").await;
+    assert_eq!(check(home).verdict(), Verdict::Intact);
+}
+
+/// Of what a revoked key signed counts what a witness held before, and nothing else.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_revoked_key_counts_for_what_was_anchored_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = folder.path();
+    let ledger = with_policy(create(home).await, home).await;
+    // Nobody has confirmed it: no head may be signed, so no key may change.
+    let refused = ledger.change_key(&ann(), replaced(KeyRole::Recorder)).await.unwrap_err();
+    assert_eq!(refused.code(), Code::NotConfirmed);
+    let ledger = open(home).await.unwrap();
+    ledger.confirm(None).await.unwrap();
+    let first = save_tape(&ledger, "sqlite-claims").await.unwrap();
+    let head = ledger.release_head().await.unwrap();
+    ledger.keep_anchor(&cosigned(&head.note, 1_700_000_000)).await.unwrap();
+    let second = save_tape(&ledger, "sqlite-crash").await.unwrap();
+    let changed = ledger.change_key(&ann(), revoked(KeyRole::Recorder, None)).await.unwrap();
+    let term = changed.keys.terms(KeyRole::Recorder)[0];
+    let end = term.revoked.unwrap();
+    assert_eq!((Some(end.at), term.until), (changed.revoked_as, changed.rotated_as));
+    assert!(first.entry < head.checkpoint.size && head.checkpoint.size <= second.entry && second.entry < end.from);
+    let statements = |report: &Report| {
+        let of = report.findings.iter().filter(|finding| finding.part == "statement");
+        of.map(|finding| (finding.severity, finding.entry.unwrap())).collect::<Vec<_>>()
+    };
+    let report = check(home);
+    assert_eq!(statements(&report), [(Severity::Gap, second.entry)]);
+    assert_eq!(report.verdict(), Verdict::IntactWithGaps, "{:?}", report.findings);
+    // It was found later that the key was stolen before the second tape was saved, and then before the first.
+    let again = |from| RevokeKey {
+        thumbprint: Some(term.key.thumbprint()),
+        from: Some(from),
+        reason: RevocationReason::Compromised,
+    };
+    for (from, found) in [
+        (second.entry, vec![(Severity::Altered, second.entry)]),
+        (first.entry, vec![(Severity::Altered, first.entry), (Severity::Altered, second.entry)]),
+    ] {
+        let ledger = open(home).await.unwrap();
+        ledger.confirm(None).await.unwrap();
+        let back = KeyChange { role: KeyRole::Recorder, key: None, revoke: Some(again(from)) };
+        let changed = ledger.change_key(&ann(), back).await.unwrap();
+        assert_eq!(changed.rotated_as, None);
+        let report = check(home);
+        let mut statements = statements(&report);
+        statements.sort_by_key(|(_, entry)| *entry);
+        assert_eq!((statements, report.verdict()), (found, Verdict::Altered));
+    }
+}
+
+/// Both keys sign until a quorum has seen them on one head, and then the old one is gone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_old_head_key_signs_beside_its_successor_until_a_quorum_saw_both() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = folder.path();
+    let ledger = with_policy(create(home).await, home).await;
+    ledger.confirm(None).await.unwrap();
+    let changed = ledger.change_key(&ann(), replaced(KeyRole::Checkpoint)).await.unwrap();
+    assert!(changed.waits_for_witnesses);
+    let old = config(home).join("checkpoint.pem.old");
+    assert!(old.exists());
+    let ledger = open(home).await.unwrap();
+    assert_eq!(ledger.release_head_for_witnesses().await.unwrap_err().code(), Code::NotConfirmed);
+    ledger.confirm(None).await.unwrap();
+    let [before, now] = ledger.keys().head_keys() else { panic!("two keys") };
+    let alone = ledger.release_head().await.unwrap();
+    assert_eq!(Checkpoint::from_note(&alone.note, before), Err(LogError::Unsigned), "for time-stamps: one line");
+    let both = ledger.release_head_for_witnesses().await.unwrap();
+    for key in [before, now] {
+        assert_eq!(Checkpoint::from_note(&both.note, key).map(|head| head.size), Ok(both.checkpoint.size));
+    }
+    ledger.keep_anchor(&cosigned(&both.note, 1_700_000_000)).await.unwrap();
+    assert!(!old.exists(), "a quorum saw both");
+    assert_eq!(ledger.newest_anchor().unwrap().unwrap().checkpoint, both.checkpoint);
+    ledger.close().await.unwrap();
+    let ledger = open(home).await.unwrap();
+    ledger.confirm(Some(both.note.clone())).await.unwrap();
+    let later = ledger.release_head_for_witnesses().await.unwrap();
+    assert_eq!(Checkpoint::from_note(&later.note, before), Err(LogError::Unsigned));
+    assert_eq!(ledger.keys().origin(), ledger.checkpoint_key().name());
+    ledger.close().await.unwrap();
+    let report = check(home);
+    assert_eq!((report.verdict(), report.findings.len()), (Verdict::Intact, 0), "{:?}", report.findings);
+}
+
+/// A stolen key of before signs a head of its own: nobody takes it for one of this log.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_that_was_replaced_signs_no_later_head() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = folder.path();
+    create(home).await.close().await.unwrap();
+    let stolen = read_signer(&RealFiles, &config(home).join("checkpoint.pem")).unwrap();
+    change(home, replaced(KeyRole::Checkpoint)).await.unwrap();
+    let head = std::fs::read_to_string(home.join("state/head")).unwrap();
+    let sign = |text: &str, origin: &str| immutape::log::SignedNote::sign(text, origin, &stolen).unwrap();
+    let (first, second) = immutape::log::HeadFile::split(&head).unwrap();
+    let origin = first.lines().next().unwrap().to_owned();
+    let text = |note: &str| note.rsplit_once("\n\n").unwrap().0.to_owned() + "\n";
+    let forged = format!("{}{}", sign(&text(first), &origin), sign(&text(second), &origin));
+    std::fs::write(home.join("state/head"), &forged).unwrap();
+    assert_eq!(open(home).await.err().unwrap().code(), Code::HeadInvalid);
+    let report = check(home);
+    assert_eq!(report.verdict(), Verdict::Altered);
+    assert!(report.findings.iter().any(|f| f.part == "head" && f.severity == Severity::Altered), "{:?}", report.findings);
+    std::fs::write(home.join("state/head"), &head).unwrap();
+    assert_eq!(check(home).verdict(), Verdict::Intact);
+}
+
+/// The machine stops at every operation of a rotation, with every kind of loss: the next opening has the old keys or the new
+/// ones, whole, and goes on.
+#[test]
+fn a_rotation_survives_a_stop_at_every_operation() {
+    let base = Base::with_tapes(1);
+    let (mut stops, mut replaced_by_then, mut renamed_later) = (0u64, 0u64, 0u64);
+    for role in [KeyRole::Checkpoint, KeyRole::Recorder] {
+        for effect in [Effect::With, Effect::Without] {
+            for number in 0.. {
+                let (world, _) = base.machine(5);
+                let first = world.sim.next_operation();
+                world.sim.stop_at(first + number, effect);
+                let outcome = in_runtime(async {
+                    let ledger = Ledger::open(world.places(), world.env()).await?;
+                    ledger.change_key(&ann(), revoked(role, None)).await
+                });
+                if !world.sim.has_stopped() {
+                    assert!(outcome.is_ok());
+                    break;
+                }
+                assert_eq!(world.sim.faults_made(), 1);
+                stops += 1;
+                for survive in [Survive::Nothing, Survive::Everything, Survive::Random(number)] {
+                    let image = World::on(world.sim.crash_image(survive), copy_rows(&*world.rows), 6, NOW_MS + 60_000);
+                    let waits = waits(&image, role);
+                    let events = in_runtime(go_on(&image));
+                    assert!(events == 0 || events == 2, "both entries or none: {events}");
+                    assert!(outcome.is_err() || events == 2, "what was answered is there");
+                    replaced_by_then += u64::from(events == 2);
+                    renamed_later += u64::from(events == 2 && waits);
+                }
+            }
+        }
+    }
+    assert!(stops > 60 && replaced_by_then > 30 && renamed_later > 5, "{stops} {replaced_by_then} {renamed_later}");
+}
+
+/// Does the key that follows still wait beside its place?
+fn waits(world: &World, role: KeyRole) -> bool {
+    let files = world.sim.shared();
+    let folders = files.list(Path::new("c")).unwrap();
+    let name = format!("{role}.pem.new");
+    folders.iter().any(|folder| files.exists(&Path::new("c").join(&folder.name).join(&name)).unwrap())
+}
+
+/// Opens what a crash left, saves a tape, closes, and checks everything; how many entries changed keys.
+async fn go_on(world: &World) -> usize {
+    let ledger = Ledger::open(world.places(), world.env()).await.unwrap();
+    let events = ledger.keys().events().len();
+    save_tape(&ledger, "sqlite-crash").await.unwrap();
+    ledger.close().await.unwrap();
+    let checker = Checker::open(&world.places(), &world.env()).unwrap();
+    let report = checker.run(&CheckOptions::default());
+    let harm: Vec<_> = report.findings.iter().filter(|f| f.severity == Severity::Altered).collect();
+    assert!(harm.is_empty(), "{harm:?}");
+    assert!(checker.key_files().iter().all(|key| key.state == immutape::keyring::KeyFileState::Here));
+    let again = Ledger::open(world.places(), world.env()).await.unwrap();
+    assert_eq!(again.keys().events().len(), events);
+    again.close().await.unwrap();
+    events
+}
+
+/// A full disk at every operation: refused with its code, nothing lost, and done when there is room.
+#[test]
+fn a_rotation_on_a_full_disk_is_refused_whole() {
+    let base = Base::with_tapes(1);
+    let mut refused = 0;
+    for number in 0.. {
+        let (world, _) = base.machine(7);
+        world.sim.fail_at(world.sim.next_operation() + number, std::io::ErrorKind::StorageFull, Effect::Without);
+        let outcome = in_runtime(async {
+            let ledger = Ledger::open(world.places(), world.env()).await?;
+            ledger.change_key(&ann(), replaced(KeyRole::Checkpoint)).await
+        });
+        if world.sim.faults_made() == 0 {
+            assert!(outcome.is_ok());
+            break;
+        }
+        refused += u64::from(outcome.is_err());
+        let after = World::on(world.sim.crash_image(Survive::Everything), copy_rows(&*world.rows), 8, NOW_MS + 60_000);
+        let events = in_runtime(go_on(&after));
+        assert!(outcome.is_err() || events == 1);
+    }
+    assert!(refused > 5, "{refused}");
+}
