@@ -117,6 +117,10 @@ codes! {
     RetentionShorten = "E_RETENTION_SHORTEN", 42, Refused;
     /// The ledger is open for checks only.
     ReadOnly = "E_READ_ONLY", 43, Refused;
+    /// The log ended by loss and goes on as another.
+    LogEnded = "E_LOG_ENDED", 44, Refused;
+    /// Every entry of the newest known head is here, so no successor is needed.
+    NothingLost = "E_NOTHING_LOST", 45, Refused;
     /// The policy does not permit this to this person.
     NotPermitted = "E_NOT_PERMITTED", 50, NotPermitted;
     /// Another process has the ledger open.

@@ -192,7 +192,7 @@ fn held_by(transport: &dyn Transport, witness: &Asked, log: &KeyHistory) -> Held
                 Some((Ok(head), note)) => Held::Head(head, note.to_owned()),
                 Some((Err(LogError::Unsigned), _)) => Held::Unknown(WitnessState::Refused(
                     200,
-                    "with a head by a key that this log does not know: perhaps this copy is from before a rotation"
+                    "with a head that this log did not sign, or signed by a key that this copy does not know yet"
                         .into(),
                 )),
                 // Whatever it is, this log did not sign it.

@@ -14,7 +14,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(super) use keep::{Import, Keep, Label, Save};
 pub(super) use live::{Failure, Record, Replay, Tail, When};
-pub(super) use outside::{Checkpoint, Clock, ClockVerb, Prove, Publish, Witness, WitnessVerb};
+pub(super) use outside::{Checkpoint, Clock, ClockVerb, Prove, Publish, Succeed, Witness, WitnessVerb};
 pub(super) use tapes::{Filters, List, Page, Stats};
 pub(super) use tools::{Completions, Config, ConfigVerb, Key, KeyVerb, Man, Provider, ProviderVerb};
 
@@ -153,6 +153,9 @@ pub(super) enum Verb {
     /// See it work: save, read, tamper, catch. Uses a temporary ledger.
     #[command(after_help = help::DEMO)]
     Demo,
+    /// Open the successor of a log that lost entries for good.
+    #[command(after_help = help::SUCCEED)]
+    Succeed(Succeed),
     /// Refused: says how a tape ends.
     #[command(after_help = help::DELETE)]
     Delete(OneTape),
@@ -304,6 +307,12 @@ pub(super) struct Repair {
     /// Give up the newest tapes, whose keys the vault lacks, when no newer copy of the vault can be found.
     #[arg(long, conflicts_with = "accept_head")]
     pub accept_vault: bool,
+    /// Bring the end of the log back from a copy of the ledger folder, such as a backup.
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["accept_head", "accept_vault"])]
+    pub from: Option<PathBuf>,
+    /// A head that somebody else holds, such as the checkpoint of a published tree: the copy must have it, too.
+    #[arg(long, value_name = "FILE", requires = "from")]
+    pub head: Option<PathBuf>,
 }
 
 #[cfg(test)]

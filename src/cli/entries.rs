@@ -103,7 +103,12 @@ impl Context {
 fn facts(view: View<'_>) -> String {
     let private = view.private;
     match view.body {
-        Body::Genesis(g) => format!("{}, profile {}", visible(g.origin.as_bytes()), visible(g.profile.as_bytes())),
+        Body::Genesis(g) => {
+            let goes_on = g.predecessor.as_ref().map_or_else(String::new, |(origin, _, first, _)| {
+                format!(", goes on for {}, which lost entries from #{first} on", visible(origin.as_bytes()))
+            });
+            format!("{}, profile {}{goes_on}", visible(g.origin.as_bytes()), visible(g.profile.as_bytes()))
+        }
         Body::LogStarted { term } => format!("term {term}"),
         Body::LogStopped { term, content_unwraps, list_unwraps } => {
             format!("term {term}, keys opened for reading {content_unwraps}, for lists {list_unwraps}")
@@ -226,6 +231,7 @@ const fn verdict_word(number: u64) -> &'static str {
         1 => "intact with gaps",
         2 => "altered",
         3 => "cannot tell",
+        8 => "ended by loss",
         _ => "a verdict that this program does not know",
     }
 }
@@ -304,6 +310,9 @@ fn body(body: &Body) -> Value {
         Body::Genesis(g) => json!({
             "origin": g.origin, "profile": g.profile, "policy": g.policy, "test": g.test,
             "keys": g.keys.map(hex::encode), "next_keys": g.next.map(|t| t.to_hex()),
+            "predecessor": g.predecessor.as_ref().map(|(origin, note, first, last)| {
+                json!({ "origin": origin, "head": String::from_utf8_lossy(note), "first_lost": first, "last_lost": last })
+            }),
         }),
         Body::LogStarted { term } | Body::LogUncleanStop { term } => json!({ "term": term }),
         Body::LogStopped { term, content_unwraps, list_unwraps } => {

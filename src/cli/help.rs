@@ -218,11 +218,20 @@ what is replaced goes to quarantine/, and an entry of the log says so.
 Examples:
   immutape repair
   immutape repair --accept-head     after the state folder was lost
-  immutape repair --accept-vault    after the newest keys were lost, and no copy was found";
+  immutape repair --accept-vault    after the newest keys were lost, and no copy was found
+  immutape repair --from /backup/ledger --head published/checkpoint";
 
 pub(super) const DEMO: &str = "\
 Example:
   immutape demo";
+
+pub(super) const SUCCEED: &str = "\
+For a ledger that lost entries for good: a witness, or its own signed head, knows more than any copy
+has. First try the copies, then `immutape repair`. The old ledger stays as it is and opens no more;
+it can be checked for ever. The new one says in its first entries what was lost.
+
+Example:
+  immutape succeed --into ~/ledgers/second --head from-witness.txt";
 
 pub(super) const DELETE: &str = "\
 Example:
@@ -238,13 +247,13 @@ Example:
 
 pub(super) const KEY: &str = "\
 Public halves alone: no private byte is read out. A key in use is followed only by the one that the
-log named before: keep the files of the `next` folder elsewhere, and give them with --key.
+log named before: keep the files of the `next` folder elsewhere, and give them with --with.
 
 Examples:
   immutape key list
   immutape key history
   immutape key rotate recorder
-  immutape key rotate checkpoint --key /media/safe/checkpoint.pem
+  immutape key rotate checkpoint --with /media/safe/checkpoint.pem
   immutape key revoke recorder --compromised --from 1200";
 
 pub(super) const CONFIG: &str = "\

@@ -22,6 +22,15 @@ const COMPANION_BYTES_MAX: u64 = 16 << 20;
 /// Longest index of a folder that is looked at; the importer's own limit is the same and says so.
 const INDEX_BYTES_MAX: u64 = 64 << 20;
 
+/// A signed note in a file, or from standard input.
+///
+/// # Errors
+/// `E_IO`, `E_USAGE` for what is not text.
+pub(super) fn note(files: &dyn Files, file: &Path) -> Result<String> {
+    String::from_utf8(small(files, file, crate::codec::limits::NOTE_BYTES_MAX as u64)?)
+        .map_err(|_| Error::new(Code::Usage, "the head that was given is not text"))
+}
+
 /// The bytes of a file that has to be small, or of standard input. One that is longer is cut one byte behind the limit, which
 /// whoever reads it refuses.
 ///

@@ -118,6 +118,7 @@ fn dispatch(out: &mut Out, cli: &Cli) -> Result<u8> {
         Verb::Clock(args) => verbs::clock(s, &args.verb),
         Verb::Status => verbs::status(s),
         Verb::Repair(args) => verbs::repair(s, args),
+        Verb::Succeed(args) => verbs::succeed(s, args),
         Verb::Delete(args) => verbs::delete(s, args),
         Verb::Doctor => verbs::doctor(s),
         Verb::Key(args) => verbs::key(s, &args.verb),

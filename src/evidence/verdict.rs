@@ -60,6 +60,8 @@ pub enum Verdict {
     Altered,
     /// Too little could be read to say.
     CannotTell,
+    /// What is there holds; entries are lost, the log says so itself, and goes on as another.
+    EndedByLoss,
 }
 
 impl Verdict {
@@ -71,6 +73,7 @@ impl Verdict {
             Self::IntactWithGaps => "intact with gaps",
             Self::Altered => "altered",
             Self::CannotTell => "cannot tell",
+            Self::EndedByLoss => "ended by loss",
         }
     }
 
@@ -82,6 +85,7 @@ impl Verdict {
             Self::IntactWithGaps => 1,
             Self::Altered => 2,
             Self::CannotTell => 3,
+            Self::EndedByLoss => 8,
         }
     }
 
@@ -90,7 +94,7 @@ impl Verdict {
     pub const fn exit_code(self) -> u8 {
         match self {
             Self::Intact => 0,
-            Self::IntactWithGaps => 10,
+            Self::IntactWithGaps | Self::EndedByLoss => 10,
             Self::Altered => 3,
             Self::CannotTell => 1,
         }
@@ -105,6 +109,8 @@ pub struct Report {
     pub checks: Vec<Check>,
     /// Findings, in order.
     pub findings: Vec<Finding>,
+    /// Where the log ended, and as what it goes on, by a statement that it signed itself.
+    pub ended: Option<String>,
 }
 
 impl Report {
@@ -141,6 +147,7 @@ impl Report {
         match worst {
             Some(Severity::Altered) => Verdict::Altered,
             _ if count == 0 || empty => Verdict::CannotTell,
+            _ if self.ended.is_some() => Verdict::EndedByLoss,
             Some(Severity::Gap) => Verdict::IntactWithGaps,
             _ => Verdict::Intact,
         }

@@ -41,13 +41,15 @@ pub enum Action {
     Repair,
     /// Replace or revoke a key of the ledger.
     ChangeKeys,
+    /// Go on in place of a log that lost entries.
+    Succeed,
     /// Remove a live tape.
     Delete,
 }
 
 impl Action {
     /// Every action, for the table of tests.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Save,
         Self::Record,
         Self::List,
@@ -65,6 +67,7 @@ impl Action {
         Self::Verify,
         Self::Repair,
         Self::ChangeKeys,
+        Self::Succeed,
         Self::Delete,
     ];
 
@@ -89,6 +92,7 @@ impl Action {
             Self::Verify => EntryKind::VERIFIED,
             Self::Repair => EntryKind::INTEGRITY_REPAIRED,
             Self::ChangeKeys => EntryKind::KEY_ROTATED,
+            Self::Succeed => EntryKind::SUCCESSION,
             Self::Delete => EntryKind::DISPOSAL_REQUESTED,
         }
     }

@@ -112,6 +112,12 @@ impl ConfigFolder {
         self.folder.join("next").join(name)
     }
 
+    /// Path of the key that signs heads.
+    #[must_use]
+    pub fn checkpoint_path(&self) -> PathBuf {
+        self.key_path(NAMES[0])
+    }
+
     /// Are the keys that may follow still beside the ones in use?
     ///
     /// # Errors
@@ -194,7 +200,7 @@ impl ConfigFolder {
             return Ok(coming);
         }
         let found = here?.public_key();
-        if found.thumbprint() == term.next {
+        if found.thumbprint() == term.next && self.has_rotated_past(files, term, name) {
             let words = format!(
                 "{name} is the key that follows the one that this log names: this is a copy of the ledger from before a rotation"
             );
@@ -202,6 +208,12 @@ impl ConfigFolder {
                 .with_hint("nothing was changed or read. Put the newest copy of the ledger and state folders back"));
         }
         Err(foreign(term, name).with_hint("give the config folder of this ledger with --config-dir"))
+    }
+
+    /// Does the key that may follow belong to a later rotation than the log knows? Where it is kept elsewhere nobody can tell a
+    /// file that was put here by hand from an older log.
+    fn has_rotated_past(&self, files: &dyn Files, term: &KeyTerm, name: &str) -> bool {
+        read_signer(files, &self.next_path(name)).is_ok_and(|next| next.public_key().thumbprint() != term.next)
     }
 
     /// The key that signed heads before the last rotation, as long as it is kept.

@@ -85,7 +85,7 @@ impl ConfigFolder {
                     Code::KeyMissing,
                     format!("next/{name} is not here, as it should be kept elsewhere"),
                 )
-                .with_hint("give the file with --key FILE")),
+                .with_hint("give the file with --with FILE")),
             },
             read => read,
         }

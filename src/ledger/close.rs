@@ -38,22 +38,34 @@ impl Writer {
 
     /// Commits the last group of the term; where its drafts stand in the log.
     fn last_group(&mut self, drafts: &[EntryDraft]) -> Result<Vec<PlacedEntry>> {
-        if !self.start.is_empty() {
-            self.write_head(HeadState::Open)?;
-        }
+        self.say_start()?;
         let stopped = self.core.stopped_draft()?;
         self.write_head(HeadState::Closing)?;
+        let mut group = GroupBuilder::new(&self.chain);
+        let now = self.core.env.clock.read().wall;
+        let placed = drafts.iter().map(|draft| group.push(draft, now, |c| self.tip(c))).collect::<Result<Vec<_>>>()?;
+        group.push(&stopped, now, |c| self.tip(c))?;
+        let finished = self.write_group(group, true)?;
+        self.hand_to_rows(finished, Vec::new());
+        Ok(placed)
+    }
+
+    /// Commits what the start has to say, where nothing was done in this term yet. It has a group of its own: behind a group that says
+    /// "closed in order" a tear is only lawful while the head says that the ledger is open again.
+    fn say_start(&mut self) -> Result<()> {
+        if self.start.is_empty() {
+            return Ok(());
+        }
+        self.write_head(HeadState::Open)?;
         let mut group = GroupBuilder::new(&self.chain);
         let now = self.core.env.clock.read().wall;
         let start = self.start.clone();
         for draft in &start {
             group.push(draft, now, |c| self.tip(c))?;
         }
-        let placed = drafts.iter().map(|draft| group.push(draft, now, |c| self.tip(c))).collect::<Result<Vec<_>>>()?;
-        group.push(&stopped, now, |c| self.tip(c))?;
-        let finished = self.write_group(group, true)?;
+        let finished = self.write_group(group, false)?;
         self.hand_to_rows(finished, Vec::new());
-        Ok(placed)
+        Ok(())
     }
 
     /// A log whose witnesses said nothing may sign no head, so it cannot say that it was closed in order either: the next start

@@ -67,6 +67,20 @@ impl Drop for Making<'_> {
 /// Makes the ledger; it is then opened like any other. A crash before the journal's first sync leaves
 /// keys and a state folder that nothing refers to; a crash after it is completed by the next open.
 pub(super) fn create(places: &Places, env: &Environment, name: &str, test: bool) -> Result<Folders> {
+    create_as(places, env, name, test, None)
+}
+
+/// The log before a new one: its origin, its newest known head, the first and the last entry that is lost.
+pub(super) type Predecessor = (String, Vec<u8>, u64, Option<u64>);
+
+/// As [`create`], as the successor of a log that ended.
+pub(super) fn create_as(
+    places: &Places,
+    env: &Environment,
+    name: &str,
+    test: bool,
+    predecessor: Option<Predecessor>,
+) -> Result<Folders> {
     check_name(name)?;
     // Where there is one already, or where one vanished, nothing is written: not even the lock of a making.
     refuse_if_kept(places, env).or_else(|e| if e.code() == Code::LedgerExists { Err(e) } else { Ok(()) })?;
@@ -86,7 +100,7 @@ pub(super) fn create(places: &Places, env: &Environment, name: &str, test: bool)
         profile: "personal".into(),
         policy: Policy::LocalOperator.name().into(),
         test,
-        predecessor: None,
+        predecessor,
     };
     let root_copy = crate::seal::KeyEncryptionKey::from_bytes(root.expose());
     let mut vault = VaultKeys::create(&origin, root, random)?;

@@ -67,7 +67,7 @@ impl Ledger {
         &self.core
     }
 
-    fn from_parts(opened: open::Opened) -> Self {
+    pub(super) fn from_parts(opened: open::Opened) -> Self {
         let open::Opened { core, alive, thread, .. } = opened;
         Self { core, alive, thread: Arc::new(Mutex::new(Some(thread))) }
     }
@@ -86,6 +86,42 @@ impl Ledger {
             }
             other => other?,
         };
+        Self::tell_mended(places, env, who, mended, what).await
+    }
+
+    /// Brings the end of a log back from a copy of its ledger folder, with the objects that it lacks: where neither journal nor
+    /// sled reaches the signed head any more. `held` is a head that somebody else holds, which the copy must have, too. The copy is only
+    /// read. What stood in the journal's place goes to `quarantine/`.
+    ///
+    /// # Errors
+    /// `E_USAGE` for a folder that is no copy of this ledger; `E_LOG_ROLLBACK`, `E_LOG_FORK`, `E_LOG_DAMAGED` for a copy that does not reach the
+    /// signed head, contradicts it, or does not hold (nothing is changed then); as [`Ledger::repair`].
+    pub async fn repair_from(
+        places: Places,
+        env: Environment,
+        copy: &std::path::Path,
+        held: Option<String>,
+        who: &Who,
+    ) -> Result<RepairDone> {
+        let (actor, at, with, copy) = (who.actor(), places.clone(), env.clone(), copy.to_owned());
+        let mended = blocking(move || repair::from_copy(&at, &with, (&copy, held.as_deref()), &actor)).await;
+        let mended = match mended {
+            Err(e) if e.code() == Code::NotPermitted => {
+                return Err(Self::record_denied_repair(places, env, who, e).await);
+            }
+            other => other?,
+        };
+        Self::tell_mended(places, env, who, mended, Repair::Log).await
+    }
+
+    /// Opens what was mended, and records it.
+    async fn tell_mended(
+        places: Places,
+        env: Environment,
+        who: &Who,
+        mended: Mended,
+        what: Repair,
+    ) -> Result<RepairDone> {
         let Mended { done, entries, rebuild_rows } = mended;
         if done == RepairDone::Nothing {
             return Ok(done);

@@ -83,16 +83,18 @@ impl Turnover {
 }
 
 impl Writer {
-    /// What follows the group that changed keys. A crash before the file of known keys leaves an older one, and the next start
-    /// finds the change in the log; a crash before the head leaves one that says "closing", which the group lawfully follows.
+    /// What follows the group that changed keys. A crash before the head leaves one that says "closing", which the group lawfully
+    /// follows, by the old key: the next start finds the change in the log, and signs it anew. A crash before the file of known keys
+    /// leaves an older one, by which the head does not hold: the next start asks the journal.
     pub(super) fn turn_over(&mut self, turnover: &Turnover, placed: &[PlacedEntry]) -> Result<KeyHistory> {
         let mut keys = self.core.identity.keys.clone();
         for (body, placed) in turnover.bodies.iter().zip(placed) {
             keys.apply(placed.index, body)?;
         }
-        known_keys::write(&*self.core.env.files, &self.core.folders.state, &keys)?;
         let core = self.core.clone();
         self.write_head_by(HeadState::Closed, turnover.head_signer.as_ref().unwrap_or(&core.keys.checkpoint))?;
+        // Behind the head: a file that names keys by which the head does not hold would shut the ledger out.
+        known_keys::write(&*self.core.env.files, &self.core.folders.state, &keys)?;
         Ok(keys)
     }
 }

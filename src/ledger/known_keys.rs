@@ -68,6 +68,14 @@ pub(super) fn write(files: &dyn Files, state: &Path, keys: &KeyHistory) -> Resul
     write_atomic(files, &state.join(NAME), &bytes).map_err(io)
 }
 
+/// Makes the file say what the log says. Failing to is no fault of the log: the next start walks it again.
+pub(super) fn keep(files: &dyn Files, state: &Path, genesis: &Genesis, keys: &KeyHistory) {
+    let is_kept = read(files, state, genesis).is_ok_and(|kept| kept == *keys);
+    if !is_kept {
+        let _next_time = write(files, state, keys);
+    }
+}
+
 /// The history that the rows give.
 pub(super) fn of_rows(queries: &Queries<'_>, genesis: &Genesis) -> Result<KeyHistory> {
     let mut indices = Vec::new();

@@ -43,6 +43,7 @@ mod search;
 mod source;
 mod start;
 mod status;
+mod succeed;
 mod who;
 mod writer;
 
@@ -69,4 +70,5 @@ pub use repair::{Repair, RepairDone};
 pub use save::{Amends, SaveOptions, SaveReceipt, TapeSaver};
 pub use search::{Cursor, ListPage, ListRequest};
 pub use status::{ClassCount, KeyState, Status, is_in_use};
+pub use succeed::{Succeeded, SuccessionRequest};
 pub use who::Who;

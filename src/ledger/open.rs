@@ -13,14 +13,14 @@ use super::newest_key::Lost;
 use super::rebuild::{CaughtUp, Reason, RowsWork};
 use super::start::{self, Found, Locked};
 use super::writer::{Request, Writer};
-use super::{Environment, Places, authentic, engine_name, head_file, known_keys, newest_key};
+use super::{Environment, Places, authentic, engine_name, head_file, known_keys, newest_key, succeed};
 use crate::catalog::Queries;
 use crate::codec::digest::{Digest, sha256};
 use crate::codec::limits::QUEUE_REQUESTS_MAX;
 use crate::error::{Code, Error, Result};
 use crate::governance::{Policy, Schedule};
 use crate::keyring::ConfigFolder;
-use crate::log::{Body, EntryDraft, EntryKind};
+use crate::log::{Body, Checkpoint, EntryDraft, EntryKind, HeadFile, HeadState};
 use crate::store::Stores;
 
 /// How far behind the last entry the clock may be before that is an entry of its own.
@@ -79,13 +79,38 @@ fn open_once(places: &Places, env: &Environment, wanted: Wanted) -> Result<Optio
     refuse_unknown_critical(&Queries::new(&*stores.rows))?;
     let keys = known_keys::of_rows(&Queries::new(&*stores.rows), &found.identity.genesis)?;
     if keys != found.identity.keys {
+        sign_by_new_keys(&found, env, &stores, &locked, &keys)?;
         known_keys::write(&*env.files, &found.folders.state, &keys)?;
         return Ok(None);
     }
+    known_keys::keep(&*env.files, &found.folders.state, &found.identity.genesis, &keys);
     if let Some(anchor) = &locked.anchor {
         compare_root(anchor, &*stores.rows)?;
     }
     serve(found, env, stores, (locked, lost), caught_up).map(Some)
+}
+
+/// A crash came between the group that changed keys and its head: what was signed before may count no more by the keys that
+/// are in force now. The head held by the older ones, and its group lawfully follows it, or this is not reached. A crash in here
+/// leaves the older head, or the new one without the file of known keys, which the journal makes anew.
+fn sign_by_new_keys(
+    found: &Found,
+    env: &Environment,
+    stores: &Stores,
+    locked: &Locked,
+    keys: &crate::log::KeyHistory,
+) -> Result<()> {
+    let text = head_file::read(&*env.files, &found.folders.state)?.ok_or_else(start::head_missing)?;
+    if head_file::parse(&text, keys).is_ok() {
+        return Ok(());
+    }
+    let signer = ConfigFolder::new(found.folders.config.clone()).read(&*env.files, keys)?.checkpoint;
+    let (last, version) = (&locked.last, head_file::vault_version(&*stores.vault)?);
+    let origin = found.identity.genesis.origin.clone();
+    let head = head_file::durable(Checkpoint { origin, size: last.size_after(), root: last.root });
+    let state = if last.clean_close() { HeadState::Closed } else { HeadState::Open };
+    let text = HeadFile::sign(&head, version, state, last.term, &signer)?;
+    head_file::store(&*env.files, &found.folders, &text)
 }
 
 /// Waits a few seconds for another process to be done, and looks at everything afresh when it was.
@@ -97,6 +122,9 @@ fn take_turn(places: &Places, env: &Environment) -> Result<(Found, Stores, Locke
         start::wait_for_turn(&found.folders.state, env, until)?;
         let stores = start::stores(&found, env)?;
         known_keys::learn(&mut found.identity, &found.folders, env, &stores)?;
+        if let Some(ended) = succeed::of_state(&*env.files, &found.folders.state, &found.identity.keys)? {
+            return Err(succeed::refuse_ended(&ended));
+        }
         let locked = start::lock(&found, env, &stores).and_then(|locked| match stores.rows.position() {
             // Somebody has sled open without the ledger's lock. Its rows are healthy, and not to be put aside.
             Err(e) if e.code() == Code::Locked => Err(e),

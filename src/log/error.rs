@@ -97,6 +97,9 @@ pub enum LogError {
     /// The key that signs such a head was revoked from this entry on.
     #[error("the key that signed it was revoked from entry {0} on")]
     Revoked(u64),
+    /// The text of a note is no statement of succession.
+    #[error("not a statement of succession: {0}")]
+    Succession(&'static str),
     /// A proof does not lead from the leaf to the root.
     #[error("the proof does not hold")]
     Proof,

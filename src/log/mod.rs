@@ -18,6 +18,7 @@ mod kind;
 mod note;
 mod private;
 mod salted;
+mod succession;
 mod tiles;
 mod tree;
 mod vkey;
@@ -34,6 +35,7 @@ pub use kind::EntryKind;
 pub use note::{NoteKey, NoteSignature, SignedNote};
 pub use private::{Actor, ActorKind, Authentication, ClaimRecord, ClockStamp, Outcome, Period, PrivateHalf};
 pub use salted::{export_commitment, set_commitment};
+pub use succession::{ProvenSuccession, Succession};
 pub use tiles::{Tile, tiles_between};
 pub use tree::{consistency_path, inclusion_path, leaf_hash, root_of};
 

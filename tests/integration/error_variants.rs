@@ -24,7 +24,10 @@ use crate::golden_make::index;
 use crate::support::ledgers;
 
 /// Provoked outside the golden files: the variant, the test, and the file that it stands in.
-const ELSEWHERE: [(&str, &str, &str); 6] = [
+const ELSEWHERE: [(&str, &str, &str); 9] = [
+    ("LogError::Key", "what_breaks_a_rule_is_named_and_changes_nothing", "src/log/key_history/tests.rs"),
+    ("LogError::Revoked", "heads_by_a_revoked_key_count_up_to_its_end", "src/log/key_history/tests.rs"),
+    ("LogError::Succession", "another_text_is_none_whoever_signed_it", "src/log/succession.rs"),
     ("LogError::TooLong", "long_headers_labels_and_entries_are_refused", "tests/integration/properties/sealed.rs"),
     ("LogError::Proof", "every_inclusion_up_to_64_verifies_and_nothing_else", "tests/integration/vectors_oracles.rs"),
     ("LogError::Root", "a_group_that_follows_no_other_is_not_projected", "tests/integration/error_variants.rs"),

@@ -65,7 +65,7 @@ async fn a_critical_entry_of_a_later_version_stops_the_opening_but_no_check() {
         forged.insert(index, record);
         forged.rewrite(index, |draft, _| {
             *draft = EntryDraft {
-                kind: EntryKind::from_number(32_768),
+                kind: EntryKind::from_number(40_000),
                 subject: CustodyId::LEDGER,
                 body: immutape::log::empty_body(),
                 ..draft.clone()
@@ -74,7 +74,7 @@ async fn a_critical_entry_of_a_later_version_stops_the_opening_but_no_check() {
     });
     let refused = open(folder.path()).await.map(|_| ()).unwrap_err();
     assert_eq!(refused.code(), Code::CriticalUnknown);
-    assert!(refused.to_string().contains("32768"), "{refused}");
+    assert!(refused.to_string().contains("40000"), "{refused}");
     let report = Checker::open(&Places::beneath(folder.path()), &real()).unwrap().run(&CheckOptions::default());
     assert_eq!(report.verdict(), Verdict::IntactWithGaps, "{report:#?}");
     let named = report.findings.iter().any(|f| f.severity == Severity::Gap && f.entry == Some(index as u64));

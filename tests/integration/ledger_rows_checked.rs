@@ -231,7 +231,7 @@ fn every_kind_of_row_is_compared() {
         (
             "a critical entry that is none",
             Box::new(|map| {
-                map.insert([&b"x"[..], &7_u64.to_be_bytes()].concat(), 32_768_u16.to_be_bytes().to_vec());
+                map.insert([&b"x"[..], &7_u64.to_be_bytes()].concat(), 40_000_u16.to_be_bytes().to_vec());
             }),
         ),
     ];
@@ -322,7 +322,7 @@ async fn a_critical_entry_hidden_from_the_rows_is_named() {
     let record = forged.records[index].clone();
     forged.insert(index, record);
     forged.rewrite(index, |draft, _| {
-        let kind = EntryKind::from_number(32_768);
+        let kind = EntryKind::from_number(40_000);
         *draft = EntryDraft { kind, subject: CustodyId::LEDGER, body: immutape::log::empty_body(), ..draft.clone() };
     });
     forged.relink();

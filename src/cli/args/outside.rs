@@ -43,6 +43,25 @@ pub(in crate::cli) struct Publish {
 }
 
 #[derive(Debug, Args)]
+pub(in crate::cli) struct Succeed {
+    /// Folder of the new ledger.
+    #[arg(long, value_name = "FOLDER")]
+    pub into: PathBuf,
+    /// Name of the new log in its checkpoints; nothing personal.
+    #[arg(long, default_value = "immutape", value_name = "NAME", value_parser = values::some_text())]
+    pub name: String,
+    /// State folder of the new ledger; where --state-dir names one outright.
+    #[arg(long, value_name = "DIR")]
+    pub into_state: Option<PathBuf>,
+    /// Config folder of the new ledger; where --config-dir names one outright.
+    #[arg(long, value_name = "DIR")]
+    pub into_config: Option<PathBuf>,
+    /// A head of the old log that somebody else holds, such as one that a witness shows.
+    #[arg(long, value_name = "FILE")]
+    pub head: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
 #[command(disable_help_subcommand = true)]
 pub(in crate::cli) struct Witness {
     #[command(subcommand)]

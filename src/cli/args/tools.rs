@@ -29,7 +29,7 @@ pub(in crate::cli) enum KeyVerb {
         role: KeyRole,
         /// The key that follows, where it is kept elsewhere than in the ledger's `next` folder.
         #[arg(long, value_name = "FILE")]
-        key: Option<PathBuf>,
+        with: Option<PathBuf>,
     },
     /// Say that a key counts no more; one in use is replaced at the same moment.
     Revoke {
@@ -47,7 +47,7 @@ pub(in crate::cli) enum KeyVerb {
         compromised: bool,
         /// The key that follows, where it is kept elsewhere than in the ledger's `next` folder.
         #[arg(long, value_name = "FILE", conflicts_with = "thumbprint")]
-        key: Option<PathBuf>,
+        with: Option<PathBuf>,
     },
 }
 

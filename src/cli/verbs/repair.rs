@@ -1,10 +1,10 @@
-//! `repair`: one copy of the log is mended from the other.
+//! `repair`: one copy of the log is mended from the other, or from a copy elsewhere.
 
 use serde_json::json;
 
 use crate::cli::args::Repair as Args;
 use crate::cli::session::Session;
-use crate::cli::words;
+use crate::cli::{input, words};
 use crate::codec::escape::visible;
 use crate::error::Result;
 use crate::ledger::{Ledger, Repair, RepairDone};
@@ -16,7 +16,12 @@ pub(in crate::cli) fn repair(s: &mut Session<'_>, args: &Args) -> Result<u8> {
         _ => Repair::Log,
     };
     let (places, env, who) = (s.parts.places.clone(), s.parts.env.clone(), s.parts.who.clone());
-    let done = s.wait(async |_| Ledger::repair(places, env, what, &who).await)?;
+    let held = args.head.as_deref().map(|file| input::note(&*env.files, file)).transpose()?;
+    let done = s.wait(async |_| match &args.from {
+        Some(copy) => Ledger::repair_from(places, env, copy, held, &who).await,
+        None => Ledger::repair(places, env, what, &who).await,
+    })?;
+    let source = if args.from.is_some() { "the copy" } else { "sled" };
     if s.out.json {
         s.out.document(document(&done));
         return Ok(0);
@@ -25,7 +30,7 @@ pub(in crate::cli) fn repair(s: &mut Session<'_>, args: &Args) -> Result<u8> {
         RepairDone::Nothing => "nothing to mend: what was asked about holds".to_owned(),
         RepairDone::Journal { from_segment, entries, .. } => {
             format!(
-                "journal brought back from sled from segment {from_segment} on; the log has {} again",
+                "journal brought back from {source} from segment {from_segment} on; the log has {} again",
                 words::entries(*entries)
             )
         }

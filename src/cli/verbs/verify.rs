@@ -168,6 +168,7 @@ fn sum(out: &Out, report: &Report) -> String {
         Verdict::IntactWithGaps => out.look.paint(Paint::Doubtful, "INTACT WITH GAPS"),
         Verdict::Altered => out.look.paint(Paint::Bad, "ALTERED"),
         Verdict::CannotTell => out.look.paint(Paint::Bad, "CANNOT TELL"),
+        Verdict::EndedByLoss => out.look.paint(Paint::Doubtful, "ENDED BY LOSS"),
     };
     let skipped = if skipped == 0 { String::new() } else { format!(", {} skipped", words::count(skipped, "check")) };
     format!("{word}: {} checked, {wrong} wrong{skipped}", words::count(checked, "thing"))
@@ -181,6 +182,7 @@ fn document(checked: &Checked) -> Value {
     js::put(&mut map, "ledger", ledger.clone());
     js::put(&mut map, "verdict", verdict.word());
     js::put(&mut map, "exit", verdict.exit_code());
+    js::put(&mut map, "ended", report.ended.clone());
     let checks = report.checks.iter().map(
         |c| json!({ "name": c.name, "checked": c.checked, "wrong": c.wrong, "skipped": c.skipped, "detail": c.detail }),
     );

@@ -185,8 +185,9 @@ impl Anchors {
         match held(anchor, journal, rows) {
             Ok(is_compared) => is_compared.then_some(true),
             Err(e) => {
-                report.find(Severity::Altered, "anchors", e.code().as_str(), e.message().to_owned());
-                Some(false)
+                let severity = checker.loss_is(e.code(), anchor.checkpoint.size);
+                report.find(severity, "anchors", e.code().as_str(), e.message().to_owned());
+                Some(severity != Severity::Altered)
             }
         }
     }

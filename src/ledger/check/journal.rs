@@ -13,7 +13,8 @@ use crate::error::Error;
 use crate::evidence::{Report, Severity};
 use crate::ledger::head_file::{self, JournalEnd};
 use crate::ledger::rebuild::BEGINNING;
-use crate::log::{ChainState, EntryKind, HeadFile, KeyHistory, LogError, SubjectTip};
+use crate::ledger::succeed;
+use crate::log::{ChainState, CriticalBody, EntryKind, HeadFile, KeyHistory, LogError, SubjectTip};
 use crate::store::Position;
 
 /// Of so many groups, a power of two less one, one is told to who waits.
@@ -171,10 +172,9 @@ impl<'a> Walk<'a> {
             self.walked.critical.push((entry.index, entry.kind.number()));
         }
         if let Some(body) = changed
-            && let Err(e) = self.walked.keys.apply(entry.index, &body)
+            && let Err(what) = self.critical(entry.index, &body)
         {
-            report.find(Severity::Altered, "keys", format!("entry {}", entry.index), e.to_string()).entry =
-                Some(entry.index);
+            report.find(Severity::Altered, "keys", format!("entry {}", entry.index), what).entry = Some(entry.index);
         }
         if entry.kind == EntryKind::LABELLED {
             self.walked.labelled.insert(entry.subject, entry.index);
@@ -193,6 +193,15 @@ impl<'a> Walk<'a> {
             saved.take(entry.index, tape, report);
         }
         Ok(())
+    }
+
+    fn critical(&mut self, index: u64, body: &CriticalBody) -> Result<(), String> {
+        let identity = &self.checker.identity;
+        if let CriticalBody::Succession { note } = body {
+            let first = identity.keys.head_keys().first().ok_or("a log without a key")?;
+            return succeed::fits(note, &identity.genesis, identity.ledger, first);
+        }
+        self.walked.keys.apply(index, body).map_err(|e| e.to_string())
     }
 
     pub(super) fn finish(self) -> Walked {
@@ -287,7 +296,13 @@ fn words(e: &Error) -> String {
 }
 
 /// Head against journal; when the journal broke off before the head, the rows may still reach it.
-pub(super) fn compare_head(head: Option<&HeadFile>, journal: &Walked, rows: Option<Walked>, report: &mut Report) {
+pub(super) fn compare_head(
+    checker: &Checker,
+    head: Option<&HeadFile>,
+    journal: &Walked,
+    rows: Option<Walked>,
+    report: &mut Report,
+) {
     let Some(head) = head else { return };
     let m = head.checkpoint.size;
     let end = JournalEnd { size: journal.entries, clean_close: journal.clean_close };
@@ -299,8 +314,9 @@ pub(super) fn compare_head(head: Option<&HeadFile>, journal: &Walked, rows: Opti
             }
             _ => "",
         };
-        report.find(Severity::Altered, "head", e.code().as_str(), format!("{}{note}", e.message()));
-        report.check("head", 1, 1, format!("signed at {m} entries"));
+        let severity = checker.loss_is(e.code(), m);
+        report.find(severity, "head", e.code().as_str(), format!("{}{note}", e.message()));
+        report.check("head", 1, u64::from(severity == Severity::Altered), format!("signed at {m} entries"));
         return;
     }
     let fork = journal.root_at_head.is_none_or(|root| root != head.checkpoint.root);

@@ -25,12 +25,12 @@ use std::sync::{Arc, OnceLock};
 
 use super::core::{Core, Folders, Identity};
 use super::heads::{Anchor, newest_of_ours, time_roots};
-use super::{Environment, Event, Observer, Places, engine_name, head_file, known_keys, repair, start};
+use super::{Environment, Event, Observer, Places, engine_name, head_file, known_keys, repair, start, succeed};
 use crate::codec::digest::{CustodyId, IdPrefix, LedgerId, TapeId};
 use crate::error::{Code, Error, Result};
 use crate::evidence::{Finding, Report, Severity};
 use crate::keyring::{ConfigFolder, PublicKeys, VaultKeys};
-use crate::log::{Body, Entry, EntryKind, HeadFile, HeadState, KeyHistory, KeyRole, LogError};
+use crate::log::{Body, Entry, EntryKind, HeadFile, HeadState, KeyHistory, KeyRole, LogError, ProvenSuccession};
 use crate::proof::TimeAnchors;
 use crate::seal::Statement;
 use crate::store::files::FileLock;
@@ -168,6 +168,8 @@ pub struct Checker {
     observer: Arc<dyn Observer>,
     /// The newest head that others hold, as far as this machine knows.
     newest_anchor: Result<Option<Anchor>>,
+    /// The statement of a successor, where this log has one.
+    ended: Result<Option<ProvenSuccession>>,
     /// What time-stamps are trusted from, where somebody said it.
     time_roots: Option<TimeAnchors>,
     /// The keys that a walk through the log found, where others were known before it.
@@ -213,6 +215,7 @@ impl Checker {
         // vault is lawful.
         let head = head_file::read(files, &folders.state);
         let newest_anchor = newest_of_ours(files, &folders.state, &identity.keys);
+        let ended = succeed::of_state(files, &folders.state, &identity.keys);
         let time_roots = time_roots(files, &folders.config);
         // Before it, too: an epoch that is made in between is one that the vault lists.
         let strays = env.engine.strays(&folders.places.ledger, &folders.state);
@@ -235,6 +238,7 @@ impl Checker {
             strays,
             observer,
             newest_anchor,
+            ended,
             time_roots,
             walked_keys: OnceLock::new(),
         }
@@ -327,12 +331,13 @@ impl Checker {
             }
         }
         self.strays(&mut report);
+        self.succession(&mut report);
         let head = self.head(&mut report);
         self.stores.journal.set_reopened(head.as_ref().is_some_and(|h| h.state == HeadState::Open));
         let mut saved = tapes::SavedTapes::default();
         let journal = journal::walk(self, options, head.as_ref(), &mut saved, &mut report);
         let rows = rows::compare(self, options, &journal, &mut saved, &mut report);
-        journal::compare_head(head.as_ref(), &journal, rows, &mut report);
+        journal::compare_head(self, head.as_ref(), &journal, rows, &mut report);
         vault::check(self, options, head.as_ref(), &mut report);
         tapes::check(self, options, saved, stored, &mut report);
         // A walk that ended early has seen the beginning of what is known.
@@ -417,6 +422,38 @@ impl Checker {
                 None
             }
         }
+    }
+
+    /// What a statement of succession beside the head says of this log. One that only the successor signed excuses nothing.
+    fn succession(&self, report: &mut Report) {
+        match &self.ended {
+            Ok(None) => {}
+            Ok(Some(proven)) if proven.is_by_old() => {
+                let of = proven.succession();
+                let words = format!("ended by loss at {}, continued as {}", of.head.size, of.new.name());
+                report.find(Severity::Note, "succession", "successor.note", words.clone());
+                report.ended = Some(words);
+            }
+            Ok(Some(proven)) => {
+                let what = format!(
+                    "{} says that it goes on for this log, which did not sign that",
+                    proven.succession().new.name()
+                );
+                report.find(Severity::Gap, "succession", "successor.note", what);
+            }
+            Err(e) => {
+                report.find(Severity::Altered, "succession", "successor.note", e.message().to_owned());
+            }
+        }
+    }
+
+    /// How grave it is that this log ends before a head of `size` entries: the loss may have been stated by the log itself.
+    fn loss_is(&self, code: Code, size: u64) -> Severity {
+        let stated = match &self.ended {
+            Ok(Some(proven)) if proven.is_by_old() => proven.succession().head.size,
+            _ => 0,
+        };
+        if code == Code::LogRollback && size <= stated { Severity::Gap } else { Severity::Altered }
     }
 
     /// Tells whoever listens how far a part of the check has come.

@@ -41,6 +41,13 @@ pub struct Anchor {
     pub note: String,
 }
 
+impl Anchor {
+    /// A head as it would be kept, for comparisons.
+    pub(in crate::ledger) const fn of(checkpoint: Checkpoint) -> Self {
+        Self { checkpoint, note: String::new() }
+    }
+}
+
 impl Anchors {
     /// Reads the policy of a ledger. Without one, or without a quorum in it, nobody needs to confirm anything.
     ///
@@ -72,7 +79,7 @@ impl Anchors {
 }
 
 /// What a person can do about a log that others know better.
-pub(in crate::ledger) const WAY_OUT: &str = "nothing is read or written. Put the newest copy of the ledger, state and config folders back; where there is none, keep this one and what was shown as they are, for they are evidence, and begin a new ledger elsewhere";
+pub(in crate::ledger) const WAY_OUT: &str = "nothing is read or written. Put the newest copy of the ledger, state and config folders back; where there is none, `immutape succeed --into FOLDER` opens a successor that says what was lost, and this one stays as it is, for it is evidence";
 
 fn read_policy(files: &dyn Files, config: &Path) -> Result<Option<Policy>> {
     let path = config.join(WITNESS_POLICY_FILE);

@@ -93,7 +93,7 @@ fn prove(stores: &Stores, head: Option<&HeadFile>, vault: &VaultKeys, journal: &
     );
     Err(Error::new(Code::LogDamaged, message).with_hint("nothing was changed. Put the ledger folder back from a copy"))
 }
-fn hash_files(env: &Environment, paths: &[std::path::PathBuf]) -> Digest {
+pub(super) fn hash_files(env: &Environment, paths: &[std::path::PathBuf]) -> Digest {
     let mut hasher = Hasher::new();
     for path in paths {
         if let Ok(bytes) = env.files.read(path, SEGMENT_BYTES_MAX) {
@@ -103,7 +103,7 @@ fn hash_files(env: &Environment, paths: &[std::path::PathBuf]) -> Digest {
     Digest::from_bytes(hasher.finish())
 }
 
-fn rows_digest(stores: &Stores, from: u64) -> Result<Digest> {
+pub(super) fn rows_digest(stores: &Stores, from: u64) -> Result<Digest> {
     let (mut hasher, mut at) = (Hasher::new(), Position { segment: from, offset: 0 });
     while let Some((_, extent, next)) = stores.journal.read(at)? {
         hasher.update(&extent);

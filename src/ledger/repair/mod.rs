@@ -4,11 +4,13 @@
 //! done without only when a person asks for it by name.
 
 mod copies;
+mod from_copy;
 mod head;
 mod journal;
 mod vault;
 mod which;
 
+pub(super) use from_copy::from_copy;
 pub(super) use journal::from_rows;
 pub(super) use which::{Mended, repair};
 pub use which::{Repair, RepairDone};

@@ -182,7 +182,7 @@ fn rows_or_nothing(places: &Places, env: &Environment, stores: Stores) -> Result
     Ok(Mended::nothing())
 }
 
-fn read_head(env: &Environment, folders: &Folders, identity: &Identity) -> Result<HeadFile> {
+pub(super) fn read_head(env: &Environment, folders: &Folders, identity: &Identity) -> Result<HeadFile> {
     let text = head_file::read(&*env.files, &folders.state)?.ok_or_else(|| {
         Error::new(Code::HeadMissing, "the signed head file is missing, so nothing says what a repair must reach")
             .with_hint("`immutape repair --accept-head` makes a new one from the journal as it stands")

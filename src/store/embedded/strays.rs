@@ -35,7 +35,10 @@ pub(super) fn find(files: &dyn Files, ledger: &Path, state: &Path) -> io::Result
     top(files, ledger, "ledger", &|e| is_folder(e, in_ledger(e)) || in_making(e), &LEDGER, &mut out)?;
     let file = |e: &Entry| match e.name.as_str() {
         "lock" | "creating" => true,
-        name => matches!(without_tmp(name), "head" | "reserve" | "ledger" | "engine" | "creating" | "keys"),
+        name => matches!(
+            without_tmp(name),
+            "head" | "reserve" | "ledger" | "engine" | "creating" | "keys" | "successor.note"
+        ),
     };
     top(
         files,

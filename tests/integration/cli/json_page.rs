@@ -10,6 +10,7 @@ use std::process::Stdio;
 use serde_json::Value;
 
 use super::world::World;
+use crate::support::crash::copy_folder;
 use crate::support::ledgers::tape_path;
 use crate::support::time_authority::{Authority, Keys, openssl_is_there};
 
@@ -142,6 +143,9 @@ fn spoken() -> (Vec<Value>, BTreeSet<String>) {
     say(&world, &["man", "--output", "pages"]);
     say(&world, &["demo"]);
     say(&world, &["version"]);
+    say(&world, &["key", "rotate", "issuer"]);
+    say(&world, &["key", "revoke", "recorder", "--compromised"]);
+    say(&world, &["key", "history"]);
     say(&world, &["log", "--all"]);
     // What is lost or altered has documents of its own.
     let key = (world.path("keys/recorder.pem"), world.path("recorder.pem"));
@@ -159,6 +163,14 @@ fn spoken() -> (Vec<Value>, BTreeSet<String>) {
     say(&world, &["verify"]);
     say(&world, &["status"]);
     say(&world, &["repair", "--accept-head"]);
+    let lost = World::new();
+    say(&lost, &["init"]);
+    copy_folder(&lost.path("ledger"), &lost.path("copy"));
+    say(&lost, &["save", tape_path("sqlite-crash").to_str().unwrap()]);
+    fs::remove_dir_all(lost.path("ledger")).unwrap();
+    fs::rename(lost.path("copy"), lost.path("ledger")).unwrap();
+    say(&lost, &["succeed", "--into", "second", "--into-state", "second-state", "--into-config", "second-keys"]);
+    say(&lost, &["verify"]);
     all.push(serving);
     all.extend(spoken_of_sessions());
     verbs.extend(["record", "tail", "replay"].map(str::to_owned));

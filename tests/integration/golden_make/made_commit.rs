@@ -34,6 +34,7 @@ pub fn chapter() -> Chapter {
     accepts.extend(outside("a set of more than 512 tapes", super::made_log::long_sets()));
     accepts.extend(outside("about a recording", super::made_log::recordings()));
     accepts.extend(outside("about what others hold of the log", super::made_log::anchors()));
+    accepts.extend(outside("that changes by which keys the log is read on", super::made_log::criticals()));
     accepts.extend(journal(&log));
     accepts.extend(private_halves());
     accepts.extend(heads(&log));

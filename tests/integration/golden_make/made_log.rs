@@ -1,20 +1,22 @@
 //! The golden log: one entry of every kind that is written, and of kinds that are not known.
 
 use immutape::codec::cbor::encode;
-use immutape::codec::digest::{CustodyId, Digest, GroupHash, LeafHash, ObjectDigest, RootHash, sha256};
+use immutape::codec::digest::{
+    CustodyId, Digest, GroupHash, LeafHash, LedgerId, ObjectDigest, RootHash, Thumbprint, sha256,
+};
 use immutape::codec::extent::GroupHeader;
 use immutape::log::{
-    Actor, ActorKind, AnchorBody, Authentication, Body, ChainState, ClockStamp, EntryDraft, EntryKind, Genesis,
-    GroupBuilder, GroupPlace, LogError, Outcome, PlacedEntry, PrivateHalf, SubjectTip, export_commitment, leaf_hash,
-    set_commitment,
+    Actor, ActorKind, AnchorBody, Authentication, Body, ChainState, Checkpoint, ClockStamp, CriticalBody, EntryDraft,
+    EntryKind, Genesis, GroupBuilder, GroupPlace, KeyRole, LogError, NoteKey, Outcome, PlacedEntry, PrivateHalf,
+    SubjectTip, Succession, export_commitment, leaf_hash, rotate, set_commitment,
 };
-use immutape::seal::{PrivateAad, thumbprint};
+use immutape::seal::{PrivateAad, Signer as _, thumbprint};
 use immutape::tape::Labels;
 use immutape::time::Timestamp;
 
 use super::inputs::{
     CHECKPOINT_SEED, CUSTODY, EPOCH_ID, ISSUER_SEED, NEXT_SEEDS, ORIGIN, OTHER_CUSTODY, RECORDER_SEED, REQUEST,
-    START_MS, custody_key, journal_key, private_salt, public_key,
+    START_MS, custody_key, journal_key, private_salt, public_key, signer,
 };
 
 /// What is told to the ledger.
@@ -246,6 +248,30 @@ pub fn anchors() -> Vec<Act> {
     ]
 }
 
+/// Entries that change by which keys the log is read on.
+pub fn criticals() -> Vec<Act> {
+    let recorder = signer(NEXT_SEEDS[1]);
+    let (role, next) = (KeyRole::Recorder, Thumbprint::from_bytes([0x9d; 32]));
+    let thumbprint = thumbprint(&public_key(RECORDER_SEED));
+    let named = |name: &str, seed| NoteKey::new(name, signer(seed).public_key()).unwrap();
+    let succession = Succession {
+        old: named("old.example/00000000000000000000000000000000", NEXT_SEEDS[0]),
+        head: Checkpoint { origin: String::new(), size: 41, root: RootHash::from_bytes([0x9e; 32]) },
+        new: named(ORIGIN, CHECKPOINT_SEED),
+        ledger: LedgerId::from_bytes([0x9f; 32]),
+        first_lost: 40,
+        last_lost: Some(40),
+    };
+    let (new, old) = (signer(CHECKPOINT_SEED), signer(NEXT_SEEDS[0]));
+    let note = succession.sign(&new, Some(&old)).unwrap().into_bytes();
+    let critical = |name, body| written(name, LEDGER, Body::Critical(body), 41);
+    vec![
+        critical("key-rotated", rotate(ORIGIN, role, &recorder, next)),
+        critical("key-revoked", CriticalBody::Revoked { role, thumbprint, from: 40, reason: 1 }),
+        critical("succession", CriticalBody::Succession { note }),
+    ]
+}
+
 /// Kinds that this program does not write: they verify like all others.
 fn unknown() -> Vec<Act> {
     let other = |name, number, second| {
@@ -262,7 +288,7 @@ fn unknown() -> Vec<Act> {
     vec![
         other("reserved-kind-64", 64, 30),
         other("unknown-kind-999", 999, 31),
-        other("critical-kind-32768", 32_768, 32),
+        other("critical-kind-40000", 40_000, 32),
         other("critical-kind-65535", 65_535, 33),
     ]
 }

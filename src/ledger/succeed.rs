@@ -1,0 +1,278 @@
+//! Opening a successor, after entries of a log were lost for good: the old log ends where it is known to have been, the new one
+//! says so in its first two entries, and nothing of the old one is changed but for a note beside its head.
+
+use super::acts::Act;
+use super::check::{CheckOptions, Checker};
+use super::core::died;
+use super::heads::{compare_root, newest_of_ours};
+use super::{Environment, Ledger, Places, Who, create, head_file, known_keys, open, start};
+use crate::codec::limits::NOTE_BYTES_MAX;
+use crate::error::{Code, Error, Result};
+use crate::governance::Action;
+use crate::keyring::{ConfigFolder, LocalSigner, read_signer};
+use crate::log::{Body, Checkpoint, CriticalBody, Genesis, KeyHistory, NoteKey, ProvenSuccession, Succession};
+use crate::seal::Signer;
+use crate::store::files::{Files, write_atomic};
+
+/// Name of the note in the state folder of a log that ended.
+const NAME: &str = "successor.note";
+
+/// How a log goes on.
+#[derive(Debug, Clone)]
+pub struct SuccessionRequest {
+    /// Name of the new log, before its random part.
+    pub name: String,
+    /// A head of the old log that somebody else holds: a note from a witness, a published checkpoint.
+    pub held: Option<String>,
+}
+
+/// A successor that was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Succeeded {
+    /// What joins the two.
+    pub proven: ProvenSuccession,
+    /// The note, as both logs keep it.
+    pub note: String,
+    /// Index of its entry in the new log.
+    pub entry: u64,
+}
+
+/// The note in a state folder, if its signatures hold and it is about this log.
+///
+/// # Errors
+/// `E_HEAD_INVALID` for a note that does not hold; `E_IO`.
+pub(super) fn of_state(
+    files: &dyn Files,
+    state: &std::path::Path,
+    keys: &KeyHistory,
+) -> Result<Option<ProvenSuccession>> {
+    let bytes = match files.read(&state.join(NAME), NOTE_BYTES_MAX as u64) {
+        Ok(bytes) => bytes,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(Error::new(Code::Io, "the note of a successor cannot be read").with_source(e)),
+    };
+    let invalid = |why: &dyn std::fmt::Display| {
+        Error::new(Code::HeadInvalid, format!("the note of a successor beside the head does not hold: {why}"))
+    };
+    let note = String::from_utf8(bytes).map_err(|e| invalid(&e))?;
+    let proven = Succession::verify(&note).map_err(|e| invalid(&e))?;
+    if !keys.head_keys().contains(&proven.succession().old) {
+        return Err(invalid(&"it is about another log"));
+    }
+    Ok(Some(proven))
+}
+
+/// Refuses to open a log that ended.
+pub(super) fn refuse_ended(proven: &ProvenSuccession) -> Error {
+    let of = proven.succession();
+    let words = format!("this log ended by loss at {} entries and goes on as {}", of.head.size, of.new.name());
+    Error::new(Code::LogEnded, words)
+        .with_hint("use the successor; this one is kept for checks: `immutape verify --all`")
+}
+
+/// What is known of the log that ended.
+struct Ended {
+    genesis: Genesis,
+    keys: KeyHistory,
+    state: std::path::PathBuf,
+    /// The key that signed its heads, where it is still there.
+    signer: Option<LocalSigner>,
+    /// The newest head that is known, and its note.
+    head: (Checkpoint, String),
+    first_lost: u64,
+    last_lost: Option<u64>,
+}
+
+impl Ended {
+    fn find(places: &Places, env: &Environment, held: Option<&str>) -> Result<Self> {
+        let mut found = start::find(places, env)?;
+        let stores = start::stores(&found, env)?;
+        known_keys::learn(&mut found.identity, &found.folders, env, &stores)?;
+        let (files, folders, identity) = (&*env.files, &found.folders, &found.identity);
+        // Who has it open may bring it on: what is lost is said of a log that nobody writes to.
+        start::wait_for_turn(&folders.state, env, start::end_of_patience())?;
+        let keys = &identity.keys;
+        let mut heads = Vec::new();
+        if let Some(note) = held {
+            let head = Checkpoint::from_note(note, keys).map_err(|e| {
+                Error::new(Code::ProofInvalid, format!("the head that was given is none of this log: {e}"))
+            })?;
+            heads.push((head, note.to_owned()));
+        }
+        let anchor = newest_of_ours(files, &folders.state, keys)?;
+        heads.extend(anchor.map(|anchor| (anchor.checkpoint, anchor.note)));
+        if let Some(text) = head_file::read(files, &folders.state)? {
+            let head = head_file::parse(&text, keys)?;
+            heads.push((head.checkpoint, head_file::note_of(&text)?.to_owned()));
+        }
+        let newest = heads.into_iter().max_by_key(|(head, _)| head.size);
+        let head = newest.ok_or_else(start::head_missing)?;
+        let checker = Checker::open(places, env)?;
+        let kept = checker.run(&CheckOptions { stored_only: true, ..CheckOptions::default() });
+        let kept = kept.checks.iter().find(|check| check.name == "journal").map_or(0, |check| check.checked);
+        let (first_lost, last_lost) = {
+            let _turn = start::turn_for_rows(&folders.state, env)?;
+            lost(&head.0, kept, &*stores.rows)?
+        };
+        let signer = read_signer(files, &ConfigFolder::new(folders.config.clone()).checkpoint_path()).ok();
+        let in_force = keys.newest_head_key()?.key();
+        let signer = signer.filter(|signer| signer.public_key() == *in_force);
+        let (genesis, keys, state) = (identity.genesis.clone(), identity.keys.clone(), folders.state.clone());
+        Ok(Self { genesis, keys, state, signer, head, first_lost, last_lost })
+    }
+
+    /// Entry 0 of the new log tells what the statement tells.
+    fn predecessor(&self) -> create::Predecessor {
+        (self.genesis.origin.clone(), self.head.1.clone().into_bytes(), self.first_lost, self.last_lost)
+    }
+}
+
+/// The range of entries that are lost, of a log whose first `kept` entries hold.
+fn lost(head: &Checkpoint, kept: u64, rows: &dyn crate::store::Rows) -> Result<(u64, Option<u64>)> {
+    if kept < head.size {
+        return Ok((kept, head.size.checked_sub(1)));
+    }
+    let anchor = super::heads::Anchor::of(head.clone());
+    match compare_root(&anchor, rows) {
+        Ok(()) => Err(Error::new(Code::NothingLost, "this log has every entry of its newest known head: nothing was lost")
+            .with_hint("where a witness holds more, give its head with --head FILE; what only needs mending, `immutape repair` mends")),
+        // Another history: how far both are the same nobody can say here, so nothing is claimed to be kept.
+        Err(_) => Ok((0, head.size.checked_sub(1))),
+    }
+}
+
+impl Ledger {
+    /// Opens the successor of a log that lost entries: a new ledger, whose entry 0 names the old log, its newest known head and the lost range,
+    /// and whose next entries hold the statement that joins them, signed by the new log and, where its key is still there, by
+    /// the old one. The old ledger is left as it is but for that note: it opens no more, and can be checked for ever. A call that was cut
+    /// off is gone on with by the next one.
+    ///
+    /// # Errors
+    /// `E_NOTHING_LOST`; `E_NOT_PERMITTED` under a profile that asks for a second person; `E_LEDGER_EXISTS` when another
+    /// ledger stands in the new folder; `E_LOCKED` while somebody has the old one open; `E_PROOF_INVALID` for a head that the old log did
+    /// not sign; those of [`Ledger::create`].
+    pub async fn succeed(
+        old: Places,
+        new: Places,
+        env: Environment,
+        who: &Who,
+        request: SuccessionRequest,
+    ) -> Result<Succeeded> {
+        let (from, with, held) = (old, env.clone(), request.held.clone());
+        let ended = super::facade::blocking(move || Ended::find(&from, &with, held.as_deref())).await?;
+        if ended.genesis.profile != "personal" {
+            let words = format!(
+                "under the profile {} a successor needs a second person, whom no entry names yet",
+                ended.genesis.profile
+            );
+            return Err(Error::new(Code::NotPermitted, words));
+        }
+        let ledger = open_or_make(new, env, &request.name, &ended).await?;
+        let succeeded = ledger.join(who, &ended).await;
+        let closed = ledger.close().await;
+        let succeeded = succeeded?;
+        closed?;
+        Ok(succeeded)
+    }
+
+    /// Writes the statement, unless it stands in the log already, and puts it beside the old head.
+    async fn join(&self, who: &Who, ended: &Ended) -> Result<Succeeded> {
+        let core = self.core();
+        core.permit(who, Action::Succeed, None).await?;
+        let (note, entry) = match self.statement()? {
+            Some(found) => found,
+            None => {
+                let succession = Succession {
+                    old: ended.keys.newest_head_key()?.clone(),
+                    head: ended.head.0.clone(),
+                    new: core.identity.checkpoint.clone(),
+                    ledger: core.identity.ledger,
+                    first_lost: ended.first_lost,
+                    last_lost: ended.last_lost,
+                };
+                let old = ended.signer.as_ref().map(|signer| signer as &dyn Signer);
+                let note = succession.sign(&core.keys.checkpoint, old)?;
+                let body = Body::Critical(CriticalBody::Succession { note: note.clone().into_bytes() });
+                let draft = core.draft(&Act::about_ledger(who, body), |_| {})?;
+                (note, core.append(vec![draft]).await?.first().ok_or_else(died)?.index)
+            }
+        };
+        let proven = Succession::verify(&note)?;
+        // From here on the old log opens no more. A crash before it leaves a successor that its own entries name, and an old log
+        // that is still refused for what it lost.
+        let io = |e| {
+            Error::new(crate::store::files::code_of(&e), "the old log cannot be told of its successor").with_source(e)
+        };
+        write_atomic(&*core.env.files, &ended.state.join(NAME), note.as_bytes()).map_err(io)?;
+        Ok(Succeeded { proven, note, entry })
+    }
+
+    /// The statement that joins this log to the one before it, and its entry.
+    ///
+    /// # Errors
+    /// `E_ROWS_UNAVAILABLE`.
+    pub fn statement(&self) -> Result<Option<(String, u64)>> {
+        let (queries, size) = self.core().settled_queries()?;
+        let mut found = None;
+        queries.criticals(&mut |index, kind| {
+            found = found.or((kind == crate::log::EntryKind::SUCCESSION.number()).then_some(index));
+            Ok(found.is_none())
+        })?;
+        let Some(index) = found.filter(|index| *index < size) else { return Ok(None) };
+        let missing = || Error::new(Code::RowsUnavailable, "the entry of the succession is missing in sled");
+        let stored = queries.entry(index)?.ok_or_else(missing)?;
+        let entry = crate::log::Entry::decode(&stored.public)?;
+        let fault = |fault| crate::log::LogError::Body { index, kind: entry.kind.number(), fault };
+        match Body::decode(entry.kind, entry.body).map_err(fault)? {
+            Body::Critical(CriticalBody::Succession { note }) => {
+                Ok(Some((String::from_utf8_lossy(&note).into_owned(), index)))
+            }
+            _ => Err(missing()),
+        }
+    }
+}
+
+/// The new ledger; one that a call which was cut off has made is taken as it is.
+async fn open_or_make(places: Places, env: Environment, name: &str, ended: &Ended) -> Result<Ledger> {
+    let (at, with, called) = (places.clone(), env.clone(), name.to_owned());
+    let (test, predecessor) = (ended.genesis.test, ended.predecessor());
+    let made = super::facade::blocking(move || {
+        create::create_as(&at, &with, &called, test, Some(predecessor))?;
+        open::open(&at, &with, open::Wanted::default())
+    });
+    match made.await.map(Ledger::from_parts) {
+        Err(e) if e.code() == Code::LedgerExists => {
+            let there = Ledger::open(places, env).await?;
+            let names = there.core().identity.genesis.predecessor.as_ref().map(|of| of.0.clone());
+            if names.as_deref() == Some(ended.genesis.origin.as_str()) {
+                return Ok(there);
+            }
+            let _another_one = there.close().await;
+            Err(e)
+        }
+        made => made,
+    }
+}
+
+/// Whether a statement in a log is about the log that its entry 0 names.
+pub(super) fn fits(
+    note: &[u8],
+    genesis: &Genesis,
+    ledger: crate::codec::digest::LedgerId,
+    key: &NoteKey,
+) -> std::result::Result<(), String> {
+    let text = std::str::from_utf8(note).map_err(|_| "the statement of succession is not text".to_owned())?;
+    let proven = Succession::verify(text).map_err(|e| format!("the statement of succession does not hold: {e}"))?;
+    let of = proven.succession();
+    let Some((origin, head, first, last)) = &genesis.predecessor else {
+        return Err("a statement of succession in a log whose entry 0 names no log before it".to_owned());
+    };
+    let head = std::str::from_utf8(head).ok().and_then(|note| Checkpoint::from_note(note, &of.old).ok());
+    let is_same = of.old.name() == origin
+        && (of.first_lost, of.last_lost) == (*first, *last)
+        && head.as_ref() == Some(&of.head)
+        && of.ledger == ledger
+        && of.new == *key;
+    if is_same { Ok(()) } else { Err("the statement of succession is not about what entry 0 says".to_owned()) }
+}
