@@ -98,6 +98,7 @@ mod ledger_vault_accepted;
 mod model_heads;
 mod net_tls;
 mod oracle_go;
+mod oracle_note;
 mod oracle_receipt;
 mod packs_crash;
 mod packs_damage;

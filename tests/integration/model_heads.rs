@@ -10,7 +10,7 @@ mod world;
 use std::collections::BTreeSet;
 
 use rules::{
-    ALL_COSIGNED, ANSWER_LOST, Confirmed, FORK_REFUSED, GOES_ON, LASTING, ONE_COSIGNED, ONE_HISTORY, ONE_ROOT,
+    ALL_COSIGNED, ANSWER_LOST, ConfirmedBy, FORK_REFUSED, GOES_ON, LASTING, ONE_COSIGNED, ONE_HISTORY, ONE_ROOT,
     ROLLBACK_REFUSED, Rules, Step,
 };
 use stateright::{Checker, HasDiscoveries, Model as _};
@@ -26,7 +26,7 @@ fn holds(rules: Rules, examples: &[&'static str]) {
     assert!(checker.unique_state_count() > 1_000, "{}", checker.unique_state_count());
 }
 
-/// The steps after which `name` does not hold. The checker goes through the states by their distance, so they are few.
+/// The steps after which `name` does not hold.
 fn fails(rules: Rules, name: &'static str) -> Vec<Step> {
     let until = HasDiscoveries::AnyOf(BTreeSet::from([name]));
     let checker = rules.checker().finish_when(until).spawn_bfs().join();
@@ -74,7 +74,7 @@ fn signing_what_is_not_durable_is_found() {
 #[test]
 fn signing_before_a_witness_was_asked_is_found() {
     let rules = Rules { claims_one_root: true, ..Rules::honest(1, 1) };
-    let steps = fails(Rules { confirmed: Confirmed::ByNobody, ..rules }, ONE_ROOT);
+    let steps = fails(Rules { confirmed: ConfirmedBy::Nobody, ..rules }, ONE_ROOT);
     assert!(steps.contains(&Step::PutBack), "{steps:?}");
     // The head file alone, made anew with the first group of a term, is such a signature.
     let steps = fails(Rules { first_group_signs: true, starts_max: 4, ..rules }, ONE_ROOT);
@@ -84,7 +84,7 @@ fn signing_before_a_witness_was_asked_is_found() {
 #[test]
 fn the_word_of_too_few_witnesses_is_found() {
     let rules = Rules::honest(2, 1);
-    let steps = fails(Rules { confirmed: Confirmed::ByOne, ..rules }, ONE_HISTORY);
+    let steps = fails(Rules { confirmed: ConfirmedBy::One, ..rules }, ONE_HISTORY);
     assert!(steps.contains(&Step::PutBack), "{steps:?}");
 }
 
@@ -106,5 +106,5 @@ fn heads_that_too_few_hold_can_be_contradicted() {
     assert!(steps.contains(&Step::Give(0)), "{steps:?}");
     let two = Rules { claims_one_root: true, ..Rules::honest(2, 2) };
     fails(two, ONE_ROOT);
-    holds(Rules { confirmed: Confirmed::ByAll, ..two }, &[]);
+    holds(Rules { confirmed: ConfirmedBy::All, ..two }, &[]);
 }

@@ -17,14 +17,14 @@ pub const GOES_ON: &str = "a log that was put back goes on, since it lost nothin
 
 /// Whose answers make a ledger sign after a start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Confirmed {
+pub enum ConfirmedBy {
     /// Nobody's: the rule is broken.
-    ByNobody,
+    Nobody,
     /// One witness, whichever it is.
-    ByOne,
+    One,
     /// So many that those who are silent are no quorum.
-    ByAQuorum,
-    ByAll,
+    Quorum,
+    All,
 }
 
 /// One choice of rules and of what may happen.
@@ -32,7 +32,7 @@ pub enum Confirmed {
 pub struct Rules {
     pub witnesses: usize,
     pub quorum: usize,
-    pub confirmed: Confirmed,
+    pub confirmed: ConfirmedBy,
     pub starts_max: u8,
     /// The machine can be put back to a copy of its folders.
     pub may_be_put_back: bool,
@@ -54,7 +54,7 @@ impl Rules {
         Self {
             witnesses,
             quorum,
-            confirmed: Confirmed::ByAQuorum,
+            confirmed: ConfirmedBy::Quorum,
             starts_max: 3,
             may_be_put_back: true,
             may_fork: false,
@@ -70,10 +70,10 @@ impl Rules {
     fn is_enough(&self, answered: u8) -> bool {
         let answered = answered.count_ones() as usize;
         match self.confirmed {
-            Confirmed::ByNobody => true,
-            Confirmed::ByOne => answered >= 1,
-            Confirmed::ByAQuorum => self.witnesses - answered < self.quorum,
-            Confirmed::ByAll => answered == self.witnesses,
+            ConfirmedBy::Nobody => true,
+            ConfirmedBy::One => answered >= 1,
+            ConfirmedBy::Quorum => self.witnesses - answered < self.quorum,
+            ConfirmedBy::All => answered == self.witnesses,
         }
     }
 }
@@ -234,7 +234,7 @@ impl Rules {
             return None;
         }
         world.starts += 1;
-        let is_confirmed = self.confirmed == Confirmed::ByNobody;
+        let is_confirmed = self.confirmed == ConfirmedBy::Nobody;
         machine.process = Some(Process { start: world.starts, is_confirmed, is_first: true, released: None });
         Some(())
     }
