@@ -202,7 +202,7 @@ fn heads(r: &mut Refuse<'_>, log: &GoldenLog) {
     );
     let again = format!("{note}{}", line(w1, &flip(&blob(&first), -1)));
     put("second-line", bad, "a good line, then a bad one of the same witness", again);
-    let elsewhere = cosignature(0, &SignedNote::parse(&head_note(&leaves(log)[..7])).unwrap().text(), TIME_S);
+    let elsewhere = cosignature(0, SignedNote::parse(&head_note(&leaves(log)[..7])).unwrap().text(), TIME_S);
     put("other-head", bad, "a cosignature of another head", with_first(&elsewhere));
     let of_log = STANDARD.encode(flip(&blob(lines[4]), -1));
     let log_line = lines[4].rsplit_once(' ').unwrap().1;
