@@ -79,7 +79,8 @@ impl Asked {
 /// Asks every witness of the policy what it holds of this log, and compares. Nothing is signed for it.
 ///
 /// # Errors
-/// `E_LOG_ROLLBACK`, `E_LOG_FORK` as [`Ledger::confirm`]; `E_NOT_CONFIRMED` when no witness answered; `E_NOT_FOUND` without a policy.
+/// `E_LOG_ROLLBACK`, `E_LOG_FORK` as [`Ledger::confirm`]; `E_NOT_CONFIRMED` when those who did not answer are a quorum by
+/// themselves; `E_NOT_FOUND` without a policy.
 pub async fn confirm(ledger: &Ledger, transport: &Arc<dyn Transport>) -> Result<()> {
     held_by_all(ledger, transport).await.map(|_| ())
 }
@@ -134,26 +135,23 @@ async fn held_by_all(ledger: &Ledger, transport: &Arc<dyn Transport>) -> Result<
     for (witness, asked) in witnesses.into_iter().zip(asked) {
         found.push((witness, asked.await?));
     }
-    let mut answered = false;
     for (_, held) in &found {
-        match held {
-            Held::Head(_, note) => {
-                ledger.confirm(Some(note.clone())).await?;
-                answered = true;
-            }
-            Held::Nothing => answered = true,
-            Held::Unknown(_) => {}
+        if let Held::Head(_, note) = held {
+            ledger.compare_held(note.clone()).await?;
         }
     }
-    if answered {
+    // Those who are silent may hold a head that the others know nothing of. Where they are a quorum by themselves, whoever
+    // goes by the policy may have believed that head.
+    let is_silent = |name: &str| found.iter().any(|(w, held)| w.name == name && matches!(held, Held::Unknown(_)));
+    if !policy_of(ledger)?.is_met_by(is_silent) {
         ledger.confirm(None).await?;
     } else if !ledger.is_confirmed() {
-        return Err(nobody(&found));
+        return Err(too_few(&found));
     }
     Ok(found)
 }
 
-fn nobody(found: &[(Asked, Held)]) -> Error {
+fn too_few(found: &[(Asked, Held)]) -> Error {
     let why: Vec<_> = found
         .iter()
         .filter_map(|(witness, held)| match held {
@@ -161,8 +159,10 @@ fn nobody(found: &[(Asked, Held)]) -> Error {
             _ => None,
         })
         .collect();
-    Error::new(Code::NotConfirmed, format!("no witness could say what it holds of this log ({})", why.join("; ")))
-        .with_hint("entries are kept meanwhile; no head is signed before a witness answers")
+    let who = if why.len() == found.len() { "no witness" } else { "too few witnesses" };
+    Error::new(Code::NotConfirmed, format!("{who} could say what is held of this log ({})", why.join("; "))).with_hint(
+        "entries are kept meanwhile; no head is signed while those who are silent are a quorum by themselves",
+    )
 }
 
 /// One state in words, for people.

@@ -295,7 +295,7 @@ impl Writer {
     /// Commits as many units as one group holds; the rest is given back.
     fn commit_some(&mut self, units: Vec<Unit>) -> Vec<Unit> {
         let first_in_term = !self.start.is_empty();
-        if first_in_term && let Err(e) = self.write_head(crate::log::HeadState::Open) {
+        if first_in_term && let Err(e) = self.open_head_file() {
             answer_all(units, &without_head(e));
             return Vec::new();
         }

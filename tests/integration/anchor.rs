@@ -217,6 +217,77 @@ async fn a_machine_put_back_is_caught_once_a_witness_is_there_again() {
     assert_eq!(open(&town.path("home")).await.map(|_| ()).unwrap_err().code(), Code::LogFork);
 }
 
+/// Nor does the head file that goes with the first group of a term: what an earlier term left unsigned may be another history.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_machine_put_back_signs_nothing_new_however_often_it_is_started() {
+    let (town, ledger) = Town::new(1).await;
+    round(&ledger, &town.transport()).await.unwrap();
+    ledger.close().await.unwrap();
+    copy_folder(&town.path("home"), &town.path("snapshot"));
+    let ledger = open(&town.path("home")).await.unwrap();
+    grow(&ledger, 40).await;
+    let newest = round(&ledger, &town.transport()).await.unwrap().head;
+    ledger.close().await.unwrap();
+    std::fs::remove_dir_all(town.path("home")).unwrap();
+    copy_folder(&town.path("snapshot"), &town.path("home"));
+    town.net.away(W1);
+    town.net.away(W2);
+    let mut known = None;
+    for turn in 0..4 {
+        let ledger = open(&town.path("home")).await.unwrap();
+        grow(&ledger, 4).await;
+        let signed = ledger.last_signed_head().unwrap();
+        assert!(signed.checkpoint.size < newest.size, "{} {}", signed.checkpoint.size, newest.size);
+        assert_eq!(*known.get_or_insert_with(|| signed.clone()), signed, "start {turn}");
+        // In order, and as a crash leaves it.
+        if turn % 2 == 0 { ledger.close().await.unwrap() } else { drop(ledger) }
+    }
+    town.net.serve(W1, &serving(11, &town.log, &town.path("w1")));
+    let ledger = open(&town.path("home")).await.unwrap();
+    assert_eq!(round(&ledger, &town.transport()).await.unwrap_err().code(), Code::LogRollback);
+}
+
+/// Of two witnesses of whom one is a quorum, the silent one may hold what the other never saw.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_word_of_one_witness_is_too_little_while_another_could_be_believed() {
+    let (town, ledger) = Town::new(1).await;
+    round(&ledger, &town.transport()).await.unwrap();
+    ledger.close().await.unwrap();
+    copy_folder(&town.path("home"), &town.path("snapshot"));
+    let ledger = open(&town.path("home")).await.unwrap();
+    grow(&ledger, 9).await;
+    town.net.away(W2);
+    assert_eq!(round(&ledger, &town.transport()).await.unwrap_err().code(), Code::NotConfirmed);
+    town.net.serve(W2, &serving(12, &town.log, &town.path("w2")));
+    confirm(&ledger, &town.transport()).await.unwrap();
+    // Confirmed once, it needs nobody to answer.
+    town.net.away(W2);
+    let made = round(&ledger, &town.transport()).await.unwrap();
+    assert!(made.is_quorum && states(&made)[1] == WitnessState::Unreachable("no route".into()), "{made:?}");
+    ledger.close().await.unwrap();
+    std::fs::remove_dir_all(town.path("home")).unwrap();
+    copy_folder(&town.path("snapshot"), &town.path("home"));
+    town.net.serve(W2, &serving(12, &town.log, &town.path("w2")));
+    town.net.away(W1);
+    let ledger = open(&town.path("home")).await.unwrap();
+    let refused = confirm(&ledger, &town.transport()).await.unwrap_err();
+    assert_eq!(refused.code(), Code::NotConfirmed);
+    assert!(
+        refused.message().contains("too few witnesses") && refused.message().contains("one: no route"),
+        "{refused}"
+    );
+    assert_eq!(ledger.release_head().await.unwrap_err().code(), Code::NotConfirmed);
+    // Nor does a tree that stands on this machine: it may be as old as the ledger.
+    let site = town.path("site");
+    assert_eq!(publish(&ledger, &ann(), &site, false, &RealFiles).await.unwrap_err().code(), Code::NotConfirmed);
+    std::fs::create_dir_all(&site).unwrap();
+    std::fs::write(site.join("checkpoint"), ledger.newest_anchor().unwrap().unwrap().note).unwrap();
+    assert_eq!(publish(&ledger, &ann(), &site, false, &RealFiles).await.unwrap_err().code(), Code::NotConfirmed);
+    assert!(!ledger.is_confirmed());
+    town.net.serve(W1, &serving(11, &town.log, &town.path("w1")));
+    assert_eq!(confirm(&ledger, &town.transport()).await.unwrap_err().code(), Code::LogRollback);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_older_copy_is_called_rolled_back_before_it_signs_anything() {
     let (town, ledger) = Town::new(1).await;

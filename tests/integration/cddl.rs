@@ -11,7 +11,7 @@ use ::cddl::validator::cbor_value::decode_cbor;
 use crate::golden_make::folder;
 use crate::golden_make::index::{self, Accepted};
 
-const CHAPTERS: [&str; 5] = ["1-bytes", "2-tape", "3-seal", "4-commit", "store-embedded"];
+const CHAPTERS: [&str; 6] = ["1-bytes", "2-tape", "3-seal", "4-commit", "5-proof", "store-embedded"];
 
 /// Items by rule: name and bytes.
 type ByRule = BTreeMap<String, Vec<(String, Vec<u8>)>>;
@@ -47,7 +47,7 @@ fn index(chapter: &str) -> index::Index {
 }
 
 /// Accepted files without a rule, by the front of their names, and what they are instead of CBOR.
-const NOT_CBOR: [(&str, &str); 10] = [
+const NOT_CBOR: [(&str, &str); 20] = [
     ("3-seal/object-", "a sealed object of bytes that are no frames"),
     ("3-seal/set-list.bin", "a sealed salt and custody ids, one after another"),
     ("3-seal/wrapped-", "a wrapped key: ciphertext of 32 bytes, and its tag"),
@@ -56,6 +56,16 @@ const NOT_CBOR: [(&str, &str); 10] = [
     ("4-commit/checkpoint-", "a signed note: text"),
     ("4-commit/head-", "two signed notes: text"),
     ("4-commit/verifier-key.txt", "a verifier key: text"),
+    ("5-proof/witness-key.txt", "a verifier key: text"),
+    ("5-proof/policy-", "a policy: text"),
+    ("5-proof/cosigned", "a signed note: text"),
+    ("5-proof/entry", "a proof: text"),
+    ("5-proof/only-entry", "a proof: text"),
+    ("5-proof/fork", "a proof of a fork: text"),
+    ("5-proof/request", "a request to a witness: text"),
+    ("5-proof/answer", "an answer of a witness: text"),
+    ("5-proof/tile.bin", "hashes, one after another"),
+    ("5-proof/bundle.bin", "entries behind their lengths"),
     ("store-embedded/vault-slots.bin", "slots of fixed layout"),
     ("store-embedded/rows-node-", "a node of fixed layout"),
 ];

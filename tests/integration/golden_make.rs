@@ -6,6 +6,7 @@
 
 pub mod by_hand;
 pub mod decoders;
+pub mod decoders_proof;
 pub mod decoders_store;
 pub mod diff;
 pub mod index;
@@ -14,6 +15,7 @@ pub mod kit;
 pub mod made_bytes;
 pub mod made_commit;
 pub mod made_log;
+pub mod made_proof;
 pub mod made_seal;
 pub mod made_store;
 pub mod made_tape;
@@ -22,6 +24,9 @@ pub mod refused_chain;
 pub mod refused_commit;
 pub mod refused_heads;
 pub mod refused_objects;
+pub mod refused_policy;
+pub mod refused_proof;
+pub mod refused_receipt;
 pub mod refused_seal;
 pub mod refused_store;
 pub mod refused_tape;
@@ -35,6 +40,7 @@ pub fn chapters() -> Vec<Chapter> {
         made_tape::chapter(),
         made_seal::chapter(),
         made_commit::chapter(),
+        made_proof::chapter(),
         made_store::chapter(),
     ]
 }
@@ -52,8 +58,8 @@ fn golden_make() {
     }
     for chapter in chapters() {
         let folder = folder().join(chapter.name);
-        let _absent = std::fs::remove_dir_all(&folder);
         for part in ["accept", "reject"] {
+            let _absent = std::fs::remove_dir_all(folder.join(part));
             std::fs::create_dir_all(folder.join(part)).unwrap();
         }
         for a in &chapter.accepts {

@@ -286,3 +286,58 @@ fn the_vault() {
         assert_eq!(slot[112..], h(said));
     }
 }
+
+/// 5.1 to 5.5: cosignatures, proofs, receipts, forks and pieces of a published tree, over the entries of chapter 4.
+#[test]
+fn what_leaves_the_house() {
+    let index = index("5-proof");
+    let v = &entry(&index, "receipt.cbor").values;
+    let log: Vec<Vec<u8>> = index::read(&std::fs::read_to_string(folder().join("4-commit/index.toml")).unwrap())
+        .accepts
+        .iter()
+        .filter(|a| a.file.starts_with("entry-"))
+        .map(|a| file("4-commit", &a.file))
+        .collect();
+    let (origin, size) = (v.text("origin"), log.len());
+    let note = |entries: &[Vec<u8>]| {
+        let root = by_hand::base64(&mth(entries));
+        let text = format!("{origin}\n{}\n{root}\n", entries.len());
+        (by_hand::note(&text, origin, v.bytes("checkpoint_seed")[0]), text)
+    };
+    let cosigned = |(note, text): (String, String)| {
+        let line = |n: u64| {
+            let (name, seed) = (v.text(&format!("witness_{n}")), v.bytes(&format!("witness_{n}_seed"))[0]);
+            by_hand::cosignature(&text, name, seed, v.number("cosigned_at") + n - 1)
+        };
+        format!("{note}{}{}", line(1), line(2))
+    };
+    let head = cosigned(note(&log));
+    assert_eq!(head.as_bytes(), file("5-proof", "cosigned.note"));
+    let lines = |path: Vec<[u8; 32]>| path.iter().map(|hash| by_hand::base64(hash) + "\n").collect::<String>();
+    let path = by_hand::path(2, &log);
+    let extra = by_hand::base64(&log[2]);
+    let proof = format!("c2sp.org/tlog-proof@v1\nextra {extra}\nindex 2\n{}\n{head}", lines(path.clone()));
+    assert_eq!(proof.as_bytes(), file("5-proof", "entry.tlog-proof"));
+    let kid = h([&hex::decode("a301012006215820").unwrap()[..], &v.bytes("issuer_key")].concat());
+    let claims = Value::Map(vec![(n(1), t(origin)), (n(2), t(v.text("custody")))]);
+    let minus_8 = Value::Integer((-8).into());
+    let protected = cbor(&Value::Map(vec![(n(1), minus_8), (n(4), b(kid)), (n(15), claims), (n(395), n(1))]));
+    let hashes = cbor(&list([n(size as u64), n(2), list(path.into_iter().map(b))]));
+    let sort = Value::Map(vec![(Value::Integer((-1).into()), list([b(hashes)]))]);
+    let signature = by_hand::sign1(&protected, &mth(&log), v.bytes("issuer_seed")[0]);
+    let parts =
+        list([b(&protected), Value::Map(vec![(n(396), sort)]), Value::Null, b(&signature[signature.len() - 64..])]);
+    assert_eq!(cbor(&Value::Tag(18, Box::new(parts))), file("5-proof", "receipt.cbor"));
+    let mut other = log[..9].to_vec();
+    other[7] = b"another history".to_vec();
+    let root = by_hand::base64(&mth(&log[..9]));
+    let way = lines(by_hand::consistency(9, &log));
+    let fork = format!("immutape/fork/1\nroot {root}\n{way}\n{}\n{head}", note(&other).0);
+    assert_eq!(fork.as_bytes(), file("5-proof", "fork.txt"));
+    let request = format!("old 7\n{}\n{}", lines(by_hand::consistency(7, &log)), note(&log).0);
+    assert_eq!(request.as_bytes(), file("5-proof", "request.txt"));
+    let tile: Vec<u8> = log.iter().flat_map(|entry| mth(std::slice::from_ref(entry))).collect();
+    assert_eq!(tile, file("5-proof", "tile.bin"));
+    let bundle: Vec<u8> = log.iter().flat_map(|e| [&(e.len() as u16).to_be_bytes()[..], e].concat()).collect();
+    assert_eq!(bundle, file("5-proof", "bundle.bin"));
+}

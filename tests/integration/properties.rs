@@ -3,6 +3,7 @@
 
 pub mod arbitrary;
 mod chains;
+mod proofs;
 mod sealed;
 
 use arbitrary::{body, claims, damage, damaged, draft, frame, header, manifest, private_half, tape_root};

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use coset::TaggedCborSerializable as _;
 use ct_merkle::mem_backed_tree::MemoryBackedTree;
+use ct_merkle::{ConsistencyProof, InclusionProof};
 use immutape::codec::cbor::{self, CborError};
 use immutape::codec::digest::{LeafHash, RootHash};
 use immutape::log::{Frontier, LogError, consistency_path, inclusion_path, leaf_hash, root_of, set_commitment};
@@ -52,6 +53,64 @@ fn roots_and_proofs_as_ct_merkle_makes_them() {
             assert_eq!(path.concat(), theirs.prove_consistency(size - old).as_bytes(), "{old} to {size}");
         }
     }
+}
+
+/// A path with each hash changed, left out, doubled, and with one more.
+fn altered(path: &[[u8; 32]]) -> Vec<Vec<[u8; 32]>> {
+    let mut all = vec![[path, &[[0; 32]]].concat()];
+    for at in 0..path.len() {
+        let (mut changed, mut fewer, mut more) = (path.to_vec(), path.to_vec(), path.to_vec());
+        changed[at][at % 32] ^= 1;
+        fewer.remove(at);
+        more.insert(at, path[at]);
+        all.extend([changed, fewer, more]);
+    }
+    all
+}
+
+#[test]
+fn ct_merkle_takes_our_proofs_and_refuses_every_altered_one() {
+    type Tree = MemoryBackedTree<sha2::Sha256, Vec<u8>>;
+    let (all, mut theirs, mut roots) = (data(33), Tree::new(), vec![Tree::new().root()]);
+    let mut refused = 0;
+    for size in 1..=33usize {
+        theirs.push(all[size - 1].clone());
+        let (root, ours) = (theirs.root(), leaves(&all[..size]));
+        let inclusion = |index: u64, leaf: &Vec<u8>, path: &[[u8; 32]]| {
+            let proof = InclusionProof::try_from_bytes(path.concat()).unwrap();
+            let ours = verify_inclusion(&leaf_hash(leaf), index, size as u64, path, &root_of(&ours)).is_ok();
+            (root.verify_inclusion(leaf, index, &proof).is_ok(), ours)
+        };
+        for index in 0..size as u64 {
+            let path = inclusion_path(index, size as u64, &mut subtree(&ours)).unwrap();
+            let leaf = &all[usize::try_from(index).unwrap()];
+            assert_eq!(inclusion(index, leaf, &path), (true, true), "{index} of {size}");
+            let bad = altered(&path).into_iter().map(|path| inclusion(index, leaf, &path));
+            let elsewhere = [inclusion(index + 1, leaf, &path), inclusion(index, &b"other".to_vec(), &path)];
+            for verdicts in bad.chain(elsewhere) {
+                assert_eq!(verdicts, (false, false), "{index} of {size}");
+                refused += 1;
+            }
+        }
+        let consistency = |old: usize, old_root: &ct_merkle::RootHash<sha2::Sha256>, path: &[[u8; 32]]| {
+            let proof = ConsistencyProof::try_from_bytes(path.concat()).unwrap();
+            let their_root = RootHash::from_slice(old_root.as_bytes()).unwrap();
+            let ours = verify_consistency(old as u64, size as u64, path, &their_root, &root_of(&ours)).is_ok();
+            (root.verify_consistency(old_root, &proof).is_ok(), ours)
+        };
+        roots.push(root.clone());
+        for (old, old_root) in roots.iter().enumerate().skip(1) {
+            let path = consistency_path(old as u64, size as u64, &mut subtree(&ours)).unwrap();
+            assert_eq!(consistency(old, old_root, &path), (true, true), "{old} to {size}");
+            let other = ct_merkle::RootHash::new([7; 32].into(), old as u64);
+            let bad = altered(&path).into_iter().map(|path| consistency(old, old_root, &path));
+            for verdicts in bad.chain([consistency(old, &other, &path)]) {
+                assert_eq!(verdicts, (false, false), "{old} to {size}");
+                refused += 1;
+            }
+        }
+    }
+    assert!(refused > 10_000, "{refused}");
 }
 
 #[test]

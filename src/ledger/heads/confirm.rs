@@ -25,13 +25,19 @@ impl Confirmed {
 
 impl Core {
     fn confirm(&self, held: Option<&str>) -> Result<Confirmed> {
+        let held = held.map(|note| self.compare_held(note)).transpose()?;
         if let Some(error) = self.anchors.contradiction() {
             return Err(error);
         }
-        let Some(note) = held else {
-            self.anchors.set_confirmed();
-            return Ok(Confirmed { held: None });
-        };
+        self.anchors.set_confirmed();
+        Ok(Confirmed { held })
+    }
+
+    /// Entries of a head that somebody holds, if this log extends it.
+    fn compare_held(&self, note: &str) -> Result<u64> {
+        if let Some(error) = self.anchors.contradiction() {
+            return Err(error);
+        }
         let checkpoint = Checkpoint::from_note(note, &self.identity.keys).map_err(|e| {
             Error::new(Code::ProofInvalid, format!("the head that was shown is none of this log: {e}")).with_source(e)
         })?;
@@ -39,10 +45,7 @@ impl Core {
         let (_, size) = self.settled_queries()?;
         let compared = compare_size(&anchor, size).and_then(|()| compare_root(&anchor, &*self.stores.rows));
         match compared {
-            Ok(()) => {
-                self.anchors.set_confirmed();
-                Ok(Confirmed { held: Some(anchor.checkpoint.size) })
-            }
+            Ok(()) => Ok(anchor.checkpoint.size),
             Err(e) if matches!(e.code(), Code::LogRollback | Code::LogFork) => Err(self.contradicted(&anchor, e)),
             Err(e) => Err(e),
         }
@@ -106,6 +109,12 @@ impl Ledger {
     pub async fn confirm(&self, held: Option<String>) -> Result<Confirmed> {
         let core = self.core().clone();
         crate::ledger::facade::blocking(move || core.confirm(held.as_deref())).await
+    }
+
+    /// As [`Ledger::confirm`], for one of several who are asked: that this log extends what it holds confirms nothing yet.
+    pub(crate) async fn compare_held(&self, note: String) -> Result<u64> {
+        let core = self.core().clone();
+        crate::ledger::facade::blocking(move || core.compare_held(&note)).await
     }
 
     /// The policy of its witnesses, if there is one.

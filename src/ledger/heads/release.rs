@@ -1,9 +1,9 @@
 //! Signing a head that leaves the house.
 
 use crate::error::{Code, Error, Result};
-use crate::ledger::Ledger;
 use crate::ledger::core::Core;
 use crate::ledger::writer::{Request, Writer};
+use crate::ledger::{Ledger, head_file};
 use crate::log::{Checkpoint, HeadState};
 
 /// A signed head whose entries are durable, and which the ledger's own head file knew before anybody else.
@@ -17,7 +17,7 @@ pub struct ReleasedHead {
 }
 
 impl Core {
-    /// A log with witnesses signs nothing before one of them has said that it extends what they hold: after a restored
+    /// A log with witnesses signs nothing before they have said that it extends what they hold: after a restored
     /// backup it would sign a second history.
     pub(in crate::ledger) fn may_sign(&self) -> Result<()> {
         if let Some(error) = self.anchors.contradiction() {
@@ -40,6 +40,24 @@ impl Writer {
     pub(in crate::ledger) fn release(&mut self) -> Result<ReleasedHead> {
         self.core.may_sign()?;
         self.write_head(HeadState::Open)
+    }
+
+    /// Before the first group of a term the head file says that more may follow. Before a witness has spoken it goes on saying
+    /// what it said: a file that is open already stays, since what was found behind its head may be another history, and a
+    /// closed one is signed anew at its own size. A crash before the group leaves a log without it, which is lawful.
+    pub(in crate::ledger) fn open_head_file(&mut self) -> Result<()> {
+        if self.core.may_sign().is_err() && self.is_head_file_behind()? {
+            return Ok(());
+        }
+        self.write_head(HeadState::Open).map(|_| ())
+    }
+
+    fn is_head_file_behind(&self) -> Result<bool> {
+        let core = &self.core;
+        let text =
+            head_file::read(&*core.env.files, &core.folders.state)?.ok_or_else(crate::ledger::start::head_missing)?;
+        let head = head_file::parse(&text, &core.identity.checkpoint)?;
+        Ok(head.state == HeadState::Open && head.checkpoint.size < self.chain.size())
     }
 }
 

@@ -220,3 +220,53 @@ pub fn note(text: &str, name: &str, seed: u8) -> String {
     let blob = [&id[..4], &key.sign(text.as_bytes()).to_bytes()].concat();
     format!("{text}\n— {name} {}\n", base64::engine::general_purpose::STANDARD.encode(blob))
 }
+
+pub fn base64(bytes: &[u8]) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.encode(bytes)
+}
+
+/// 5.1: the line of a witness's cosignature.
+pub fn cosignature(head: &str, name: &str, seed: u8, time_s: u64) -> String {
+    use ed25519_dalek::Signer as _;
+    let key = ed25519_dalek::SigningKey::from_bytes(&[seed; 32]);
+    let id = h([name.as_bytes(), b"\n\x04", key.verifying_key().as_bytes()].concat());
+    let signature = key.sign(format!("cosignature/v1\ntime {time_s}\n{head}").as_bytes()).to_bytes();
+    format!("— {name} {}\n", base64(&[&id[..4], &time_s.to_be_bytes(), &signature].concat()))
+}
+
+/// Where the left subtree of so many leaves ends: the largest power of two below their number.
+fn split(leaves: usize) -> usize {
+    leaves.next_power_of_two() / 2
+}
+
+/// PATH(m, D[n]) of RFC 6962 2.1.1.
+pub fn path(m: usize, leaves: &[Vec<u8>]) -> Vec<[u8; 32]> {
+    if leaves.len() == 1 {
+        return Vec::new();
+    }
+    let (left, right) = leaves.split_at(split(leaves.len()));
+    let (mut below, beside) =
+        if m < left.len() { (path(m, left), mth(right)) } else { (path(m - left.len(), right), mth(left)) };
+    below.push(beside);
+    below
+}
+
+/// PROOF(m, D[n]) of RFC 6962 2.1.2.
+pub fn consistency(m: usize, leaves: &[Vec<u8>]) -> Vec<[u8; 32]> {
+    subproof(m, leaves, true)
+}
+
+fn subproof(m: usize, leaves: &[Vec<u8>], is_old_root: bool) -> Vec<[u8; 32]> {
+    if m == leaves.len() {
+        return if is_old_root { Vec::new() } else { vec![mth(leaves)] };
+    }
+    let (left, right) = leaves.split_at(split(leaves.len()));
+    let (mut below, beside) = if m <= left.len() {
+        (subproof(m, left, is_old_root), mth(right))
+    } else {
+        (subproof(m - left.len(), right, false), mth(left))
+    };
+    below.push(beside);
+    below
+}

@@ -52,9 +52,9 @@ pub fn decode(decoder: &str, bytes: &[u8], with: &Values) -> Result<Read, String
         "note-key" => named("LogError", NoteKey::parse(utf8(bytes)).map(|k| Again(k.to_text().into_bytes()))),
         "checkpoint" => named("LogError", checkpoint(bytes, with)),
         "head" => named("LogError", head(bytes, with)),
-        other => {
-            super::decoders_store::decode(other, bytes, with).unwrap_or_else(|| panic!("no decoder named {other}"))
-        }
+        other => super::decoders_proof::decode(other, bytes, with)
+            .or_else(|| super::decoders_store::decode(other, bytes, with))
+            .unwrap_or_else(|| panic!("no decoder named {other}")),
     }
 }
 

@@ -1,0 +1,110 @@
+//! A model of ledger, crashes, copies that are put back or run on, and witnesses, walked through to its end by the checker
+//! `stateright`: every order of everything that may happen, within three entries and three or four starts.
+//!
+//! The model is a second telling of the rules (`model_heads/rules.rs`), not the code; `anchor` and `heads` try the code. Rules that are
+//! broken on purpose show that the properties can fail.
+
+mod rules;
+mod world;
+
+use std::collections::BTreeSet;
+
+use rules::{
+    ALL_COSIGNED, ANSWER_LOST, ConfirmedBy, FORK_REFUSED, GOES_ON, LASTING, ONE_COSIGNED, ONE_HISTORY, ONE_ROOT,
+    ROLLBACK_REFUSED, Rules, Step,
+};
+use stateright::{Checker, HasDiscoveries, Model as _};
+
+/// Walks through everything; every property must hold, and everything that is to happen sometimes must happen.
+fn holds(rules: Rules, examples: &[&'static str]) {
+    let checker = rules.checker().threads(2).spawn_bfs().join();
+    println!("{} states, {} of them different", checker.state_count(), checker.unique_state_count());
+    checker.assert_properties();
+    for name in examples {
+        checker.assert_any_discovery(name);
+    }
+    assert!(checker.unique_state_count() > 1_000, "{}", checker.unique_state_count());
+}
+
+/// The steps after which `name` does not hold.
+fn fails(rules: Rules, name: &'static str) -> Vec<Step> {
+    let until = HasDiscoveries::AnyOf(BTreeSet::from([name]));
+    let checker = rules.checker().finish_when(until).spawn_bfs().join();
+    let steps = checker.assert_any_discovery(name).into_actions();
+    println!("{name}: {steps:?}");
+    steps
+}
+
+#[test]
+fn one_witness_and_every_crash_and_copy() {
+    let rules = Rules { claims_one_root: true, starts_max: 4, ..Rules::honest(1, 1) };
+    holds(rules, &[ROLLBACK_REFUSED, FORK_REFUSED, ALL_COSIGNED, ANSWER_LOST, GOES_ON]);
+}
+
+#[test]
+fn two_witnesses_and_every_crash_and_copy() {
+    holds(Rules::honest(2, 2), &[ROLLBACK_REFUSED, FORK_REFUSED, ALL_COSIGNED, ANSWER_LOST, GOES_ON]);
+}
+
+/// What any one of them cosigned is one history too, if none may be silent at a start.
+#[test]
+fn two_witnesses_of_whom_one_is_enough() {
+    let rules = Rules { claims_one_root: true, ..Rules::honest(2, 1) };
+    holds(rules, &[ROLLBACK_REFUSED, FORK_REFUSED, ALL_COSIGNED, ANSWER_LOST, GOES_ON]);
+}
+
+/// Two machines sign two histories, and nothing on either can know. What both witnesses cosigned is one all the same.
+#[test]
+fn a_copy_that_runs_on_gets_no_second_history_cosigned() {
+    let rules = Rules { may_fork: true, may_be_put_back: false, starts_max: 2, ..Rules::honest(2, 2) };
+    holds(rules, &[FORK_REFUSED, ALL_COSIGNED]);
+    let steps = fails(Rules { claims_one_root: true, ..rules }, ONE_ROOT);
+    assert!(steps.contains(&Step::SecondMachine), "{steps:?}");
+    // Where one witness is a quorum, each machine finds its own.
+    fails(Rules { quorum: 1, ..rules }, ONE_HISTORY);
+}
+
+#[test]
+fn signing_what_is_not_durable_is_found() {
+    let broken = Rules { is_signed_before_sync: true, ..Rules::honest(1, 1) };
+    let steps = fails(broken, LASTING);
+    assert!(!steps.contains(&Step::SyncGroup(0)), "{steps:?}");
+}
+
+#[test]
+fn signing_before_a_witness_was_asked_is_found() {
+    let rules = Rules { claims_one_root: true, ..Rules::honest(1, 1) };
+    let steps = fails(Rules { confirmed: ConfirmedBy::Nobody, ..rules }, ONE_ROOT);
+    assert!(steps.contains(&Step::PutBack), "{steps:?}");
+    // The head file alone, made anew with the first group of a term, is such a signature.
+    let steps = fails(Rules { first_group_signs: true, starts_max: 4, ..rules }, ONE_ROOT);
+    assert!(steps.contains(&Step::PutBack), "{steps:?}");
+}
+
+#[test]
+fn the_word_of_too_few_witnesses_is_found() {
+    let rules = Rules::honest(2, 1);
+    let steps = fails(Rules { confirmed: ConfirmedBy::One, ..rules }, ONE_HISTORY);
+    assert!(steps.contains(&Step::PutBack), "{steps:?}");
+}
+
+#[test]
+fn a_witness_that_breaks_its_rules_is_found() {
+    let rules = Rules { may_fork: true, may_be_put_back: false, ..Rules::honest(1, 1) };
+    let steps = fails(Rules { witness_answers_before_it_keeps: true, ..rules }, ONE_COSIGNED);
+    assert!(steps.contains(&Step::WitnessCrash(0)), "{steps:?}");
+    fails(Rules { witness_checks_nothing: true, ..rules }, ONE_COSIGNED);
+}
+
+/// What the rules cannot do. A head counts against a log that was put back although no witness holds it, or one alone does who
+/// was silent at the start: strangers who have it see two histories. That is why rounds are made often, and what is given out should
+/// be cosigned.
+#[test]
+fn heads_that_too_few_hold_can_be_contradicted() {
+    let rules = Rules { claims_one_root: true, ..Rules::honest(1, 1) };
+    let steps = fails(Rules { strangers_get_heads_first: true, ..rules }, ONE_ROOT);
+    assert!(steps.contains(&Step::Give(0)), "{steps:?}");
+    let two = Rules { claims_one_root: true, ..Rules::honest(2, 2) };
+    fails(two, ONE_ROOT);
+    holds(Rules { confirmed: ConfirmedBy::All, ..two }, &[]);
+}
