@@ -56,7 +56,7 @@ impl Writer {
         let core = &self.core;
         let text =
             head_file::read(&*core.env.files, &core.folders.state)?.ok_or_else(crate::ledger::start::head_missing)?;
-        let head = head_file::parse(&text, &core.identity.checkpoint)?;
+        let head = head_file::parse(&text, &core.identity.keys)?;
         Ok(head.state == HeadState::Open && head.checkpoint.size < self.chain.size())
     }
 }
