@@ -164,6 +164,12 @@ fn facts(view: View<'_>) -> String {
         Body::LogRead { first, last } => format!("entries {first}..{last}"),
         Body::CustodyRead { size } => format!("at {size} entries"),
         Body::Anchor(anchor) => anchor.to_string(),
+        Body::Scrubbed { part, of, objects, segments, findings, .. } => format!(
+            "part {part} of {of}: {}, {}, {}",
+            words::count(*objects, "object"),
+            words::count(*segments, "segment"),
+            words::count(*findings, "finding")
+        ),
         Body::MetadataRead => "the header".into(),
         Body::Exported { .. } => private.map_or_else(String::new, exported),
         Body::Refused { act, error } => {
@@ -340,6 +346,10 @@ fn body(body: &Body) -> Value {
             json!({ "act": EntryKind::from_number(*act).name(), "error": error_code(*error) })
         }
         Body::Anchor(anchor) => super::anchors::body(anchor),
+        Body::Scrubbed { part, of, objects, bytes, findings, segments, from_medium } => json!({
+            "part": part, "of": of, "objects": objects, "bytes": bytes, "findings": findings, "segments": segments,
+            "from_medium": from_medium,
+        }),
         Body::Other(bytes) => json!({ "cbor": js::base64(bytes) }),
         _ => json!({}),
     }
