@@ -106,6 +106,8 @@ impl Home {
             ("clock", "roots") => return Some(vec!["--roots".into(), self.path("roots.pem")]),
             ("clock", "to") => return Some(vec!["--to".into(), "-".into()]),
             ("clock", "answer") => self.path("answer.tsr"),
+            ("scrub", "parts") => return Some(vec!["--parts".into(), "2".into()]),
+            ("schedule", "once") => return Some(vec!["--once".into()]),
             ("completions", "shell") => "bash".into(),
             ("record", "command") => return Some(vec!["--".into(), "true".into()]),
             ("replay", "speed") => return Some(vec!["--speed".into(), "0".into()]),

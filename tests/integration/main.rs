@@ -111,6 +111,7 @@ mod provider_sample;
 mod public_api;
 mod reader_gaps;
 mod rows_damage;
+mod scrub;
 mod sim_files_test;
 mod spool_damage;
 mod stranger;

@@ -297,8 +297,7 @@ mod tests {
         for (number, of) in [(0, 1), (2, 1), (1, 0), (1, SCRUB_PARTS_MAX + 1)] {
             assert_eq!(ScrubPart::new(number, of).unwrap_err().code(), Code::Usage);
         }
-        let mut part = ScrubPart::new(1, 3).unwrap();
-        let round: Vec<u64> = (0..4).map(|_| std::mem::replace(&mut part, part.next()).number()).collect();
-        assert_eq!(round, [1, 2, 3, 1]);
+        let round = std::iter::successors(Some(ScrubPart::new(1, 3).unwrap()), |part| Some(part.next()));
+        assert_eq!(round.take(4).map(ScrubPart::number).collect::<Vec<_>>(), [1, 2, 3, 1]);
     }
 }
