@@ -12,6 +12,7 @@
 mod support;
 
 mod anchor;
+mod anchors_full;
 mod audit_trail;
 mod capture_auditor;
 mod capture_counts;
