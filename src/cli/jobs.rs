@@ -125,7 +125,7 @@ fn every(time: Duration) -> String {
     let seconds = time.as_secs();
     let fits = [(86_400, "d"), (3_600, "h"), (60, "m")].into_iter().find(|(unit, _)| seconds.is_multiple_of(*unit));
     let (unit, name) = fits.unwrap_or((1, "s"));
-    format!("{}{name}", seconds / unit)
+    format!("{}{name}", seconds.checked_div(unit).unwrap_or(seconds))
 }
 
 #[cfg(test)]

@@ -143,7 +143,7 @@ impl JobPlan {
             }
         };
         let most = wait_ms.checked_div(spread).unwrap_or(0);
-        wait_ms.saturating_add(self.lot(job, run.at) % most.saturating_add(1))
+        wait_ms.saturating_add(self.lot(job, run.at).checked_rem(most.saturating_add(1)).unwrap_or(0))
     }
 
     /// A number that looks drawn by lot, and is the same for whoever asks again.

@@ -35,7 +35,8 @@ pub(super) fn drop_cached(_: &File, _: u64, _: u64) -> io::Result<bool> {
     Ok(false)
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(target_os = "linux")]
+#[cfg(test)]
 mod tests {
     use std::fs;
     use std::path::Path;
