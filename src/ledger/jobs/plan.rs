@@ -196,7 +196,7 @@ mod tests {
     const START: u64 = 1_800_000_000_000;
 
     fn at(ms: u64) -> Timestamp {
-        Timestamp::from_ms(START + ms)
+        Timestamp::from_ms(START.saturating_add(ms))
     }
 
     fn plan() -> JobPlan {
