@@ -811,6 +811,8 @@ KINDS = {
     130: ("published", LEDGER, {0: is_uint, 1: b32, 2: is_uint}, {}),
     131: ("receipt.issued", ANY, {0: is_uint, 1: is_uint, 2: is_uint, 3: b32}, {}),
     133: ("fork.found", LEDGER, {0: is_uint, 1: _is_note, 2: is_uint, 3: b32}, {}),
+    164: ("scrubbed", LEDGER, {0: is_uint, 1: is_uint, 2: is_uint, 3: is_uint, 4: is_uint, 5: is_uint,
+                               6: lambda v: type(v) is bool}, {}),
 }
 
 

@@ -3,6 +3,7 @@
 mod keep;
 mod live;
 mod outside;
+mod schedule;
 mod tapes;
 mod tools;
 mod values;
@@ -15,6 +16,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(super) use keep::{Import, Keep, Label, Save};
 pub(super) use live::{Failure, Record, Replay, Tail, When};
 pub(super) use outside::{Checkpoint, Clock, ClockVerb, Prove, Publish, Succeed, Witness, WitnessVerb};
+pub(super) use schedule::{Schedule, ScheduleVerb, Scrub};
 pub(super) use tapes::{Filters, List, Page, Stats};
 pub(super) use tools::{Completions, Config, ConfigVerb, Key, KeyVerb, Man, Provider, ProviderVerb};
 
@@ -144,6 +146,12 @@ pub(super) enum Verb {
     /// Time from outside: time-stamps over heads of this log.
     #[command(after_help = help::CLOCK)]
     Clock(Clock),
+    /// Read a part of what is stored again, from the disk, and compare digests.
+    #[command(after_help = help::SCRUB)]
+    Scrub(Scrub),
+    /// What is done again and again: witnesses, time, publication, scrubs.
+    #[command(after_help = help::SCHEDULE)]
+    Schedule(Schedule),
     /// Show where the ledger stands, and what it cannot promise.
     #[command(after_help = help::STATUS)]
     Status,

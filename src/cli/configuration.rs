@@ -11,7 +11,7 @@ use super::surroundings::variable;
 use crate::codec::escape::visible;
 use crate::error::{Code, Error, Result};
 use crate::ledger::Places;
-use crate::provider::config::{CaptureSettings, Effective, Flags, Origin, PROJECT_FILE, Sources};
+use crate::provider::config::{CaptureSettings, Effective, Flags, Origin, PROJECT_FILE, ScheduleSettings, Sources};
 use crate::provider::{StorageRegistry, Surroundings, absolute};
 
 /// The provider whose ledgers lie in folders that a later command finds again.
@@ -62,6 +62,8 @@ pub(super) struct Configuration {
     pub effective: Effective,
     /// How sessions are recorded.
     pub capture: CaptureSettings,
+    /// What is done again and again.
+    pub schedule: ScheduleSettings,
     /// The folders of [`FOLDERS`].
     given: [Option<Given>; 3],
 }
@@ -79,7 +81,7 @@ impl Configuration {
         };
         let raw = take_raw(&mut sources.variables);
         let effective = sources.effective(StorageRegistry::global()).map_err(as_usage)?;
-        let capture = sources.capture()?;
+        let (capture, schedule) = (sources.capture()?, sources.schedule()?);
         let [dir, state, keys] = [&common.dir, &common.state_dir, &common.config_dir];
         let [raw_dir, raw_state, raw_keys] = raw;
         let [ledger_folder, state_folder, keys_folder] = &FOLDERS;
@@ -88,14 +90,19 @@ impl Configuration {
             state_folder.given(state.as_deref(), raw_state, &effective)?,
             keys_folder.given(keys.as_deref(), raw_keys, &effective)?,
         ];
-        Ok(Self { effective, capture, given })
+        Ok(Self { effective, capture, schedule, given })
     }
 
     /// Nothing was said anywhere.
     #[cfg(test)]
     pub(super) fn nothing() -> Result<Self> {
         let effective = Sources::default().effective(StorageRegistry::global())?;
-        Ok(Self { effective, capture: CaptureSettings::default(), given: [None, None, None] })
+        Ok(Self {
+            effective,
+            capture: CaptureSettings::default(),
+            schedule: ScheduleSettings::default(),
+            given: [None, None, None],
+        })
     }
 
     /// Refuses a storage that is gone when the command ends.

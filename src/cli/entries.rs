@@ -170,6 +170,12 @@ fn facts(view: View<'_>) -> String {
         Body::CustodyRead { size } => format!("at {size} entries"),
         Body::Anchor(anchor) => anchor.to_string(),
         Body::Critical(critical) => critical.to_string(),
+        Body::Scrubbed { part, of, objects, segments, findings, .. } => format!(
+            "part {part} of {of}: {}, {}, {}",
+            words::count(*objects, "object"),
+            words::count(*segments, "segment"),
+            words::count(*findings, "finding")
+        ),
         Body::MetadataRead => "the header".into(),
         Body::Exported { .. } => private.map_or_else(String::new, exported),
         Body::Refused { act, error } => {
@@ -351,6 +357,10 @@ fn body(body: &Body) -> Value {
         }
         Body::Anchor(anchor) => super::anchors::body(anchor),
         Body::Critical(critical) => super::anchors::critical(critical),
+        Body::Scrubbed { part, of, objects, bytes, findings, segments, from_medium } => json!({
+            "part": part, "of": of, "objects": objects, "bytes": bytes, "findings": findings, "segments": segments,
+            "from_medium": from_medium,
+        }),
         Body::Other(bytes) => json!({ "cbor": js::base64(bytes) }),
         _ => json!({}),
     }

@@ -205,6 +205,33 @@ Examples:
   immutape clock challenge --to head.tsq
   immutape clock import head.tsr";
 
+pub(super) const SCRUB: &str = "\
+Disks decay without a word, and memory may hold what the disk has lost: this reads past it where the
+file system lets it, and says where not. Which part an object is in follows from its digest, so that
+in a round of all parts each is read once. Needs no key; others may use the ledger meanwhile.
+
+Exit codes: 0 as it was stored, 3 something is not.
+
+Examples:
+  immutape scrub
+  immutape scrub --parts 1               everything at once";
+
+pub(super) const SCHEDULE: &str = "\
+Nothing is done that the configuration does not name, in immutape.toml here or config.toml in your
+config folder:
+  [schedule]
+  witness_every = \"5m\"                  asks the witnesses (`immutape witness set`)
+  time_every = \"1d\"                     has the head time-stamped (`immutape clock set`)
+  publish_every = \"10m\"                 with publish_to = \"/srv/www/log\"
+  scrub_every = \"1d\"                    with scrub_parts = 30
+
+The ledger is open for each job alone. A job that fails is tried again, later each time.
+
+Examples:
+  immutape schedule show
+  immutape schedule run
+  immutape schedule run --once           from a timer of the system";
+
 pub(super) const STATUS: &str = "\
 Exit codes: 0 good; that of the error when the ledger cannot be opened (3 tampering, 9 keys, ..).
 

@@ -19,6 +19,7 @@ mod help;
 mod inherited;
 mod input;
 mod interrupts;
+mod jobs;
 mod joined;
 mod json;
 mod lanes;

@@ -116,6 +116,8 @@ fn dispatch(out: &mut Out, cli: &Cli) -> Result<u8> {
         Verb::Publish(args) => verbs::publish(s, args),
         Verb::Witness(args) => verbs::witness(s, &args.verb),
         Verb::Clock(args) => verbs::clock(s, &args.verb),
+        Verb::Scrub(args) => verbs::scrub(s, args),
+        Verb::Schedule(args) => verbs::schedule(s, args.verb),
         Verb::Status => verbs::status(s),
         Verb::Repair(args) => verbs::repair(s, args),
         Verb::Succeed(args) => verbs::succeed(s, args),

@@ -110,6 +110,8 @@ impl Home {
             ("succeed", "into") => return Some(vec!["--into".into(), self.path("second")]),
             ("succeed", "into_state") => return Some(vec!["--into-state".into(), self.path("second-state")]),
             ("succeed", "into_config") => return Some(vec!["--into-config".into(), self.path("second-keys")]),
+            ("scrub", "parts") => return Some(vec!["--parts".into(), "2".into()]),
+            ("schedule", "once") => return Some(vec!["--once".into()]),
             ("completions", "shell") => "bash".into(),
             ("record", "command") => return Some(vec!["--".into(), "true".into()]),
             ("replay", "speed") => return Some(vec!["--speed".into(), "0".into()]),

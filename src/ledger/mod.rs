@@ -20,6 +20,7 @@ mod facade;
 mod gather;
 mod head_file;
 mod heads;
+mod jobs;
 mod key_life;
 mod known_keys;
 mod label;
@@ -49,7 +50,9 @@ mod writer;
 
 pub use crate::catalog::{FILTER_KEYS, Filter, FilterError, Summary, TapeState};
 pub use away::TapeAway;
-pub use check::{CheckMade, CheckOptions, CheckSubject, Checker, Condition, Health, examine};
+pub use check::{
+    CheckMade, CheckOptions, CheckSubject, Checker, Condition, Health, SCRUB_PARTS_MAX, ScrubPart, Scrubbed, examine,
+};
 pub use custody::CustodyLink;
 pub use environment::Environment;
 pub use exported::ExportedFile;
@@ -58,6 +61,7 @@ pub use heads::{
     Anchor, Confirmed, KeptTime, ProofForm, Proven, ReleasedHead, TIME_AUTHORITY_FILE, TIME_ROOTS_FILE, TimeAuthority,
     TimeChallenge, WITNESS_POLICY_FILE,
 };
+pub use jobs::{Job, JobOutcome, JobPlan, JobRecord, JobRun, JobRuns, JobStanding, is_set_up, job_runs};
 pub use key_life::{KeyChange, KeyChanged, RevocationReason, RevokeKey};
 pub use list::Listing;
 pub use live::{Abandoned, LiveCounts, LiveFollower, LiveListing, LiveMark, LiveOptions, LiveSealer, LiveTape};

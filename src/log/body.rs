@@ -128,6 +128,15 @@ pub enum Body {
     Anchor(AnchorBody),
     /// What changes by which keys the log is read on.
     Critical(CriticalBody),
+    Scrubbed {
+        part: u64,
+        of: u64,
+        objects: u64,
+        bytes: u64,
+        findings: u64,
+        segments: u64,
+        from_medium: bool,
+    },
     /// A kind this program does not write; its body is a checked map.
     Other(Vec<u8>),
 }
@@ -168,6 +177,7 @@ impl Body {
             Self::Refused { .. } => EntryKind::REFUSED,
             Self::Anchor(anchor) => anchor.kind(),
             Self::Critical(critical) => critical.kind(),
+            Self::Scrubbed { .. } => EntryKind::SCRUBBED,
             Self::Other(_) => return None,
         })
     }
@@ -236,6 +246,12 @@ impl Body {
             Self::Refused { act, error } => uints(&mut w, &[u64::from(*act), u64::from(*error)]),
             Self::Anchor(anchor) => anchor.write(&mut w),
             Self::Critical(critical) => critical.write(&mut w),
+            Self::Scrubbed { part, of, objects, bytes, findings, segments, from_medium } => {
+                w.map(7);
+                pairs(&mut w, 0, &[*part, *of, *objects, *bytes, *findings, *segments]);
+                w.uint(6);
+                w.bool(*from_medium);
+            }
             Self::Other(raw) => w.raw(raw),
         }
         w.finish()
@@ -317,6 +333,15 @@ impl Body {
             EntryKind::REPLAYED => Self::Replayed { how: f.uint(0)? },
             EntryKind::REFUSED => Self::Refused { act: f.u16(0)?, error: f.u16(1)? },
             critical if critical.is_critical() => Self::Critical(CriticalBody::read(kind, &mut f)?),
+            EntryKind::SCRUBBED => Self::Scrubbed {
+                part: f.uint(0)?,
+                of: f.uint(1)?,
+                objects: f.uint(2)?,
+                bytes: f.uint(3)?,
+                findings: f.uint(4)?,
+                segments: f.uint(5)?,
+                from_medium: f.bool(6)?,
+            },
             _ => Self::Anchor(AnchorBody::read(kind, &mut f)?),
         };
         f.end()?;
@@ -392,6 +417,9 @@ impl std::fmt::Display for Body {
             }
             Self::Anchor(anchor) => anchor.fmt(f),
             Self::Critical(critical) => critical.fmt(f),
+            Self::Scrubbed { part, of, objects, findings, .. } => {
+                write!(f, "part {part} of {of}: {objects} objects, {findings} findings")
+            }
             Self::Other(raw) => write!(f, "{} bytes", raw.len()),
             _ => Ok(()),
         }

@@ -60,6 +60,7 @@ pub use query::{Page, Query};
 pub use recorder::{TapeRecorder, TapeRecorderBuilder};
 pub use recording::Recording;
 pub use registry::StorageRegistry;
+pub(crate) use settings::interval;
 pub use settings::{Setting, SettingKind};
 pub use stats::StorageStats;
 pub use streaming::{FrameRange, FrameStream, StreamingBackend, TapeAppender};

@@ -1,12 +1,16 @@
 //! The settings that a provider knows, and checking what somebody gives for them.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde_json::Value;
 
 use super::names::instead;
 use crate::codec::escape::visible_short;
 use crate::error::{Code, Error, Result};
+
+/// Longest time from one run of something to the next: thirty days.
+const INTERVAL_S_MAX: u64 = 2_592_000;
 
 /// What a setting takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +24,8 @@ pub enum SettingKind {
     Flag,
     /// A whole number from the first to the last, both included.
     Count(u64, u64),
+    /// How often: a number of seconds, minutes, hours or days, from one second to thirty days.
+    Interval,
     /// One of these words.
     Choice(&'static [&'static str]),
 }
@@ -32,6 +38,7 @@ impl fmt::Display for SettingKind {
             Self::Flag => f.write_str("true or false"),
             Self::Count(min, u64::MAX) => write!(f, "a whole number from {min} on"),
             Self::Count(min, max) => write!(f, "a whole number from {min} to {max}"),
+            Self::Interval => f.write_str("a time from 1s to 30d, such as \"5m\""),
             Self::Choice(words) => write!(f, "one of {}", words.join(", ")),
         }
     }
@@ -89,7 +96,7 @@ impl Setting {
     /// Reads what stands in a flag or a variable of the environment.
     pub(super) fn read_text(&self, text: &str) -> Result<Value, String> {
         let value = match self.kind {
-            SettingKind::Text | SettingKind::Path | SettingKind::Choice(_) => Value::from(text),
+            SettingKind::Text | SettingKind::Path | SettingKind::Interval | SettingKind::Choice(_) => Value::from(text),
             SettingKind::Flag => match text {
                 "true" | "yes" | "1" => Value::from(true),
                 "false" | "no" | "0" => Value::from(false),
@@ -105,6 +112,7 @@ impl Setting {
         let is_text = value.as_str().is_some_and(|text| !text.is_empty() && !text.contains('\0'));
         let fits = match self.kind {
             SettingKind::Text | SettingKind::Path => is_text,
+            SettingKind::Interval => value.as_str().and_then(interval).is_some(),
             SettingKind::Flag => value.is_boolean(),
             SettingKind::Count(min, max) => value.as_u64().is_some_and(|n| (min..=max).contains(&n)),
             SettingKind::Choice(words) => value.as_str().is_some_and(|text| words.contains(&text)),
@@ -127,6 +135,21 @@ impl Setting {
             other => visible_short(other.to_string().as_bytes(), 60),
         }
     }
+}
+
+/// A time such as `30s`, `5m`, `1h`, `7d`, from one second to thirty days; `None` for any other text.
+pub(crate) fn interval(text: &str) -> Option<Duration> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit_s: u64 = match text.get(digits.len()..)? {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        _ => return None,
+    };
+    let is_plain = digits.bytes().all(|b| b.is_ascii_digit());
+    let seconds = digits.parse::<u64>().ok().filter(|_| is_plain)?.checked_mul(unit_s)?;
+    (1..=INTERVAL_S_MAX).contains(&seconds).then(|| Duration::from_secs(seconds))
 }
 
 /// Finds a setting by its key; else what is wrong, in words.

@@ -118,6 +118,15 @@ pub trait Journal: Send + Sync {
     /// `E_LOG_DAMAGED` naming segment and offset; `E_IO`.
     fn read(&self, position: Position) -> Result<Option<(Position, Vec<u8>, Position)>>;
 
+    /// Lets go of what memory holds of a segment, so that [`Journal::read`] asks the medium for it next; false where memory cannot
+    /// be made to, or nobody can tell.
+    ///
+    /// # Errors
+    /// `E_IO`.
+    fn drop_cached(&self, _segment: u64) -> Result<bool> {
+        Ok(false)
+    }
+
     /// Puts the segments from `from` on aside (renamed, never deleted) and takes these extents in
     /// their place, in new files that end with the same bytes the old ones had where those were
     /// right. For repair only; needs acquisition to be impossible or not yet made.

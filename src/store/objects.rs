@@ -118,6 +118,15 @@ pub trait Objects: Send + Sync {
         self.get(object).map(|bytes| bytes.len() as u64)
     }
 
+    /// [`Objects::rehash`] of what the medium holds, not of what memory remembers of it, as far as the machine can be made to
+    /// read it; the second part says whether it could.
+    ///
+    /// # Errors
+    /// As [`Objects::get`].
+    fn rehash_stored(&self, object: &ObjectRef) -> Result<(u64, bool)> {
+        self.rehash(object).map(|bytes| (bytes, false))
+    }
+
     /// [`Objects::rehash`] of each, for objects that were put just now: an engine may read neighbours at once.
     ///
     /// # Errors

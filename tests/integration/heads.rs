@@ -277,6 +277,52 @@ async fn a_copy_that_went_another_way_is_named_and_proved() {
     ledger.close().await.unwrap();
 }
 
+/// Whoever brings it, and whatever quorum signed it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cosigned_head_that_this_log_left_or_never_had_is_not_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let (one, two) = (folder.path().join("one"), folder.path().join("two"));
+    let ledger = with_policy(create(&one).await, &one).await;
+    ledger.confirm(None).await.unwrap();
+    grow(&ledger, 4).await;
+    let agreed = cosigned(&ledger.release_head().await.unwrap().note, 5);
+    ledger.keep_anchor(&agreed).await.unwrap();
+    ledger.close().await.unwrap();
+    copy_folder(&one, &two);
+    let ledger = open(&one).await.unwrap();
+    ledger.confirm(None).await.unwrap();
+    grow(&ledger, 9).await;
+    let held = cosigned(&ledger.release_head().await.unwrap().note, 6);
+    ledger.close().await.unwrap();
+    for (more, wanted) in [(0, Code::LogRollback), (40, Code::LogFork)] {
+        let copy = folder.path().join(format!("copy-{more}"));
+        copy_folder(&two, &copy);
+        let ledger = open(&copy).await.unwrap();
+        ledger.confirm(None).await.unwrap();
+        grow(&ledger, more).await;
+        let (size, before) = (ledger.size(), ledger.last_signed_head().unwrap());
+        // An older head of ours is no contradiction, and moves nothing.
+        let kept = ledger.newest_anchor().unwrap().unwrap();
+        let again = ledger.keep_anchor(&agreed).await.unwrap();
+        assert!(again >= size, "it stands in the log once more");
+        assert_eq!(ledger.newest_anchor().unwrap().unwrap(), kept);
+        assert_eq!(ledger.keep_anchor(&held).await.unwrap_err().code(), wanted);
+        // From then on nothing: not even what agrees.
+        for refused in [
+            ledger.keep_anchor(&agreed).await.map(drop),
+            ledger.release_head().await.map(drop),
+            ledger.note_log_read(&ann()).await.map(drop),
+            ledger.confirm(None).await.map(drop),
+        ] {
+            assert_eq!(refused.unwrap_err().code(), wanted);
+        }
+        assert_eq!(ledger.newest_anchor().unwrap().unwrap().note, held, "it is kept as what contradicts");
+        assert_eq!(ledger.last_signed_head().unwrap(), before);
+        drop(ledger);
+        assert_eq!(open(&copy).await.map(drop).unwrap_err().code(), wanted);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_kept_anchor_that_does_not_hold_and_a_policy_that_cannot_be_read_keep_the_ledger_shut() {
     let folder = tempfile::tempdir().unwrap();

@@ -4,10 +4,12 @@ use std::path::Path;
 
 use immutape::evidence::{Report, Verdict};
 use immutape::ledger::{CheckOptions, Checker, Places};
+use immutape::log::{AnchorBody, Body, EntryKind};
 
 use crate::heads::{cosigned, grow, with_policy};
 use crate::support::crash::copy_folder;
 use crate::support::ledgers::{create, open, real};
+use crate::support::tamper::forge::with_all_keys;
 
 fn checked(folder: &Path) -> Report {
     Checker::open(&Places::beneath(folder), &real()).unwrap().run(&CheckOptions::default())
@@ -45,12 +47,28 @@ async fn heads_that_others_hold_are_compared_with_the_log() {
     let report = checked(&one);
     assert_eq!((report.verdict(), anchors(&report)), (Verdict::Intact, Some((2, 0))), "{report:#?}");
 
-    // The copy went another way, and somebody wrote the other one's head into it.
+    // The copy went another way, and somebody with all its keys wrote the other one's head into it.
     let ledger = open(&two).await.unwrap();
     ledger.confirm(None).await.unwrap();
     grow(&ledger, 60).await;
-    let entry = ledger.keep_anchor(&held).await.unwrap();
+    let own = cosigned(&ledger.release_head().await.unwrap().note, 1_700_000_000);
+    let entry = ledger.keep_anchor(&own).await.unwrap();
     ledger.close().await.unwrap();
+    let anchored = EntryKind::ANCHOR_COSIGNED;
+    with_all_keys(&two, |forged| {
+        forged.rewrite(usize::try_from(entry).unwrap(), |draft, _| {
+            let Ok(Body::Anchor(AnchorBody::Cosigned { keys, quorum, .. })) = Body::decode(anchored, &draft.body)
+            else {
+                panic!("no anchor stands there")
+            };
+            let note = held.clone().into_bytes();
+            draft.body = Body::Anchor(AnchorBody::Cosigned { note, keys, quorum }).encode();
+        });
+    });
+    let ledger = open(&two).await.unwrap();
+    ledger.confirm(None).await.unwrap();
+    ledger.close().await.unwrap();
+    std::fs::write(state_two.join("newest.note"), &held).unwrap();
     let report = checked(&two);
     assert_eq!((report.verdict(), anchors(&report)), (Verdict::Altered, Some((2, 2))), "{report:#?}");
     assert_eq!(places(&report), ["E_LOG_FORK", format!("entry {entry}").as_str()]);

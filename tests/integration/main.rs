@@ -12,6 +12,7 @@
 mod support;
 
 mod anchor;
+mod anchors_full;
 mod audit_trail;
 mod capture_auditor;
 mod capture_counts;
@@ -115,6 +116,7 @@ mod public_api;
 mod reader_gaps;
 mod repair_from;
 mod rows_damage;
+mod scrub;
 mod sim_files_test;
 mod spool_damage;
 mod stranger;

@@ -13,12 +13,12 @@ use crate::heads::{grow, leaves};
 use crate::support::ledgers::{ann, create, save_tape};
 use crate::support::needed;
 
-fn oracle() -> Option<PathBuf> {
+pub fn oracle() -> Option<PathBuf> {
     let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/oracles/sumdb");
     (program.is_file() || needed("no oracle of Go here: tests/oracles/install builds it")).then_some(program)
 }
 
-fn judge(program: &Path, questions: &[Value]) -> Vec<bool> {
+pub fn judge(program: &Path, questions: &[Value]) -> Vec<bool> {
     let mut command = Command::new(program);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let mut input = child.stdin.take().unwrap();
@@ -71,7 +71,7 @@ fn altered(question: &Value) -> Vec<Value> {
     all
 }
 
-fn hex_path(path: &[[u8; 32]]) -> Vec<String> {
+pub fn hex_path(path: &[[u8; 32]]) -> Vec<String> {
     path.iter().map(hex::encode).collect()
 }
 

@@ -38,18 +38,7 @@ pub(super) fn size(text: &str) -> Result<u64, String> {
 
 /// How often: seconds to days.
 pub(super) fn interval(text: &str) -> Result<std::time::Duration, String> {
-    let wrong = || "give a time from 1s to 30d, such as 30s, 5m, 1h".to_owned();
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let unit_s: u64 = match text.get(digits.len()..) {
-        Some("s") => 1,
-        Some("m") => 60,
-        Some("h") => 3_600,
-        Some("d") => 86_400,
-        _ => return Err(wrong()),
-    };
-    let seconds =
-        digits.parse::<u64>().ok().and_then(|n| n.checked_mul(unit_s)).filter(|s| (1..=2_592_000).contains(s));
-    seconds.map(std::time::Duration::from_secs).ok_or_else(wrong)
+    crate::provider::interval(text).ok_or_else(|| "give a time from 1s to 30d, such as 30s, 5m, 1h".to_owned())
 }
 
 /// A number that stands for itself.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use crate::anchor::{Http, Transport, stamp};
+use crate::anchor::{Http, Transport, confirm, stamp};
 use crate::cli::args::ClockVerb;
 use crate::cli::export_files::Target;
 use crate::cli::export_placed::place_one;
@@ -26,13 +26,7 @@ pub(in crate::cli) fn clock(s: &mut Session<'_>, verb: &ClockVerb) -> Result<u8>
         ClockVerb::Show => s.with_ledger(async |ledger, s| show(ledger, s)),
         ClockVerb::Run { allow_private, every } => {
             let transport: Arc<dyn Transport> = Arc::new(Http::new(*allow_private, None)?);
-            rounds(s, *every, |s| {
-                s.with_ledger(async |ledger, s| {
-                    let kept = stamp(ledger, &transport).await?;
-                    tell(s, &kept);
-                    Ok(0)
-                })
-            })
+            rounds(s, *every, |s| once(s, &transport))
         }
         ClockVerb::Challenge { to, force } => challenge(s, to, *force),
         ClockVerb::Import { answer } => {
@@ -44,6 +38,18 @@ pub(in crate::cli) fn clock(s: &mut Session<'_>, verb: &ClockVerb) -> Result<u8>
             })
         }
     }
+}
+
+/// One time-stamp. A log with witnesses signs nothing before one of them was asked, in the same opening.
+pub(super) fn once(s: &mut Session<'_>, transport: &Arc<dyn Transport>) -> Result<u8> {
+    s.with_ledger(async |ledger, s| {
+        if !ledger.is_confirmed() {
+            confirm(ledger, transport).await?;
+        }
+        let kept = stamp(ledger, transport).await?;
+        tell(s, &kept);
+        Ok(0)
+    })
 }
 
 fn set(s: &mut Session<'_>, roots: &Path, url: Option<&str>, policy: Option<&str>) -> Result<u8> {

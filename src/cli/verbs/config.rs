@@ -13,8 +13,8 @@ use crate::cli::table::{Column, Table};
 use crate::codec::escape::{visible, visible_short};
 use crate::error::{Code, Error, Result};
 use crate::ledger::{Checker, Places};
-use crate::provider::config::{CaptureSettings, EffectiveSetting, Origin};
-use crate::provider::{StorageRegistry, Surroundings};
+use crate::provider::config::{CaptureSettings, EffectiveSetting, Origin, ScheduleSettings};
+use crate::provider::{Setting, StorageRegistry, Surroundings};
 
 /// A value in force.
 struct Value {
@@ -74,14 +74,15 @@ fn values(out: &Out, common: &Common) -> Result<Vec<Value>> {
         value: effective.setting(s.key).map_or_else(|| s.default.to_owned(), shown),
         source: config.from(s.key),
     }));
-    values.extend(CaptureSettings::known().iter().map(|known| {
-        let given = config.capture.setting(known.key);
-        Value {
-            key: format!("capture.{}", known.key),
-            value: given.map_or_else(|| known.default.to_owned(), shown),
-            source: given.map_or_else(|| said(&Origin::Default), |given| said(&given.from)),
-        }
-    }));
+    let part = |table: &str, known: &Setting, given: Option<&EffectiveSetting>| Value {
+        key: format!("{table}.{}", known.key),
+        value: given.map_or_else(|| known.default.to_owned(), shown),
+        source: given.map_or_else(|| said(&Origin::Default), |given| said(&given.from)),
+    };
+    let capture = CaptureSettings::known().iter();
+    values.extend(capture.map(|known| part("capture", known, config.capture.setting(known.key))));
+    let schedule = ScheduleSettings::known().iter();
+    values.extend(schedule.map(|known| part("schedule", known, config.schedule.setting(known.key))));
     let look = &out.look;
     let told = |names: &[&str]| {
         names.iter().find(|n| variable(n).is_some()).map_or_else(|| "default".to_owned(), |n| format!("${n}"))

@@ -3,12 +3,13 @@
 use serde_json::json;
 
 use crate::cli::configuration::{Configuration, said};
+use crate::cli::jobs::{self, JobLine};
 use crate::cli::out::Out;
 use crate::cli::session::Session;
 use crate::cli::surroundings::build_digest;
 use crate::cli::terminal::Paint;
 use crate::error::{Error, Result};
-use crate::ledger::{Condition, Health, examine};
+use crate::ledger::{Checker, Condition, Health, examine};
 use crate::provider::Surroundings;
 use crate::store::files::Files;
 
@@ -19,6 +20,10 @@ pub(in crate::cli) fn doctor(s: &mut Session<'_>) -> Result<u8> {
     let mut conditions = program(&*s.parts.env.files);
     conditions.push(configured(&s.parts.config));
     conditions.extend(examine(&s.parts.places, &s.parts.env));
+    if let Ok(checker) = Checker::open(&s.parts.places, &s.parts.env) {
+        let jobs = jobs::look(&s.parts, checker.id()).unwrap_or_default();
+        conditions.extend(jobs.iter().map(JobLine::condition));
+    }
     Ok(report(s.out, &conditions))
 }
 

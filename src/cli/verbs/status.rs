@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::cli::jobs::{self, JobLine};
 use crate::cli::session::Session;
 use crate::cli::terminal::Paint;
 use crate::cli::{errors, words};
@@ -32,6 +33,7 @@ pub(in crate::cli) fn status(s: &mut Session<'_>) -> Result<u8> {
             has_witnesses: ledger.witness_policy().is_some_and(Policy::asks_for_witnesses),
             held: ledger.newest_anchor()?.map(|anchor| anchor.checkpoint.size),
             has_authority: ledger.time_authority()?.is_some(),
+            jobs: jobs::look(&s.parts, ledger.id())?,
         };
         print(s, &told);
         Ok(0)
@@ -52,6 +54,8 @@ struct Told {
     /// Entries of the newest head that witnesses cosigned.
     held: Option<u64>,
     has_authority: bool,
+    /// What is done again and again.
+    jobs: Vec<JobLine>,
 }
 
 fn print(s: &mut Session<'_>, told: &Told) {
@@ -89,6 +93,7 @@ fn print(s: &mut Session<'_>, told: &Told) {
     let (generation, revision) = (status.vault_generation, status.vault_revision);
     out.field(&format!("vault    generation {generation}.{revision}, {}", words::count(status.epochs, "epoch")));
     out.field(&format!("verify   {}", status.checkpoint_key));
+    told.jobs.iter().for_each(|job| out.field(&format!("job      {}", job.words())));
     out.line("");
     out.prose("What this ledger cannot promise, and what you can do:");
     for limit in &limits {
@@ -138,6 +143,7 @@ fn limits(told: &Told) -> Vec<Limit> {
         out.push(Limit { code: "test", words });
     }
     out.extend(unwitnessed(told));
+    out.extend(told.jobs.iter().filter_map(|job| Some(Limit { code: job.complaint_code(), words: job.complaint()? })));
     let mut say = |code, words: String| out.push(Limit { code, words });
     if status.keys.root_copies == 0 {
         say(
@@ -240,7 +246,7 @@ fn document(told: &Told, limits: &[Limit]) -> Value {
         "key_copies": status.keys.root_copies.saturating_add(1), "checkpoint_key": status.checkpoint_key,
         "ledger_folder": status.ledger_folder, "state_folder": status.state_folder,
         "config_folder": status.config_folder, "nearly_full": status.nearly_full, "classes": classes,
-        "recordings": live_document(live),
+        "recordings": live_document(live), "jobs": told.jobs.iter().map(JobLine::document).collect::<Vec<_>>(),
         "limits": limits.iter().map(|l| json!({ "code": l.code, "message": l.words })).collect::<Vec<_>>(),
     })
 }
@@ -265,10 +271,12 @@ fn survey(s: &mut Session<'_>, why: Option<Error>) -> Result<u8> {
         Err(_) => (None, None),
     };
     let live = checker.live_counts();
+    let jobs = jobs::look(&s.parts, checker.id()).unwrap_or_default();
     if s.out.json {
         s.out.document(json!({
             "type": "status", "recordings": live_document(&live), "state": if why.is_some() { "unusable" } else { "in use" }, "ledger": checker.id().to_hex(),
             "origin": checker.genesis().origin, "entries": size, "signed_head": head,
+            "jobs": jobs.iter().map(JobLine::document).collect::<Vec<_>>(),
             "reason": why.as_ref().map(|e| json!({ "code": e.code().as_str(), "message": e.message() })),
         }));
     } else {
@@ -280,6 +288,7 @@ fn survey(s: &mut Session<'_>, why: Option<Error>) -> Result<u8> {
         if let Some(words) = live_words(&live) {
             s.out.field(&format!("live     {words}"));
         }
+        jobs.iter().for_each(|job| s.out.field(&format!("job      {}", job.words())));
         s.out.line(&format!(
             "head     {}",
             head.map_or_else(|| "missing or not valid".into(), |n| format!("signed at {}", words::entries(n)))

@@ -24,7 +24,8 @@ pub(super) fn run(s: &mut Session<'_>, allow_private: bool, every: Option<Durati
     rounds(s, every, |s| once(s, &transport))
 }
 
-fn once(s: &mut Session<'_>, transport: &Arc<dyn Transport>) -> Result<u8> {
+/// One round.
+pub(super) fn once(s: &mut Session<'_>, transport: &Arc<dyn Transport>) -> Result<u8> {
     s.with_ledger(async |ledger, s| {
         let made = round(ledger, transport).await?;
         tell(s, &made);

@@ -14,19 +14,23 @@ mod record;
 mod recordings;
 mod rows;
 mod rows_of_tape;
+mod scrub;
+mod scrub_names;
+mod scrub_record;
 mod set_lists;
 mod stored;
 mod tapes;
 mod vault;
 
 pub use conditions::{Condition, Health, examine};
+pub use scrub::{SCRUB_PARTS_MAX, ScrubPart, Scrubbed};
 
 use std::sync::{Arc, OnceLock};
 
 use super::core::{Core, Folders, Identity};
 use super::heads::{Anchor, newest_of_ours, time_roots};
 use super::{Environment, Event, Observer, Places, engine_name, head_file, known_keys, repair, start, succeed};
-use crate::codec::digest::{CustodyId, IdPrefix, LedgerId, TapeId};
+use crate::codec::digest::{CustodyId, Digest, IdPrefix, LedgerId, TapeId};
 use crate::error::{Code, Error, Result};
 use crate::evidence::{Finding, Report, Severity};
 use crate::keyring::{ConfigFolder, PublicKeys, VaultKeys};
@@ -104,6 +108,8 @@ pub(super) struct Failure {
     pub at: u64,
     /// The tape that is hit.
     pub tape: Option<TapeId>,
+    /// The object that is hit, where the check is of objects alone.
+    pub digest: Option<Digest>,
 }
 
 impl Failure {
@@ -117,7 +123,7 @@ impl Failure {
             "keys" => 5,
             _ => 0,
         };
-        Self { what, at: finding.entry.unwrap_or(0), tape: finding.tape }
+        Self { what, at: finding.entry.unwrap_or(0), tape: finding.tape, digest: None }
     }
 }
 

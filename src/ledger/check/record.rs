@@ -22,10 +22,10 @@ impl Core {
         Ok(self.append(drafts).await?.first().ok_or_else(died)?.index)
     }
 
-    fn failed(&self, who: &Who, failure: &Failure) -> Result<EntryDraft> {
+    pub(super) fn failed(&self, who: &Who, failure: &Failure) -> Result<EntryDraft> {
         // Rows in doubt lead to no tape: the entry is then about the ledger, and the tape stands in its private half.
         let (custody, class) = self.tape_hit(failure).unwrap_or_else(|| (CustodyId::LEDGER, LEDGER_CLASS.to_owned()));
-        let body = Body::IntegrityFailed { what: failure.what, at: failure.at, digest: None };
+        let body = Body::IntegrityFailed { what: failure.what, at: failure.at, digest: failure.digest };
         self.draft(&Act::about_tape(who, custody, &class, body), |p| p.tape_id = failure.tape)
     }
 

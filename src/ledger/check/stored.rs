@@ -62,7 +62,7 @@ pub(super) fn begin<'scope>(
 }
 
 impl Stored {
-    fn list(checker: &Checker, options: &CheckOptions) -> Self {
+    pub(super) fn list(checker: &Checker, options: &CheckOptions) -> Self {
         let (mut stored, mut report) = (Self::default(), Report::default());
         let listed = checker.stores.objects.list(&mut |found| {
             match found {
@@ -87,9 +87,8 @@ impl Stored {
 
     /// Hashes the longer objects, in the order in which they lie.
     fn hash(&mut self, checker: &Checker) {
-        let mut objects: Vec<ObjectRef> = self.places.iter().map(|(digest, place)| place.object(*digest)).collect();
+        let mut objects = self.in_order();
         objects.retain(|object| object.bytes >= AHEAD_BYTES_MIN);
-        objects.sort_unstable_by_key(|object| object.hint.0);
         let total = self.bytes();
         let (next, done) = (AtomicUsize::new(0), AtomicU64::new(0));
         let hash_some = || {
@@ -116,6 +115,23 @@ impl Stored {
                 place.whole = Some(bytes);
             }
         }
+    }
+
+    /// Every object, in the order in which they lie.
+    pub(super) fn in_order(&self) -> Vec<ObjectRef> {
+        let mut objects: Vec<ObjectRef> = self.places.iter().map(|(digest, place)| place.object(*digest)).collect();
+        objects.sort_unstable_by_key(|object| object.hint.0);
+        objects
+    }
+
+    /// Is it among them?
+    pub(super) fn has(&self, digest: &ObjectDigest) -> bool {
+        self.places.contains_key(digest)
+    }
+
+    /// Damaged places.
+    pub(super) fn take_findings(&mut self) -> Vec<Finding> {
+        std::mem::take(&mut self.findings)
     }
 
     /// Bytes of all objects together.

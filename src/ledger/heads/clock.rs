@@ -80,6 +80,11 @@ pub(in crate::ledger) fn time_roots(files: &dyn Files, config: &Path) -> Option<
     TimeAuthority::read(files, config).ok().flatten().map(|authority| authority.roots)
 }
 
+/// Is there an authority that can be asked over the network?
+pub(in crate::ledger) fn asks_for_time(files: &dyn Files, config: &Path) -> Result<bool> {
+    Ok(TimeAuthority::read(files, config)?.is_some_and(|authority| authority.url.is_some()))
+}
+
 /// A head that is to be time-stamped, and what is sent to the authority.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TimeChallenge {

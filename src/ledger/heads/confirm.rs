@@ -42,12 +42,16 @@ impl Core {
             Error::new(Code::ProofInvalid, format!("the head that was shown is none of this log: {e}")).with_source(e)
         })?;
         let anchor = Anchor { checkpoint, note: note.to_owned() };
+        self.compare(&anchor)?;
+        Ok(anchor.checkpoint.size)
+    }
+
+    /// A head that this log signed must be one that it has not left, whoever shows it.
+    fn compare(&self, anchor: &Anchor) -> Result<()> {
         let (_, size) = self.settled_queries()?;
-        let compared = compare_size(&anchor, size).and_then(|()| compare_root(&anchor, &*self.stores.rows));
-        match compared {
-            Ok(()) => Ok(anchor.checkpoint.size),
-            Err(e) if matches!(e.code(), Code::LogRollback | Code::LogFork) => Err(self.contradicted(&anchor, e)),
-            Err(e) => Err(e),
+        match compare_size(anchor, size).and_then(|()| compare_root(anchor, &*self.stores.rows)) {
+            Err(e) if matches!(e.code(), Code::LogRollback | Code::LogFork) => Err(self.contradicted(anchor, e)),
+            compared => compared,
         }
     }
 
@@ -154,9 +158,12 @@ impl Ledger {
     /// more under the policy; lines of others are left out.
     ///
     /// # Errors
-    /// `E_NOT_FOUND` without a policy, `E_PROOF_INVALID`, `E_STORE_FULL`, `E_IO`, and those of an append.
+    /// `E_NOT_FOUND` without a policy, `E_PROOF_INVALID`, `E_STORE_FULL`, `E_IO`, and those of an append; `E_LOG_ROLLBACK`,
+    /// `E_LOG_FORK` as [`Ledger::confirm`] for a head of more entries than there are, or of others.
     pub async fn keep_anchor(&self, note: &str) -> Result<u64> {
         let core = self.core();
+        // A log that was shown to be another keeps nothing more of what others hold.
+        core.refuse_if_broken()?;
         let policy = core.anchors.policy.as_ref();
         let policy = policy.ok_or_else(|| Error::new(Code::NotFound, "this ledger has no witness policy"))?;
         let log = &core.identity.keys;
@@ -172,6 +179,8 @@ impl Ledger {
         let lines = parsed.signatures().iter();
         let keys: Vec<_> = lines.filter_map(|line| witnesses.iter().find(|w| w.key.is_of(line))).collect();
         let keys = keys.iter().map(|witness| witness.key.to_text()).collect();
+        let (compared, anchor) = (core.clone(), Anchor { checkpoint: head.checkpoint().clone(), note: note.clone() });
+        crate::ledger::facade::blocking(move || compared.compare(&anchor)).await?;
         anchors::keep(&*core.env.files, &core.folders.state, log, &note)?;
         let body = AnchorBody::Cosigned { note: note.into_bytes(), keys, quorum: head.is_quorum() };
         let draft = core.draft(&Act::own(Body::Anchor(body)), |_| {})?;

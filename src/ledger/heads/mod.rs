@@ -10,8 +10,8 @@ mod release;
 
 pub use anchors::{Anchor, WITNESS_POLICY_FILE};
 pub(super) use anchors::{Anchors, compare_root, compare_size, newest_of_ours};
-pub(super) use clock::time_roots;
 pub use clock::{KeptTime, TIME_AUTHORITY_FILE, TIME_ROOTS_FILE, TimeAuthority, TimeChallenge};
+pub(super) use clock::{asks_for_time, time_roots};
 pub use confirm::Confirmed;
 pub use prove::{ProofForm, Proven};
 pub use release::ReleasedHead;

@@ -1,18 +1,12 @@
 //! `[capture]`: how sessions are recorded that happen now. It stands in the same files as the storage, and counts in the same
 //! order; what it means is for who records to say.
 
-use serde_json::Value;
-
 use super::effective::EffectiveSetting;
-use super::layer::Origin;
+use super::part::Part;
 use super::sources::Sources;
-use crate::codec::escape::visible_short;
-use crate::error::{Code, Error, Result};
-use crate::provider::names::instead;
+use crate::error::Result;
 use crate::provider::settings::{Setting, SettingKind};
 
-/// Begins the variable of one key.
-const VARIABLE: &str = "IMMUTAPE_CAPTURE_";
 /// Longest time between two marks in the log, in seconds: a day.
 const MARK_SECONDS_MAX: u64 = 86_400;
 /// Longest part of a session, in hours: a year.
@@ -86,24 +80,9 @@ impl CaptureSettings {
     pub fn count(&self, key: &str) -> Option<u64> {
         self.setting(key)?.value.as_u64()
     }
-
-    /// What a place says whose turn it is: counts where no place before said anything, and is checked in any case.
-    fn take(&mut self, said: Vec<(String, Value, Origin)>) -> Result<()> {
-        for (key, value, from) in said {
-            let usage = |words: String| Error::new(Code::Usage, format!("{from}: {words}"));
-            let Some(setting) = SETTINGS.iter().find(|setting| setting.key == key) else {
-                let shown = visible_short(key.as_bytes(), 60);
-                let known = instead(&key, SETTINGS.iter().map(|setting| setting.key));
-                return Err(usage(format!("[capture] has no key \"{shown}\"")).with_hint(known));
-            };
-            setting.check(&value).map_err(usage)?;
-            if self.setting(&key).is_none() {
-                self.given.push(EffectiveSetting { key, value, from, is_secret: false });
-            }
-        }
-        Ok(())
-    }
 }
+
+const PART: Part = Part { table: "capture", variable: "IMMUTAPE_CAPTURE_", settings: &SETTINGS };
 
 impl Sources {
     /// What they say of recordings: variables (`IMMUTAPE_CAPTURE_<KEY>`), the project's file, the user's file.
@@ -111,32 +90,6 @@ impl Sources {
     /// # Errors
     /// `E_USAGE`, naming the place, for whatever cannot be meant.
     pub fn capture(&self) -> Result<CaptureSettings> {
-        let mut settings = CaptureSettings::default();
-        settings.take(self.capture_variables()?)?;
-        for (name, text) in [&self.project, &self.user].into_iter().flatten() {
-            settings.take(super::file::ConfigFile::new(name, text).capture()?)?;
-        }
-        Ok(settings)
+        Ok(CaptureSettings { given: PART.given(self)? })
     }
-
-    fn capture_variables(&self) -> Result<Vec<(String, Value, Origin)>> {
-        let mut said = Vec::new();
-        for (name, _) in self.variables.iter().filter(|(name, _)| name.starts_with(VARIABLE)) {
-            let Some(setting) = SETTINGS.iter().find(|s| variable_of(s) == *name) else {
-                let words = format!("{}: there is no such variable", visible_short(name.as_bytes(), 80));
-                let all = SETTINGS.iter().map(variable_of).collect::<Vec<_>>();
-                return Err(Error::new(Code::Usage, words).with_hint(format!("there are {}", all.join(", "))));
-            };
-            if let Some(text) = self.variable(name)? {
-                let usage = |words: String| Error::new(Code::Usage, format!("{name}: {words}"));
-                let value = setting.read_text(&text).map_err(usage)?;
-                said.push((setting.key.to_owned(), value, Origin::Variable(name.clone())));
-            }
-        }
-        Ok(said)
-    }
-}
-
-fn variable_of(setting: &Setting) -> String {
-    format!("{VARIABLE}{}", setting.key.to_uppercase())
 }

@@ -23,9 +23,8 @@ pub enum Others {
 
 /// The tables that both generations of the seeds use. Either will do, and each takes `config` as a table of its own or in line.
 const TABLES: [&str; 2] = ["recorder", "recording"];
-/// What a file of ours may hold: those, and the table about recordings.
-const ALL_TABLES: [&str; 3] = ["recorder", "recording", CAPTURE];
-const CAPTURE: &str = "capture";
+/// What a file of ours may hold: those, and the tables about recordings and about jobs.
+const ALL_TABLES: [&str; 4] = ["recorder", "recording", "capture", "schedule"];
 
 /// Reads configuration files.
 ///
@@ -70,7 +69,7 @@ impl<'a> ConfigFile<'a> {
         for (key, value) in root.get_ref() {
             let name = key.get_ref().as_ref();
             let Some(table) = TABLES.into_iter().find(|t| *t == name) else {
-                if others == Others::Refuse && name != CAPTURE {
+                if others == Others::Refuse && !ALL_TABLES.contains(&name) {
                     return Err(self.unknown(key.span(), "a configuration file", name, &ALL_TABLES));
                 }
                 continue;
@@ -92,13 +91,13 @@ impl<'a> ConfigFile<'a> {
         }
     }
 
-    /// What its table `[capture]` says, each key with its line.
-    pub(super) fn capture(&self) -> Result<Vec<(String, Value, Origin)>> {
+    /// What the table of this name says, each key with its line.
+    pub(super) fn part(&self, name: &str) -> Result<Vec<(String, Value, Origin)>> {
         let root = self.root()?;
-        let Some((_, table)) = root.get_ref().iter().find(|(key, _)| key.get_ref() == CAPTURE) else {
+        let Some((_, table)) = root.get_ref().iter().find(|(key, _)| key.get_ref() == name) else {
             return Ok(Vec::new());
         };
-        let pairs = self.table(table, "[capture]")?.iter();
+        let pairs = self.table(table, &format!("[{name}]"))?.iter();
         pairs
             .map(|(key, value)| Ok((key.get_ref().as_ref().to_owned(), self.value(value)?, self.origin(key.span()))))
             .collect()

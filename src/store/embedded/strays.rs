@@ -34,20 +34,14 @@ pub(super) fn find(files: &dyn Files, ledger: &Path, state: &Path) -> io::Result
     let in_making = |e: &Entry| is_file(e, e.name == "creating");
     top(files, ledger, "ledger", &|e| is_folder(e, in_ledger(e)) || in_making(e), &LEDGER, &mut out)?;
     let file = |e: &Entry| match e.name.as_str() {
-        "lock" | "creating" => true,
+        "lock" | "creating" | "jobs.lock" => true,
         name => matches!(
             without_tmp(name),
-            "head" | "reserve" | "ledger" | "engine" | "creating" | "keys" | "successor.note"
+            "head" | "reserve" | "ledger" | "engine" | "creating" | "jobs" | "scrub" | "keys" | "successor.note"
         ),
     };
-    top(
-        files,
-        state,
-        "state",
-        &|e| is_file(e, file(e)) || is_folder(e, matches!(e.name.as_str(), "vault" | "anchors")),
-        &STATE,
-        &mut out,
-    )?;
+    let folder = |e: &Entry| matches!(e.name.as_str(), "vault" | "anchors");
+    top(files, state, "state", &|e| is_file(e, file(e)) || is_folder(e, folder(e)), &STATE, &mut out)?;
     Ok(out)
 }
 

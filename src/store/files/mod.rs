@@ -2,6 +2,7 @@
 //! disk through here, so that a faulting file system can stand beneath all of it in the tests.
 
 mod aside;
+mod cached;
 mod new_file;
 mod real;
 mod temporary;
@@ -55,6 +56,15 @@ pub trait File: Send + Sync + Debug {
     /// # Errors
     /// `Unsupported` where the file system cannot.
     fn punch(&self, offset: u64, bytes: u64) -> io::Result<()>;
+
+    /// Lets go of what memory holds of a range, so that reading it next asks the medium: a bit that flipped there shows only then.
+    /// False where memory cannot be made to, as on file systems that live in it, and where nobody can tell.
+    ///
+    /// # Errors
+    /// The system's error.
+    fn drop_cached(&self, _offset: u64, _bytes: u64) -> io::Result<bool> {
+        Ok(false)
+    }
 
     /// Number of the user whose file this is, and its permission bits; `None` where files are nobody's.
     ///

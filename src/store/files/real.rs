@@ -12,7 +12,7 @@ use std::sync::Arc;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
-use super::{Entry, File, FileLock, Files};
+use super::{Entry, File, FileLock, Files, cached};
 
 /// How often a lock is tried again because its file was replaced between opening and locking.
 const LOCK_TRIES_MAX: u32 = 8;
@@ -200,6 +200,10 @@ impl File for RealFile {
 
     fn punch(&self, offset: u64, bytes: u64) -> io::Result<()> {
         punch_hole(&self.0, offset, bytes)
+    }
+
+    fn drop_cached(&self, offset: u64, bytes: u64) -> io::Result<bool> {
+        cached::drop_cached(&self.0, offset, bytes)
     }
 
     fn owner(&self) -> io::Result<Option<(u32, u32)>> {

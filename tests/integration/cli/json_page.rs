@@ -132,6 +132,11 @@ fn spoken() -> (Vec<Value>, BTreeSet<String>) {
     say(&world, &["custody", &id, "--as", "Ann", "--key", "ann.pem", "--purpose", "p"]);
     say(&world, &["delete", &id]);
     say(&world, &["verify"]);
+    let jobs = "witness_every = '1d'\nscrub_every = '1d'\nscrub_parts = 1\nallow_private = true\n";
+    fs::write(world.path("immutape.toml"), format!("[schedule]\n{jobs}")).unwrap();
+    say(&world, &["schedule", "run", "--once"]);
+    say(&world, &["schedule", "show"]);
+    say(&world, &["scrub"]);
     say(&world, &["status"]);
     say(&world, &["doctor"]);
     say(&world, &["key", "list"]);
@@ -161,6 +166,7 @@ fn spoken() -> (Vec<Value>, BTreeSet<String>) {
     fs::remove_file(world.path("state/head")).unwrap();
     say(&world, &["doctor"]);
     say(&world, &["verify"]);
+    say(&world, &["scrub"]);
     say(&world, &["status"]);
     say(&world, &["repair", "--accept-head"]);
     let lost = World::new();

@@ -14,10 +14,14 @@ pub(super) struct Running(Child, pub(super) Value);
 
 impl Running {
     pub(super) fn new(world: &World, folder: &str) -> Self {
+        Self::named(world, folder, "w1.example")
+    }
+
+    pub(super) fn named(world: &World, folder: &str, name: &str) -> Self {
         let mut command = world.command();
         let folder = world.path(folder);
         fs::create_dir_all(&folder).unwrap();
-        command.args(["witness", "serve", "--name", "w1.example", "--listen", "127.0.0.1:0", "--json", "--quiet"]);
+        command.args(["witness", "serve", "--name", name, "--listen", "127.0.0.1:0", "--json", "--quiet"]);
         command.arg("--witness-key").arg(folder.join("key.pem"));
         command.arg("--logs").arg(world.path("logs")).arg("--folder").arg(folder.join("held"));
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();

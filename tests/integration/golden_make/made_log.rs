@@ -244,6 +244,12 @@ pub fn anchors() -> Vec<Act> {
         anchored("published", AnchorBody::Published { size: 41, root, form: 1 }),
         written("receipt-issued", CUSTODY, Body::Anchor(receipt), 41),
         anchored("consistency-issued", AnchorBody::ReceiptIssued { form: 2, size: 41, index: 7, file }),
+        written(
+            "scrubbed",
+            LEDGER,
+            Body::Scrubbed { part: 3, of: 30, objects: 7, bytes: 70_000, findings: 1, segments: 2, from_medium: true },
+            41,
+        ),
         anchored("fork-found", AnchorBody::ForkFound { what: 1, note: note("one"), size: 41, root }),
     ]
 }

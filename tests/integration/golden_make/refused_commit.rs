@@ -125,6 +125,17 @@ fn bodies(r: &mut Refuse<'_>) {
     let longest = format!("{set}011a0009ffff021829{list}");
     let what = "655,360 tapes: more than an object holds";
     r.swap("listed-655360.cbor", "listed-655359.cbor", &error(34, "Range"), what, &[(&longest, &many)]);
+    let scrubbed = "scrubbed.cbor";
+    let end = "1a00011170 0401 0502 06f5";
+    r.swap(
+        "scrubbed-no-end.cbor",
+        scrubbed,
+        &error(164, "MissingKey"),
+        "key 6 is missing",
+        &[("a70003", "a60003"), (end, "1a00011170 0401 0502")],
+    );
+    let number = &[(end, "1a00011170 0401 0502 0601")];
+    r.swap("scrubbed-medium-1.cbor", scrubbed, &error(164, "Type"), "1 instead of true", number);
     let saved = "entry-02-tape-saved.cbor";
     r.swap(
         "body-epoch-15.cbor",

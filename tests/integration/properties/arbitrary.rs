@@ -349,6 +349,17 @@ pub fn body() -> impl Strategy<Value = Body> {
         any::<(u16, u16)>().prop_map(|(act, error)| Body::Refused { act, error }),
         recording_body(),
         anchor_body().prop_map(Body::Anchor),
+        ([n(), n(), n(), n(), n(), n()], any::<bool>()).prop_map(
+            |([part, of, objects, bytes, findings, segments], from_medium)| Body::Scrubbed {
+                part,
+                of,
+                objects,
+                bytes,
+                findings,
+                segments,
+                from_medium,
+            }
+        ),
     ]
 }
 

@@ -215,6 +215,15 @@ impl Journal for EmbeddedJournal {
         self.readers.read(&self.shelf, bound, self.reopened(), position)
     }
 
+    fn drop_cached(&self, segment: u64) -> Result<bool> {
+        let shelf = &self.shelf;
+        let file = shelf.files.open(&shelf.path(segment), false).map_err(|e| shelf.io("open", segment, e))?;
+        let dropped = file.len().and_then(|bytes| file.drop_cached(0, bytes));
+        // Readers hold pieces of their own.
+        self.readers.forget();
+        dropped.map_err(|e| shelf.io("read", segment, e))
+    }
+
     fn replace(&self, from: u64, extents: &mut dyn Iterator<Item = Result<Vec<u8>>>) -> Result<Vec<PathBuf>> {
         let guard = self.turn()?;
         if guard.is_some() {

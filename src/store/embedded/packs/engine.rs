@@ -294,6 +294,20 @@ impl Objects for Packs {
         self.get(object).map(|bytes| bytes.len() as u64)
     }
 
+    fn rehash_stored(&self, object: &ObjectRef) -> Result<(u64, bool)> {
+        self.writer.check()?;
+        let place = Place::from_hint(object.hint);
+        let is_dropped = match self.reader(place)? {
+            Some(file) => {
+                let bytes = object.bytes.saturating_add(RECORD_HEADER_BYTES as u64);
+                let fault = |e| io_error("read", &self.folder.file_path(place.pack), e);
+                file.drop_cached(place.offset, bytes).map_err(fault)?
+            }
+            None => false,
+        };
+        self.rehash(object).map(|bytes| (bytes, is_dropped))
+    }
+
     fn list(&self, each: &mut dyn FnMut(Listed) -> Result<()>) -> Result<()> {
         self.writer.check()?;
         let extents = self.writer.extents(&self.folder)?;
