@@ -15,6 +15,7 @@ import argparse
 import base64
 import binascii
 import datetime
+import functools
 import hashlib
 import json
 import os
@@ -438,6 +439,7 @@ def is_small_order(point):
     return point[0] % P == 0 and (point[1] - point[2]) % P == 0
 
 
+@functools.lru_cache(maxsize=256)
 def is_public_key(raw):
     """The canonical encoding of a point that is not of small order."""
     affine = point_decode(raw)
@@ -621,7 +623,7 @@ def base64_strict(text):
 
 
 def key_name_ok(name):
-    return bool(name) and "+" not in name and not any(char.isspace() for char in name)
+    return bool(name) and "+" not in name and not any(char < " " or char.isspace() for char in name)
 
 
 def key_id(name, public, kind=NOTE_ED25519):
@@ -993,10 +995,10 @@ MAX_KEY_CHANGES = 1024
 
 class KeyTerm:
     """One key of a role: named by entry `since`, replaced by entry `until`; `revoked` is (from, index of the entry)."""
-    __slots__ = ("key", "thumbprint", "since", "until", "next", "revoked")
+    __slots__ = ("key", "thumbprint", "identity", "since", "until", "next", "revoked")
 
-    def __init__(self, key, since, following):
-        self.key, self.thumbprint = key, thumbprint(key)
+    def __init__(self, origin, key, since, following):
+        self.key, self.thumbprint, self.identity = key, thumbprint(key), (origin, key_id(origin, key))
         self.since, self.until = since, None
         self.next = following
         self.revoked = None
@@ -1008,7 +1010,7 @@ class Keys:
 
     def __init__(self, genesis):
         self.origin = genesis.origin
-        self.terms = [[KeyTerm(key, 0, following)] for key, following in zip(genesis.role_keys, genesis.next_keys)]
+        self.terms = [[KeyTerm(self.origin, key, 0, following)] for key, following in zip(genesis.role_keys, genesis.next_keys)]
         self.rotations = self.revocations = 0
 
     def in_force(self, role, number):
@@ -1032,7 +1034,7 @@ class Keys:
 
     def _rotate(self, index, role, key, following, proof):
         if not is_public_key(key):
-            raise Refusal("KEY_NONE", "the new %s key is no Ed25519 key, or one of small order" % ROLES[role])
+            raise Refusal("KEY_NONE", "the new %s key is no Ed25519 key, or is one of small order" % ROLES[role])
         if any(key == term.key for terms in self.terms for term in terms):
             raise Refusal("KEY_USED", "the new %s key was a key of this log before" % ROLES[role])
         before = self.terms[role][-1]
@@ -1041,7 +1043,7 @@ class Keys:
         if not ed25519_verify(key, cbor_encode(["immutape/key/1", self.origin, role, key, following]), proof):
             raise Refusal("KEY_PROOF", "the new %s key has not signed for itself" % ROLES[role])
         before.until = index
-        self.terms[role].append(KeyTerm(key, index, following))
+        self.terms[role].append(KeyTerm(self.origin, key, index, following))
 
     def _revoke(self, index, role, named, since):
         term = next((term for term in self.terms[role] if term.thumbprint == named), None)
@@ -1065,8 +1067,9 @@ class Keys:
     def verify_head(self, note, size):
         """The signature of the key in force; those of the log's other keys, which may stand beside it, must hold too."""
         term = self.in_force(CHECKPOINT, size)
-        others = [other for other in self.terms[CHECKPOINT] if other is not term and note.lines_of(self.origin, other.key)]
-        if others and not note.lines_of(self.origin, term.key):
+        named = {(name, identity) for name, identity, _ in note.signatures}
+        others = [other for other in self.terms[CHECKPOINT] if other is not term and other.identity in named]
+        if others and term.identity not in named:
             raise Refusal("HEAD_KEY", "signed by a checkpoint key of this log that is not in force for a head of %d entries" % size)
         note.verify(self.origin, term.key)
         for other in others:
@@ -1409,7 +1412,7 @@ class Anchors:
             self.report.find("anchors", INFO, "TOKENS_UNSIGNED", "%d time-stamps: digest and time are compared, signatures and certificates "
                              "are not checked here (chapter 5.6 says how)" % self.counted[ANCHOR_TIMESTAMPED])
         if self.cosigners:
-            self.report.facts["cosigners"] = sorted(self.cosigners)[:MAX_COSIGNERS_SHOWN]
+            self.report.facts["cosigners"] = [visible(key) for key in sorted(self.cosigners)[:MAX_COSIGNERS_SHOWN]]
         check.extra = "%d cosigned by %d keys, %d time-stamped, %d published%s%s" % (
             self.counted.get(ANCHOR_COSIGNED, 0), len(self.cosigners), self.counted.get(ANCHOR_TIMESTAMPED, 0), self.counted.get(PUBLISHED, 0),
             "".join(", %s" % name for name, _, _ in self.files),

@@ -848,7 +848,7 @@ BODIES = [
     ("integrity.failed of no part", 20, lambda b: {k: v for k, v in b.items() if k != 0}), ("integrity.failed with short digest", 20, lambda b: {**b, 2: b"x"}),
     ("recovered without hash", 13, lambda b: {0: b[0], 1: b[1], 2: b[2]}), ("refused without error", 17, lambda b: {0: 32}),
     ("genesis of format 2", 0, lambda b: {**b, 0: 2}), ("origin without digits", 0, lambda b: {**b, 1: "test.example/x"}),
-    ("origin with a space", 0, lambda b: {**b, 1: "test example/" + "5a" * 16}), ("origin with capitals", 0, lambda b: {**b, 1: "t/" + "5A" * 16}),
+    ("origin with a space", 0, lambda b: {**b, 1: "test example/" + "5a" * 16}), ("origin with a control character", 0, lambda b: {**b, 1: "te\x1bst/" + "5a" * 16}), ("origin with capitals", 0, lambda b: {**b, 1: "t/" + "5A" * 16}),
     ("checkpoint key of 31 bytes", 0, lambda b: {**b, 2: bytes(31)}), ("two next keys", 0, lambda b: {**b, 5: b[5][:2]}),
     ("genesis without test mark", 0, lambda b: {k: v for k, v in b.items() if k != 8}), ("test mark 0", 0, lambda b: {**b, 8: 0}),
     ("predecessor of three", 0, lambda b: {**b, 9: ["o", b"n", 1]}), ("genesis with key 10", 0, lambda b: {**b, 10: 1}),
