@@ -14,6 +14,8 @@ forked, 2 wrong usage, 1 cannot tell.
 import argparse
 import base64
 import binascii
+import datetime
+import functools
 import hashlib
 import json
 import os
@@ -37,6 +39,8 @@ MAX_FINDINGS_KEPT = 200
 MAX_SEGMENT_BYTES = 64 << 20
 MIN_SEGMENT_BYTES = 1 << 20
 MAX_HEAD_BYTES = 1 << 20
+MAX_NOTE_BYTES = 1 << 16
+MAX_COSIGNERS_SHOWN = 64
 MAX_MANIFEST_BYTES = 64 << 20
 MAX_MANIFEST_OBJECTS = 1 << 20
 MAX_GENERATION_BYTES = 64 << 20
@@ -435,6 +439,13 @@ def is_small_order(point):
     return point[0] % P == 0 and (point[1] - point[2]) % P == 0
 
 
+@functools.lru_cache(maxsize=256)
+def is_public_key(raw):
+    """The canonical encoding of a point that is not of small order."""
+    affine = point_decode(raw)
+    return affine is not None and not is_small_order((affine[0], affine[1], 1, affine[0] * affine[1] % P))
+
+
 def point_table(x, y):
     """For each of the 64 hexadecimal digits of a scalar the 15 multiples, in the affine form that makes an addition cheapest.
     One inversion serves all of them (Montgomery's trick)."""
@@ -480,6 +491,7 @@ def table_multiply(table, scalar, start=IDENTITY):
 _BASE_Y = 4 * pow(5, P - 2, P) % P
 _BASE_X = point_decode(_BASE_Y.to_bytes(32, "little"))[0]
 _TABLES = {}
+MAX_TABLES = 96
 
 
 def base_table():
@@ -498,8 +510,9 @@ def _negative_key_table(public):
         x, y = affine
         if not is_small_order((x, y, 1, x * y % P)):
             table = point_table((P - x) % P, y)
-    if len(_TABLES) > 16:
-        _TABLES.clear()
+    # A quarter of a megabyte each: room for the log's keys and a full list of witnesses.
+    if len(_TABLES) > MAX_TABLES:
+        del _TABLES[next(name for name in _TABLES if name != "base")]
     _TABLES[public] = table
     return table
 
@@ -558,12 +571,44 @@ class Frontier:
         return root
 
 
+class Tree(Frontier):
+    """The same, which also keeps the hash of every full subtree, 64 bytes a leaf: so the root at any earlier size is known."""
+
+    def __init__(self):
+        super().__init__()
+        self.levels = []
+
+    def push(self, leaf):
+        carry, hashes, levels, level = self.size, self.hashes, self.levels, 0
+        while carry & 1:
+            levels[level] += leaf
+            leaf = node_hash(hashes.pop(), leaf)
+            carry >>= 1
+            level += 1
+        if level == len(levels):
+            levels.append(bytearray())
+        levels[level] += leaf
+        hashes.append(leaf)
+        self.size += 1
+
+    def root_at(self, size):
+        """The root over the first `size` leaves: that of their full subtrees, which lie one after another, largest first."""
+        root, done = None, size
+        for level in range(size.bit_length()):
+            if size >> level & 1:
+                done -= 1 << level
+                at = (done >> level) * 32
+                full = bytes(self.levels[level][at:at + 32])
+                root = full if root is None else node_hash(full, root)
+        return EMPTY_ROOT if root is None else root
+
+
 # ----------------------------------------------------------------------------------------------------------------------
 # C2SP signed notes and checkpoints (chapter 4.2).
 
 MAX_SIGNATURE_LINES = 64
 DASH = "\u2014 "
-NOTE_ED25519 = 0x01
+NOTE_ED25519, NOTE_COSIGNATURE = 0x01, 0x04
 
 
 def base64_strict(text):
@@ -578,23 +623,23 @@ def base64_strict(text):
 
 
 def key_name_ok(name):
-    return bool(name) and "+" not in name and not any(char.isspace() for char in name)
+    return bool(name) and "+" not in name and not any(char < " " or char.isspace() for char in name)
 
 
 def key_id(name, public, kind=NOTE_ED25519):
     return sha256(name.encode("utf-8") + b"\n" + bytes([kind]) + public)[:4]
 
 
-def parse_vkey(text):
+def parse_vkey(text, kind=NOTE_ED25519, what="an Ed25519 log key (type 1)"):
     """C2SP verifier key text: name, hexadecimal key id, base64 of type and key. Base64 may hold a plus sign, a name may not."""
     parts = text.split("+", 2)
     if len(parts) != 3 or not key_name_ok(parts[0]):
         raise Refusal("VKEY", "not a verifier key: %s" % text)
     name, identity, encoded = parts
     raw = base64_strict(encoded)
-    if len(raw) != 33 or raw[0] != NOTE_ED25519:
-        raise Refusal("VKEY", "verifier key of %s is not an Ed25519 log key (type 1)" % name)
-    if not re.fullmatch("[0-9a-f]{8}", identity) or bytes.fromhex(identity) != key_id(name, raw[1:]):
+    if len(raw) != 33 or raw[0] != kind:
+        raise Refusal("VKEY", "verifier key of %s is not %s" % (name, what))
+    if not re.fullmatch("[0-9a-f]{8}", identity) or bytes.fromhex(identity) != key_id(name, raw[1:], kind):
         raise Refusal("VKEY", "key id in the verifier key of %s does not belong to it" % name)
     return name, raw[1:]
 
@@ -638,16 +683,30 @@ class Note:
             raise Refusal("NOTE", "signature of %s is too short" % name)
         return name, blob[:4], blob[4:]
 
+    def lines_of(self, name, public, kind=NOTE_ED25519):
+        identity = key_id(name, public, kind)
+        return [sig for who, kid, sig in self.signatures if who == name and kid == identity]
+
     def verify(self, name, public):
         """One good signature of the key at least, and no bad one; lines of other keys say nothing. Returns their number."""
-        identity = key_id(name, public)
-        known = [sig for who, kid, sig in self.signatures if who == name and kid == identity]
+        known = self.lines_of(name, public)
         if not known:
             raise Refusal("HEAD_UNSIGNED", "not signed by the checkpoint key of the ledger")
         for signature in known:
             if not ed25519_verify(public, self.signed, signature):
                 raise Refusal("HEAD_SIGNATURE", "signature of the checkpoint key is wrong")
         return len(self.signatures) - len(known)
+
+    def is_cosigned(self, name, public):
+        """Chapter 5.1: one line of the witness at least, and none that does not hold."""
+        lines = self.lines_of(name, public, NOTE_COSIGNATURE)
+        return bool(lines) and all(self._cosignature(public, line) for line in lines)
+
+    def _cosignature(self, public, line):
+        moment = int.from_bytes(line[:8], "big")
+        if len(line) != 72 or moment >> 63:
+            return False
+        return ed25519_verify(public, b"cosignature/v1\ntime %d\n" % moment + self.signed, line[8:])
 
 
 def split_notes(raw):
@@ -734,6 +793,8 @@ TAPE_SAVED, ACCESS_GRANTED, ACCESS_COMPLETED = 16, 32, 33
 TAPE_OPENED, RECORDING_MARK, TAPE_TRUNCATED = 18, 19, 20
 # What a kind 33 completes: a tape that was opened, followed while it was recorded, or played again.
 GRANTING_KINDS = frozenset((ACCESS_GRANTED, 41, 42))
+ANCHOR_COSIGNED, ANCHOR_TIMESTAMPED, PUBLISHED, FORK_FOUND = 128, 129, 130, 133
+KEY_ROTATED, KEY_REVOKED = 32769, 32770
 # From the destruction of its key on, a tape's objects may be gone (4.3).
 DISPOSED_KINDS = frozenset((86, 88, 90))
 
@@ -750,6 +811,10 @@ def b32(value):
     return is_bytes(value, 32)
 
 
+def b64(value):
+    return is_bytes(value, 64)
+
+
 def _origin_text(value):
     return is_text(value) and re.fullmatch(r"(?s)(.+)/[0-9a-f]{32}", value) is not None and key_name_ok(value)
 
@@ -764,7 +829,7 @@ def _predecessor(value):
 
 
 def _is_note(value):
-    return is_bytes(value) and len(value) <= 65_536
+    return is_bytes(value) and len(value) <= MAX_NOTE_BYTES
 
 
 def _verifier_keys(value):
@@ -813,6 +878,9 @@ KINDS = {
     133: ("fork.found", LEDGER, {0: is_uint, 1: _is_note, 2: is_uint, 3: b32}, {}),
     164: ("scrubbed", LEDGER, {0: is_uint, 1: is_uint, 2: is_uint, 3: is_uint, 4: is_uint, 5: is_uint,
                                6: lambda v: type(v) is bool}, {}),
+    32768: ("succession", LEDGER, {0: _is_note}, {}),
+    32769: ("key.rotated", LEDGER, {0: uint_of(0, 2), 1: b32, 2: b32, 3: b64}, {}),
+    32770: ("key.revoked", LEDGER, {0: uint_of(0, 2), 1: b32, 2: is_uint, 3: is_uint}, {}),
 }
 
 
@@ -913,11 +981,101 @@ class Genesis:
         body = entry.body
         self.ledger_id = ledger_id
         self.origin = body[1]
-        self.checkpoint_key, self.recorder_key, self.issuer_key = body[2], body[3], body[4]
+        # Of each role in its order, with the thumbprints of those that may follow.
+        self.role_keys, self.next_keys = (body[2], body[3], body[4]), body[5]
         self.profile = body[6]
         self.test = body[8]
-        self.recorder_thumbprint = thumbprint(self.recorder_key)
         self.origin_hash = sha256(self.origin.encode("utf-8"))
+
+
+# Keys in force, chapter 4.5.
+
+CHECKPOINT, RECORDER, ISSUER = 0, 1, 2
+ROLES = ("checkpoint", "recorder", "issuer")
+MAX_KEY_CHANGES = 1024
+
+
+class KeyTerm:
+    """One key of a role: named by entry `since`, replaced by entry `until`; `revoked` is (from, index of the entry)."""
+    __slots__ = ("key", "thumbprint", "identity", "since", "until", "next", "revoked")
+
+    def __init__(self, origin, key, since, following):
+        self.key, self.thumbprint, self.identity = key, thumbprint(key), (origin, key_id(origin, key))
+        self.since, self.until = since, None
+        self.next = following
+        self.revoked = None
+
+
+class Keys:
+    """Which key signed what, by entry 0 and the entries that replaced and revoked keys. One that breaks a rule is refused and
+    changes nothing."""
+
+    def __init__(self, genesis):
+        self.origin = genesis.origin
+        self.terms = [[KeyTerm(self.origin, key, 0, following)] for key, following in zip(genesis.role_keys, genesis.next_keys)]
+        self.rotations = self.revocations = 0
+
+    def in_force(self, role, number):
+        """The key that signs a head of `number` entries, or the statement in the entry with this index: both come after the
+        entry that named the key."""
+        terms = self.terms[role]
+        for term in reversed(terms):
+            if term.since < number:
+                return term
+        return terms[0]
+
+    def take(self, index, entry):
+        if self.rotations + self.revocations >= MAX_KEY_CHANGES:
+            raise Refusal("KEY_CHANGES", "more than %d changes of keys" % MAX_KEY_CHANGES)
+        if entry.kind == KEY_ROTATED:
+            self._rotate(index, *(entry.body[number] for number in range(4)))
+            self.rotations += 1
+        else:
+            self._revoke(index, *(entry.body[number] for number in range(3)))
+            self.revocations += 1
+
+    def _rotate(self, index, role, key, following, proof):
+        if not is_public_key(key):
+            raise Refusal("KEY_NONE", "the new %s key is no Ed25519 key, or is one of small order" % ROLES[role])
+        if any(key == term.key for terms in self.terms for term in terms):
+            raise Refusal("KEY_USED", "the new %s key was a key of this log before" % ROLES[role])
+        before = self.terms[role][-1]
+        if thumbprint(key) != before.next:
+            raise Refusal("KEY_NOT_NAMED", "the new %s key is not the one that was named to follow" % ROLES[role])
+        if not ed25519_verify(key, cbor_encode(["immutape/key/1", self.origin, role, key, following]), proof):
+            raise Refusal("KEY_PROOF", "the new %s key has not signed for itself" % ROLES[role])
+        before.until = index
+        self.terms[role].append(KeyTerm(self.origin, key, index, following))
+
+    def _revoke(self, index, role, named, since):
+        term = next((term for term in self.terms[role] if term.thumbprint == named), None)
+        if term is None:
+            raise Refusal("KEY_UNKNOWN", "the %s key that is revoked was none of this log" % ROLES[role])
+        if term.until is None:
+            raise Refusal("KEY_IN_USE", "a %s key in use is revoked: no other has replaced it" % ROLES[role])
+        if since > index:
+            raise Refusal("KEY_FROM", "a %s key is revoked from entry %d on, which comes later" % (ROLES[role], since))
+        if term.revoked is not None and term.revoked[0] <= since:
+            raise Refusal("KEY_FROM", "a %s key was revoked from entry %d on before" % (ROLES[role], term.revoked[0]))
+        term.revoked = (since, index)
+
+    def counts(self, size):
+        """Refuses a head of so many entries when its key counts for it no more."""
+        revoked = self.in_force(CHECKPOINT, size).revoked
+        if revoked is not None and size > revoked[0]:
+            raise Refusal("HEAD_REVOKED", "the key of a head of %d entries was revoked: it counts for no head of more than %d entries"
+                          % (size, revoked[0]))
+
+    def verify_head(self, note, size):
+        """The signature of the key in force; those of the log's other keys, which may stand beside it, must hold too."""
+        term = self.in_force(CHECKPOINT, size)
+        named = {(name, identity) for name, identity, _ in note.signatures}
+        others = [other for other in self.terms[CHECKPOINT] if other is not term and other.identity in named]
+        if others and term.identity not in named:
+            raise Refusal("HEAD_KEY", "signed by a checkpoint key of this log that is not in force for a head of %d entries" % size)
+        note.verify(self.origin, term.key)
+        for other in others:
+            note.verify(self.origin, other.key)
 
 
 STATEMENT_TYPE = "application/vnd.immutape.tape-root+cbor"
@@ -963,8 +1121,8 @@ class Statement:
                 raise Refusal("STATEMENT_SHAPE", "key %s of the protected header is not 32 bytes" % key)
         self.manifest = protected["manifest"]
 
-    def check(self, genesis, custody_id):
-        """Everything that ties the statement to this ledger and this tape, then the signature."""
+    def check(self, genesis, recorder, custody_id):
+        """Everything that ties the statement to this ledger and this tape, then the signature. `recorder`: the key in force."""
         protected = self.protected
         if protected[15][2] != tape_name(self.payload):
             raise Refusal("STATEMENT_SUB", "sub of the statement is not its payload")
@@ -974,23 +1132,298 @@ class Statement:
             raise Refusal("STATEMENT_LEDGER", "statement was made for another ledger")
         if protected[15][1] != genesis.origin:
             raise Refusal("STATEMENT_ORIGIN", "statement was made for another origin: %s" % protected[15][1][:200])
-        if protected[4] != genesis.recorder_thumbprint:
-            raise Refusal("STATEMENT_KEY", "statement names a key that is not the recorder's key of genesis")
+        if protected[4] != recorder.thumbprint:
+            raise Refusal("STATEMENT_KEY", "statement names a key that is not the recorder's key in force")
         signed = cbor_encode(["Signature1", self.protected_raw, b"", self.payload])
-        if not ed25519_verify(genesis.recorder_key, signed, self.signature):
+        if not ed25519_verify(recorder.key, signed, self.signature):
             raise Refusal("STATEMENT_SIGNATURE", "signature of the statement is wrong")
 
 
 # What the log says about one saved tape, kept until the packs are read.
 class SavedTape:
-    __slots__ = ("entry", "custody_id", "tape_id", "manifest", "epoch_id")
+    __slots__ = ("entry", "custody_id", "tape_id", "manifest", "epoch_id", "signed")
 
-    def __init__(self, entry, custody_id, tape_id, manifest, epoch_id):
+    def __init__(self, entry, custody_id, tape_id, manifest, epoch_id, signed):
         self.entry = entry
+        # Whether the statement holds under the key in force, which may have been revoked later.
+        self.signed = signed
         self.custody_id = custody_id
         self.tape_id = tape_id
         self.manifest = manifest
         self.epoch_id = epoch_id
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Time-stamps, chapter 5.6: what a token says. Its signature and the certificates under it are not looked at.
+
+MAX_TOKEN_BYTES = 32 << 10
+DER_INTEGER, DER_OCTETS, DER_OID, DER_TIME, DER_SEQUENCE, DER_SET, DER_FIRST = 0x02, 0x04, 0x06, 0x18, 0x30, 0x31, 0xa0
+OID_SIGNED_DATA = bytes.fromhex("2a864886f70d010702")
+OID_TST_INFO = bytes.fromhex("2a864886f70d0109100104")
+OID_SHA256 = bytes.fromhex("608648016503040201")
+
+
+class Der:
+    """Elements that follow each other in `data`: one byte of tag, lengths in their shortest form."""
+
+    def __init__(self, data):
+        self.data, self.at = data, 0
+
+    def done(self):
+        return self.at == len(self.data)
+
+    def take(self, wanted):
+        """The content of the next element, which must have this tag."""
+        data, at = self.data, self.at
+        if len(data) < at + 2 or data[at] != wanted:
+            raise Refusal("TOKEN", "no element 0x%02x at byte %d of what holds it" % (wanted, at))
+        length, start = data[at + 1], at + 2
+        if length & 0x80:
+            width, start = length & 0x7f, start + (length & 0x7f)
+            length = int.from_bytes(data[at + 2:start], "big")
+            if not 1 <= width <= 3 or length < (0x80, 0x100, 0x10000)[width - 1]:
+                raise Refusal("TOKEN", "a length that is not that of DER")
+        self.at = start + length
+        if self.at > len(data):
+            raise Refusal("TOKEN", "an element runs past the end")
+        return data[start:self.at]
+
+    def inside(self, wanted):
+        return Der(self.take(wanted))
+
+    def expect(self, wanted, content, what):
+        if self.take(wanted) != content:
+            raise Refusal("TOKEN", what)
+
+
+def token_says(token):
+    """Digest and milliseconds that a token names: the parts of points 1, 2 and 9 that need no certificate."""
+    if len(token) > MAX_TOKEN_BYTES:
+        raise Refusal("TOKEN", "token of %d bytes" % len(token))
+    outer = Der(token)
+    info = outer.inside(DER_SEQUENCE)
+    info.expect(DER_OID, OID_SIGNED_DATA, "not signed data")
+    explicit = info.inside(DER_FIRST)
+    signed = explicit.inside(DER_SEQUENCE)
+    if not (outer.done() and info.done() and explicit.done()):
+        raise Refusal("TOKEN", "bytes after the token")
+    signed.expect(DER_INTEGER, b"\3", "signed data of another version than 3")
+    signed.take(DER_SET)
+    content = signed.inside(DER_SEQUENCE)
+    content.expect(DER_OID, OID_TST_INFO, "the content is no TSTInfo")
+    octets = content.inside(DER_FIRST)
+    wrapped = octets.inside(DER_OCTETS)
+    said = wrapped.inside(DER_SEQUENCE)
+    if not (content.done() and octets.done() and wrapped.done()):
+        raise Refusal("TOKEN", "bytes after the TSTInfo")
+    said.expect(DER_INTEGER, b"\1", "TSTInfo of another version than 1")
+    said.take(DER_OID)
+    imprint = said.inside(DER_SEQUENCE)
+    algorithm = imprint.take(DER_SEQUENCE)
+    name = b"\x06\x09" + OID_SHA256
+    if algorithm not in (name, name + b"\5\0"):
+        raise Refusal("TOKEN", "the imprint is not one of SHA-256")
+    digest = imprint.take(DER_OCTETS)
+    if len(digest) != 32 or not imprint.done():
+        raise Refusal("TOKEN", "the imprint is not 32 bytes")
+    said.take(DER_INTEGER)
+    return digest, _token_time(said.take(DER_TIME))
+
+
+def _token_time(raw):
+    """Milliseconds of `YYYYMMDDhhmmss[.f]Z`, cut down."""
+    match = re.fullmatch(rb"([0-9]{14})(?:[.]([0-9]{0,17}[1-9]))?Z", raw)
+    try:
+        if match is None:
+            raise ValueError
+        text = match.group(1).decode("ascii")
+        parts = [int(text[:4])] + [int(text[at:at + 2]) for at in range(4, 14, 2)]
+        past = datetime.datetime(*parts) - datetime.datetime(1970, 1, 1)
+    except ValueError:
+        raise Refusal("TOKEN", "not a time as RFC 3161 has them") from None
+    if past.days < 0:
+        raise Refusal("TOKEN", "a time before 1970")
+    return (past.days * 86_400 + past.seconds) * 1000 + int((match.group(2) or b"0").ljust(3, b"0")[:3])
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# What others hold: heads that entries of kinds 128 to 130 keep (chapter 4.3), and those in the state folder beside the head.
+
+class Held:
+    """A head that holds, as the entry at `index` keeps it."""
+    __slots__ = ("index", "size", "kind", "place")
+
+    def __init__(self, index, size, kind, place):
+        self.index, self.size, self.kind, self.place = index, size, kind, place
+
+
+class Anchors:
+    WHAT = "heads that others hold are heads of this log"
+
+    def __init__(self, report):
+        self.report = report
+        report.check("anchors", self.WHAT)
+        self.counted = {}
+        self.held = []
+        self.files = []
+        self.cosigners = set()
+        self.not_compared = 0
+        self.with_state = False
+
+    # In entries. The key of a head may turn out to be revoked by a later entry, so that is asked at the end.
+
+    def take(self, entry, journal, place):
+        kind, body, index = entry.kind, entry.body, place[2]
+        self.report.ok("anchors")
+        self.counted[kind] = self.counted.get(kind, 0) + 1
+        try:
+            if kind == PUBLISHED:
+                size, root = body[0], body[1]
+            else:
+                size, root = self._head(journal, body[0])
+            if size > index:
+                raise Refusal("ANCHOR_LATER", "keeps a head of %d entries, which were not there" % size)
+            if kind == ANCHOR_COSIGNED:
+                self._cosigned(journal.keys, Note(body[0]), body[1])
+            elif kind == ANCHOR_TIMESTAMPED:
+                self._timestamped(body)
+            self._compare(journal, size, root, kind)
+        except Refusal as refusal:
+            severity = CANNOT if refusal.code in ("HEAD_UNSIGNED", "HEAD_KEY") and journal.critical else ALTERED
+            if refusal.code == "E_LOG_FORK":
+                severity = FORKED
+            self._find(severity, refusal.code, refusal.words, place)
+            return
+        if kind != PUBLISHED:
+            self.held.append(Held(index, size, kind, place))
+
+    def _find(self, severity, code, words, place):
+        self.report.find("anchors", severity, code, words, place[0].label, place[1], place[2])
+
+    @staticmethod
+    def _head(journal, raw):
+        """Size and root of a head of this log, whatever becomes of its key later."""
+        checkpoint = Checkpoint(Note(raw))
+        if checkpoint.origin != journal.keys.origin:
+            raise Refusal("HEAD_ORIGIN", "head of another origin: %s" % checkpoint.origin[:200])
+        journal.keys.verify_head(checkpoint.note, checkpoint.size)
+        return checkpoint.size, checkpoint.root
+
+    def _cosigned(self, keys, note, texts):
+        for text in texts:
+            try:
+                name, public = parse_vkey(text, NOTE_COSIGNATURE, "a cosigner's key (type 4)")
+            except Refusal as refusal:
+                raise Refusal("ANCHOR_KEY", refusal.words) from None
+            if not is_public_key(public):
+                raise Refusal("ANCHOR_KEY", "the verifier key of %s is no Ed25519 key, or one of small order" % name)
+            if any(public == term.key for term in keys.terms[CHECKPOINT]):
+                raise Refusal("ANCHOR_KEY", "%s cosigns with a checkpoint key of the log" % name)
+            if not note.is_cosigned(name, public):
+                raise Refusal("ANCHOR_COSIGNATURE", "the cosignature of %s is not there, or does not hold" % name)
+        self.cosigners.update(texts)
+
+    @staticmethod
+    def _timestamped(body):
+        if len(Note(body[0]).signatures) != 1:
+            raise Refusal("ANCHOR_SIGNATURES", "the head that was time-stamped has other signatures too")
+        digest, moment = token_says(body[1])
+        if digest != sha256(body[0]):
+            raise Refusal("ANCHOR_IMPRINT", "the time-stamp is one of something else")
+        if moment != body[2]:
+            raise Refusal("ANCHOR_TIME", "the entry tells %d ms, its time-stamp %d" % (body[2], moment))
+
+    def _compare(self, journal, size, root, kind):
+        own = journal.root_at(size)
+        if own is None:
+            self.not_compared += 1
+        elif own != root and kind == PUBLISHED:
+            raise Refusal("ANCHOR_ROOT", "another root than this log has at size %d was published" % size)
+        elif own != root:
+            raise Refusal("E_LOG_FORK", "others hold a head of %d entries with another root" % size)
+
+    # Beside the head. They are read before the journal, for the reason that the head is.
+
+    def read(self, folder):
+        self.with_state = True
+        for name in ("newest.note", "ahead.note"):
+            label = "state/anchors/" + name
+            try:
+                self.files.append((name, label, Checkpoint(Note(read_bounded(os.path.join(folder, name), MAX_NOTE_BYTES)))))
+            except (FileNotFoundError, NotADirectoryError):
+                pass
+            except Refusal as refusal:
+                self.report.ok("anchors")
+                self.report.find("anchors", ALTERED, "ANCHOR_SHAPE", refusal.words, label)
+            except OSError as trouble:
+                self.report.ok("anchors")
+                self.report.find("anchors", CANNOT, "ANCHOR_UNREAD", str(trouble), label)
+
+    def _file(self, name, label, checkpoint, journal):
+        self.report.ok("anchors")
+        fault = self._file_fault(checkpoint, journal)
+        if fault is not None:
+            severity, code, words = fault
+            known = min(checkpoint.size, journal.count)
+            self.report.find("anchors", severity, code, words, label, None, known - 1 if known else None)
+        elif name == "ahead.note":
+            self.report.find("anchors", INFO, "ANCHOR_REACHED", "others held a head of %d entries that this log did not have, and has now"
+                             % checkpoint.size, label)
+
+    @staticmethod
+    def _file_fault(checkpoint, journal):
+        size, entries = checkpoint.size, journal.count
+        if journal.keys is None:
+            return CANNOT, "ANCHOR_UNCHECKED", "no genesis, so no key to check the head with"
+        try:
+            if checkpoint.origin != journal.keys.origin:
+                raise Refusal("HEAD_ORIGIN", "head of another origin: %s" % checkpoint.origin[:200])
+            journal.keys.counts(size)
+            journal.keys.verify_head(checkpoint.note, size)
+        except Refusal as refusal:
+            doubted = refusal.code in ("HEAD_UNSIGNED", "HEAD_KEY") and journal.critical
+            return CANNOT if doubted else ALTERED, refusal.code, refusal.words
+        if entries < size:
+            return (ALTERED if journal.damaged else ROLLED, "E_LOG_ROLLBACK",
+                    "others hold a head of %d entries that this log signed, the journal holds %d" % (size, entries))
+        own = journal.root_at(size)
+        if own is None:
+            return CANNOT, "HEAD_NOT_COMPARED", "root at size %d could not be computed from the damaged journal" % size
+        if own != checkpoint.root:
+            return FORKED, "E_LOG_FORK", "others hold a head of %d entries with another root, which this log signed" % size
+        return None
+
+    # When all of the log was read.
+
+    def finish(self, journal):
+        kept = []
+        for head in self.held:
+            try:
+                journal.keys.counts(head.size)
+                kept.append(head)
+            except Refusal as refusal:
+                self._find(ALTERED, refusal.code, refusal.words, head.place)
+        self.held = kept
+        for file in self.files:
+            self._file(*file, journal)
+        check = self.report.checks["anchors"]
+        if check.count == 0:
+            self.report.skip("anchors", self.WHAT, "no entry%s keeps one" % (" and no file of the state folder" if self.with_state else ""))
+            return
+        if self.counted.get(ANCHOR_TIMESTAMPED):
+            self.report.find("anchors", INFO, "TOKENS_UNSIGNED", "%d time-stamps: digest and time are compared, signatures and certificates "
+                             "are not checked here (chapter 5.6 says how)" % self.counted[ANCHOR_TIMESTAMPED])
+        if self.cosigners:
+            self.report.facts["cosigners"] = [visible(key) for key in sorted(self.cosigners)[:MAX_COSIGNERS_SHOWN]]
+        check.extra = "%d cosigned by %d keys, %d time-stamped, %d published%s%s" % (
+            self.counted.get(ANCHOR_COSIGNED, 0), len(self.cosigners), self.counted.get(ANCHOR_TIMESTAMPED, 0), self.counted.get(PUBLISHED, 0),
+            "".join(", %s" % name for name, _, _ in self.files),
+            ", %d not compared after damage" % self.not_compared if self.not_compared else "")
+
+    def proves(self, kind, revoked):
+        """Entries below this index were held by others before a key was revoked, by heads that entries of this kind keep."""
+        since, at = revoked
+        return max((head.size for head in self.held if head.kind == kind and head.index < at and head.size <= since), default=0)
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -1174,9 +1607,10 @@ class Journal:
     """One pass over all segments, keeping only what the next entry needs: the last leaf, the frontier of the tree, the last
     leaf of each subject."""
 
-    def __init__(self, report, folder, wanted_sizes, reopened=False):
+    def __init__(self, report, folder, wanted_sizes, reopened=False, anchors=None):
         self.report = report
         self.folder = folder
+        self.anchors = anchors or Anchors(report)
         # The head says `open`: the ledger was opened again after what the last group may say.
         self.wanted = {size: WantedSize() for size in wanted_sizes}
         self.count = 0
@@ -1192,10 +1626,13 @@ class Journal:
         self.kinds = []
         self.previous_end = 0
         self.reopened = reopened
-        self.tree = Frontier()
+        self.tree = Tree()
+        # Entries from the first on that were read before anything was found damaged.
+        self.sound = 0
         self.subjects = {}
         self.grants = {}
         self.genesis = None
+        self.keys = None
         self.tapes = []
         self.lists = []
         self.saved = set()
@@ -1237,6 +1674,10 @@ class Journal:
         wanted = self.wanted[size]
         wanted.reached, wanted.root = True, self.tree.root()
         wanted.group, wanted.group_term = self.groups, self.last_term
+
+    def root_at(self, size):
+        """Of the first so many entries; None where damage makes it unknown."""
+        return self.tree.root_at(size) if size <= self.sound else None
 
     # Segments ---------------------------------------------------------------------------------------------------------
 
@@ -1591,6 +2032,8 @@ class Journal:
         self.last_kind = entry.kind if entry else None
         self.kinds.append(self.last_kind)
         self.count += 1
+        if not self.damaged:
+            self.sound += 1
         if self.count in self.wanted:
             self._reached(self.count)
             self.wanted[self.count].group_term = self.last_term
@@ -1642,6 +2085,7 @@ class Journal:
             self.find("genesis", ALTERED, "GENESIS", "entry 0 is %s, not a genesis" % kind_name(entry.kind), *place)
             return
         self.genesis = Genesis(entry, leaf)
+        self.keys = Keys(self.genesis)
         self.report.ok("genesis")
         facts = self.report.facts
         facts["ledger id"] = leaf.hex()
@@ -1676,6 +2120,8 @@ class Journal:
             self._odd("%s says it was asked at a size that the log did not have" % kind_name(kind), place)
         elif kind == 37 and not body[0] <= body[1] < index:
             self._odd("log.read names entries %d to %d" % (body[0], body[1]), place)
+        elif kind >= ANCHOR_COSIGNED:
+            self._outside(entry, place)
         if kind in DISPOSED_KINDS:
             self.disposed.add(entry.subject)
         if kind in (34, 35) and 3 in body:
@@ -1707,6 +2153,36 @@ class Journal:
         """Recordings that are no tapes yet, and were not destroyed: the entry that opened each."""
         return {subject: index for subject, index in self.opened.items() if subject not in self.saved and subject not in self.disposed}
 
+    def _outside(self, entry, place):
+        """Changes of keys, and what others hold of the log."""
+        kind, index = entry.kind, place[2]
+        if kind == FORK_FOUND:
+            self.report.find("anchors", INFO, "FORK_FOUND", "the log says itself that others hold another one that it signed",
+                             place[0].label, place[1], index)
+        elif kind not in (ANCHOR_COSIGNED, ANCHOR_TIMESTAMPED, PUBLISHED, KEY_ROTATED, KEY_REVOKED):
+            return
+        elif kind < CRITICAL_FROM and self.keys is not None:
+            self.anchors.take(entry, self, place)
+        elif kind < CRITICAL_FROM:
+            self.report.ok("anchors")
+            self.report.find("anchors", CANNOT, "ANCHOR_UNCHECKED", "no genesis, so no key to check the head with",
+                             place[0].label, place[1], index)
+        else:
+            self._key_change(entry, place)
+
+    def _key_change(self, entry, place):
+        segment, at, index = place
+        self.report.check("key history", "keys are replaced and revoked by the rules of 4.5")
+        self.report.ok("key history")
+        if self.keys is None:
+            self.report.find("key history", CANNOT, "KEY_UNCHECKED", "no genesis, so nothing is known of the keys before",
+                             segment.label, at, index)
+            return
+        try:
+            self.keys.take(index, entry)
+        except Refusal as refusal:
+            self.report.find("key history", ALTERED, refusal.code, refusal.words, segment.label, at, index)
+
     def _unknown_kind(self, kind, place):
         self.unknown_kinds[kind] = self.unknown_kinds.get(kind, 0) + 1
         if kind >= CRITICAL_FROM and kind not in self.critical:
@@ -1725,12 +2201,13 @@ class Journal:
         except Refusal as refusal:
             self.report.find("statements", ALTERED, refusal.code, refusal.words, segment.label, at, index)
             return
-        tape = tape_name(statement.payload)
+        tape, signed = tape_name(statement.payload), False
         try:
-            statement.check(self.genesis, entry.subject)
+            statement.check(self.genesis, self.keys.in_force(RECORDER, index), entry.subject)
             self.report.ok("statements")
+            signed = True
         except Refusal as refusal:
-            # A key that changed after genesis is told by a critical kind; with one in the log this key cannot be judged here.
+            # A critical kind that is not known here may have changed the key: with one in the log it cannot be judged.
             severity = CANNOT if refusal.code == "STATEMENT_KEY" and self.critical else ALTERED
             self.report.find("statements", severity, refusal.code, refusal.words, segment.label, at, index, tape)
         if entry.subject in self.saved:
@@ -1739,7 +2216,7 @@ class Journal:
         if self.saved_now[0] != self.groups:
             self.saved_now = (self.groups, set())
         self.saved_now[1].add(entry.subject)
-        self.tapes.append(SavedTape(index, entry.subject, statement.payload, statement.manifest, entry.body[1]))
+        self.tapes.append(SavedTape(index, entry.subject, statement.payload, statement.manifest, entry.body[1], signed))
 
     # End --------------------------------------------------------------------------------------------------------------
 
@@ -1768,9 +2245,33 @@ class Journal:
         checks["tails"].label = "segment tails"
         checks["tails"].extra = "%d tears named and recovered" % len(self.tears)
         checks["statements"].extra = "%d statements" % checks["statements"].count
+        if "key history" in checks and self.keys is not None:
+            checks["key history"].extra = "%d replaced, %d revoked" % (self.keys.rotations, self.keys.revocations)
         if self.unknown_kinds:
             kinds = ", ".join("kind %d: %d" % pair for pair in sorted(self.unknown_kinds.items())[:20])
             checks["grammar"].extra = "shown by number: " + kinds
+
+    def judge_revoked(self):
+        """4.5: what a recorder's key signed that was revoked later. After the anchors, which say what of it counts."""
+        if self.keys is None:
+            return
+        worth = {term: [self.anchors.proves(kind, term.revoked) for kind in (ANCHOR_COSIGNED, ANCHOR_TIMESTAMPED)]
+                 for term in self.keys.terms[RECORDER] if term.revoked is not None}
+        for tape in self.tapes if worth else ():
+            term = self.keys.in_force(RECORDER, tape.entry)
+            if not tape.signed or term not in worth:
+                continue
+            cosigned, stamped = worth[term]
+            name = tape_name(tape.tape_id)
+            if tape.entry >= term.revoked[0]:
+                self.report.find("statements", ALTERED, "STATEMENT_REVOKED", "the recorder's key of this statement was revoked from entry %d on"
+                                 % term.revoked[0], None, None, tape.entry, name)
+            elif tape.entry >= cosigned:
+                words = ("the recorder's key of this statement was revoked later, and no head that a witness cosigned before shows that "
+                         "the entry was there")
+                if tape.entry < stamped:
+                    words += "; a time-stamp may show it, whose signature is not checked here"
+                self.report.find("statements", GAP, "STATEMENT_UNPROVED", words, None, None, tape.entry, name)
 
     def _match_tears(self):
         told = {tuple(item[:4]): item[4] for item in self.recovered}
@@ -2275,9 +2776,9 @@ class Heads:
                 self.report.find("head", severity, code, words, label)
                 continue
             try:
-                self._signed(journal.genesis, checkpoint, state)
+                self._signed(journal.keys, checkpoint, state)
             except Refusal as refusal:
-                severity = CANNOT if refusal.code == "HEAD_UNSIGNED" and journal.critical else ALTERED
+                severity = CANNOT if refusal.code in ("HEAD_UNSIGNED", "HEAD_KEY") and journal.critical else ALTERED
                 self.report.find("head", severity, refusal.code, refusal.words, label)
                 if self.state is state:
                     self.state = None
@@ -2297,15 +2798,16 @@ class Heads:
         return CANNOT, "HEAD_UNCHECKED", "no genesis, so no key to check the head with"
 
     @staticmethod
-    def _signed(genesis, checkpoint, state):
-        if checkpoint.origin != genesis.origin:
+    def _signed(keys, checkpoint, state):
+        if checkpoint.origin != keys.origin:
             raise Refusal("HEAD_ORIGIN", "head of another origin: %s" % checkpoint.origin[:200])
-        checkpoint.note.verify(genesis.origin, genesis.checkpoint_key)
+        keys.counts(checkpoint.size)
+        keys.verify_head(checkpoint.note, checkpoint.size)
         if state is None:
             return
-        if state.origin != genesis.origin:
+        if state.origin != keys.origin:
             raise Refusal("HEAD_ORIGIN", "second note is of another origin: %s" % state.origin[:200])
-        state.note.verify(genesis.origin, genesis.checkpoint_key)
+        keys.verify_head(state.note, checkpoint.size)
         if (state.size, state.root) != (checkpoint.size, checkpoint.root):
             raise Refusal("HEAD_NOTES_DIFFER", "the two notes of the head name different sizes or roots")
 
@@ -2617,23 +3119,24 @@ class Pin:
         return der[12:] if len(der) == 44 and der.startswith(SPKI_ED25519) else None
 
 
-def check_pins(report, pins, genesis):
-    """Both keys that this check uses must be pinned: the one that signs heads and the one that signs tapes."""
+def check_pins(report, pins, keys):
+    """Both keys that this check uses must be pinned: the one that signs heads and the one that signs tapes. Any that the log had in
+    that role will do (4.5): the older one vouches for those that followed."""
     if not pins:
         report.skip("keys", "pinned keys", "none given (--pub): the ledger vouches for its own keys")
         return
-    report.check("keys", "pinned keys are those of genesis")
-    if genesis is None:
+    report.check("keys", "pinned keys are this log's")
+    if keys is None:
         report.find("keys", CANNOT, "PIN_UNCHECKED", "no genesis to compare the pinned keys with")
         return
-    roles = {"checkpoint": genesis.checkpoint_key, "recorder": genesis.recorder_key, "issuer": genesis.issuer_key}
+    roles = {role: {term.key for term in terms} for role, terms in zip(ROLES, keys.terms)}
     found = set()
     for pin in pins:
         report.ok("keys")
-        matching = {role for role, key in roles.items() if key == pin.key}
+        matching = {role for role, known in roles.items() if pin.key in known}
         if not matching:
             report.find("keys", ALTERED, "PIN_DIFFERS", "pinned key is none of this ledger's keys: %s" % pin.text[:200])
-        elif "checkpoint" in matching and pin.name is not None and pin.name != genesis.origin:
+        elif "checkpoint" in matching and pin.name is not None and pin.name != keys.origin:
             report.find("keys", ALTERED, "PIN_NAME", "pinned key is named %s, the ledger's origin is another" % pin.name[:200])
         else:
             found |= matching
@@ -2664,7 +3167,8 @@ def looked_at_nothing(report):
 
 
 LEDGER_NAMES = {"journal", "packs", "spool", "index", "quarantine"}
-STATE_NAMES = {"lock"} | {name + end for name in ("head", "reserve", "ledger", "engine", "creating") for end in ("", ".tmp")}
+STATE_NAMES = {"lock"} | {name + end for name in ("head", "reserve", "ledger", "engine", "creating", "keys") for end in ("", ".tmp")}
+ANCHOR_NAMES = "(newest[.]note|ahead[.]note|asked[.]txt|fork-(0|[1-9][0-9]{0,19})[.]txt)([.]tmp)?"
 
 
 def strays(report, folder, shown, files, folders=frozenset()):
@@ -2694,7 +3198,8 @@ def side_folders(report, ledger, state):
     for name, files in inside:
         strays(report, os.path.join(ledger, name), "ledger/" + name, files)
     if state is not None:
-        strays(report, state, "state", listed(STATE_NAMES), {"vault"})
+        strays(report, state, "state", listed(STATE_NAMES), {"vault", "anchors"})
+        strays(report, os.path.join(state, "anchors"), "state/anchors", named(ANCHOR_NAMES))
         kept = "generation([.](0|[1-9][0-9]*)([.]epochs)?)?"
         strays(report, os.path.join(state, "vault"), "state/vault", named("(%s|[0-9a-f]{32})([.]tmp)?" % kept))
     folder = os.path.join(ledger, "quarantine")
@@ -2710,14 +3215,19 @@ def audit(ledger, state=None, heads=(), pins=()):
         guarded(report, "head", lambda: head.read(os.path.join(state, "head"), "state/head", True))
     for path in heads:
         guarded(report, "head", lambda path=path: head.read(path, path, False))
-    journal = Journal(report, os.path.join(ledger, "journal"), head.sizes(), head.reopened())
+    anchors = Anchors(report)
+    if state is not None:
+        guarded(report, "anchors", lambda: anchors.read(os.path.join(state, "anchors")))
+    journal = Journal(report, os.path.join(ledger, "journal"), head.sizes(), head.reopened(), anchors)
     guarded(report, "grammar", journal.scan)
+    guarded(report, "anchors", lambda: anchors.finish(journal))
+    guarded(report, "statements", journal.judge_revoked)
     if state is None and not heads:
         report.skip("head", "signed head", "no --state and no --head: entries cut off at the end, or a log written anew, cannot be seen")
         report.find("head", GAP, "HEAD_ABSENT", "no head was given to compare the log with")
     else:
         guarded(report, "head", lambda: head.compare(journal))
-    guarded(report, "keys", lambda: check_pins(report, pins, journal.genesis))
+    guarded(report, "keys", lambda: check_pins(report, pins, journal.keys))
     packs = Packs(report, os.path.join(ledger, "packs"), journal.genesis)
     guarded(report, "packs", packs.scan)
     guarded(report, "tapes", Tapes(report, journal, packs).scan)

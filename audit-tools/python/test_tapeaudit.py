@@ -7,6 +7,7 @@ skipped. The ledgers are built here from docs/format, by code that shares nothin
 
 import base64
 import contextlib
+import functools
 import hashlib
 import io
 import json
@@ -128,7 +129,7 @@ class Ed25519(unittest.TestCase):
         self.assertEqual(count, 151)
 
     def test_tables_do_not_remember_wrongly(self):
-        seeds = [H(bytes([number])) for number in range(40)]
+        seeds = [H(bytes([number])) for number in range(audit.MAX_TABLES + 4)]
         signed = [(public_key(seed), sign(seed, b"m")) for seed in seeds]
         for public, signature in signed + signed[:3]:
             self.assertTrue(audit.ed25519_verify(public, b"m", signature))
@@ -238,11 +239,16 @@ class Tree(unittest.TestCase):
         self.assertEqual((frontier.size, frontier.root().hex()), (8, reference["roots_hex_by_size"][8]))
 
     def test_against_the_definition(self):
-        frontier, leaves = audit.Frontier(), []
+        frontier, tree, leaves, roots = audit.Frontier(), audit.Tree(), [], []
         for size in range(200):
-            self.assertEqual(frontier.root(), root_by_recursion(leaves))
+            roots.append(root_by_recursion(leaves))
+            self.assertEqual((frontier.root(), tree.root()), (roots[-1], roots[-1]))
             leaves.append(b"%d" % size)
             frontier.push(audit.leaf_hash(leaves[-1]))
+            tree.push(audit.leaf_hash(leaves[-1]))
+            if size in (0, 1, 6, 7, 8, 127, 128, 198):
+                self.assertEqual([tree.root_at(older) for older in range(size + 1)], roots)
+        self.assertLessEqual(sum(map(len, tree.levels)), 64 * tree.size)
 
 
 class Notes(unittest.TestCase):
@@ -329,9 +335,9 @@ class Notes(unittest.TestCase):
                 audit.parse_vkey(case)
 
 
-def make_vkey(name, key):
-    identity = H(name.encode() + b"\n\x01" + key)[:4]
-    return "%s+%s+%s" % (name, identity.hex(), base64.b64encode(b"\x01" + key).decode())
+def make_vkey(name, key, kind=b"\x01"):
+    identity = H(name.encode() + b"\n" + kind + key)[:4]
+    return "%s+%s+%s" % (name, identity.hex(), base64.b64encode(kind + key).decode())
 
 
 def make_note(text, seed, name):
@@ -345,8 +351,22 @@ def make_note(text, seed, name):
 # roots and signatures that are all right. `hook(name, value, **place)` returns what is written instead.
 
 ORIGIN = "test.example/" + "5a" * 16
-SEEDS = {role: H(b"seed " + role.encode()) for role in ("checkpoint", "recorder", "issuer", "stranger")}
-KEYS = {role: public_key(seed) for role, seed in SEEDS.items()}
+ROLES = ("checkpoint", "recorder", "issuer")
+
+
+@functools.lru_cache(None)
+def keys_of(role, number=0):
+    """Seed and public key of the number-th key of a role."""
+    seed = H(b"seed " + role.encode() + (b" %d" % number if number else b""))
+    return seed, public_key(seed)
+
+
+def thumb(public):
+    return H(bytes.fromhex("a301012006215820") + public)
+
+
+SEEDS = {role: keys_of(role)[0] for role in ROLES + ("stranger",)}
+KEYS = {role: keys_of(role)[1] for role in ROLES + ("stranger",)}
 MIB = 1 << 20
 ZERO = bytes(32)
 CUSTODY_KEY, EPOCH, ROOT_ID = bytes([7]) * 16, bytes([8]) * 16, bytes([9]) * 16
@@ -382,6 +402,8 @@ class World:
         self.segment, self.segment_number, self.at = None, 0, 0
         self.tapes, self.records = {}, []
         self.ledger_id = ZERO
+        # Which key of each role signs now.
+        self.signing = dict.fromkeys(ROLES, 0)
         self.custody = {name: H(b"custody " + name.encode()) for name in "ABCDE"}
         self._packs()
         self._journal()
@@ -411,12 +433,12 @@ class World:
     def statement(self, name):
         tape_id, manifest = self.tapes[name]
         protected = {
-            1: -8, 4: H(bytes.fromhex("a301012006215820") + KEYS["recorder"]),
+            1: -8, 4: thumb(keys_of("recorder", self.signing["recorder"])[1]),
             15: {1: ORIGIN, 2: "sha256:" + tape_id.hex()}, 258: -16, 259: "application/vnd.immutape.tape-root+cbor",
             "ledger": self.ledger_id, "custody": self.custody[name], "manifest": manifest}
         raw = enc(self.hook("protected", protected, tape=name))
         payload = self.hook("payload", tape_id, tape=name)
-        seed = self.hook("recorder", SEEDS["recorder"], tape=name)
+        seed = self.hook("recorder", keys_of("recorder", self.signing["recorder"])[0], tape=name)
         signature = sign(seed, enc(["Signature1", raw, b"", payload]))
         return self.hook("statement", b"\xd2" + enc(self.hook("statement_items", [raw, {}, payload, signature], tape=name)), tape=name)
 
@@ -479,7 +501,7 @@ class World:
 
     def _journal(self):
         genesis = {0: 1, 1: ORIGIN, 2: KEYS["checkpoint"], 3: KEYS["recorder"], 4: KEYS["issuer"],
-                   5: [junk("next", number) for number in range(3)], 6: "personal", 7: "local-operator", 8: False}
+                   5: [thumb(keys_of(role, 1)[1]) for role in ROLES], 6: "personal", 7: "local-operator", 8: False}
         a, b, c = (self.custody[name] for name in "ABC")
         self.begin_segment()
         self.group([(0, ZERO, genesis), (1, ZERO, {0: 1})])
@@ -493,8 +515,12 @@ class World:
         self.group([(1, ZERO, {0: 3}), (3, ZERO, {0: 2}), (4, ZERO, {0: 1, 1: end, 2: len(tear), 3: H(tear)})])
         self.group([self.saved("C"), (36, c, {}), (9, ZERO, {0: 0, 1: 0, 2: 14, 3: 9, 4: 0}), (40, a, {0: 32, 1: 7})])
         self.group(self.hook("last_rows", [(48, a, {0: 1, 1: [b"x", {2: None}]}), (5, ZERO, {0: 3, 1: 18}), (7, b, {0: 1, 1: 3, 2: junk("bad")})]))
+        self.goes_on()
         self.close_segment()
         self.files["journal/%08d.seg" % (self.segment_number + 1)] = bytearray(MIB)
+
+    def goes_on(self):
+        """Groups that a ledger of another kind has behind these."""
 
     # Packs
 
@@ -572,7 +598,7 @@ class World:
 
     def _head(self):
         first, second = self.hook("head", self.head_text(**self.hook("head_args", {})))
-        seed, name = self.hook("head_key", (SEEDS["checkpoint"], ORIGIN))
+        seed, name = self.hook("head_key", (keys_of("checkpoint", self.signing["checkpoint"])[0], ORIGIN))
         raw = make_note(first, seed, name) + make_note(second, *self.hook("state_key", (seed, name)))
         self.files["state/head"] = bytearray(self.hook("head_raw", raw))
 
@@ -583,6 +609,100 @@ class World:
             with open(path, "wb") as file:
                 file.write(data)
         return os.path.join(folder, "L"), os.path.join(folder, "S")
+
+
+def der(tag, content):
+    length = len(content)
+    width = (length.bit_length() + 7) // 8
+    return bytes([tag]) + (bytes([length]) if length < 128 else bytes([0x80 | width]) + length.to_bytes(width, "big")) + content
+
+
+def make_token(digest, moment=b"20231114221320Z", change=lambda parts: parts):
+    """What stands in a token besides signatures and certificates; `change` may alter any part by name."""
+    parts = change(dict(type=bytes.fromhex("2a864886f70d010702"), version=b"\3", content=bytes.fromhex("2a864886f70d0109100104"), info=b"\1",
+                        hash=bytes.fromhex("0609608648016503040201") + b"\5\0", digest=digest, serial=b"\7", time=moment, tail=b"", end=b""))
+    imprint = der(0x30, der(0x30, parts["hash"]) + der(4, parts["digest"]))
+    said = der(0x30, der(2, parts["info"]) + der(6, b"\x2a\3") + imprint + der(2, parts["serial"]) + der(0x18, parts["time"])) + parts["tail"]
+    content = der(0x30, der(6, parts["content"]) + der(0xa0, der(4, said)))
+    signed = der(0x30, der(2, parts["version"]) + der(0x31, b"") + content + der(0x31, b""))
+    return der(0x30, der(6, parts["type"]) + der(0xa0, signed)) + parts["end"]
+
+
+STAMP_MS = 1_700_000_000_000
+
+
+class Outside(World):
+    """A ledger that goes on from entry 21: keys change, others come to hold its heads, and tapes D and E can be saved. `story` is
+    called with it at that point and writes groups of one entry."""
+
+    def __init__(self, story, hook=None):
+        def with_tapes(name, value, **place):
+            if name == "pack_end":
+                value.tape("D", (128, 640))
+                value.tape("E", (128, 640))
+            value = "ABCDE" if name == "slot_names" else value
+            return hook(name, value, **place) if hook is not None else value
+
+        self.story = story
+        super().__init__(with_tapes)
+
+    def goes_on(self):
+        self.story(self)
+
+    def say(self, *row):
+        self.group([row])
+
+    def save(self, name):
+        self.say(*self.saved(name))
+
+    def rotate(self, role, wrong=False, **fields):
+        """To the next key. `wrong`: the entry will be refused, so the keys stay."""
+        number = self.signing[role] + 1
+        seed, public = keys_of(role, number)
+        fields = {"origin": ORIGIN, "role": ROLES.index(role), "key": public, "next": thumb(keys_of(role, number + 1)[1]), "seed": seed, **fields}
+        said = [fields["role"], fields["key"], fields["next"]]
+        proof = sign(fields["seed"], enc(["immutape/key/1", fields["origin"]] + said))
+        self.say(32769, ZERO, dict(enumerate(said + [proof])))
+        if not wrong:
+            self.signing[role] = number
+
+    def revoke(self, role, number, since, reason=1, named=None):
+        self.say(32770, ZERO, {0: ROLES.index(role), 1: named or thumb(keys_of(role, number)[1]), 2: since, 3: reason})
+
+    def head(self, size=None, number=None, root=None, origin=ORIGIN):
+        """A head of what is there, by the checkpoint key of this number."""
+        size = len(self.entries) if size is None else size
+        root = root_by_recursion(self.entries[:size]) if root is None else root
+        text = "%s\n%d\n%s\n" % (origin, size, base64.b64encode(root).decode())
+        seed, _ = keys_of("checkpoint", self.signing["checkpoint"] if number is None else number)
+        return make_note(text, seed, ORIGIN)
+
+    def cosign(self, note=None, witnesses=("w1",), keys=None, **fields):
+        """A head with cosignatures, kept as an entry."""
+        note = self.head(**fields) if note is None else note
+        note += b"".join(cosignature(note, name) for name in witnesses)
+        self.say(128, ZERO, {0: note, 1: [witness_key(name) for name in witnesses] if keys is None else keys, 2: True})
+
+    def stamp(self, note=None, token=None, moment=STAMP_MS, **fields):
+        note = self.head(**fields) if note is None else note
+        self.say(129, ZERO, {0: note, 1: make_token(H(note)) if token is None else token, 2: moment})
+
+    def publish(self, size=None, root=None):
+        size = len(self.entries) if size is None else size
+        self.say(130, ZERO, {0: size, 1: root_by_recursion(self.entries[:size]) if root is None else root, 2: 0})
+
+
+def witness_key(name, public=None, kind=b"\x04"):
+    return make_vkey("witness.example/" + name, public or keys_of(name)[1], kind)
+
+
+def cosignature(note, name, moment=1_700_000_000, seed=None, text=None):
+    text = note.split(b"\n\n")[0] + b"\n" if text is None else text
+    seed, public = (seed or keys_of(name)[0]), keys_of(name)[1]
+    name = "witness.example/" + name
+    signed = b"cosignature/v1\ntime %d\n" % moment + text
+    blob = H(name.encode() + b"\n\x04" + public)[:4] + struct.pack(">Q", moment) + sign(seed, signed)
+    return ("\u2014 %s %s\n" % (name, base64.b64encode(blob).decode())).encode()
 
 
 class WithWorld(World):
@@ -728,7 +848,7 @@ BODIES = [
     ("integrity.failed of no part", 20, lambda b: {k: v for k, v in b.items() if k != 0}), ("integrity.failed with short digest", 20, lambda b: {**b, 2: b"x"}),
     ("recovered without hash", 13, lambda b: {0: b[0], 1: b[1], 2: b[2]}), ("refused without error", 17, lambda b: {0: 32}),
     ("genesis of format 2", 0, lambda b: {**b, 0: 2}), ("origin without digits", 0, lambda b: {**b, 1: "test.example/x"}),
-    ("origin with a space", 0, lambda b: {**b, 1: "test example/" + "5a" * 16}), ("origin with capitals", 0, lambda b: {**b, 1: "t/" + "5A" * 16}),
+    ("origin with a space", 0, lambda b: {**b, 1: "test example/" + "5a" * 16}), ("origin with a control character", 0, lambda b: {**b, 1: "te\x1bst/" + "5a" * 16}), ("origin with capitals", 0, lambda b: {**b, 1: "t/" + "5A" * 16}),
     ("checkpoint key of 31 bytes", 0, lambda b: {**b, 2: bytes(31)}), ("two next keys", 0, lambda b: {**b, 5: b[5][:2]}),
     ("genesis without test mark", 0, lambda b: {k: v for k, v in b.items() if k != 8}), ("test mark 0", 0, lambda b: {**b, 8: 0}),
     ("predecessor of three", 0, lambda b: {**b, 9: ["o", b"n", 1]}), ("genesis with key 10", 0, lambda b: {**b, 10: 1}),
@@ -1296,13 +1416,15 @@ for _name in list(REFUSALS):
     setattr(Refusals, "test_" + re.sub("[^a-z0-9]+", "_", _name.lower()), refusal_test(_name))
 
 
-class Lawful(unittest.TestCase):
-    """What a crash, a stop or a later version leaves behind is told, and is no alteration."""
-
+class Judged(unittest.TestCase):
     def expect(self, world, verdict, *found, **options):
         report = check(world, **options)
         self.assertEqual((report.verdict(), sorted(set(codes(report)) - {"UNUSED_BYTES"})), (verdict, sorted(found)), codes(report))
         return report
+
+
+class Lawful(Judged):
+    """What a crash, a stop or a later version leaves behind is told, and is no alteration."""
 
     def test_closed_in_order(self):
         def hook(name, value, **place):
@@ -1555,19 +1677,19 @@ class Lawful(unittest.TestCase):
             self.assertEqual(codes(report), ["RECORDING_LOST"])
 
     def test_critical_kinds(self):
-        rows = [(32769, ZERO, {0: KEYS["stranger"]}), (40000, ZERO, {})]
+        rows = [(32771, ZERO, {0: ["rules of later"]}), (40000, ZERO, {})]
         world = World(at("last_rows", lambda old: old + rows))
         report = self.expect(world, "intact with gaps", "CRITICAL_KIND")
         self.assertEqual(codes(report).count("CRITICAL_KIND"), 2)
-        # After a key change that this check cannot follow it does not call the new key's head a forgery.
+        # What it does not know may have changed the keys: it does not call the new key's head a forgery.
         world = World(lambda name, value, **place: value + rows if name == "last_rows" else (SEEDS["stranger"], ORIGIN) if name == "head_key" else value)
         self.expect(world, "cannot tell", "CRITICAL_KIND", "HEAD_UNSIGNED")
 
-    def test_statement_after_a_key_change(self):
-        """With a critical kind before it, a statement of another key cannot be judged by the keys of genesis."""
+    def test_statement_after_an_unknown_critical_kind(self):
+        """With one before it, a statement of another key cannot be judged by the keys that are known."""
         def hook(name, value, **place):
             if name == "entry" and place["index"] == 10:
-                return value[:4] + [32769] + value[5:]
+                return value[:4] + [32772] + value[5:]
             return {**value, 4: junk("new key")} if name == "protected" and place["tape"] == "C" else value
         self.expect(World(hook), "cannot tell", "CRITICAL_KIND", "STATEMENT_KEY")
 
@@ -1671,6 +1793,397 @@ class Lawful(unittest.TestCase):
         world.files["state/vault/generation.tmp"] = b"x"
         world.files["quarantine/old.seg"] = b"x"
         self.expect(world, "intact", "STRAY", "QUARANTINE")
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# 4.5 and anchors: entries 21 and following are made by these stories. Each fault is one of an otherwise whole ledger.
+
+def told(*steps):
+    """One step after the other; a step is the name of a method with its arguments, or a function of the world."""
+    def story(world):
+        for step in steps:
+            if callable(step):
+                step(world)
+            else:
+                name, *words = step if len(step) > 1 else step + ({},)
+                options = words.pop() if name != "say" and isinstance(words[-1], dict) else {}
+                getattr(world, name)(*words, **options)
+    return story
+
+
+def outside(name, verdict, code, *steps, hook=None, after=None, **options):
+    refuse(name, verdict, code, hook, after, world=lambda hook: Outside(told(*steps), hook), **options)
+
+
+SMALL_ORDER = (1).to_bytes(32, "little")
+NOT_A_POINT = (2).to_bytes(32, "little")
+ROTATE_C, ROTATE_R, ROTATE_I = ("rotate", "checkpoint"), ("rotate", "recorder"), ("rotate", "issuer")
+NEXT_C = keys_of("checkpoint", 1)
+
+
+def wrong(**fields):
+    return ("rotate", "checkpoint", dict(fields, wrong=True))
+
+
+outside("key: of small order", "altered", "KEY_NONE", wrong(key=SMALL_ORDER))
+outside("key: no point of the curve", "altered", "KEY_NONE", wrong(key=NOT_A_POINT))
+outside("key: the one in use again", "altered", "KEY_USED", wrong(key=KEYS["checkpoint"], seed=SEEDS["checkpoint"]))
+outside("key: one of another role", "altered", "KEY_USED", wrong(key=KEYS["issuer"], seed=SEEDS["issuer"]))
+outside("key: one of before", "altered", "KEY_USED", ROTATE_C, wrong(key=KEYS["checkpoint"], seed=SEEDS["checkpoint"]))
+outside("key: one that followed in another role", "altered", "KEY_USED", ROTATE_I, wrong(key=keys_of("issuer", 1)[1], seed=keys_of("issuer", 1)[0]))
+outside("key: of a stranger", "altered", "KEY_NOT_NAMED", wrong(key=KEYS["stranger"], seed=SEEDS["stranger"]))
+outside("key: named for another role", "altered", "KEY_NOT_NAMED", wrong(key=keys_of("recorder", 1)[1], seed=keys_of("recorder", 1)[0]))
+outside("key: named one later", "altered", "KEY_NOT_NAMED", wrong(key=keys_of("checkpoint", 2)[1], seed=keys_of("checkpoint", 2)[0]))
+outside("key: after one that named another", "altered", "KEY_NOT_NAMED", ("rotate", "checkpoint", {"next": thumb(KEYS["stranger"])}),
+        wrong(key=keys_of("checkpoint", 2)[1], seed=keys_of("checkpoint", 2)[0]))
+outside("key: signed for by the one before", "altered", "KEY_PROOF", wrong(seed=SEEDS["checkpoint"]))
+outside("key: signed for under another origin", "altered", "KEY_PROOF", wrong(origin="other.example/" + "5a" * 16))
+outside("key: signed for another role", "altered", "KEY_PROOF", lambda w: w.say(32769, ZERO, {
+    0: 0, 1: NEXT_C[1], 2: junk("next"), 3: sign(NEXT_C[0], enc(["immutape/key/1", ORIGIN, 1, NEXT_C[1], junk("next")]))}))
+outside("key: signed for with another that follows", "altered", "KEY_PROOF", lambda w: w.say(32769, ZERO, {
+    0: 0, 1: NEXT_C[1], 2: junk("x"), 3: sign(NEXT_C[0], enc(["immutape/key/1", ORIGIN, 0, NEXT_C[1], junk("next")]))}))
+outside("key: of a fourth role", "altered", "ENTRY_BODY", lambda w: w.say(32769, ZERO, {0: 3, 1: NEXT_C[1], 2: junk("next"), 3: bytes(64)}))
+outside("key: proof of 63 bytes", "altered", "ENTRY_BODY", lambda w: w.say(32769, ZERO, {0: 0, 1: NEXT_C[1], 2: junk("next"), 3: bytes(63)}))
+outside("key: revoked for no reason", "altered", "ENTRY_BODY", lambda w: w.say(32770, ZERO, {0: 0, 1: junk("next"), 2: 1}))
+outside("key: succession without a note", "altered", "ENTRY_BODY", lambda w: w.say(32768, ZERO, {}))
+outside("key: succession of 65,537 bytes", "altered", "ENTRY_LENGTH", lambda w: w.say(32768, ZERO, {0: bytes(65537)}))
+outside("key: rotation about a tape", "altered", "ENTRY_SUBJECT", ROTATE_C, hook=at("entry", item(5, junk("t")), index=21))
+outside("key: revoked that never was", "altered", "KEY_UNKNOWN", ROTATE_R, ("revoke", "recorder", 2, 5))
+outside("key: revoked in another role", "altered", "KEY_UNKNOWN", ROTATE_R, ("revoke", "issuer", 0, 5, {"named": thumb(KEYS["recorder"])}))
+outside("key: revoked while in use", "altered", "KEY_IN_USE", ("revoke", "recorder", 0, 5))
+outside("key: revoked while in use, after a rotation", "altered", "KEY_IN_USE", ROTATE_R, ("revoke", "recorder", 1, 5))
+outside("key: revoked from a later entry on", "altered", "KEY_FROM", ROTATE_I, ("revoke", "issuer", 0, 23))
+outside("key: revoked again, from later on", "altered", "KEY_FROM", ROTATE_I, ("revoke", "issuer", 0, 9), ("revoke", "issuer", 0, 10))
+outside("key: revoked again, from the same on", "altered", "KEY_FROM", ROTATE_I, ("revoke", "issuer", 0, 9), ("revoke", "issuer", 0, 9))
+outside("key: no genesis to follow", "altered", "KEY_UNCHECKED", ROTATE_C, hook=at("entry", body(lambda b: {**b, 0: 2}), index=0))
+
+outside("head: by the key of before", "altered", "HEAD_KEY", ROTATE_C, hook=at("head_key", lambda _: (SEEDS["checkpoint"], ORIGIN)))
+outside("head: of before, by the key that followed", "altered", "HEAD_KEY", ROTATE_C, hook=head_of(size=21))
+outside("head: by a key whose rotation was refused", "altered", "HEAD_UNSIGNED", wrong(seed=SEEDS["checkpoint"]),
+        hook=at("head_key", lambda _: (NEXT_C[0], ORIGIN)))
+outside("head: second note by the key of before", "altered", "HEAD_KEY", ROTATE_C, hook=at("state_key", lambda _: (SEEDS["checkpoint"], ORIGIN)))
+outside("head: kept, by a revoked key", "altered", "HEAD_REVOKED", ROTATE_C, ("revoke", "checkpoint", 0, 9),
+        heads=lambda w: [w.head(size=10, number=0)])
+outside("head: the line of the other key does not hold", "altered", "HEAD_SIGNATURE", ROTATE_C, heads=lambda w: [
+    w.head() + make_note("x\n", SEEDS["checkpoint"], ORIGIN).split(b"\n\n")[1]])
+
+outside("statement: by the key of before", "altered", "STATEMENT_KEY", ROTATE_R, lambda w: w.signing.update(recorder=0), ("save", "D"))
+outside("statement: by the key that follows", "altered", "STATEMENT_KEY", lambda w: w.signing.update(recorder=1), ("save", "D"))
+outside("statement: names the key in force, is signed by the one before", "altered", "STATEMENT_SIGNATURE", ROTATE_R, ("save", "D"),
+        hook=at("recorder", lambda _: SEEDS["recorder"], tape="D"))
+outside("statement: by a revoked key", "altered", "STATEMENT_REVOKED", ROTATE_R, ("revoke", "recorder", 0, 14))
+outside("statement: by a revoked key, though others held it", "altered", "STATEMENT_REVOKED", ("cosign",), ROTATE_R, ("revoke", "recorder", 0, 14))
+outside("statement: by a revoked key, held by nobody", "intact with gaps", "STATEMENT_UNPROVED", ROTATE_R, ("revoke", "recorder", 0, 22))
+outside("statement: by a revoked key, time-stamped alone", "intact with gaps", "STATEMENT_UNPROVED", ("stamp",), ROTATE_R, ("revoke", "recorder", 0, 22))
+outside("statement: by a revoked key, held one entry too early", "intact with gaps", "STATEMENT_UNPROVED", ("cosign", {"size": 14}), ROTATE_R,
+        ("revoke", "recorder", 0, 22))
+outside("statement: by a revoked key, held too late", "intact with gaps", "STATEMENT_UNPROVED", ("cosign", {"size": 20}), ROTATE_R,
+        ("revoke", "recorder", 0, 19))
+outside("statement: by a revoked key, held after it was revoked", "intact with gaps", "STATEMENT_UNPROVED", ROTATE_R, ("revoke", "recorder", 0, 21),
+        ("cosign", {"size": 21}))
+outside("statement: by a key that was revoked again, further back", "altered", "STATEMENT_REVOKED", ("cosign",), ROTATE_R,
+        ("revoke", "recorder", 0, 22), ("revoke", "recorder", 0, 14))
+outside("statement: held by a head that counts no more", "altered", "STATEMENT_UNPROVED", ("cosign", {"size": 15}), ROTATE_R, ROTATE_C,
+        ("revoke", "checkpoint", 0, 14), ("revoke", "recorder", 0, 22))
+
+OTHER_TREE = junk("other tree")
+ROOT_14 = root_by_recursion(HONEST.entries[:14])
+ANOTHER = ("say", 10, ZERO, {0: 1})
+outside("anchor: of another tree", "forked", "E_LOG_FORK", ("cosign", {"root": OTHER_TREE}))
+outside("anchor: time-stamped, of another tree", "forked", "E_LOG_FORK", ("stamp", {"size": 14, "root": OTHER_TREE}))
+outside("anchor: of more entries than there were", "altered", "ANCHOR_LATER", ("cosign", {"size": 22, "root": OTHER_TREE}))
+outside("anchor: time-stamped, of more entries", "altered", "ANCHOR_LATER", ("stamp", {"size": 22, "root": OTHER_TREE}))
+outside("anchor: published, of more entries", "altered", "ANCHOR_LATER", ("publish", 22, OTHER_TREE))
+outside("anchor: published, of another tree", "altered", "ANCHOR_ROOT", ("publish", 14, OTHER_TREE))
+outside("anchor: of another log", "altered", "HEAD_ORIGIN", ("cosign", {"origin": "other.example/" + "5a" * 16}))
+outside("anchor: signed by a stranger", "altered", "HEAD_UNSIGNED", lambda w: w.cosign(
+    make_note(w.head().split(b"\n\n")[0].decode() + "\n", SEEDS["stranger"], ORIGIN)))
+outside("anchor: signature of something else", "altered", "HEAD_SIGNATURE", lambda w: w.cosign(w.head().replace(b"\n21\n", b"\n20\n")))
+outside("anchor: by the key of before", "altered", "HEAD_KEY", ROTATE_C, ANOTHER, ("cosign", {"number": 0}))
+outside("anchor: by the key that follows", "altered", "HEAD_KEY", ROTATE_C, ("cosign", {"size": 21, "number": 1}))
+outside("anchor: by a key that was revoked later", "altered", "HEAD_REVOKED", ("cosign",), ROTATE_C, ("revoke", "checkpoint", 0, 20))
+outside("anchor: no note", "altered", "NOTE", ("say", 128, ZERO, {0: b"\xff", 1: [witness_key("w1")], 2: True}))
+outside("anchor: four lines", "altered", "NOTE", lambda w: w.cosign(make_note("%s\n0\n%s\nx\n" % (ORIGIN, "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="),
+                                                                         SEEDS["checkpoint"], ORIGIN)))
+outside("anchor: cosignature absent", "altered", "ANCHOR_COSIGNATURE", ("cosign", {"witnesses": (), "keys": [witness_key("w1")]}))
+outside("anchor: one of two cosignatures absent", "altered", "ANCHOR_COSIGNATURE", ("cosign", {"keys": [witness_key("w1"), witness_key("w2")]}))
+
+
+def odd_line(name, **fields):
+    """An anchor with a second line of the witness, made otherwise."""
+    outside("anchor: cosignature " + name, "altered", "ANCHOR_COSIGNATURE", lambda w: w.cosign(w.head() + cosignature(w.head(), "w1", **fields)))
+
+
+odd_line("over another text", text=b"x\n")
+odd_line("by another key", seed=SEEDS["stranger"])
+odd_line("of a time past 2^63", moment=1 << 63)
+outside("anchor: cosignature is a plain one", "altered", "ANCHOR_COSIGNATURE", lambda w: w.cosign(
+    w.head() + ("\u2014 witness.example/w1 %s\n" % base64.b64encode(
+        H(b"witness.example/w1\n\x04" + keys_of("w1")[1])[:4] + sign(keys_of("w1")[0], w.head().split(b"\n\n")[0] + b"\n")).decode()).encode()))
+for words, key in (("is none", "witness.example/w1"), ("is a log's", witness_key("w1", kind=b"\x01")), ("has another id", witness_key("w1").replace("+", "+00", 1)[:-2]),
+                   ("is of small order", witness_key("w1", SMALL_ORDER)), ("is no point", witness_key("w1", NOT_A_POINT)),
+                   ("signs this log's heads", witness_key("w1", KEYS["checkpoint"]))):
+    outside("anchor: verifier key " + words, "altered", "ANCHOR_KEY", ("cosign", {"keys": [key]}))
+outside("anchor: verifier key signed heads before", "altered", "ANCHOR_KEY", ROTATE_C, ("cosign", {"keys": [witness_key("w1", KEYS["checkpoint"])]}))
+outside("anchor: without keys", "altered", "ENTRY_BODY", ("cosign", {"witnesses": ()}))
+outside("anchor: 64 keys", "altered", "ENTRY_BODY", ("cosign", {"keys": [witness_key("w1")] * 64}))
+outside("anchor: no genesis to check it with", "altered", "ANCHOR_UNCHECKED", ("cosign",), hook=at("entry", body(lambda b: {**b, 0: 2}), index=0))
+
+outside("time-stamp: over a note with a cosignature", "altered", "ANCHOR_SIGNATURES", lambda w: w.stamp(w.head() + cosignature(w.head(), "w1")))
+outside("time-stamp: of another note", "altered", "ANCHOR_IMPRINT", ("stamp", {"token": make_token(junk("note"))}))
+outside("time-stamp: tells another time", "altered", "ANCHOR_TIME", ("stamp", {"moment": STAMP_MS + 1}))
+
+
+def parts(**changed):
+    return lambda world: world.stamp(token=make_token(H(world.head()), change=lambda fields: {**fields, **changed}))
+
+
+for words, changed in {
+        "no signed data": dict(type=b"\x2a"), "version 1": dict(version=b"\1"), "no TSTInfo": dict(content=b"\x2a"), "TSTInfo of version 2": dict(info=b"\2"),
+        "SHA-1": dict(hash=bytes.fromhex("06052b0e03021a0500")), "SHA-256 with parameters": dict(hash=bytes.fromhex("06096086480165030402010403616263")),
+        "31 bytes": dict(digest=bytes(31)), "bytes behind it": dict(end=b"\0"), "bytes behind the TSTInfo": dict(tail=b"\5\0"),
+        "local time": dict(time=b"20231114221320"), "zeros at the end of the fraction": dict(time=b"20231114221320.50Z"), "month 13": dict(time=b"20231314221320Z"),
+        "empty fraction": dict(time=b"20231114221320.Z"), "of 1969": dict(time=b"19691231235959Z"), "19 digits of fraction": dict(time=b"20231114221320.0000000000000000001Z"),
+        "over 32 KiB": dict(end=bytes(1 << 15))}.items():
+    outside("time-stamp: token, " + words, "altered", "TOKEN", parts(**changed))
+for words, raw in {"empty": b"", "cut": make_token(ZERO)[:-1], "indefinite length": b"\x30\x80" + make_token(ZERO)[3:] + b"\0\0",
+                   "length not shortest": b"\x30\x82\0" + make_token(ZERO)[2:]}.items():
+    outside("time-stamp: token " + words, "altered", "TOKEN", ("stamp", {"token": raw}))
+
+
+def kept(name, note):
+    def after(world):
+        world.files["state/anchors/" + name] = bytearray(note(world) if callable(note) else note)
+    return after
+
+
+def lone(name, verdict, code, file, note, *steps, hook=None):
+    outside("kept: " + name, verdict, code, *steps, hook=hook, after=kept(file, note))
+
+
+lone("head of more entries", "rolled back", "E_LOG_ROLLBACK", "newest.note", lambda w: w.head(22, root=OTHER_TREE))
+lone("head of another tree", "forked", "E_LOG_FORK", "newest.note", lambda w: w.head(14, root=OTHER_TREE))
+lone("ahead, of more entries", "rolled back", "E_LOG_ROLLBACK", "ahead.note", lambda w: w.head(22, root=OTHER_TREE))
+lone("ahead, of another tree", "forked", "E_LOG_FORK", "ahead.note", lambda w: w.head(14, root=OTHER_TREE))
+lone("signed by a stranger", "altered", "HEAD_UNSIGNED", "newest.note", lambda w: make_note(w.head().split(b"\n\n")[0].decode() + "\n", SEEDS["stranger"], ORIGIN))
+lone("of another log", "altered", "HEAD_ORIGIN", "newest.note", lambda w: w.head(origin="x/" + "00" * 16))
+lone("by the key of before", "altered", "HEAD_KEY", "newest.note", lambda w: w.head(number=0), ROTATE_C)
+lone("by a revoked key", "altered", "HEAD_REVOKED", "newest.note", lambda w: w.head(10, number=0), ROTATE_C, ("revoke", "checkpoint", 0, 9))
+lone("no note", "altered", "ANCHOR_SHAPE", "newest.note", b"x")
+lone("too long to be read", "altered", "ANCHOR_SHAPE", "ahead.note", bytes(65537))
+lone("no genesis to check it with", "altered", "ANCHOR_UNCHECKED", "newest.note", lambda w: w.head(), hook=at("entry", body(lambda b: {**b, 0: 2}), index=0))
+outside("kept: beside a damaged journal", "altered", "HEAD_NOT_COMPARED",
+        after=lambda w: (kept("newest.note", w.head(14))(w), flip(SEG1, group_at(1, 256 + 8 + 400))(w)))
+outside("kept: beside a journal that damage cut short", "altered", "E_LOG_ROLLBACK",
+        after=lambda w: (kept("newest.note", w.head(22, root=OTHER_TREE))(w), flip(SEG1, group_at(1, 256 + 8 + 400))(w)))
+outside("kept: beside no journal", "missing", "ANCHOR_UNCHECKED",
+        after=lambda w: (kept("newest.note", w.head())(w), [w.files.pop(name) for name in (SEG1, SEG2, SEG3)]))
+
+
+for _name in list(REFUSALS):
+    if not hasattr(Refusals, "test_" + re.sub("[^a-z0-9]+", "_", _name.lower())):
+        setattr(Refusals, "test_" + re.sub("[^a-z0-9]+", "_", _name.lower()), refusal_test(_name))
+
+
+class Others(Judged):
+    """Keys that change as they should, and heads that others hold."""
+
+    def lines(self, report):
+        return {check.name: check.line() for check in report.checks.values()}
+
+    def test_nothing_is_held_and_no_key_changed(self):
+        report = self.expect(World(), "intact")
+        self.assertEqual(self.lines(report)["anchors"], "anchors: not checked: no entry and no file of the state folder keeps one")
+        self.assertNotIn("key history", report.checks)
+        report = check(World(), state=False)
+        self.assertEqual(self.lines(report)["anchors"], "anchors: not checked: no entry keeps one")
+
+    def test_every_key_is_replaced(self):
+        story = told(ROTATE_C, ROTATE_R, ("save", "D"), ROTATE_I, ROTATE_R, ("save", "E"), ROTATE_C)
+        world = Outside(story)
+        self.assertEqual(world.signing, {"checkpoint": 2, "recorder": 2, "issuer": 1})
+        report = self.expect(world, "intact")
+        self.assertEqual(report.exit_code(), 0)
+        self.assertEqual(self.lines(report)["key history"], "key history: keys are replaced and revoked by the rules of 4.5 ok (5 replaced, 0 revoked)")
+        self.assertEqual(report.checks["statements"].count, 5)
+        # Heads of every size by the key of that size, kept elsewhere.
+        for size, number in ((21, 0), (22, 1), (26, 1), (27, 1), (28, 2)):
+            self.expect(Outside(story), *(("intact", "HEAD_OLDER") if size < 28 else ("intact",)), heads=[world.head(size, number)])
+
+    def test_pins_of_any_key_of_the_role(self):
+        world = Outside(told(ROTATE_C, ROTATE_R, ("revoke", "recorder", 0, 23), ROTATE_R, ("save", "D")))
+        for numbers in ((0, 0), (0, 1), (1, 2), (1, 0)):
+            checkpoint, recorder = (keys_of(role, number)[1] for role, number in zip(ROLES, numbers))
+            report = check(world, pins=[make_vkey(ORIGIN, checkpoint), recorder.hex()])
+            self.assertTrue(report.pinned, numbers)
+        # One that may follow is none of the log's keys yet.
+        self.assertIn("PIN_DIFFERS", codes(check(world, pins=[keys_of("recorder", 3)[1].hex()])))
+        self.assertIn("PIN_NAME", codes(check(world, pins=[make_vkey("x", keys_of("checkpoint", 1)[1])])))
+
+    def test_both_keys_sign_until_the_witnesses_know(self):
+        def both(world):
+            note = world.head()
+            return note + world.head(number=0).split(b"\n\n")[1]
+        world = Outside(told(ROTATE_C, lambda w: w.cosign(both(w))))
+        self.expect(world, "intact", "HEAD_OLDER", heads=[both(Outside(told(ROTATE_C)))])
+
+    def test_a_refused_entry_changes_nothing(self):
+        """After it the keys of before sign on, and the key that it named can still follow."""
+        report = self.expect(Outside(told(wrong(seed=SEEDS["checkpoint"]), ROTATE_C, ("revoke", "checkpoint", 1, 3), ("save", "D"))),
+                             "altered", "KEY_PROOF", "KEY_IN_USE")
+        self.assertEqual(self.lines(report)["key history"], "key history: keys are replaced and revoked by the rules of 4.5 FAILED, 3 checked, "
+                         "2 findings (1 replaced, 0 revoked)")
+
+    def test_more_changes_than_a_log_may_have(self):
+        saved, audit.MAX_KEY_CHANGES = audit.MAX_KEY_CHANGES, 3
+        try:
+            self.expect(Outside(told(ROTATE_I, ROTATE_R, ("revoke", "issuer", 0, 9))), "intact")
+            self.expect(Outside(told(ROTATE_I, ROTATE_R, ("revoke", "issuer", 0, 9), wrong())), "altered", "KEY_CHANGES")
+        finally:
+            audit.MAX_KEY_CHANGES = saved
+        self.assertEqual(audit.MAX_KEY_CHANGES, 1024)
+
+    def test_revoked_keys_count_for_what_others_held(self):
+        # Of the head: every size up to the index, and heads by the new key.
+        world = Outside(told(ROTATE_C, ("revoke", "checkpoint", 0, 9)))
+        self.expect(world, "intact", "HEAD_OLDER", heads=[world.head(9, 0), world.head(22, 1)])
+        # Of statements: held whole before.
+        report = self.expect(Outside(told(("cosign",), ROTATE_R, ("revoke", "recorder", 0, 22))), "intact")
+        self.assertIn("1 cosigned by 1 keys", self.lines(report)["anchors"])
+        self.expect(Outside(told(("cosign", {"size": 15}), ROTATE_R, ("revoke", "recorder", 0, 15))), "intact")
+        report = check(Outside(told(("cosign", {"size": 14}), ROTATE_R, ("revoke", "recorder", 0, 22))))
+        self.assertEqual([f["entry"] for f in report.findings if f["code"] == "STATEMENT_UNPROVED"], [14])
+        # What the key signed that followed is not asked.
+        report = check(Outside(told(ROTATE_R, ("save", "D"), ("revoke", "recorder", 0, 21))))
+        self.assertEqual([f["entry"] for f in report.findings if f["code"] == "STATEMENT_UNPROVED"], [2, 7, 14])
+        # A time-stamp is told of.
+        report = check(Outside(told(("stamp",), ROTATE_R, ("revoke", "recorder", 0, 22))))
+        self.assertTrue(all("time-stamp" in f["words"] for f in report.findings if f["code"] == "STATEMENT_UNPROVED"))
+
+    def test_anchors_that_hold(self):
+        story = told(("cosign", {"witnesses": ("w1", "w2")}), ("publish",), ("stamp",), ("publish", 0), ("cosign", {"size": 7}), ROTATE_C, ("stamp", {"size": 14, "number": 0}),
+                     ("cosign", {"size": 0, "number": 0}), ("cosign",), ("say", 131, ZERO, {0: 2, 1: 3, 2: 1, 3: junk("file")}))
+        world = Outside(story)
+        kept("newest.note", lambda w: w.head())(world)
+        kept("fork-12.txt", b"x")(world)
+        kept("asked.txt", b"x")(world)
+        world.files["state/keys"] = bytearray(b"x")
+        report = self.expect(world, "intact", "TOKENS_UNSIGNED")
+        self.assertEqual(self.lines(report)["anchors"],
+                         "anchors: heads that others hold are heads of this log ok (4 cosigned by 2 keys, 2 time-stamped, 2 published, newest.note)")
+        self.assertEqual(report.checks["anchors"].count, 9)
+        self.assertEqual(report.facts["cosigners"], sorted([witness_key("w1"), witness_key("w2")]))
+
+    def test_cosignatures_of_others_and_several_of_one(self):
+        """Lines of keys that the entry does not name say nothing; several of one witness must all hold."""
+        self.expect(Outside(told(lambda w: w.cosign(w.head() + cosignature(w.head(), "w3", seed=SEEDS["stranger"])))), "intact")
+        self.expect(Outside(told(lambda w: w.cosign(w.head() + cosignature(w.head(), "w1", moment=(1 << 63) - 1)))), "intact")
+
+    def test_what_contradicted_the_log_and_is_there_now(self):
+        world = Outside(told(("publish",)))
+        kept("ahead.note", lambda w: w.head())(world)
+        self.expect(world, "intact", "ANCHOR_REACHED")
+
+    def test_a_fork_that_the_log_tells_of(self):
+        world = Outside(told(lambda w: w.say(133, ZERO, {0: 0, 1: w.head(90, root=OTHER_TREE), 2: 21, 3: root_by_recursion(w.entries)})))
+        self.expect(world, "intact", "FORK_FOUND")
+
+    def test_after_an_unknown_critical_kind_keys_are_not_judged(self):
+        story = told(("say", 32771, ZERO, {0: ["later"]}), lambda w: w.cosign(make_note(
+            w.head().split(b"\n\n")[0].decode() + "\n", SEEDS["stranger"], ORIGIN)))
+        self.expect(Outside(story), "cannot tell", "CRITICAL_KIND", "HEAD_UNSIGNED")
+        world = Outside(told(("say", 32771, ZERO, {0: ["later"]})))
+        kept("newest.note", make_note(world.head().split(b"\n\n")[0].decode() + "\n", SEEDS["stranger"], ORIGIN))(world)
+        self.expect(world, "cannot tell", "CRITICAL_KIND", "HEAD_UNSIGNED")
+
+    def test_succession_is_known(self):
+        self.expect(Outside(told(("say", 32768, ZERO, {0: b"a statement"}))), "intact")
+
+    def test_anchors_after_damage_are_not_compared(self):
+        world = Outside(told(("cosign",)))
+        flip(SEG1, group_at(1, 256 + 8 + 400))(world)
+        report = check(world)
+        self.assertIn("1 not compared after damage", self.lines(report)["anchors"])
+        self.assertEqual((report.verdict(), report.checks["anchors"].findings), ("altered", 0))
+
+    def test_strange_names_beside_the_anchors(self):
+        world = Outside(told(ROTATE_C))
+        for name in ("newest.note.tmp", "fork-3.txt.tmp"):
+            kept(name, b"x")(world)
+        world.files["state/keys.tmp"] = b"x"
+        self.expect(world, "intact")
+        for name in ("fork-03.txt", "other.note", "oldest"):
+            world = Outside(told(ROTATE_C))
+            kept(name, b"x")(world)
+            self.expect(world, "intact", "STRAY")
+
+    @unittest.skipUnless(hasattr(os, "mkfifo"), "no named pipes on this system")
+    def test_a_pipe_in_place_of_an_anchor(self):
+        with tempfile.TemporaryDirectory() as folder:
+            ledger, state = Outside(told(("publish",))).write(folder)
+            os.mkdir(os.path.join(state, "anchors"))
+            os.mkfifo(os.path.join(state, "anchors", "newest.note"))
+            self.assertIn("ANCHOR_SHAPE", codes(audit.audit(ledger, state)))
+
+    def test_an_anchor_that_cannot_be_read(self):
+        saved, refused = audit.read_bounded, []
+
+        def guarded(path, *rest):
+            if path.endswith("newest.note"):
+                refused.append(path)
+                raise PermissionError("not for you")
+            return saved(path, *rest)
+        audit.read_bounded = guarded
+        try:
+            self.expect(World(), "cannot tell", "ANCHOR_UNREAD")
+        finally:
+            audit.read_bounded = saved
+        self.assertEqual(len(refused), 1)
+
+    def test_golden_tokens(self):
+        folder = os.path.join(ROOT, "tests", "golden", "5-proof", "timestamps")
+        if not os.path.isdir(folder):
+            self.skipTest("no golden files here")
+        with open(os.path.join(folder, "checkpoint.note"), "rb") as file:
+            digest = H(file.read())
+        with open(os.path.join(folder, "index.toml"), encoding="utf-8") as file:
+            told = re.findall(r'token = "(.*)"\n(?:.*\n)*?time_ms = ([0-9]+)', file.read())
+        self.assertEqual(len(told), 2)
+        for name, moment in told:
+            with open(os.path.join(folder, name), "rb") as file:
+                token = file.read()
+            self.assertEqual(audit.token_says(token), (digest, int(moment)), name)
+            refused = 0
+            for spot in range(len(token)):
+                try:
+                    said = audit.token_says(token[:spot])
+                except audit.Refusal:
+                    refused += 1
+                    continue
+                self.fail("cut at %d: %r" % (spot, said))
+            self.assertEqual(refused, len(token))
+
+    def test_times_of_tokens(self):
+        for raw, moment in ((b"19700101000000Z", 0), (b"20231114221320.9999Z", STAMP_MS + 999), (b"20231114221320.05Z", STAMP_MS + 50),
+                            (b"20231114221320.000000000000000001Z", STAMP_MS), (b"99991231235959Z", 253402300799000)):
+            self.assertEqual(audit.token_says(make_token(ZERO, raw)), (ZERO, moment))
+
+    def test_every_flip_of_these_is_seen(self):
+        world = Outside(told(("cosign", {"witnesses": ("w1", "w2")}), ("stamp",), ROTATE_R, ("revoke", "recorder", 0, 21), ("publish",), ROTATE_C, ("cosign",)))
+        chance, note = random.Random(9), bytes(world.head())
+        for name, count in ((SEG2, 60), ("newest", 80)):
+            data = world.files[SEG2] if name == SEG2 else note
+            used = world.at if name == SEG2 else len(note)
+            blind = {group["at"] + at for group in world.groups if group["segment"] == 2 for at in range(224, 256)}
+            for spot in chance.sample([spot for spot in range(used) if name != SEG2 or spot not in blind], count):
+                changed = Outside.__new__(Outside)
+                changed.files = dict(world.files)
+                flipped = bytearray(data)
+                flipped[spot] ^= 1 << chance.randrange(8)
+                changed.files[SEG2 if name == SEG2 else "state/anchors/newest.note"] = flipped
+                report = check(changed)
+                self.assertNotIn("UNEXPECTED", codes(report))
+                self.assertNotEqual(report.verdict(), "intact", "flip at %d of %s" % (spot, name))
 
 
 class Hostile(unittest.TestCase):

@@ -66,6 +66,7 @@ mod journal_space;
 mod journal_sweep;
 mod journal_tear;
 mod journal_torn_again;
+mod key_auditor;
 mod key_life;
 mod keys_openssl;
 mod ledger_asked;

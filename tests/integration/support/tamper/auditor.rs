@@ -76,11 +76,20 @@ fn arguments(root: &Path, pins: &[String], head: Option<&Path>) -> Vec<String> {
     out
 }
 
+/// Exit code and every word of it.
+pub fn said(root: &Path, pins: &[String]) -> (i32, String) {
+    said_by_itself(&arguments(root, pins, None))
+}
+
 fn by_itself(arguments: &[String]) -> i32 {
+    said_by_itself(arguments).0
+}
+
+fn said_by_itself(arguments: &[String]) -> (i32, String) {
     let output = Command::new(python()).arg(PROGRAM).args(arguments).output().unwrap();
     show(&output.stdout);
     show(&output.stderr);
-    output.status.code().unwrap_or(-1)
+    (output.status.code().unwrap_or(-1), String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 fn show(said: &[u8]) {
