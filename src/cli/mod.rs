@@ -8,6 +8,7 @@ mod anchors;
 mod args;
 mod asked;
 mod configuration;
+mod confirmed;
 mod demo;
 mod entries;
 mod errors;

@@ -94,9 +94,14 @@ pub enum LogError {
         /// What is wrong.
         fault: &'static str,
     },
-    /// The key that signs such a head was revoked from this entry on.
-    #[error("the key that signed it was revoked from entry {0} on")]
-    Revoked(u64),
+    /// The key that signs such a head was revoked before that.
+    #[error("the key that signed it was revoked from entry {from} on")]
+    Revoked {
+        /// The first entry from which on nothing counts that it signed.
+        from: u64,
+        /// Index of the entry that says so.
+        at: u64,
+    },
     /// The text of a note is no statement of succession.
     #[error("not a statement of succession: {0}")]
     Succession(&'static str),
@@ -114,7 +119,7 @@ impl From<LogError> for Error {
             | LogError::Unsigned
             | LogError::BadSignature
             | LogError::Note(_)
-            | LogError::Revoked(_) => Code::HeadInvalid,
+            | LogError::Revoked { .. } => Code::HeadInvalid,
             _ => Code::LogDamaged,
         };
         Self::new(code, e.to_string()).with_source(e)

@@ -368,7 +368,7 @@ impl HeadKeys for KeyHistory {
         let found = terms.into_iter().find(|(term, _)| term.since < size || term.since == 0);
         let (term, key) = found.ok_or(LogError::Unsigned)?;
         match term.revoked {
-            Some(Revocation { from, .. }) if size > from => Err(LogError::Revoked(from)),
+            Some(Revocation { from, at }) if size > from => Err(LogError::Revoked { from, at }),
             _ => Ok(key),
         }
     }

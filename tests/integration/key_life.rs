@@ -227,6 +227,32 @@ async fn a_revoked_key_counts_for_what_was_anchored_before() {
     }
 }
 
+/// A head that the thief of a key may have signed is no reason to stay away from the log.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_head_by_a_key_that_was_revoked_later_proves_nothing_and_shuts_nobody_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = folder.path();
+    let ledger = with_policy(create(home).await, home).await;
+    ledger.confirm(None).await.unwrap();
+    grow(&ledger, 3).await;
+    let early = ledger.release_head().await.unwrap();
+    ledger.keep_anchor(&cosigned(&early.note, 1_700_000_000)).await.unwrap();
+    grow(&ledger, 3).await;
+    let late = ledger.release_head().await.unwrap();
+    let late_at = ledger.keep_anchor(&cosigned(&late.note, 1_700_000_001)).await.unwrap();
+    let from = early.checkpoint.size;
+    ledger.change_key(&ann(), revoked(KeyRole::Checkpoint, Some(from))).await.unwrap();
+    let ledger = open(home).await.unwrap();
+    assert_eq!(ledger.newest_anchor().unwrap(), None);
+    let fault = Checkpoint::from_note(&late.note, ledger.keys()).unwrap_err();
+    assert!(matches!(fault, LogError::Revoked { from: of, at } if of == from && at > late_at), "{fault}");
+    ledger.confirm(None).await.unwrap();
+    ledger.close().await.unwrap();
+    let report = check(home);
+    let found: Vec<_> = report.findings.iter().map(|f| (f.severity, f.part, f.entry)).collect();
+    assert_eq!(found, [(Severity::Gap, "anchors", Some(late_at))], "{:?}", report.findings);
+}
+
 /// Both keys sign until a quorum has seen them on one head, and then the old one is gone.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_old_head_key_signs_beside_its_successor_until_a_quorum_saw_both() {

@@ -11,6 +11,9 @@ pub(in crate::cli) struct Checkpoint {
     /// The newest head that witnesses cosigned, instead of a new one.
     #[arg(long)]
     pub anchored: bool,
+    /// Ask witnesses at private addresses, too.
+    #[arg(long)]
+    pub allow_private: bool,
 }
 
 #[derive(Debug, Args)]
@@ -30,6 +33,9 @@ pub(in crate::cli) struct Prove {
     /// Replace a file that is there already.
     #[arg(long, conflicts_with = "consistency")]
     pub force: bool,
+    /// Ask witnesses at private addresses, too.
+    #[arg(long, conflicts_with = "consistency")]
+    pub allow_private: bool,
 }
 
 #[derive(Debug, Args)]
@@ -40,6 +46,9 @@ pub(in crate::cli) struct Publish {
     /// Public halves of all entries too: kinds, times and patterns of access, for auditors who may have them.
     #[arg(long)]
     pub entries: bool,
+    /// Ask witnesses at private addresses, too.
+    #[arg(long)]
+    pub allow_private: bool,
 }
 
 #[derive(Debug, Args)]
@@ -147,6 +156,9 @@ pub(in crate::cli) enum ClockVerb {
         /// Replace a file that is there already.
         #[arg(long)]
         force: bool,
+        /// Ask witnesses at private addresses, too.
+        #[arg(long)]
+        allow_private: bool,
     },
     /// Check an answer that was brought back, and keep its time-stamp in the log.
     Import {

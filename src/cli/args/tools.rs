@@ -30,6 +30,9 @@ pub(in crate::cli) enum KeyVerb {
         /// The key that follows, where it is kept elsewhere than in the ledger's `next` folder.
         #[arg(long, value_name = "FILE")]
         with: Option<PathBuf>,
+        /// Ask witnesses at private addresses, too.
+        #[arg(long)]
+        allow_private: bool,
     },
     /// Say that a key counts no more; one in use is replaced at the same moment.
     Revoke {
@@ -48,6 +51,9 @@ pub(in crate::cli) enum KeyVerb {
         /// The key that follows, where it is kept elsewhere than in the ledger's `next` folder.
         #[arg(long, value_name = "FILE", conflicts_with = "thumbprint")]
         with: Option<PathBuf>,
+        /// Ask witnesses at private addresses, too.
+        #[arg(long)]
+        allow_private: bool,
     },
 }
 

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::cli::args::Checkpoint as Args;
+use crate::cli::confirmed::confirmed;
 use crate::cli::session::Session;
 use crate::cli::words;
 use crate::error::{Code, Error, Result};
@@ -16,6 +17,7 @@ pub(in crate::cli) fn checkpoint(s: &mut Session<'_>, args: &Args) -> Result<u8>
             })?;
             (anchor.checkpoint, anchor.note)
         } else {
+            confirmed(ledger, args.allow_private).await?;
             let head = ledger.release_head().await?;
             (head.checkpoint, head.note)
         };

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::anchor::{Http, Transport, confirm, stamp};
 use crate::cli::args::ClockVerb;
+use crate::cli::confirmed::confirmed;
 use crate::cli::export_files::Target;
 use crate::cli::export_placed::place_one;
 use crate::cli::input::{self, shown};
@@ -28,7 +29,7 @@ pub(in crate::cli) fn clock(s: &mut Session<'_>, verb: &ClockVerb) -> Result<u8>
             let transport: Arc<dyn Transport> = Arc::new(Http::new(*allow_private, None)?);
             rounds(s, *every, |s| once(s, &transport))
         }
-        ClockVerb::Challenge { to, force } => challenge(s, to, *force),
+        ClockVerb::Challenge { to, force, allow_private } => challenge(s, to, *force, *allow_private),
         ClockVerb::Import { answer } => {
             let answer = input::small(&*s.parts.env.files, answer, ANSWER_BYTES_MAX)?;
             s.with_ledger(async |ledger, s| {
@@ -102,13 +103,14 @@ fn show(ledger: &Ledger, s: &mut Session<'_>) -> Result<u8> {
     Ok(0)
 }
 
-fn challenge(s: &mut Session<'_>, to: &Path, force: bool) -> Result<u8> {
+fn challenge(s: &mut Session<'_>, to: &Path, force: bool, allow_private: bool) -> Result<u8> {
     let target = (!input::is_stdin(to)).then(|| Target::of(to.to_owned()));
     if let Some(target) = &target {
         target.check(&s.parts, false, force)?;
     }
     s.out.raw = target.is_none();
     s.with_ledger(async |ledger, s| {
+        confirmed(ledger, allow_private).await?;
         let challenge = ledger.challenge_time().await?;
         // Before anybody has the request: its answer will be known again.
         ledger.keep_challenge(&challenge)?;

@@ -17,11 +17,13 @@ pub(in crate::cli) fn key(s: &mut Session<'_>, verb: &KeyVerb) -> Result<u8> {
     match verb {
         KeyVerb::List => list(s),
         KeyVerb::History => key_life::history(s),
-        KeyVerb::Rotate { role, with } => key_life::change(s, (*role, with.as_deref()), None),
-        KeyVerb::Revoke { role, thumbprint, from, compromised, with } => {
+        KeyVerb::Rotate { role, with, allow_private } => {
+            key_life::change(s, (*role, with.as_deref()), None, *allow_private)
+        }
+        KeyVerb::Revoke { role, thumbprint, from, compromised, with, allow_private } => {
             let reason = if *compromised { RevocationReason::Compromised } else { RevocationReason::Retired };
             let revoke = RevokeKey { thumbprint: *thumbprint, from: *from, reason };
-            key_life::change(s, (*role, with.as_deref()), Some(revoke))
+            key_life::change(s, (*role, with.as_deref()), Some(revoke), *allow_private)
         }
     }
 }

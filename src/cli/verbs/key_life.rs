@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde_json::json;
 
+use crate::cli::confirmed::confirmed;
 use crate::cli::session::Session;
 use crate::cli::table::{Column, Table};
 use crate::error::Result;
@@ -56,10 +57,15 @@ pub(super) fn change(
     s: &mut Session<'_>,
     (role, file): (KeyRole, Option<&Path>),
     revoke: Option<RevokeKey>,
+    allow_private: bool,
 ) -> Result<u8> {
     let key = file.map(|file| read_signer(&*s.parts.env.files, file)).transpose()?;
     let changed = s.ending(async |ledger, s| {
         let who = s.parts.who.clone();
+        if let Err(e) = confirmed(&ledger, allow_private).await {
+            let _the_first_error_counts = ledger.close().await;
+            return Err(e);
+        }
         ledger.change_key(&who, KeyChange { role, key, revoke }).await
     })?;
     tell(s, role, &changed);

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use crate::cli::args::Prove as Args;
+use crate::cli::confirmed::confirmed;
 use crate::cli::export_files::{Place, Target};
 use crate::cli::export_placed::place_one;
 use crate::cli::input::shown;
@@ -47,6 +48,7 @@ fn tape(s: &mut Session<'_>, args: &Args, id: &str) -> Result<u8> {
     let (form, extension) =
         if args.receipt { (ProofForm::Receipt, "receipt.cose") } else { (ProofForm::TlogProof, "tlog-proof") };
     s.with_ledger(async |ledger, s| {
+        confirmed(ledger, args.allow_private).await?;
         let proven = ledger.prove(&s.parts.who, id, form).await?;
         let path = match place {
             Place::Stdout => {

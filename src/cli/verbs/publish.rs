@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use crate::anchor::{self, Transport};
+use crate::anchor::{self, Http, Transport};
 use crate::cli::args::Publish as Args;
 use crate::cli::input::shown;
 use crate::cli::session::Session;
@@ -12,15 +12,16 @@ use crate::cli::words;
 use crate::error::Result;
 
 pub(in crate::cli) fn publish(s: &mut Session<'_>, args: &Args) -> Result<u8> {
-    once(s, args, None)
+    let transport: Arc<dyn Transport> = Arc::new(Http::new(args.allow_private, None)?);
+    once(s, args, &transport)
 }
 
 /// Publishes once. A log with witnesses signs nothing before one of them was asked, in the same opening: `witnesses` is the way
 /// to them.
-pub(super) fn once(s: &mut Session<'_>, args: &Args, witnesses: Option<&Arc<dyn Transport>>) -> Result<u8> {
+pub(super) fn once(s: &mut Session<'_>, args: &Args, witnesses: &Arc<dyn Transport>) -> Result<u8> {
     s.with_ledger(async |ledger, s| {
-        if let Some(transport) = witnesses.filter(|_| !ledger.is_confirmed()) {
-            anchor::confirm(ledger, transport).await?;
+        if !ledger.is_confirmed() {
+            anchor::confirm(ledger, witnesses).await?;
         }
         let files = s.parts.env.files.clone();
         let made = anchor::publish(ledger, &s.parts.who, &args.to, args.entries, &*files).await?;

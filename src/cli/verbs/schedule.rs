@@ -139,8 +139,8 @@ impl Runner {
             Job::Publish => {
                 let settings = &s.parts.config.schedule;
                 let to = settings.publish_to().unwrap_or_else(|| std::path::Path::new("")).to_owned();
-                let args = Publish { to, entries: settings.publish_entries() };
-                done(publish::once(s, &args, Some(&self.transport))?, JobOutcome::Partly)
+                let args = Publish { to, entries: settings.publish_entries(), allow_private: false };
+                done(publish::once(s, &args, &self.transport)?, JobOutcome::Partly)
             }
             Job::Scrub => {
                 let (made, recorded) = scrub::one(s, s.parts.config.schedule.scrub_parts())?;

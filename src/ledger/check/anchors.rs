@@ -7,7 +7,7 @@ use crate::catalog::root_at;
 use crate::codec::digest::{RootHash, sha256};
 use crate::evidence::{Report, Severity};
 use crate::ledger::heads::{Anchor, compare_root, compare_size};
-use crate::log::{AnchorBody, Body, Checkpoint, HeadKeys, HeldHead, SignedNote};
+use crate::log::{AnchorBody, Body, Checkpoint, HeadKeys, HeldHead, LogError, SignedNote};
 use crate::proof::{CosignerKey, TimeAnchors, TimestampError, check_token};
 use crate::store::Rows;
 
@@ -18,6 +18,8 @@ const NO_ROWS: &str = "the tree hashes in sled were not there to compare with";
 pub(super) enum Said {
     /// Entries and root of a head, or what is wrong with it.
     Head(Result<(u64, RootHash), String>),
+    /// A head by a key that was revoked later, from an entry within it on: it proves nothing.
+    Worthless(u64),
     /// As published: nobody else has signed for it.
     Published(u64, RootHash),
     /// A time-stamp that none of the roots of this machine certifies; the head under it is looked at all the same.
@@ -30,6 +32,8 @@ pub(super) struct Anchors {
     /// Index, entries and root.
     heads: Vec<(u64, u64, RootHash)>,
     wrong: Vec<(u64, String)>,
+    /// Heads by a revoked key, and from which entry on it counts no more.
+    worthless: Vec<(u64, u64)>,
     uncertified: u64,
     /// Those of `heads` that somebody else signed for: a witness, or an authority that is known here.
     held: Vec<HeldHead>,
@@ -39,6 +43,13 @@ impl Said {
     /// Of the entry with this index; `log` knows the keys of the log's heads, `roots` those that certify time-stamps.
     pub(super) fn of(log: &dyn HeadKeys, roots: Option<&TimeAnchors>, index: u64, body: &Body) -> Option<Self> {
         let Body::Anchor(body) = body else { return None };
+        if let AnchorBody::Cosigned { note, .. } | AnchorBody::Timestamped { note, .. } = body
+            && let Some(LogError::Revoked { from, at }) =
+                std::str::from_utf8(note).ok().and_then(|note| Checkpoint::from_note(note, &log).err())
+            && index < at
+        {
+            return Some(Self::Worthless(from));
+        }
         let head = match body {
             AnchorBody::Cosigned { note, keys, .. } => cosigned(log, note, keys),
             AnchorBody::Timestamped { note, token, time_ms } => match timestamped(log, roots, note, token, *time_ms) {
@@ -117,6 +128,7 @@ impl Anchors {
                 self.heads.push((index, size, root));
             }
             Said::Published(size, root) => self.heads.push((index, size, root)),
+            Said::Worthless(from) => self.worthless.push((index, from)),
             Said::Head(Err(why)) => self.wrong.push((index, why)),
             Said::Uncertified(size, root) => {
                 self.uncertified = self.uncertified.saturating_add(1);
@@ -135,6 +147,11 @@ impl Anchors {
         report: &mut Report,
     ) {
         let newest = self.newest(checker, options, journal, rows, report);
+        for (index, from) in &self.worthless {
+            let what =
+                format!("the head that it keeps proves nothing: the key that signed it was revoked from #{from} on");
+            report.find(Severity::Gap, "anchors", format!("entry {index}"), what).entry = Some(*index);
+        }
         let count = self.heads.len().saturating_add(self.wrong.len());
         if count == 0 && newest.is_none() {
             return;
@@ -227,7 +244,9 @@ mod tests {
     fn fault(log: &NoteKey, index: u64, body: AnchorBody) -> String {
         match Said::of(log, None, index, &Body::Anchor(body)) {
             Some(Said::Head(Err(why))) => why,
-            Some(Said::Head(Ok(_)) | Said::Uncertified(..) | Said::Published(..)) => "none".to_owned(),
+            Some(Said::Head(Ok(_)) | Said::Uncertified(..) | Said::Published(..) | Said::Worthless(_)) => {
+                "none".to_owned()
+            }
             None => "no anchor".to_owned(),
         }
     }

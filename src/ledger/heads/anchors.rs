@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::catalog::root_at;
 use crate::error::{Code, Error, Result};
-use crate::log::{Checkpoint, KeyHistory};
+use crate::log::{Checkpoint, KeyHistory, LogError};
 use crate::proof::Policy;
 use crate::store::Rows;
 use crate::store::files::{Files, code_of, create_dir_durable, write_atomic};
@@ -148,8 +148,12 @@ fn read_kept(files: &dyn Files, state: &Path, name: &str, keys: &KeyHistory) -> 
             .with_hint("put the state folder's anchors back from their copy; they say how long this log must be")
     };
     let note = String::from_utf8(bytes).map_err(|e| invalid(&e))?;
-    let checkpoint = Checkpoint::from_note(&note, keys).map_err(|e| invalid(&e))?;
-    Ok(Some(Anchor { checkpoint, note }))
+    match Checkpoint::from_note(&note, keys) {
+        Ok(checkpoint) => Ok(Some(Anchor { checkpoint, note })),
+        // Whoever took the key may have signed it: it says nothing of this log any more.
+        Err(LogError::Revoked { .. }) => Ok(None),
+        Err(e) => Err(invalid(&e)),
+    }
 }
 
 /// The newest head that others hold, as far as this machine knows.

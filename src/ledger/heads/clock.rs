@@ -139,7 +139,7 @@ impl Core {
 
     /// The log still begins with the head that was taken away: an answer over a head of a history that was put back since is
     /// no time of this one.
-    fn check_ours(&self, head: &Checkpoint, note: &str) -> Result<()> {
+    pub(super) fn check_ours(&self, head: &Checkpoint, note: &str) -> Result<()> {
         let anchor = Anchor { checkpoint: head.clone(), note: note.to_owned() };
         let (_, size) = self.settled_queries()?;
         compare_size(&anchor, size).and_then(|()| compare_root(&anchor, &*self.stores.rows))

@@ -128,6 +128,8 @@ impl Ledger {
         if parsed.signatures().len() != 1 || checkpoint.size > core.progress.durable().0 {
             return Err(Error::new(Code::ProofInvalid, "not a head of this log with its signature alone"));
         }
+        let (ours, head, shown) = (core.clone(), checkpoint, note.to_owned());
+        crate::ledger::facade::blocking(move || ours.check_ours(&head, &shown)).await?;
         let note = note.as_bytes().to_vec();
         let body = AnchorBody::Timestamped { note, token: token.to_vec(), time_ms };
         let draft = core.draft(&Act::own(Body::Anchor(body)), |_| {})?;

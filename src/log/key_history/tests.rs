@@ -155,7 +155,7 @@ fn heads_by_a_revoked_key_count_up_to_its_end() {
     let body = CriticalBody::Revoked { role: KeyRole::Checkpoint, thumbprint: thumb(1), from: 5, reason: 0 };
     keys.apply(8, &body).unwrap();
     assert_eq!(size_under(&keys, &head(5, 1)), Ok(5));
-    assert_eq!(size_under(&keys, &head(6, 1)), Err(LogError::Revoked(5)));
+    assert_eq!(size_under(&keys, &head(6, 1)), Err(LogError::Revoked { from: 5, at: 8 }));
     assert_eq!(size_under(&keys, &head(9, 11)), Ok(9));
     assert_eq!(keys.of_entry_0(), history());
 }
