@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::world::World;
 use crate::support::crash::copy_folder;
+use crate::support::ledgers::tape_path;
 
 /// A witness that runs; ended by Ctrl-C when it is dropped.
 pub(super) struct Running(Child, pub(super) Value);
@@ -96,4 +97,50 @@ fn an_hour_taken_back_is_named_by_the_witness() {
         assert!(refused.exit == 3 && refused.stderr.contains("E_LOG_ROLLBACK"), "{}", refused.all());
     }
     assert_eq!(witness.end(), Some(0));
+}
+
+/// Each command is an opening of its own: what signs asks the witnesses first, and signs nothing when none answers. A key that is
+/// replaced meanwhile reaches a witness that knows the old one alone.
+#[test]
+fn commands_that_sign_ask_the_witnesses_first() {
+    let world = World::new();
+    world.run(["init"]).exits(0);
+    fs::copy(tape_path("sqlite-crash"), world.path("a.jsonl")).unwrap();
+    let id = document(&world, &["save", "a.jsonl"])["tape"].as_str().unwrap().to_owned();
+    let verifier = document(&world, &["checkpoint"])["verifier"].as_str().unwrap().to_owned();
+    fs::write(world.path("logs"), format!("log {verifier}\nquorum none\n")).unwrap();
+    let witness = Running::new(&world, "w1");
+    fs::write(world.path("policy"), witness.policy()).unwrap();
+    world.run(["witness", "set", "policy"]).exits(0);
+    let signing: [&[&str]; 4] =
+        [&["checkpoint"], &["prove", &id, "--output", "-"], &["publish", "tree"], &["key", "rotate", "recorder"]];
+    for words in signing {
+        let refused = world.run(words.iter().copied());
+        assert_eq!(refused.exit, 1, "{}", refused.all());
+        assert!(refused.stderr.contains("E_NOT_CONFIRMED"), "{}", refused.all());
+    }
+    for words in signing {
+        let done = world.run(words.iter().copied().chain(["--allow-private"]));
+        assert_eq!(done.exit, 0, "{words:?}: {}", done.all());
+    }
+    // Both keys sign until the witness, which knows the old one, has cosigned.
+    let changed = document(&world, &["key", "rotate", "checkpoint", "--allow-private"]);
+    assert_eq!(changed["waits_for_witnesses"].as_bool(), Some(true));
+    assert!(world.path("keys/checkpoint.pem.old").exists());
+    let round = document(&world, &["witness", "run", "--allow-private"]);
+    assert_eq!(round["witnesses"][0]["state"].as_str(), Some("cosigned"), "{round}");
+    assert!(!world.path("keys/checkpoint.pem.old").exists());
+    // From then on the witness must know the new key.
+    world.run(["log"]).exits(0);
+    let refused = document(&world, &["witness", "run", "--allow-private"]);
+    assert!(refused["witnesses"][0]["state"].as_str().unwrap().contains("403"), "{refused}");
+    drop(witness);
+    let both = format!("log {verifier}\nlog {}\nquorum none\n", changed["verifier"].as_str().unwrap());
+    fs::write(world.path("logs"), both).unwrap();
+    let witness = Running::new(&world, "w1");
+    fs::write(world.path("policy"), witness.policy()).unwrap();
+    world.run(["witness", "set", "policy"]).exits(0);
+    let round = document(&world, &["witness", "run", "--allow-private"]);
+    assert_eq!((round["quorum"].as_bool(), round["witnesses"][0]["state"].as_str()), (Some(true), Some("cosigned")));
+    world.run(["verify"]).exits(0);
 }
