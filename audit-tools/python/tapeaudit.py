@@ -1085,13 +1085,20 @@ class Keys:
                 return term
         return terms[0]
 
-    def take(self, index, entry):
+    def _full(self):
         if self.rotations + self.revocations >= MAX_KEY_CHANGES:
             raise Refusal("KEY_CHANGES", "more than %d changes of keys" % MAX_KEY_CHANGES)
+
+    def rotate(self, index, body):
+        self._full()
+        self._rotate(index, *(body[number] for number in range(4)))
+        self.rotations += 1
+
+    def take(self, index, entry):
         if entry.kind == KEY_ROTATED:
-            self._rotate(index, *(entry.body[number] for number in range(4)))
-            self.rotations += 1
+            self.rotate(index, entry.body)
         else:
+            self._full()
             self._revoke(index, *(entry.body[number] for number in range(3)))
             self.revocations += 1
 
@@ -1496,6 +1503,54 @@ class Anchors:
         """Entries below this index were held by others before a key was revoked, by heads that entries of this kind keep."""
         since, at = revoked
         return max((head.size for head in self.held if head.kind == kind and head.index < at and head.size <= since), default=0)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Keys that lost entries named (store-embedded, section 5): without them the heads of a log that lost its end are a stranger's.
+
+class LostKeys:
+    LABEL = "state/keys"
+
+    def __init__(self, report):
+        self.report = report
+        self.raw = b""
+
+    def read(self, state):
+        """Before the journal, so that a running program cannot tell of entries that were not there yet."""
+        try:
+            self.raw = read_bounded(os.path.join(state, "keys"), MAX_KEY_CHANGES * 1024)
+        except (OSError, Refusal):
+            pass  # A copy: what it would tell is then not known, and the head shows it.
+
+    def _rotations(self):
+        """As far as the file can be read. Revocations are passed over: anybody can write one, but nobody a rotation who does not
+        have the key that was named to follow."""
+        raw, last = self.raw, 0
+        while raw:
+            try:
+                item, end = cbor_prefix(raw)
+            except CborError:
+                return
+            raw = raw[end:]
+            if type(item) is not list or len(item) != 3 or not is_uint(item[0]) or item[0] <= last or type(item[2]) is not dict:
+                return
+            last, kind, body = item
+            rules = KINDS[KEY_ROTATED][2]
+            if kind == KEY_ROTATED and set(body) == set(rules) and all(rule(body[key]) for key, rule in rules.items()):
+                yield last, body
+
+    def learn(self, journal):
+        if journal.keys is None or journal.damaged:
+            return
+        for index, body in self._rotations():
+            if index < journal.count:
+                continue
+            try:
+                journal.keys.rotate(index, body)
+            except Refusal:
+                return
+            self.report.find(None, INFO, "KEY_LOST", "entry %d, which this log does not have, names a %s key that the one before named to follow"
+                             % (index, ROLES[body[0]]), self.LABEL)
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -3385,11 +3440,13 @@ def audit(ledger, state=None, heads=(), pins=()):
     anchors = Anchors(report)
     if state is not None:
         guarded(report, "anchors", lambda: anchors.read(os.path.join(state, "anchors")))
-    successor = Successor(report)
+    lost, successor = LostKeys(report), Successor(report)
     if state is not None:
+        guarded(report, "head", lambda: lost.read(state))
         guarded(report, "successor", lambda: successor.read(state))
     journal = Journal(report, os.path.join(ledger, "journal"), head.sizes(), head.reopened(), anchors)
     guarded(report, "grammar", journal.scan)
+    guarded(report, "head", lambda: lost.learn(journal))
     guarded(report, "successor", lambda: successor.judge(journal))
     guarded(report, "anchors", lambda: anchors.finish(journal))
     guarded(report, "statements", journal.judge_revoked)

@@ -2300,6 +2300,40 @@ class Others(Judged):
         world.files["state/successor.note.tmp"] = world.files["state/scrub"] = world.files["state/jobs"] = b"x"
         self.expect(world, "ended by loss", "LOG_ENDED")
 
+    def test_a_log_that_lost_the_entry_of_its_key(self):
+        """Its head is by a key that only the copy of that entry names."""
+        seed, public = keys_of("checkpoint", 1)
+        said = [0, public, thumb(keys_of("checkpoint", 2)[1])]
+        proof = sign(seed, enc(["immutape/key/1", ORIGIN] + said))
+        rotation, revocation = [21, 32769, dict(enumerate(said + [proof]))], [22, 32770, {0: 0, 1: thumb(KEYS["checkpoint"]), 2: 9, 3: 1}]
+
+        def lost(*records, raw=None, note=True, hook=None):
+            def by_the_next(name, value, **place):
+                value = (seed, ORIGIN) if name == "head_key" else {"size": 23, "root": OTHER_TREE} if name == "head_args" else value
+                return hook(name, value, **place) if hook else value
+            world = Outside(told(), by_the_next)
+            world.files["state/keys"] = bytearray(b"".join(map(enc, records)) if raw is None else raw)
+            if note:
+                succeeded(23, number=1)(world)
+            return world
+        self.expect(lost(rotation), "ended by loss", "KEY_LOST", "LOG_ENDED", "E_LOG_ROLLBACK")
+        self.expect(lost(rotation, note=False), "rolled back", "KEY_LOST", "E_LOG_ROLLBACK")
+        # What follows it and cannot be read, or needs no proof, takes nothing back.
+        self.expect(lost(raw=enc(rotation) + b"\xff"), "ended by loss", "KEY_LOST", "LOG_ENDED", "E_LOG_ROLLBACK")
+        world = lost(rotation, revocation, note=False)
+        kept("newest.note", lambda w: w.head(10, root=OTHER_TREE))(world)
+        self.expect(world, "forked", "KEY_LOST", "E_LOG_ROLLBACK", "E_LOG_FORK")
+        # A key that does not prove itself is a stranger's, as it is without the file; so is one of an entry that the log has.
+        body = rotation[2]
+        for raw in (b"", b"x", enc(7), enc([22, 32769, {**body, 2: ZERO}]), enc([22, 32769, {**body, 3: bytes(64)}]), enc([22, 32769, {**body, 3: b""}]),
+                    enc([22, 32769, {**body, 4: 1}]), enc([22, 32769, 7]), enc(["22", 32769, body]), enc([22, 32768, body]), enc([20, 32769, body]),
+                    enc([30, 32769, {}]) + enc(rotation), bytes(1 << 20) + b"x"):
+            self.expect(lost(raw=raw), "altered", "SUCCESSOR_ANOTHER", "HEAD_UNSIGNED")
+        # A whole log is not asked there.
+        world = Outside(told(ROTATE_C))
+        world.files["state/keys"] = bytearray(enc(rotation))
+        self.expect(world, "intact")
+
     def test_every_flip_of_a_successor_note_is_seen(self):
         world = Outside(told(), LOSS)
         succeeded()(world)
