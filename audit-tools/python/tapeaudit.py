@@ -7,7 +7,7 @@ Written from docs/format alone: it shares no code with the program that writes l
 its standard library. It reads only, asks the network nothing, and opens no content: sealed bytes stay sealed, their digests
 are compared. What it cannot prove stands in audit-tools/README.md.
 
-Exit codes: 0 intact and all keys pinned, 10 intact with gaps or with unpinned keys, 3 altered, missing, rolled back or
+Exit codes: 0 intact and all keys pinned, 10 intact with gaps, with unpinned keys or ended by loss, 3 altered, missing, rolled back or
 forked, 2 wrong usage, 1 cannot tell.
 """
 
@@ -27,9 +27,9 @@ import unicodedata
 VERSION = "1"
 
 # The order is the order of weight: the heaviest severity found names the verdict.
-FORKED, ROLLED, ALTERED, MISSING, CANNOT, GAP, INFO = (
-    "forked", "rolled back", "altered", "missing", "cannot tell", "gap", "note")
-WEIGHT = (FORKED, ROLLED, ALTERED, MISSING, CANNOT, GAP)
+FORKED, ROLLED, ALTERED, MISSING, CANNOT, ENDED, GAP, INFO = (
+    "forked", "rolled back", "altered", "missing", "cannot tell", "ended by loss", "gap", "note")
+WEIGHT = (FORKED, ROLLED, ALTERED, MISSING, CANNOT, ENDED, GAP)
 
 EXIT_INTACT, EXIT_CANNOT_TELL, EXIT_USAGE, EXIT_TAMPERED, EXIT_GAPS = 0, 1, 2, 3, 10
 
@@ -144,7 +144,7 @@ class Report:
     def find(self, name, severity, code, words, file=None, offset=None, entry=None, tape=None):
         self.totals[severity] = self.totals.get(severity, 0) + 1
         check = self.checks.get(name)
-        if check is not None and severity not in (INFO, GAP):
+        if check is not None and severity not in (INFO, GAP, ENDED):
             check.findings += 1
         if self.totals[severity] > MAX_FINDINGS_KEPT:
             self.unkept += 1
@@ -175,7 +175,8 @@ class Report:
             notes.append("unpinned keys")
         if self.facts.get("test"):
             notes.append("TEST ledger")
-        return ", ".join([self.verdict()] + notes)
+        verdict = self.verdict()
+        return ", ".join([visible(self.facts["ended"]) if verdict == ENDED else verdict] + notes)
 
     def sorted_findings(self):
         """The heaviest first, otherwise in the order in which they were met."""
@@ -783,6 +784,65 @@ class HeadState:
         self.term = parse_decimal(lines[5][5:], "term")
 
 
+class Succession:
+    """Where one log ends and another goes on (chapter 4.6). The successor has signed it, and no signature of either is wrong."""
+
+    def __init__(self, raw):
+        try:
+            note = Note(raw)
+            lines = note.text.split("\n")[:-1]
+            if len(lines) != 6 or lines[0] != "immutape/succession/1":
+                raise Refusal("NOTE", "statement is not immutape/succession/1 with six lines")
+            old, head, new, ledger, lost = (self._after(line, word) for line, word in zip(lines[1:], ("old", "head", "new", "ledger", "lost")))
+            self.old, self.new = parse_vkey(old), parse_vkey(new)
+            size, _, root = head.partition(" ")
+            self.size, self.root = parse_decimal(size, "size"), parse_hash(root, "root")
+            if not re.fullmatch("[0-9a-f]{64}", ledger):
+                raise Refusal("NOTE", "ledger is not 64 lower-case hexadecimal digits")
+            self.ledger = bytes.fromhex(ledger)
+            first, _, last = lost.partition(" ")
+            self.lost = (parse_decimal(first, "first lost index"), None if last == "-" else parse_decimal(last, "last lost index"))
+            if self.lost[1] is not None and self.lost[1] < self.lost[0]:
+                raise Refusal("NOTE", "the lost entries end before they begin")
+            if self.old[0] == self.new[0] or self.old[1] == self.new[1]:
+                raise Refusal("NOTE", "a log that succeeds itself")
+        except Refusal as refusal:
+            raise Refusal("SUCCESSION_SHAPE", refusal.words) from None
+        if not self._is_by(note, self.new):
+            raise Refusal("SUCCESSION_UNSIGNED", "the successor has not signed the statement")
+        self.by_old = self._is_by(note, self.old)
+
+    @staticmethod
+    def _after(line, word):
+        if not line.startswith(word + " "):
+            raise Refusal("NOTE", "a line does not begin with %s" % word)
+        return line[len(word) + 1:]
+
+    @staticmethod
+    def _is_by(note, key):
+        known = note.lines_of(*key)
+        if not all(ed25519_verify(key[1], note.signed, signature) for signature in known):
+            raise Refusal("SUCCESSION_SIGNATURE", "the signature of %s under the statement is wrong" % key[0])
+        return bool(known)
+
+    def check(self, genesis):
+        """What the successor says of it: this log's entry 0 tells the same, and is meant."""
+        if genesis.predecessor is None:
+            raise Refusal("SUCCESSION_ALONE", "a statement of succession, but entry 0 names no log before this one")
+        origin, raw, *lost = genesis.predecessor
+        if self.new != (genesis.origin, genesis.role_keys[CHECKPOINT]) or self.ledger != genesis.ledger_id:
+            raise Refusal("SUCCESSION_NEW", "the statement names another successor than this log")
+        if self.old[0] != origin or self.lost != tuple(lost):
+            raise Refusal("SUCCESSION_OLD", "the statement names another log, or other lost entries, than entry 0")
+        try:
+            head = Checkpoint(Note(raw))
+            head.note.verify(*self.old)
+        except Refusal as refusal:
+            raise Refusal("SUCCESSION_HEAD", "head of the old log in entry 0: %s" % refusal.words) from None
+        if (head.origin, head.size, head.root) != (origin, self.size, self.root):
+            raise Refusal("SUCCESSION_HEAD", "the statement names another head than entry 0")
+
+
 # ----------------------------------------------------------------------------------------------------------------------
 # Entries, chapter 4.1 and 4.3.
 
@@ -794,7 +854,7 @@ TAPE_OPENED, RECORDING_MARK, TAPE_TRUNCATED = 18, 19, 20
 # What a kind 33 completes: a tape that was opened, followed while it was recorded, or played again.
 GRANTING_KINDS = frozenset((ACCESS_GRANTED, 41, 42))
 ANCHOR_COSIGNED, ANCHOR_TIMESTAMPED, PUBLISHED, FORK_FOUND = 128, 129, 130, 133
-KEY_ROTATED, KEY_REVOKED = 32769, 32770
+SUCCESSION, KEY_ROTATED, KEY_REVOKED = 32768, 32769, 32770
 # From the destruction of its key on, a tape's objects may be gone (4.3).
 DISPOSED_KINDS = frozenset((86, 88, 90))
 
@@ -985,6 +1045,7 @@ class Genesis:
         self.role_keys, self.next_keys = (body[2], body[3], body[4]), body[5]
         self.profile = body[6]
         self.test = body[8]
+        self.predecessor = body.get(9)
         self.origin_hash = sha256(self.origin.encode("utf-8"))
 
 
@@ -1024,13 +1085,20 @@ class Keys:
                 return term
         return terms[0]
 
-    def take(self, index, entry):
+    def _full(self):
         if self.rotations + self.revocations >= MAX_KEY_CHANGES:
             raise Refusal("KEY_CHANGES", "more than %d changes of keys" % MAX_KEY_CHANGES)
+
+    def rotate(self, index, body):
+        self._full()
+        self._rotate(index, *(body[number] for number in range(4)))
+        self.rotations += 1
+
+    def take(self, index, entry):
         if entry.kind == KEY_ROTATED:
-            self._rotate(index, *(entry.body[number] for number in range(4)))
-            self.rotations += 1
+            self.rotate(index, entry.body)
         else:
+            self._full()
             self._revoke(index, *(entry.body[number] for number in range(3)))
             self.revocations += 1
 
@@ -1378,13 +1446,15 @@ class Anchors:
         try:
             if checkpoint.origin != journal.keys.origin:
                 raise Refusal("HEAD_ORIGIN", "head of another origin: %s" % checkpoint.origin[:200])
-            journal.keys.counts(size)
             journal.keys.verify_head(checkpoint.note, size)
+            journal.keys.counts(size)
         except Refusal as refusal:
+            if refusal.code == "HEAD_REVOKED":
+                return INFO, refusal.code, refusal.words + "; it is as if it were not there"
             doubted = refusal.code in ("HEAD_UNSIGNED", "HEAD_KEY") and journal.critical
             return CANNOT if doubted else ALTERED, refusal.code, refusal.words
         if entries < size:
-            return (ALTERED if journal.damaged else ROLLED, "E_LOG_ROLLBACK",
+            return (journal.loss_is(size), "E_LOG_ROLLBACK",
                     "others hold a head of %d entries that this log signed, the journal holds %d" % (size, entries))
         own = journal.root_at(size)
         if own is None:
@@ -1402,7 +1472,7 @@ class Anchors:
                 journal.keys.counts(head.size)
                 kept.append(head)
             except Refusal as refusal:
-                self._find(ALTERED, refusal.code, refusal.words, head.place)
+                self._revoked(journal, head, refusal)
         self.held = kept
         for file in self.files:
             self._file(*file, journal)
@@ -1420,10 +1490,132 @@ class Anchors:
             "".join(", %s" % name for name, _, _ in self.files),
             ", %d not compared after damage" % self.not_compared if self.not_compared else "")
 
+    def _revoked(self, journal, head, refusal):
+        """4.5: before the log knew that the key was in wrong hands, it kept what it must not keep after."""
+        since, at = journal.keys.in_force(CHECKPOINT, head.size).revoked
+        if head.index > at:
+            self._find(ALTERED, refusal.code, refusal.words, head.place)
+        else:
+            self._find(GAP, refusal.code, "a head of %d entries proves nothing: the key that signed it was revoked from #%d on"
+                       % (head.size, since), head.place)
+
     def proves(self, kind, revoked):
         """Entries below this index were held by others before a key was revoked, by heads that entries of this kind keep."""
         since, at = revoked
         return max((head.size for head in self.held if head.kind == kind and head.index < at and head.size <= since), default=0)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Keys that lost entries named (store-embedded, section 5): without them the heads of a log that lost its end are a stranger's.
+
+class LostKeys:
+    LABEL = "state/keys"
+
+    def __init__(self, report):
+        self.report = report
+        self.raw = b""
+
+    def read(self, state):
+        """Before the journal, so that a running program cannot tell of entries that were not there yet."""
+        try:
+            self.raw = read_bounded(os.path.join(state, "keys"), MAX_KEY_CHANGES * 1024)
+        except (OSError, Refusal):
+            pass  # A copy: what it would tell is then not known, and the head shows it.
+
+    def _rotations(self):
+        """As far as the file can be read. Revocations are passed over: anybody can write one, but nobody a rotation who does not
+        have the key that was named to follow."""
+        raw, last = self.raw, 0
+        while raw:
+            try:
+                item, end = cbor_prefix(raw)
+            except CborError:
+                return
+            raw = raw[end:]
+            if type(item) is not list or len(item) != 3 or not is_uint(item[0]) or item[0] <= last or type(item[2]) is not dict:
+                return
+            last, kind, body = item
+            rules = KINDS[KEY_ROTATED][2]
+            if kind == KEY_ROTATED and set(body) == set(rules) and all(rule(body[key]) for key, rule in rules.items()):
+                yield last, body
+
+    def learn(self, journal):
+        if journal.keys is None or journal.damaged:
+            return
+        for index, body in self._rotations():
+            if index < journal.count:
+                continue
+            try:
+                journal.keys.rotate(index, body)
+            except Refusal:
+                return
+            self.report.find(None, INFO, "KEY_LOST", "entry %d, which this log does not have, names a %s key that the one before named to follow"
+                             % (index, ROLES[body[0]]), self.LABEL)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# The statement of a successor in the state folder of a log that ended (chapter 4.6).
+
+class Successor:
+    LABEL = "state/successor.note"
+
+    def __init__(self, report):
+        self.report = report
+        self.said = None
+
+    def read(self, state):
+        """Before the journal, for the reason that the head is."""
+        try:
+            raw = read_bounded(os.path.join(state, "successor.note"), MAX_NOTE_BYTES)
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except Refusal as refusal:
+            self._find(ALTERED, "SUCCESSION_SHAPE", refusal.words)
+            return
+        except OSError as trouble:
+            self._find(CANNOT, "SUCCESSOR_UNREAD", str(trouble))
+            return
+        try:
+            self.said = Succession(raw)
+        except Refusal as refusal:
+            self._find(ALTERED, refusal.code, refusal.words)
+
+    def _find(self, severity, code, words):
+        self.report.check("successor", "the log that goes on for this one")
+        self.report.ok("successor")
+        self.report.find("successor", severity, code, words, self.LABEL)
+
+    def judge(self, journal):
+        """After the journal, whose keys it needs, and before the heads, of which it excuses some."""
+        said = self.said
+        if said is None:
+            return
+        if journal.keys is None:
+            self._find(CANNOT, "SUCCESSOR_UNCHECKED", "no genesis, so no key to check the statement with")
+            return
+        term = next((term for term in journal.keys.terms[CHECKPOINT] if (journal.keys.origin, term.key) == said.old), None)
+        if term is None:
+            is_doubted = said.old[0] == journal.keys.origin and journal.critical
+            self._find(CANNOT if is_doubted else ALTERED, "SUCCESSOR_ANOTHER", "the statement is about another log: no checkpoint key of this one "
+                       "is what it names for %s" % said.old[0][:200])
+        elif not said.by_old:
+            self._find(GAP, "SUCCESSOR_ALONE", "%s says that it goes on for this log, which did not sign that: it excuses nothing" % said.new[0][:200])
+        elif term.revoked is not None:
+            self._find(GAP, "SUCCESSOR_REVOKED", "%s says that it goes on for this log, by a key of it that was revoked: it excuses nothing"
+                       % said.new[0][:200])
+        else:
+            self._ended(journal, said)
+
+    def _ended(self, journal, said):
+        own = journal.root_at(said.size) if said.size <= journal.count else said.root
+        if own is None:
+            self._find(CANNOT, "SUCCESSOR_NOT_COMPARED", "root at size %d could not be computed from the damaged journal" % said.size)
+        elif own != said.root:
+            self._find(FORKED, "E_LOG_FORK", "the log is said to have ended at a head of %d entries with another root, which it signed" % said.size)
+        words = "ended by loss at %d, continued as %s" % (said.size, said.new[0])
+        self._find(ENDED, "LOG_ENDED", words)
+        self.report.facts["ended"] = words
+        journal.ended_at = said.size
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -1649,6 +1841,8 @@ class Journal:
         self.critical = {}
         # After bytes that cannot be read: what hangs on them is not compared any more, and said to be so.
         self.damaged = False
+        # Up to this size the log itself has said that entries of it are lost.
+        self.ended_at = 0
         self.root_wrong = False
         self.lost_place = False
         self.open_tear = None
@@ -1674,6 +1868,13 @@ class Journal:
         wanted = self.wanted[size]
         wanted.reached, wanted.root = True, self.tree.root()
         wanted.group, wanted.group_term = self.groups, self.last_term
+
+    def loss_is(self, size):
+        """How grave it is that the log does not reach a head of this size. A journal cut short by damage is damaged, not put back;
+        without damage whole groups were taken away."""
+        if size <= self.ended_at:
+            return GAP
+        return ALTERED if self.damaged else ROLLED
 
     def root_at(self, size):
         """Of the first so many entries; None where damage makes it unknown."""
@@ -2159,6 +2360,8 @@ class Journal:
         if kind == FORK_FOUND:
             self.report.find("anchors", INFO, "FORK_FOUND", "the log says itself that others hold another one that it signed",
                              place[0].label, place[1], index)
+        elif kind == SUCCESSION:
+            self._succession(entry, place)
         elif kind not in (ANCHOR_COSIGNED, ANCHOR_TIMESTAMPED, PUBLISHED, KEY_ROTATED, KEY_REVOKED):
             return
         elif kind < CRITICAL_FROM and self.keys is not None:
@@ -2169,6 +2372,25 @@ class Journal:
                              place[0].label, place[1], index)
         else:
             self._key_change(entry, place)
+
+    def _succession(self, entry, place):
+        segment, at, index = place
+        self.report.check("succession", "the log before this one is what entry 0 and both logs say")
+        self.report.ok("succession")
+        if self.genesis is None:
+            self.report.find("succession", CANNOT, "SUCCESSION_UNCHECKED", "no genesis, so no log before this one is known", segment.label, at, index)
+            return
+        try:
+            said = Succession(entry.body[0])
+            said.check(self.genesis)
+        except Refusal as refusal:
+            self.report.find("succession", ALTERED, refusal.code, refusal.words, segment.label, at, index)
+            return
+        self.report.checks["succession"].extra = "goes on for %s from %d entries on, %s" % (
+            said.old[0][:200], said.size, "which signed it" if said.by_old else "which did not sign it")
+        if not said.by_old:
+            self.report.find("succession", INFO, "SUCCESSION_ONE_SIDED", "the old log did not sign the statement: that this log goes on for "
+                             "it is what this log says", segment.label, at, index)
 
     def _key_change(self, entry, place):
         segment, at, index = place
@@ -2821,8 +3043,7 @@ class Heads:
             words = "the head names %d entries, the journal holds %d" % (size, entries)
             if journal.open_tear is not None:
                 find(ALTERED, "TEAR_SEEN", "the head names entries of the torn group: it is damage, not a tear")
-            # A journal cut short by damage is damaged, not put back; without damage whole groups were taken away.
-            find(ALTERED if journal.damaged else ROLLED, "E_LOG_ROLLBACK", words)
+            find(journal.loss_is(size), "E_LOG_ROLLBACK", words)
             return
         wanted = journal.wanted[size]
         if not wanted.reached or wanted.root is None:
@@ -3167,7 +3388,8 @@ def looked_at_nothing(report):
 
 
 LEDGER_NAMES = {"journal", "packs", "spool", "index", "quarantine"}
-STATE_NAMES = {"lock"} | {name + end for name in ("head", "reserve", "ledger", "engine", "creating", "keys") for end in ("", ".tmp")}
+STATE_NAMES = {"lock"} | {name + end for name in ("head", "reserve", "ledger", "engine", "creating", "keys", "successor.note", "scrub", "jobs")
+                          for end in ("", ".tmp")}
 ANCHOR_NAMES = "(newest[.]note|ahead[.]note|asked[.]txt|fork-(0|[1-9][0-9]{0,19})[.]txt)([.]tmp)?"
 
 
@@ -3218,8 +3440,14 @@ def audit(ledger, state=None, heads=(), pins=()):
     anchors = Anchors(report)
     if state is not None:
         guarded(report, "anchors", lambda: anchors.read(os.path.join(state, "anchors")))
+    lost, successor = LostKeys(report), Successor(report)
+    if state is not None:
+        guarded(report, "head", lambda: lost.read(state))
+        guarded(report, "successor", lambda: successor.read(state))
     journal = Journal(report, os.path.join(ledger, "journal"), head.sizes(), head.reopened(), anchors)
     guarded(report, "grammar", journal.scan)
+    guarded(report, "head", lambda: lost.learn(journal))
+    guarded(report, "successor", lambda: successor.judge(journal))
     guarded(report, "anchors", lambda: anchors.finish(journal))
     guarded(report, "statements", journal.judge_revoked)
     if state is None and not heads:

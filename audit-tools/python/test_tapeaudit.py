@@ -1384,7 +1384,7 @@ def refusal_test(name):
         found = codes(report)
         self.assertIn(code, found)
         self.assertEqual(report.verdict(), verdict, found)
-        self.assertEqual(report.exit_code(), {"cannot tell": 1, "intact with gaps": 10}.get(verdict, 3))
+        self.assertEqual(report.exit_code(), {"cannot tell": 1, "intact with gaps": 10, "ended by loss": 10, "intact": 0}.get(verdict, 3))
         self.assertNotIn("UNEXPECTED", found)
     return test
 
@@ -1883,7 +1883,7 @@ outside("statement: by a revoked key, held after it was revoked", "intact with g
         ("cosign", {"size": 21}))
 outside("statement: by a key that was revoked again, further back", "altered", "STATEMENT_REVOKED", ("cosign",), ROTATE_R,
         ("revoke", "recorder", 0, 22), ("revoke", "recorder", 0, 14))
-outside("statement: held by a head that counts no more", "altered", "STATEMENT_UNPROVED", ("cosign", {"size": 15}), ROTATE_R, ROTATE_C,
+outside("statement: held by a head that counts no more", "intact with gaps", "STATEMENT_UNPROVED", ("cosign", {"size": 15}), ROTATE_R, ROTATE_C,
         ("revoke", "checkpoint", 0, 14), ("revoke", "recorder", 0, 22))
 
 OTHER_TREE = junk("other tree")
@@ -1901,7 +1901,13 @@ outside("anchor: signed by a stranger", "altered", "HEAD_UNSIGNED", lambda w: w.
 outside("anchor: signature of something else", "altered", "HEAD_SIGNATURE", lambda w: w.cosign(w.head().replace(b"\n21\n", b"\n20\n")))
 outside("anchor: by the key of before", "altered", "HEAD_KEY", ROTATE_C, ANOTHER, ("cosign", {"number": 0}))
 outside("anchor: by the key that follows", "altered", "HEAD_KEY", ROTATE_C, ("cosign", {"size": 21, "number": 1}))
-outside("anchor: by a key that was revoked later", "altered", "HEAD_REVOKED", ("cosign",), ROTATE_C, ("revoke", "checkpoint", 0, 20))
+outside("anchor: by a key that was revoked later", "intact with gaps", "HEAD_REVOKED", ("cosign",), ROTATE_C, ("revoke", "checkpoint", 0, 20))
+outside("anchor: time-stamped, by a key that was revoked later", "intact with gaps", "HEAD_REVOKED", ("stamp",), ROTATE_C, ("revoke", "checkpoint", 0, 20))
+outside("anchor: by a key that was revoked further back later", "intact with gaps", "HEAD_REVOKED", ("cosign",), ROTATE_C, ("revoke", "checkpoint", 0, 21),
+        ("revoke", "checkpoint", 0, 20))
+outside("anchor: by a key that was revoked before", "altered", "HEAD_REVOKED", ROTATE_C, ("revoke", "checkpoint", 0, 20), ("cosign", {"size": 21, "number": 0}))
+outside("anchor: time-stamped, by a key that was revoked before", "altered", "HEAD_REVOKED", ROTATE_C, ("revoke", "checkpoint", 0, 20),
+        ("stamp", {"size": 21, "number": 0}))
 outside("anchor: no note", "altered", "NOTE", ("say", 128, ZERO, {0: b"\xff", 1: [witness_key("w1")], 2: True}))
 outside("anchor: four lines", "altered", "NOTE", lambda w: w.cosign(make_note("%s\n0\n%s\nx\n" % (ORIGIN, "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="),
                                                                          SEEDS["checkpoint"], ORIGIN)))
@@ -1968,7 +1974,13 @@ lone("ahead, of another tree", "forked", "E_LOG_FORK", "ahead.note", lambda w: w
 lone("signed by a stranger", "altered", "HEAD_UNSIGNED", "newest.note", lambda w: make_note(w.head().split(b"\n\n")[0].decode() + "\n", SEEDS["stranger"], ORIGIN))
 lone("of another log", "altered", "HEAD_ORIGIN", "newest.note", lambda w: w.head(origin="x/" + "00" * 16))
 lone("by the key of before", "altered", "HEAD_KEY", "newest.note", lambda w: w.head(number=0), ROTATE_C)
-lone("by a revoked key", "altered", "HEAD_REVOKED", "newest.note", lambda w: w.head(10, number=0), ROTATE_C, ("revoke", "checkpoint", 0, 9))
+REVOKED = (ROTATE_C, ("revoke", "checkpoint", 0, 9))
+lone("by a revoked key", "intact", "HEAD_REVOKED", "newest.note", lambda w: w.head(10, number=0), *REVOKED)
+lone("by a revoked key, of another tree", "intact", "HEAD_REVOKED", "newest.note", lambda w: w.head(10, number=0, root=OTHER_TREE), *REVOKED)
+lone("by a revoked key, ahead", "intact", "HEAD_REVOKED", "ahead.note", lambda w: w.head(21, number=0, root=OTHER_TREE), *REVOKED)
+lone("by a key revoked later on, of another tree", "forked", "E_LOG_FORK", "ahead.note", lambda w: w.head(9, number=0, root=OTHER_TREE), *REVOKED)
+lone("by a revoked key, whose line is wrong", "altered", "HEAD_SIGNATURE", "newest.note",
+     lambda w: w.head(10, number=0).replace(b"\n10\n", b"\n11\n"), *REVOKED)
 lone("no note", "altered", "ANCHOR_SHAPE", "newest.note", b"x")
 lone("too long to be read", "altered", "ANCHOR_SHAPE", "ahead.note", bytes(65537))
 lone("no genesis to check it with", "altered", "ANCHOR_UNCHECKED", "newest.note", lambda w: w.head(), hook=at("entry", body(lambda b: {**b, 0: 2}), index=0))
@@ -1978,6 +1990,159 @@ outside("kept: beside a journal that damage cut short", "altered", "E_LOG_ROLLBA
         after=lambda w: (kept("newest.note", w.head(22, root=OTHER_TREE))(w), flip(SEG1, group_at(1, 256 + 8 + 400))(w)))
 outside("kept: beside no journal", "missing", "ANCHOR_UNCHECKED",
         after=lambda w: (kept("newest.note", w.head())(w), [w.files.pop(name) for name in (SEG1, SEG2, SEG3)]))
+
+# 4.6: this log goes on for another one.
+
+OLD_ORIGIN, NEW_ORIGIN = "old.example/" + "6b" * 16, "new.example/" + "7c" * 16
+OLD_SEED, OLD_KEY = keys_of("old log")
+
+
+def head_text_of(origin, size, root):
+    return "%s\n%d\n%s\n" % (origin, size, base64.b64encode(root).decode())
+
+
+OLD_HEAD = make_note(head_text_of(OLD_ORIGIN, 9, junk("old root")), OLD_SEED, OLD_ORIGIN)
+
+
+def statement_of(**fields):
+    fields = {"old": make_vkey(OLD_ORIGIN, OLD_KEY), "size": "9", "root": junk("old root"), "first": "7", "last": "8", **fields}
+    fields["root"] = base64.b64encode(fields["root"]).decode()
+    return "immutape/succession/1\nold %(old)s\nhead %(size)s %(root)s\nnew %(new)s\nledger %(ledger)s\nlost %(first)s %(last)s\n" % fields
+
+
+def signed_by(text, *signers):
+    """One note with a line of each (name, seed)."""
+    notes = [make_note(text, seed, name) for name, seed in signers]
+    return notes[0] + b"".join(note.rpartition(b"\n\n")[2] for note in notes[1:])
+
+
+BY_NEW, BY_OLD = (ORIGIN, SEEDS["checkpoint"]), (OLD_ORIGIN, OLD_SEED)
+
+
+def follows(*signers, change=lambda text: text, **fields):
+    """Says which log this one goes on for."""
+    def step(world):
+        text = change(statement_of(**{"new": make_vkey(ORIGIN, KEYS["checkpoint"]), "ledger": H(b"\0" + world.entries[0]).hex(), **fields}))
+        world.say(32768, ZERO, {0: signed_by(text, *(signers or (BY_NEW, BY_OLD)))})
+    return step
+
+
+def after_old(said=None):
+    """Entry 0 names the log before."""
+    return at("entry", body(lambda b: {**b, 9: said or [OLD_ORIGIN, OLD_HEAD, 7, 8]}), index=0)
+
+
+def joined(name, code, *steps, said=None, hook=None):
+    outside("succession: " + name, "altered", code, *steps, hook=hook or after_old(said))
+
+
+def retold(name, old, new):
+    def change(text):
+        assert text.count(old) == 1, old
+        return text.replace(old, new)
+    joined("text, " + name, "SUCCESSION_SHAPE", follows(change=change))
+
+
+retold("of another format", "succession/1", "succession/2")
+retold("a line is missing", "lost 7 8\n", "")
+retold("a line too many", "lost 7 8\n", "lost 7 8\nx\n")
+retold("another word", "lost 7", "gone 7")
+retold("two spaces", "lost 7", "lost  7")
+retold("a space at the end", "lost 7 8", "lost 7 8 ")
+retold("leading zero of a size", "head 9 ", "head 09 ")
+retold("leading zero of an index", "lost 7 8", "lost 07 8")
+retold("a sign", "lost 7 8", "lost +7 8")
+retold("no last index", "lost 7 8", "lost 7")
+retold("a range that ends before it begins", "lost 7 8", "lost 8 7")
+retold("an index past 64 bits", "lost 7 8", "lost 7 18446744073709551616")
+retold("no size", "head 9 ", "head ")
+retold("a root of base64 without padding", "=\nnew", "\nnew")
+retold("no verifier key", "old old.example", "old +old.example")
+joined("text, ledger in capitals", "SUCCESSION_SHAPE", follows(change=lambda text: re.sub("(?<=ledger )[0-9a-f]+", lambda m: m.group().upper(), text)))
+joined("text, ledger of 31 bytes", "SUCCESSION_SHAPE", follows(ledger="6b" * 31))
+joined("no note", "SUCCESSION_SHAPE", ("say", 32768, ZERO, {0: b"a statement"}))
+joined("it succeeds itself by name", "SUCCESSION_SHAPE", follows(old=make_vkey(ORIGIN, OLD_KEY)))
+joined("it succeeds itself by key", "SUCCESSION_SHAPE", follows(old=make_vkey(OLD_ORIGIN, KEYS["checkpoint"])))
+joined("signed by the old log alone", "SUCCESSION_UNSIGNED", follows(BY_OLD))
+joined("signed by a stranger", "SUCCESSION_UNSIGNED", follows((ORIGIN, SEEDS["stranger"]), BY_OLD))
+joined("signed by the key that follows", "SUCCESSION_UNSIGNED", ROTATE_C, follows((ORIGIN, NEXT_C[0])))
+
+
+def mixed(right, wrong):
+    """The signature line of the second is one over another text."""
+    def step(world):
+        text = statement_of(new=make_vkey(ORIGIN, KEYS["checkpoint"]), ledger=H(b"\0" + world.entries[0]).hex())
+        world.say(32768, ZERO, {0: signed_by(text, right) + make_note("x\n", wrong[1], wrong[0]).split(b"\n\n")[1]})
+    return step
+
+
+joined("signature of the successor is wrong", "SUCCESSION_SIGNATURE", mixed(BY_OLD, BY_NEW))
+joined("signature of the old log is wrong", "SUCCESSION_SIGNATURE", mixed(BY_NEW, BY_OLD))
+outside("succession: entry 0 names no log", "altered", "SUCCESSION_ALONE", follows())
+joined("of another successor", "SUCCESSION_NEW", follows((NEW_ORIGIN, SEEDS["checkpoint"]), BY_OLD, new=make_vkey(NEW_ORIGIN, KEYS["checkpoint"])))
+joined("of the successor's second key", "SUCCESSION_NEW", ROTATE_C, follows((ORIGIN, NEXT_C[0]), new=make_vkey(ORIGIN, NEXT_C[1])))
+joined("of another ledger", "SUCCESSION_NEW", follows(ledger="6b" * 32))
+joined("of another old log", "SUCCESSION_OLD", follows(), said=["x/" + "6b" * 16, OLD_HEAD, 7, 8])
+joined("other first lost entry", "SUCCESSION_OLD", follows(first="6"))
+joined("other last lost entry", "SUCCESSION_OLD", follows(last="-"))
+joined("last lost entry that entry 0 does not know", "SUCCESSION_OLD", follows(), said=[OLD_ORIGIN, OLD_HEAD, 7, None])
+joined("other size", "SUCCESSION_HEAD", follows(size="10"))
+joined("other root", "SUCCESSION_HEAD", follows(root=OTHER_TREE))
+joined("head of another key", "SUCCESSION_HEAD", follows(BY_NEW, old=make_vkey(OLD_ORIGIN, KEYS["stranger"])))
+joined("head of another origin", "SUCCESSION_HEAD", follows(),
+       said=[OLD_ORIGIN, make_note(head_text_of("x", 9, junk("old root")), OLD_SEED, OLD_ORIGIN), 7, 8])
+joined("head that is no note", "SUCCESSION_HEAD", follows(), said=[OLD_ORIGIN, b"head", 7, 8])
+joined("no genesis to check it with", "SUCCESSION_UNCHECKED", follows(), hook=at("entry", body(lambda b: {**b, 0: 2}), index=0))
+
+# 4.6: another log goes on for this one. Its head file, and what others hold, name entries that are gone.
+
+NEW_SEED, NEW_KEY = keys_of("new log")
+
+
+def succeeded(size=22, root=OTHER_TREE, number=0, both=True, seed=None, old=None, raw=lambda note: note):
+    """Puts the statement beside the head."""
+    def after(world):
+        own, public = keys_of("checkpoint", number)
+        text = statement_of(old=old or make_vkey(ORIGIN, public), size=str(size), root=root, new=make_vkey(NEW_ORIGIN, NEW_KEY), ledger="6b" * 32, first="0", last="-")
+        signers = [(NEW_ORIGIN, seed or NEW_SEED)] + [(ORIGIN, own)] * both
+        world.files["state/successor.note"] = bytearray(raw(signed_by(text, *signers)))
+    return after
+
+
+LOSS = head_of(size=22, root=OTHER_TREE)
+
+
+def lost(name, verdict, code, change, *steps, hook=LOSS, **options):
+    outside("successor: " + name, verdict, code, *steps, hook=hook, after=change, **options)
+
+
+def each(*changes):
+    return lambda world: [change(world) for change in changes]
+
+
+lost("signed by both", "ended by loss", "LOG_ENDED", succeeded())
+lost("signed by both, others hold the head", "ended by loss", "E_LOG_ROLLBACK", each(succeeded(), kept("newest.note", lambda w: w.head(22, root=OTHER_TREE))))
+lost("signed by both, others hold more", "rolled back", "E_LOG_ROLLBACK", each(succeeded(), kept("newest.note", lambda w: w.head(23, root=OTHER_TREE))))
+lost("of a smaller head", "rolled back", "E_LOG_ROLLBACK", succeeded(21, root_by_recursion(HONEST.entries[:21])))
+lost("of a greater head", "ended by loss", "LOG_ENDED", succeeded(30))
+lost("beside a head of elsewhere of more entries", "rolled back", "E_LOG_ROLLBACK", succeeded(), heads=lambda w: [w.head(23, root=OTHER_TREE)])
+lost("signed by the new log alone", "rolled back", "SUCCESSOR_ALONE", succeeded(both=False))
+lost("signed by the new log alone, nothing is lost", "intact with gaps", "SUCCESSOR_ALONE", succeeded(both=False), hook=None)
+lost("by a key that was revoked", "rolled back", "SUCCESSOR_REVOKED", succeeded(90), *REVOKED, hook=head_of(size=24, root=OTHER_TREE))
+lost("of another tree", "forked", "E_LOG_FORK", succeeded(14), hook=None)
+lost("beside a head of another tree", "forked", "E_LOG_FORK", succeeded(), hook=head_of(size=21, root=OTHER_TREE))
+lost("beside an entry that is altered", "altered", "LOG_ENDED", each(succeeded(), flip(SEG1, group_at(1, 256 + 8 + 400))))
+lost("of a size that damage hides", "altered", "SUCCESSOR_NOT_COMPARED", each(succeeded(14, ROOT_14), flip(SEG1, group_at(1, 256 + 8 + 400))))
+outside("successor: of another log", "altered", "SUCCESSOR_ANOTHER", after=succeeded(old=make_vkey(OLD_ORIGIN, KEYS["checkpoint"])))
+outside("successor: of a key that this log never had", "altered", "SUCCESSOR_ANOTHER", after=succeeded(old=make_vkey(ORIGIN, KEYS["stranger"])))
+outside("successor: of the recorder's key", "altered", "SUCCESSOR_ANOTHER", after=succeeded(old=make_vkey(ORIGIN, KEYS["recorder"])))
+outside("successor: not signed by the new log", "altered", "SUCCESSION_UNSIGNED", after=succeeded(seed=SEEDS["stranger"]))
+outside("successor: signature of the old log is wrong", "altered", "SUCCESSION_SIGNATURE",
+     after=succeeded(both=False, raw=lambda note: note + make_note("x\n", SEEDS["checkpoint"], ORIGIN).split(b"\n\n")[1]))
+outside("successor: text changed afterwards", "altered", "SUCCESSION_SIGNATURE", after=succeeded(raw=lambda note: note.replace(b"head 22", b"head 23")))
+outside("successor: no note", "altered", "SUCCESSION_SHAPE", after=succeeded(raw=lambda note: b"x"))
+outside("successor: too long to be read", "altered", "SUCCESSION_SHAPE", after=succeeded(raw=lambda note: bytes(65537)))
+outside("successor: no genesis to check it with", "altered", "SUCCESSOR_UNCHECKED", after=succeeded(), hook=at("entry", body(lambda b: {**b, 0: 2}), index=0))
 
 
 for _name in list(REFUSALS):
@@ -2096,8 +2261,110 @@ class Others(Judged):
         kept("newest.note", make_note(world.head().split(b"\n\n")[0].decode() + "\n", SEEDS["stranger"], ORIGIN))(world)
         self.expect(world, "cannot tell", "CRITICAL_KIND", "HEAD_UNSIGNED")
 
-    def test_succession_is_known(self):
-        self.expect(Outside(told(("say", 32768, ZERO, {0: b"a statement"}))), "intact")
+    def test_a_log_that_goes_on_for_another(self):
+        report = self.expect(Outside(told(follows()), after_old()), "intact")
+        self.assertEqual(self.lines(report)["succession"], "succession: the log before this one is what entry 0 and both logs say ok "
+                         "(goes on for %s from 9 entries on, which signed it)" % OLD_ORIGIN)
+        # Nobody knows what was lost last; the log has another key by now.
+        self.expect(Outside(told(ROTATE_C, follows(last="-")), after_old([OLD_ORIGIN, OLD_HEAD, 7, None])), "intact")
+        # Its own word alone; a line of another key is none of the old log.
+        self.expect(Outside(told(follows(BY_NEW)), after_old()), "intact", "SUCCESSION_ONE_SIDED")
+        self.expect(Outside(told(follows(BY_NEW, (OLD_ORIGIN, SEEDS["stranger"]))), after_old()), "intact", "SUCCESSION_ONE_SIDED")
+
+    def test_a_log_that_ended(self):
+        world = Outside(told(), LOSS)
+        self.expect(world, "rolled back", "E_LOG_ROLLBACK")
+        succeeded()(world)
+        report = self.expect(world, "ended by loss", "LOG_ENDED", "E_LOG_ROLLBACK")
+        words = "ended by loss at 22, continued as " + NEW_ORIGIN
+        self.assertEqual((report.last_line(), report.exit_code()), (words, 10))
+        self.assertEqual({f["code"]: f["severity"] for f in report.findings if f["severity"] != "note"}, {"LOG_ENDED": "ended by loss", "E_LOG_ROLLBACK": "gap"})
+        self.assertEqual(check(world, pins=[]).last_line(), words + ", unpinned keys")
+        out = io.StringIO()
+        report.print_json(out)
+        said = json.loads(out.getvalue())
+        self.assertEqual((said["verdict"], said["exit"], said["facts"]["ended"]), ("ended by loss", 10, words))
+        # Without the state folder nobody says so.
+        self.assertNotIn("LOG_ENDED", codes(check(world, state=False)))
+        # All that others hold up to the head is excused, ahead of the log or not; so is a log whose key was replaced.
+        for name in ("newest.note", "ahead.note"):
+            kept(name, lambda w: w.head(22, root=OTHER_TREE))(world)
+        self.expect(world, "ended by loss", "LOG_ENDED", "E_LOG_ROLLBACK")
+        world = Outside(told(ROTATE_C), head_of(size=23, root=OTHER_TREE))
+        succeeded(23, number=1)(world)
+        self.expect(world, "ended by loss", "LOG_ENDED", "E_LOG_ROLLBACK")
+        # It holds all that it ended with: nothing is excused, and it has ended all the same.
+        world = Outside(told())
+        succeeded(14, ROOT_14)(world)
+        self.expect(world, "ended by loss", "LOG_ENDED")
+        world.files["state/successor.note.tmp"] = world.files["state/scrub"] = world.files["state/jobs"] = b"x"
+        self.expect(world, "ended by loss", "LOG_ENDED")
+
+    def test_a_log_that_lost_the_entry_of_its_key(self):
+        """Its head is by a key that only the copy of that entry names."""
+        seed, public = keys_of("checkpoint", 1)
+        said = [0, public, thumb(keys_of("checkpoint", 2)[1])]
+        proof = sign(seed, enc(["immutape/key/1", ORIGIN] + said))
+        rotation, revocation = [21, 32769, dict(enumerate(said + [proof]))], [22, 32770, {0: 0, 1: thumb(KEYS["checkpoint"]), 2: 9, 3: 1}]
+
+        def lost(*records, raw=None, note=True, hook=None):
+            def by_the_next(name, value, **place):
+                value = (seed, ORIGIN) if name == "head_key" else {"size": 23, "root": OTHER_TREE} if name == "head_args" else value
+                return hook(name, value, **place) if hook else value
+            world = Outside(told(), by_the_next)
+            world.files["state/keys"] = bytearray(b"".join(map(enc, records)) if raw is None else raw)
+            if note:
+                succeeded(23, number=1)(world)
+            return world
+        self.expect(lost(rotation), "ended by loss", "KEY_LOST", "LOG_ENDED", "E_LOG_ROLLBACK")
+        self.expect(lost(rotation, note=False), "rolled back", "KEY_LOST", "E_LOG_ROLLBACK")
+        # What follows it and cannot be read, or needs no proof, takes nothing back.
+        self.expect(lost(raw=enc(rotation) + b"\xff"), "ended by loss", "KEY_LOST", "LOG_ENDED", "E_LOG_ROLLBACK")
+        world = lost(rotation, revocation, note=False)
+        kept("newest.note", lambda w: w.head(10, root=OTHER_TREE))(world)
+        self.expect(world, "forked", "KEY_LOST", "E_LOG_ROLLBACK", "E_LOG_FORK")
+        # A key that does not prove itself is a stranger's, as it is without the file; so is one of an entry that the log has.
+        body = rotation[2]
+        for raw in (b"", b"x", enc(7), enc([22, 32769, {**body, 2: ZERO}]), enc([22, 32769, {**body, 3: bytes(64)}]), enc([22, 32769, {**body, 3: b""}]),
+                    enc([22, 32769, {**body, 4: 1}]), enc([22, 32769, 7]), enc(["22", 32769, body]), enc([22, 32768, body]), enc([20, 32769, body]),
+                    enc([30, 32769, {}]) + enc(rotation), bytes(1 << 20) + b"x"):
+            self.expect(lost(raw=raw), "altered", "SUCCESSOR_ANOTHER", "HEAD_UNSIGNED")
+        # A whole log is not asked there.
+        world = Outside(told(ROTATE_C))
+        world.files["state/keys"] = bytearray(enc(rotation))
+        self.expect(world, "intact")
+
+    def test_every_flip_of_a_successor_note_is_seen(self):
+        world = Outside(told(), LOSS)
+        succeeded()(world)
+        note = world.files["state/successor.note"]
+        # A flip in the name or the key id of the old log's line makes it a line of somebody else.
+        for spot in random.Random(11).sample(range(len(note)), 60):
+            world.files["state/successor.note"] = bytearray(note)
+            world.files["state/successor.note"][spot] ^= 1 << spot % 8
+            report = check(world)
+            self.assertNotIn("UNEXPECTED", codes(report))
+            self.assertIn(report.verdict(), ("altered", "rolled back"), "flip at %d" % spot)
+
+    def test_a_successor_note_that_cannot_be_read(self):
+        saved, refused = audit.read_bounded, []
+
+        def guarded(path, *rest):
+            if path.endswith("successor.note"):
+                refused.append(path)
+                raise PermissionError("not for you")
+            return saved(path, *rest)
+        audit.read_bounded = guarded
+        try:
+            self.expect(World(), "cannot tell", "SUCCESSOR_UNREAD")
+        finally:
+            audit.read_bounded = saved
+        self.assertEqual(len(refused), 1)
+
+    def test_a_successor_note_after_an_unknown_critical_kind(self):
+        world = Outside(told(("say", 32771, ZERO, {0: ["later"]})))
+        succeeded(old=make_vkey(ORIGIN, KEYS["stranger"]), both=False)(world)
+        self.expect(world, "cannot tell", "CRITICAL_KIND", "SUCCESSOR_ANOTHER")
 
     def test_anchors_after_damage_are_not_compared(self):
         world = Outside(told(("cosign",)))
