@@ -10,7 +10,9 @@ use crate::codec::limits::NOTE_BYTES_MAX;
 use crate::error::{Code, Error, Result};
 use crate::governance::Action;
 use crate::keyring::{ConfigFolder, LocalSigner, read_signer};
-use crate::log::{Body, Checkpoint, CriticalBody, Genesis, KeyHistory, NoteKey, ProvenSuccession, Succession};
+use crate::log::{
+    Body, Checkpoint, CriticalBody, Genesis, HeadKeys as _, KeyHistory, KeyRole, NoteKey, ProvenSuccession, Succession,
+};
 use crate::seal::Signer;
 use crate::store::files::{Files, write_atomic};
 
@@ -57,10 +59,14 @@ pub(super) fn of_state(
     };
     let note = String::from_utf8(bytes).map_err(|e| invalid(&e))?;
     let proven = Succession::verify(&note).map_err(|e| invalid(&e))?;
-    if !keys.head_keys().contains(&proven.succession().old) {
-        return Err(invalid(&"it is about another log"));
+    let terms = keys.terms(KeyRole::Checkpoint).iter().zip(keys.head_keys());
+    let term = terms.into_iter().find(|(_, key)| **key == proven.succession().old).map(|(term, _)| term);
+    match term {
+        None => Err(invalid(&"it is about another log")),
+        // Whoever took the key could say as much.
+        Some(term) if term.revoked.is_some() => Ok(Some(proven.without_old())),
+        Some(_) => Ok(Some(proven)),
     }
-    Ok(Some(proven))
 }
 
 /// Refuses to open a log that ended.
@@ -116,7 +122,7 @@ impl Ended {
             lost(&head.0, kept, &*stores.rows)?
         };
         let signer = read_signer(files, &ConfigFolder::new(folders.config.clone()).checkpoint_path()).ok();
-        let in_force = keys.newest_head_key()?.key();
+        let in_force = keys.head_key(head.0.size)?.key();
         let signer = signer.filter(|signer| signer.public_key() == *in_force);
         let (genesis, keys, state) = (identity.genesis.clone(), identity.keys.clone(), folders.state.clone());
         Ok(Self { genesis, keys, state, signer, head, first_lost, last_lost })
@@ -184,7 +190,7 @@ impl Ledger {
             Some(found) => found,
             None => {
                 let succession = Succession {
-                    old: ended.keys.newest_head_key()?.clone(),
+                    old: ended.keys.head_key(ended.head.0.size)?.clone(),
                     head: ended.head.0.clone(),
                     new: core.identity.checkpoint.clone(),
                     ledger: core.identity.ledger,

@@ -40,6 +40,12 @@ impl ProvenSuccession {
         &self.succession
     }
 
+    /// The same, with the old log's signature left out of account: its key was revoked.
+    #[must_use]
+    pub(crate) fn without_old(self) -> Self {
+        Self { is_by_old: false, ..self }
+    }
+
     /// Did the key of the old log sign it, too? Otherwise the successor alone says so, and anybody could.
     #[must_use]
     pub const fn is_by_old(&self) -> bool {

@@ -7,7 +7,7 @@ use immutape::codec::digest::sha256;
 use immutape::evidence::Verdict;
 use immutape::keyring::{LocalSigner, read_signer};
 use immutape::ledger::{CheckOptions, Checker, KeyChange, Ledger, Places, RevocationReason, RevokeKey};
-use immutape::log::{HeadFile, KeyRole, SignedNote};
+use immutape::log::{AnchorBody, Body, EntryKind, HeadFile, KeyRole, SignedNote};
 use immutape::proof::{TimestampRequest, check_response};
 use immutape::store::files::RealFiles;
 
@@ -226,8 +226,21 @@ async fn heads_that_others_hold_are_compared_by_both() {
     let ledger = open(&fork).await.unwrap();
     ledger.confirm(None).await.unwrap();
     grow(&ledger, 60).await;
-    ledger.keep_anchor(&held).await.unwrap();
+    let own = cosigned(&ledger.release_head().await.unwrap().note, 1_700_000_000);
+    let entry = ledger.keep_anchor(&own).await.unwrap();
     ledger.close().await.unwrap();
+    forge::with_all_keys(&fork, |forged| {
+        forged.rewrite(usize::try_from(entry).unwrap(), |draft, _| {
+            let body = Body::decode(EntryKind::ANCHOR_COSIGNED, &draft.body);
+            let Ok(Body::Anchor(AnchorBody::Cosigned { keys, quorum, .. })) = body else { panic!("no anchor") };
+            let note = held.clone().into_bytes();
+            draft.body = Body::Anchor(AnchorBody::Cosigned { note, keys, quorum }).encode();
+        });
+    });
+    let ledger = open(&fork).await.unwrap();
+    ledger.confirm(None).await.unwrap();
+    ledger.close().await.unwrap();
+    std::fs::write(fork.join("state/anchors/newest.note"), &held).unwrap();
     let said = agree(&fork, &pinned, Verdict::Altered, Some("E_LOG_FORK"));
     assert_eq!(said.matches("FORKED E_LOG_FORK").count(), 2, "in its entry, and beside the head: {said}");
 
