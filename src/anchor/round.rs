@@ -58,6 +58,8 @@ pub struct Round {
 enum Held {
     /// A head that this log signed.
     Head(Checkpoint, String),
+    /// A head that a key signed which this log had replaced by then.
+    Former(Checkpoint),
     Nothing,
     Unknown(WitnessState),
 }
@@ -135,9 +137,15 @@ async fn held_by_all(ledger: &Ledger, transport: &Arc<dyn Transport>) -> Result<
     for (witness, asked) in witnesses.into_iter().zip(asked) {
         found.push((witness, asked.await?));
     }
-    for (_, held) in &found {
-        if let Held::Head(_, note) = held {
-            ledger.compare_held(note.clone()).await?;
+    for (_, held) in &mut found {
+        match held {
+            Held::Head(_, note) => drop(ledger.compare_held(note.clone()).await?),
+            // Whoever has the old key could have signed another: it agrees with this log, or says nothing.
+            Held::Former(head) if !ledger.has_head(head.clone()).await? => {
+                let words = "with a head by a key that was replaced, of another history";
+                *held = Held::Unknown(WitnessState::Refused(200, words.into()));
+            }
+            _ => {}
         }
     }
     // Those who are silent may hold a head that the others know nothing of. Where they are a quorum by themselves, whoever
@@ -190,18 +198,28 @@ fn held_by(transport: &dyn Transport, witness: &Asked, log: &KeyHistory) -> Held
         Ok(reply) if reply.status == 200 => {
             match reply.as_text().map(|note| (Checkpoint::from_note(note, log), note)) {
                 Some((Ok(head), note)) => Held::Head(head, note.to_owned()),
-                Some((Err(LogError::Unsigned), _)) => Held::Unknown(WitnessState::Refused(
-                    200,
-                    "with a head that this log did not sign, or signed by a key that this copy does not know yet"
-                        .into(),
-                )),
+                Some((Err(LogError::Unsigned), note)) => by_former_key(note, log),
                 // Whatever it is, this log did not sign it.
-                _ => Held::Unknown(WitnessState::Refused(200, "with a head that this log did not sign".into())),
+                _ => not_signed(),
             }
         }
         Ok(reply) => Held::Unknown(refused(&reply)),
         Err(e) => Held::Unknown(WitnessState::Unreachable(e.message().to_owned())),
     }
+}
+
+/// A witness that knew the old key alone kept its line alone of a head that both signed.
+fn by_former_key(note: &str, log: &KeyHistory) -> Held {
+    let former = log.head_keys().iter().rev().skip(1);
+    match former.filter_map(|key| Checkpoint::from_note(note, key).ok()).next() {
+        Some(head) => Held::Former(head),
+        None => not_signed(),
+    }
+}
+
+fn not_signed() -> Held {
+    let words = "with a head that this log did not sign, or by a key that this copy does not know yet";
+    Held::Unknown(WitnessState::Refused(200, words.into()))
 }
 
 fn refused(reply: &Reply) -> WitnessState {
@@ -220,7 +238,7 @@ async fn cosignature(
     let (mut old_size, forgot) = match held {
         Held::Unknown(state) => return (state, String::new()),
         Held::Nothing => (0, knew),
-        Held::Head(checkpoint, _) => (checkpoint.size, false),
+        Held::Head(checkpoint, _) | Held::Former(checkpoint) => (checkpoint.size, false),
     };
     // It may have taken another head of ours meanwhile, once; more often is no race.
     for _ in 0..2 {

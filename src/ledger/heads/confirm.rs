@@ -121,6 +121,23 @@ impl Ledger {
         crate::ledger::facade::blocking(move || core.compare_held(&note)).await
     }
 
+    /// Does this log begin with what a head names? Whatever the answer, nothing follows from it.
+    ///
+    /// # Errors
+    /// `E_ROWS_UNAVAILABLE`.
+    pub async fn has_head(&self, head: Checkpoint) -> Result<bool> {
+        let core = self.core().clone();
+        crate::ledger::facade::blocking(move || {
+            let (anchor, (_, size)) = (Anchor::of(head), core.settled_queries()?);
+            match compare_size(&anchor, size).and_then(|()| compare_root(&anchor, &*core.stores.rows)) {
+                Ok(()) => Ok(true),
+                Err(e) if matches!(e.code(), Code::LogRollback | Code::LogFork) => Ok(false),
+                Err(e) => Err(e),
+            }
+        })
+        .await
+    }
+
     /// The policy of its witnesses, if there is one.
     #[must_use]
     pub fn witness_policy(&self) -> Option<&Policy> {
