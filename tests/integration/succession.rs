@@ -4,7 +4,7 @@ use std::path::Path;
 
 use immutape::Code;
 use immutape::evidence::{Report, Severity, Verdict};
-use immutape::ledger::{CheckOptions, Checker, Ledger, Places, Succeeded, SuccessionRequest};
+use immutape::ledger::{CheckOptions, Checker, Health, Ledger, Places, Succeeded, SuccessionRequest, examine};
 use immutape::log::{Body, EntryKind, HeadFile, Succession};
 
 use crate::heads::{cosigned, grow, with_policy};
@@ -62,6 +62,11 @@ async fn what_was_lost_is_said_by_both_logs_and_each_stays_checkable() {
         (report.verdict().word(), report.verdict().exit_code(), report.verdict().number()),
         ("ended by loss", 10, 8)
     );
+    let conditions = examine(&Places::beneath(&old), &real());
+    assert!(
+        conditions.iter().any(|c| c.part == "log" && c.health == Health::Warning && c.words.contains("goes on as"))
+    );
+    assert!(conditions.iter().all(|c| c.health != Health::Wrong), "{conditions:?}");
     // The new one names it, and works.
     let ledger = open(&new).await.unwrap();
     let (note, entry) = ledger.statement().unwrap().unwrap();
