@@ -1603,6 +1603,9 @@ class Successor:
         elif term.revoked is not None:
             self._find(GAP, "SUCCESSOR_REVOKED", "%s says that it goes on for this log, by a key of it that was revoked: it excuses nothing"
                        % said.new[0][:200])
+        elif term is not journal.keys.terms[CHECKPOINT][-1]:
+            self._find(GAP, "SUCCESSOR_RETIRED", "%s says that it goes on for this log, by a key of it that was replaced: it excuses nothing"
+                       % said.new[0][:200])
         else:
             self._ended(journal, said)
 

@@ -2129,6 +2129,7 @@ lost("beside a head of elsewhere of more entries", "rolled back", "E_LOG_ROLLBAC
 lost("signed by the new log alone", "rolled back", "SUCCESSOR_ALONE", succeeded(both=False))
 lost("signed by the new log alone, nothing is lost", "intact with gaps", "SUCCESSOR_ALONE", succeeded(both=False), hook=None)
 lost("by a key that was revoked", "rolled back", "SUCCESSOR_REVOKED", succeeded(90), *REVOKED, hook=head_of(size=24, root=OTHER_TREE))
+lost("by a key that was replaced", "rolled back", "SUCCESSOR_RETIRED", succeeded(90), ROTATE_C, hook=head_of(size=24, root=OTHER_TREE))
 lost("of another tree", "forked", "E_LOG_FORK", succeeded(14), hook=None)
 lost("beside a head of another tree", "forked", "E_LOG_FORK", succeeded(), hook=head_of(size=21, root=OTHER_TREE))
 lost("beside an entry that is altered", "altered", "LOG_ENDED", each(succeeded(), flip(SEG1, group_at(1, 256 + 8 + 400))))

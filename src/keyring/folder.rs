@@ -112,12 +112,6 @@ impl ConfigFolder {
         self.folder.join("next").join(name)
     }
 
-    /// Path of the key that signs heads.
-    #[must_use]
-    pub fn checkpoint_path(&self) -> PathBuf {
-        self.key_path(NAMES[0])
-    }
-
     /// Are the keys that may follow still beside the ones in use?
     ///
     /// # Errors
@@ -223,9 +217,15 @@ impl ConfigFolder {
         let Some(before) = before.filter(|term| term.revoked.is_none()) else { return Ok(None) };
         match read_signer(files, &with_suffix(&self.key_path(NAMES[0]), LEAVING)) {
             Ok(key) => Ok(Some(key).filter(|key| key.public_key() == before.key)),
-            Err(e) if e.code() == Code::KeyMissing => Ok(None),
-            Err(e) => Err(e),
+            // One that cannot be read signs nothing any more, and is no reason to stay shut.
+            Err(_) => Ok(None),
         }
+    }
+
+    /// The key that signs heads now, where it is here.
+    #[must_use]
+    pub fn checkpoint_in_force(&self, files: &dyn Files, keys: &KeyHistory) -> Option<LocalSigner> {
+        self.read_in_force(files, keys.in_force(KeyRole::Checkpoint).ok()?, NAMES[0]).ok()
     }
 
     /// Reads the vault root of a generation.

@@ -61,6 +61,16 @@ impl ConfigFolder {
             let words = format!("this is not the key that entry {} named to follow the {role} key", term.since);
             return Err(Error::new(Code::KeyForeign, words).with_hint("give the one from the ledger's `next` folder"));
         }
+        // What stands where the next key will go must be the one that takes its place: anything else would be in the way for ever.
+        match read_signer(files, &self.next_path(name)) {
+            Ok(there) if there.public_key() == signer.public_key() => {}
+            Err(e) if e.code() == Code::KeyMissing => {}
+            Ok(_) => {
+                let words = format!("next/{name} holds another key than the one that was named to follow");
+                return Err(Error::new(Code::KeyForeign, words).with_hint("move that file away"));
+            }
+            Err(e) => return Err(e),
+        }
         ready(files, &coming, &signer)?;
         let after = with_suffix(&self.next_path(name), COMING);
         create_dir_durable(files, parent(&after)).map_err(io)?;
@@ -102,13 +112,19 @@ impl ConfigFolder {
             if term.since == 0 {
                 continue;
             }
+            let before = keys.terms(role).iter().rev().nth(1);
+            let is_revoked = before.is_some_and(|before| before.revoked.is_some());
             let place = self.key_path(name);
             let is =
                 |path: &Path, key: &PublicKey| read_signer(files, path).is_ok_and(|read| read.public_key() == *key);
             if is(&with_suffix(&place, COMING), &term.key) && !is(&place, &term.key) {
-                let keeps = keeps_head_key && role == KeyRole::Checkpoint;
+                let keeps = keeps_head_key && role == KeyRole::Checkpoint && !is_revoked;
                 leave(files, &place, keeps).map_err(io)?;
                 files.rename_noreplace(&with_suffix(&place, COMING), &place).map_err(io)?;
+                files.sync_dir(parent(&place)).map_err(io)?;
+            }
+            if is_revoked && files.exists(&with_suffix(&place, LEAVING)).map_err(io)? {
+                files.remove_file(&with_suffix(&place, LEAVING)).map_err(io)?;
                 files.sync_dir(parent(&place)).map_err(io)?;
             }
             let next = self.next_path(name);
@@ -123,6 +139,14 @@ impl ConfigFolder {
             }
         }
         Ok(())
+    }
+
+    /// Does a checkpoint key that was replaced still wait for witnesses to see it beside its successor?
+    ///
+    /// # Errors
+    /// `E_IO`.
+    pub fn waits_for_witnesses(&self, files: &dyn Files) -> Result<bool> {
+        files.exists(&with_suffix(&self.key_path(NAMES[0]), LEAVING)).map_err(io)
     }
 
     /// Removes the checkpoint key that a rotation replaced: a quorum of witnesses has seen both keys sign one head.
@@ -153,13 +177,13 @@ fn ready(files: &dyn Files, path: &Path, signer: &LocalSigner) -> Result<()> {
 }
 
 fn leave(files: &dyn Files, place: &Path, keeps: bool) -> std::io::Result<()> {
+    if !files.exists(place)? {
+        // A crash came between the two names, and what was to be kept is.
+        return Ok(());
+    }
     let old = with_suffix(place, LEAVING);
     if files.exists(&old)? {
         files.remove_file(&old)?;
-    }
-    if !files.exists(place)? {
-        // A crash came between the two names.
-        return Ok(());
     }
     if keeps { files.rename_noreplace(place, &old) } else { files.remove_file(place) }
 }

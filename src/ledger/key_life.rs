@@ -113,6 +113,10 @@ impl Core {
         let (mut bodies, mut signer) = (Vec::new(), None);
         if replaces {
             let config = ConfigFolder::new(self.folders.config.clone());
+            if role == KeyRole::Checkpoint && revoke.is_none() && config.waits_for_witnesses(&*self.env.files)? {
+                let words = "the checkpoint key was replaced before, and no quorum of witnesses has seen both keys yet";
+                return Err(Error::new(Code::NotConfirmed, words).with_hint("`immutape witness run` shows them both"));
+            }
             let prepared = config.prepare_rotation(&*self.env.files, (role, key), keys, &*self.env.random)?;
             bodies.push(rotate(self.origin(), role, &prepared.signer, prepared.next));
             signer = Some(prepared.signer).filter(|_| role == KeyRole::Checkpoint);
@@ -135,7 +139,7 @@ impl Core {
         let keys = &self.identity.keys;
         let heads = keys.head_keys();
         let before = heads.len().checked_sub(2).and_then(|at| heads.get(at));
-        let both = before.is_some_and(|key| note.signatures().iter().any(|line| key.is_of(line)));
+        let both = before.is_some_and(|key| note.verify(key).is_ok());
         if !(is_quorum && both) {
             return Ok(());
         }

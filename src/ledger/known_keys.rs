@@ -11,6 +11,7 @@ use crate::codec::cbor::{Reader, encode};
 use crate::codec::extent::Group;
 use crate::codec::limits::KEY_ROTATIONS_MAX;
 use crate::error::{Code, Error, Result};
+use crate::keyring::ConfigFolder;
 use crate::log::{Body, CriticalBody, Entry, EntryKind, Genesis, HeadFile, KeyHistory, LogError};
 use crate::store::Stores;
 use crate::store::files::{Files, code_of, write_atomic};
@@ -108,20 +109,27 @@ fn of_journal(stores: &Stores, genesis: &Genesis) -> Result<KeyHistory> {
     Ok(history)
 }
 
-/// Completes an identity by the keys that replaced those of entry 0. The signed head tells whether the file is enough: where it
-/// is signed by a key that the file does not know, or the file is damaged, the journal is asked.
+/// Completes an identity by the keys that replaced those of entry 0. Where the signed head or the key files do not fit what the file
+/// says, or nothing is there to compare it with, the journal is asked: a file that is gone or older shuts nobody out.
 pub(super) fn learn(identity: &mut Identity, folders: &Folders, env: &Environment, stores: &Stores) -> Result<()> {
     let files = &*env.files;
     let kept = read(files, &folders.state, &identity.genesis);
     let head = head_file::read(files, &folders.state).ok().flatten();
-    let fits = |keys: &KeyHistory| head.as_ref().is_none_or(|text| HeadFile::parse(text, keys).is_ok());
+    let config = ConfigFolder::new(folders.config.clone());
+    let is_told_apart = |keys: &KeyHistory| matches!(config.read(files, keys), Err(e) if matches!(e.code(), Code::KeyForeign | Code::LogRollback));
+    let fits = |keys: &KeyHistory| {
+        head.as_ref().is_some_and(|text| HeadFile::parse(text, keys).is_ok()) && !is_told_apart(keys)
+    };
     let keys = match kept {
         Ok(keys) if fits(&keys) => keys,
-        kept => match of_journal(stores, &identity.genesis) {
-            // What fits neither way is told by whoever looks at the head.
-            Ok(found) if fits(&found) || kept.is_err() => found,
-            _ => kept?,
-        },
+        kept => {
+            let found = of_journal(stores, &identity.genesis)?;
+            match kept {
+                // A copy that was put back has a journal that ends before the file does.
+                Ok(keys) if keys.events().starts_with(found.events()) => keys,
+                _ => found,
+            }
+        }
     };
     identity.set_keys(keys)
 }

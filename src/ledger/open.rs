@@ -20,7 +20,7 @@ use crate::codec::limits::QUEUE_REQUESTS_MAX;
 use crate::error::{Code, Error, Result};
 use crate::governance::{Policy, Schedule};
 use crate::keyring::ConfigFolder;
-use crate::log::{Body, Checkpoint, EntryDraft, EntryKind, HeadFile, HeadState};
+use crate::log::{Body, Checkpoint, EntryDraft, EntryKind, HeadFile, HeadState, KeyHistory};
 use crate::store::Stores;
 
 /// How far behind the last entry the clock may be before that is an entry of its own.
@@ -46,18 +46,22 @@ pub(super) struct Wanted {
 
 /// Opens the ledger and starts its writer.
 pub(super) fn open(places: &Places, env: &Environment, wanted: Wanted) -> Result<Opened> {
-    match open_once(places, env, wanted)? {
-        Some(opened) => Ok(opened),
-        // The keys that the log names are known now.
-        None => open_once(places, env, wanted)?.ok_or_else(|| {
-            Error::new(Code::RowsUnavailable, "sled and journal name other keys of this log, again and again")
-        }),
-    }
+    let keys = match open_once(places, env, wanted, None)? {
+        Ok(opened) => return Ok(opened),
+        Err(keys) => keys,
+    };
+    open_once(places, env, wanted, Some(*keys))?
+        .map_err(|_| Error::new(Code::RowsUnavailable, "sled and journal name other keys of this log, again and again"))
 }
 
-/// `None` when the log names other keys than were known: they are known from then on.
-fn open_once(places: &Places, env: &Environment, wanted: Wanted) -> Result<Option<Opened>> {
-    let (found, stores, locked) = take_turn(places, env)?;
+/// The keys that the log names, where they are not those that were known: to be opened with them once more.
+fn open_once(
+    places: &Places,
+    env: &Environment,
+    wanted: Wanted,
+    known: Option<KeyHistory>,
+) -> Result<std::result::Result<Opened, Box<KeyHistory>>> {
+    let (found, stores, locked) = take_turn(places, env, known)?;
     if locked.last.size_after() > locked.head.checkpoint.size {
         authentic::since_head(&stores, &locked.vault, &locked.head, &locked.last.hash)?;
     }
@@ -80,14 +84,14 @@ fn open_once(places: &Places, env: &Environment, wanted: Wanted) -> Result<Optio
     let keys = known_keys::of_rows(&Queries::new(&*stores.rows), &found.identity.genesis)?;
     if keys != found.identity.keys {
         sign_by_new_keys(&found, env, &stores, &locked, &keys)?;
-        known_keys::write(&*env.files, &found.folders.state, &keys)?;
-        return Ok(None);
+        known_keys::keep(&*env.files, &found.folders.state, &found.identity.genesis, &keys);
+        return Ok(Err(Box::new(keys)));
     }
     known_keys::keep(&*env.files, &found.folders.state, &found.identity.genesis, &keys);
-    if let Some(anchor) = &locked.anchor {
+    for anchor in &locked.anchors {
         compare_root(anchor, &*stores.rows)?;
     }
-    serve(found, env, stores, (locked, lost), caught_up).map(Some)
+    serve(found, env, stores, (locked, lost), caught_up).map(Ok)
 }
 
 /// A crash came between the group that changed keys and its head: what was signed before may count no more by the keys that
@@ -98,7 +102,7 @@ fn sign_by_new_keys(
     env: &Environment,
     stores: &Stores,
     locked: &Locked,
-    keys: &crate::log::KeyHistory,
+    keys: &KeyHistory,
 ) -> Result<()> {
     let text = head_file::read(&*env.files, &found.folders.state)?.ok_or_else(start::head_missing)?;
     if head_file::parse(&text, keys).is_ok() {
@@ -114,17 +118,18 @@ fn sign_by_new_keys(
 }
 
 /// Waits a few seconds for another process to be done, and looks at everything afresh when it was.
-fn take_turn(places: &Places, env: &Environment) -> Result<(Found, Stores, Locked)> {
+fn take_turn(places: &Places, env: &Environment, known: Option<KeyHistory>) -> Result<(Found, Stores, Locked)> {
     let until = start::end_of_patience();
     loop {
         let mut found = start::find(places, env)?;
         engine_name::compare(&*env.files, &found.folders.state, env.engine.name())?;
         start::wait_for_turn(&found.folders.state, env, until)?;
         let stores = start::stores(&found, env)?;
-        known_keys::learn(&mut found.identity, &found.folders, env, &stores)?;
-        if let Some(ended) = succeed::of_state(&*env.files, &found.folders.state, &found.identity.keys)? {
-            return Err(succeed::refuse_ended(&ended));
+        match &known {
+            Some(keys) => found.identity.set_keys(keys.clone())?,
+            None => known_keys::learn(&mut found.identity, &found.folders, env, &stores)?,
         }
+        succeed::refuse_ended(&*env.files, &found.folders.state, &found.identity.keys)?;
         let locked = start::lock(&found, env, &stores).and_then(|locked| match stores.rows.position() {
             // Somebody has sled open without the ledger's lock. Its rows are healthy, and not to be put aside.
             Err(e) if e.code() == Code::Locked => Err(e),

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::core::{Folders, Identity};
 use super::head_file::{self, JournalEnd};
-use super::heads::{Anchor, compare_size, newest_of_ours};
+use super::heads::{Anchor, compare_size, kept_heads};
 use super::{Environment, Places, create};
 use crate::codec::digest::{Digest, LedgerId, sha256};
 use crate::codec::extent::{Group, GroupHeader};
@@ -127,8 +127,8 @@ pub(super) struct Locked {
     pub head: HeadFile,
     pub tail: Tail,
     pub last: GroupHeader,
-    /// The newest head that others hold, if one is kept.
-    pub anchor: Option<Anchor>,
+    /// Heads that others hold, as far as they are kept.
+    pub anchors: Vec<Anchor>,
 }
 
 /// Takes the writer's turn and makes every comparison that needs no walk through the log.
@@ -176,9 +176,9 @@ pub(super) fn lock(found: &Found, env: &Environment, stores: &Stores) -> Result<
         head_file::same_root(&head, &last.root)?;
     }
     compare_vault(&head, &vault)?;
-    let anchor = newest_of_ours(&*env.files, state, &found.identity.keys)?;
-    anchor.as_ref().map_or(Ok(()), |anchor| compare_size(anchor, last.size_after()))?;
-    Ok(Locked { keys, vault, head, tail, last, anchor })
+    let anchors = kept_heads(&*env.files, state, &found.identity.keys)?;
+    anchors.iter().try_for_each(|anchor| compare_size(anchor, last.size_after()))?;
+    Ok(Locked { keys, vault, head, tail, last, anchors })
 }
 
 /// When who waits for another process gives up.

@@ -4,17 +4,17 @@
 use super::acts::Act;
 use super::check::{CheckOptions, Checker};
 use super::core::died;
-use super::heads::{compare_root, newest_of_ours};
+use super::heads::{Anchor, compare_root, kept_heads};
 use super::{Environment, Ledger, Places, Who, create, head_file, known_keys, open, start};
 use crate::codec::limits::NOTE_BYTES_MAX;
 use crate::error::{Code, Error, Result};
 use crate::governance::Action;
-use crate::keyring::{ConfigFolder, LocalSigner, read_signer};
+use crate::keyring::{ConfigFolder, LocalSigner};
 use crate::log::{
     Body, Checkpoint, CriticalBody, Genesis, HeadKeys as _, KeyHistory, KeyRole, NoteKey, ProvenSuccession, Succession,
 };
 use crate::seal::Signer;
-use crate::store::files::{Files, write_atomic};
+use crate::store::files::{FileLock, Files, write_atomic};
 
 /// Name of the note in the state folder of a log that ended.
 const NAME: &str = "successor.note";
@@ -56,6 +56,7 @@ pub(super) fn of_state(
     };
     let invalid = |why: &dyn std::fmt::Display| {
         Error::new(Code::HeadInvalid, format!("the note of a successor beside the head does not hold: {why}"))
+            .with_hint("put `successor.note` in the state folder aside, and keep it: somebody wrote it")
     };
     let note = String::from_utf8(bytes).map_err(|e| invalid(&e))?;
     let proven = Succession::verify(&note).map_err(|e| invalid(&e))?;
@@ -63,14 +64,24 @@ pub(super) fn of_state(
     let term = terms.into_iter().find(|(_, key)| **key == proven.succession().old).map(|(term, _)| term);
     match term {
         None => Err(invalid(&"it is about another log")),
-        // Whoever took the key could say as much.
-        Some(term) if term.revoked.is_some() => Ok(Some(proven.without_old())),
+        // Whoever took a key that was replaced or revoked could say as much.
+        Some(term) if term.revoked.is_some() || term.until.is_some() => Ok(Some(proven.without_old())),
         Some(_) => Ok(Some(proven)),
     }
 }
 
-/// Refuses to open a log that ended.
-pub(super) fn refuse_ended(proven: &ProvenSuccession) -> Error {
+/// Refuses to write to a log that said itself that it ended. A note that it did not sign ends nothing.
+///
+/// # Errors
+/// `E_LOG_ENDED`; as [`of_state`].
+pub(super) fn refuse_ended(files: &dyn Files, state: &std::path::Path, keys: &KeyHistory) -> Result<()> {
+    match of_state(files, state, keys)? {
+        Some(proven) if proven.is_by_old() => Err(ended(&proven)),
+        _ => Ok(()),
+    }
+}
+
+fn ended(proven: &ProvenSuccession) -> Error {
     let of = proven.succession();
     let words = format!("this log ended by loss at {} entries and goes on as {}", of.head.size, of.new.name());
     Error::new(Code::LogEnded, words)
@@ -88,6 +99,10 @@ struct Ended {
     head: (Checkpoint, String),
     first_lost: u64,
     last_lost: Option<u64>,
+    /// A successor that it has already.
+    already: Option<ProvenSuccession>,
+    /// Nobody writes to it until both logs have the statement.
+    _turn: Box<dyn FileLock>,
 }
 
 impl Ended {
@@ -106,8 +121,8 @@ impl Ended {
             })?;
             heads.push((head, note.to_owned()));
         }
-        let anchor = newest_of_ours(files, &folders.state, keys)?;
-        heads.extend(anchor.map(|anchor| (anchor.checkpoint, anchor.note)));
+        let anchors = kept_heads(files, &folders.state, keys)?;
+        heads.extend(anchors.into_iter().map(|anchor| (anchor.checkpoint, anchor.note)));
         if let Some(text) = head_file::read(files, &folders.state)? {
             let head = head_file::parse(&text, keys)?;
             heads.push((head.checkpoint, head_file::note_of(&text)?.to_owned()));
@@ -117,15 +132,15 @@ impl Ended {
         let checker = Checker::open(places, env)?;
         let kept = checker.run(&CheckOptions { stored_only: true, ..CheckOptions::default() });
         let kept = kept.checks.iter().find(|check| check.name == "journal").map_or(0, |check| check.checked);
-        let (first_lost, last_lost) = {
-            let _turn = start::turn_for_rows(&folders.state, env)?;
-            lost(&head.0, kept, &*stores.rows)?
-        };
-        let signer = read_signer(files, &ConfigFolder::new(folders.config.clone()).checkpoint_path()).ok();
-        let in_force = keys.head_key(head.0.size)?.key();
-        let signer = signer.filter(|signer| signer.public_key() == *in_force);
+        let turn = start::turn_for_rows(&folders.state, env)?;
+        let (first_lost, last_lost) = lost(&head.0, kept, &*stores.rows)?;
+        let signer = ConfigFolder::new(folders.config.clone()).checkpoint_in_force(files, keys);
+        // The statement is by the key that signed the head: where that was replaced since, nobody can say it for the old log.
+        let of_head = *keys.head_key(head.0.size)?.key();
+        let signer = signer.filter(|signer| signer.public_key() == of_head);
+        let already = of_state(files, &folders.state, keys)?.filter(ProvenSuccession::is_by_old);
         let (genesis, keys, state) = (identity.genesis.clone(), identity.keys.clone(), folders.state.clone());
-        Ok(Self { genesis, keys, state, signer, head, first_lost, last_lost })
+        Ok(Self { genesis, keys, state, signer, head, first_lost, last_lost, already, _turn: turn })
     }
 
     /// Entry 0 of the new log tells what the statement tells.
@@ -136,15 +151,15 @@ impl Ended {
 
 /// The range of entries that are lost, of a log whose first `kept` entries hold.
 fn lost(head: &Checkpoint, kept: u64, rows: &dyn crate::store::Rows) -> Result<(u64, Option<u64>)> {
-    if kept < head.size {
-        return Ok((kept, head.size.checked_sub(1)));
-    }
-    let anchor = super::heads::Anchor::of(head.clone());
+    let anchor = Anchor::of(head.clone());
     match compare_root(&anchor, rows) {
+        // Sled may reach further than the journal: then nothing is lost either.
         Ok(()) => Err(Error::new(Code::NothingLost, "this log has every entry of its newest known head: nothing was lost")
             .with_hint("where a witness holds more, give its head with --head FILE; what only needs mending, `immutape repair` mends")),
+        Err(_) if kept < head.size => Ok((kept, head.size.checked_sub(1))),
         // Another history: how far both are the same nobody can say here, so nothing is claimed to be kept.
-        Err(_) => Ok((0, head.size.checked_sub(1))),
+        Err(e) if e.code() == Code::LogFork => Ok((0, head.size.checked_sub(1))),
+        Err(e) => Err(e),
     }
 }
 
@@ -175,6 +190,10 @@ impl Ledger {
             return Err(Error::new(Code::NotPermitted, words));
         }
         let ledger = open_or_make(new, env, &request.name, &ended).await?;
+        if let Some(already) = ended.already.as_ref().filter(|of| of.succession().ledger != ledger.id()) {
+            let _a_ledger_that_nothing_joins = ledger.close().await;
+            return Err(self::ended(already));
+        }
         let succeeded = ledger.join(who, &ended).await;
         let closed = ledger.close().await;
         let succeeded = succeeded?;
@@ -186,7 +205,7 @@ impl Ledger {
     async fn join(&self, who: &Who, ended: &Ended) -> Result<Succeeded> {
         let core = self.core();
         core.permit(who, Action::Succeed, None).await?;
-        let (note, entry) = match self.statement()? {
+        let (note, entry) = match self.succession()? {
             Some(found) => found,
             None => {
                 let succession = Succession {
@@ -218,7 +237,7 @@ impl Ledger {
     ///
     /// # Errors
     /// `E_ROWS_UNAVAILABLE`.
-    pub fn statement(&self) -> Result<Option<(String, u64)>> {
+    pub fn succession(&self) -> Result<Option<(String, u64)>> {
         let (queries, size) = self.core().settled_queries()?;
         let mut found = None;
         queries.criticals(&mut |index, kind| {
@@ -250,8 +269,9 @@ async fn open_or_make(places: Places, env: Environment, name: &str, ended: &Ende
     match made.await.map(Ledger::from_parts) {
         Err(e) if e.code() == Code::LedgerExists => {
             let there = Ledger::open(places, env).await?;
-            let names = there.core().identity.genesis.predecessor.as_ref().map(|of| of.0.clone());
-            if names.as_deref() == Some(ended.genesis.origin.as_str()) {
+            let named = there.core().identity.genesis.predecessor.clone();
+            // The rest of what a call that was cut off began, with the same words.
+            if named == Some(ended.predecessor()) {
                 return Ok(there);
             }
             let _another_one = there.close().await;

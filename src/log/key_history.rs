@@ -108,6 +108,8 @@ pub trait HeadKeys {
     /// # Errors
     /// [`LogError::Revoked`] where that key counts no more for such a head.
     fn head_key(&self, size: u64) -> Result<&NoteKey, LogError>;
+    /// Every key of the log that is known: no line of any of them may be wrong.
+    fn known(&self) -> &[NoteKey];
 }
 
 impl HeadKeys for NoteKey {
@@ -118,6 +120,10 @@ impl HeadKeys for NoteKey {
     fn head_key(&self, _size: u64) -> Result<&NoteKey, LogError> {
         Ok(self)
     }
+
+    fn known(&self) -> &[NoteKey] {
+        std::slice::from_ref(self)
+    }
 }
 
 impl<K: HeadKeys + ?Sized> HeadKeys for &K {
@@ -127,6 +133,10 @@ impl<K: HeadKeys + ?Sized> HeadKeys for &K {
 
     fn head_key(&self, size: u64) -> Result<&NoteKey, LogError> {
         (**self).head_key(size)
+    }
+
+    fn known(&self) -> &[NoteKey] {
+        (**self).known()
     }
 }
 
@@ -238,12 +248,7 @@ impl KeyHistory {
             return Err(fault("the new key was one of this log already"));
         }
         let name = NoteKey::new(&self.origin, key)?;
-        let [checkpoint, recorder, issuer] = &mut self.terms;
-        let terms = match role {
-            KeyRole::Checkpoint => checkpoint,
-            KeyRole::Recorder => recorder,
-            KeyRole::Issuer => issuer,
-        };
+        let terms = self.terms_mut(role);
         let last = terms.last_mut().ok_or(fault("a role without a key"))?;
         if last.next != key.thumbprint() {
             return Err(fault("the new key is not the one that was named to follow"));
@@ -258,12 +263,7 @@ impl KeyHistory {
 
     fn revoked(&mut self, index: u64, role: KeyRole, thumbprint: &Thumbprint, from: u64) -> Result<(), LogError> {
         let fault = |fault| LogError::Key { index, fault };
-        let [checkpoint, recorder, issuer] = &mut self.terms;
-        let terms = match role {
-            KeyRole::Checkpoint => checkpoint,
-            KeyRole::Recorder => recorder,
-            KeyRole::Issuer => issuer,
-        };
+        let terms = self.terms_mut(role);
         let term = terms.iter_mut().find(|term| term.key.thumbprint() == *thumbprint);
         let term = term.ok_or(fault("the key that is revoked was never one of this log"))?;
         if term.until.is_none() {
@@ -284,6 +284,15 @@ impl KeyHistory {
     #[must_use]
     pub fn terms(&self, role: KeyRole) -> &[KeyTerm] {
         let [checkpoint, recorder, issuer] = &self.terms;
+        match role {
+            KeyRole::Checkpoint => checkpoint,
+            KeyRole::Recorder => recorder,
+            KeyRole::Issuer => issuer,
+        }
+    }
+
+    fn terms_mut(&mut self, role: KeyRole) -> &mut Vec<KeyTerm> {
+        let [checkpoint, recorder, issuer] = &mut self.terms;
         match role {
             KeyRole::Checkpoint => checkpoint,
             KeyRole::Recorder => recorder,
@@ -372,6 +381,10 @@ impl HeadKeys for KeyHistory {
             _ => Ok(key),
         }
     }
+
+    fn known(&self) -> &[NoteKey] {
+        &self.heads
+    }
 }
 
 impl Checkpoint {
@@ -383,6 +396,17 @@ impl Checkpoint {
         let note = super::SignedNote::parse(note)?;
         // Nothing of the text is believed but which key must have signed it.
         let size = Self::parse(note.text()).map_or(0, |head| head.size);
+        let is_signed_by = |key: &NoteKey| match note.verify(key) {
+            Err(LogError::Unsigned) => Ok(false),
+            verified => verified.map(|()| true),
+        };
+        let mut signed = 0usize;
+        for key in keys.known() {
+            signed = signed.saturating_add(usize::from(is_signed_by(key)?));
+        }
+        if signed == 0 {
+            return Err(LogError::Unsigned);
+        }
         note.verify(keys.head_key(size)?)?;
         let checkpoint = Self::parse(note.text())?;
         if checkpoint.origin == keys.origin() { Ok(checkpoint) } else { Err(LogError::Checkpoint("another origin")) }

@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use immutape::Code;
+use immutape::codec::cbor::encode;
 use immutape::evidence::{Report, Severity, Verdict};
 use immutape::keyring::{LocalSigner, OsRandom, read_signer};
 use immutape::ledger::{
-    CheckOptions, Checker, KeyChange, KeyChanged, Ledger, Places, RevocationReason, RevokeKey, SaveReceipt,
+    CheckOptions, Checker, KeyChange, KeyChanged, Ledger, Places, Repair, RevocationReason, RevokeKey, SaveReceipt,
 };
-use immutape::log::{Checkpoint, HeadKeys as _, KeyRole, LogError};
+use immutape::log::{Body, Checkpoint, CriticalBody, HeadKeys as _, KeyRole, LogError};
 use immutape::seal::Signer as _;
 use immutape::store::files::RealFiles;
 
@@ -122,6 +123,53 @@ async fn the_file_of_known_keys_is_made_anew_from_the_log() {
         ledger.close().await.unwrap();
         assert_eq!(std::fs::read(&file).unwrap(), whole, "{what}");
     }
+}
+
+/// Neither a file that is gone nor one of before a rotation shuts anybody out, also where the head does not tell them apart.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_file_of_known_keys_shuts_nobody_out() {
+    for (with_next, with_head) in [(true, true), (false, true), (true, false)] {
+        let folder = tempfile::tempdir().unwrap();
+        let home = folder.path();
+        create(home).await.close().await.unwrap();
+        change(home, replaced(KeyRole::Recorder)).await.unwrap();
+        if !with_next {
+            std::fs::remove_dir_all(config(home).join("next")).unwrap();
+        }
+        std::fs::remove_file(home.join("state/keys")).unwrap();
+        if !with_head {
+            change(home, replaced(KeyRole::Checkpoint)).await.unwrap();
+            std::fs::remove_file(home.join("state/keys")).unwrap();
+            std::fs::remove_file(home.join("state/head")).unwrap();
+            assert_eq!(open(home).await.err().unwrap().code(), Code::HeadMissing);
+            Ledger::repair(Places::beneath(home), real(), Repair::AcceptHead, &ann()).await.unwrap();
+        }
+        save(home, "sqlite-crash").await;
+        let report = check(home);
+        assert_eq!(report.verdict(), Verdict::Intact, "{:?}", report.findings);
+        assert!(home.join("state/keys").exists());
+    }
+}
+
+/// What lies where the next key will go is looked at before the entry, not after it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_file_in_the_place_of_the_next_key_is_refused_before_anything_is_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = folder.path();
+    create(home).await.close().await.unwrap();
+    let (next, away) = (config(home).join("next/recorder.pem"), home.join("away.pem"));
+    std::fs::rename(&next, &away).unwrap();
+    let with =
+        |path: &Path| KeyChange { key: Some(read_signer(&RealFiles, path).unwrap()), ..replaced(KeyRole::Recorder) };
+    std::fs::copy(config(home).join("next/issuer.pem"), &next).unwrap();
+    assert_eq!(change(home, with(&away)).await.unwrap_err().code(), Code::KeyForeign);
+    std::fs::write(&next, "no key").unwrap();
+    assert_eq!(change(home, with(&away)).await.unwrap_err().code(), Code::KeyMalformed);
+    assert!(open(home).await.unwrap().keys().events().is_empty());
+    std::fs::remove_file(&next).unwrap();
+    change(home, with(&away)).await.unwrap();
+    save(home, "sqlite-crash").await;
+    assert_eq!(check(home).verdict(), Verdict::Intact);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -253,6 +301,29 @@ async fn a_head_by_a_key_that_was_revoked_later_proves_nothing_and_shuts_nobody_
     assert_eq!(found, [(Severity::Gap, "anchors", Some(late_at))], "{:?}", report.findings);
 }
 
+/// The file of known keys cannot revoke: what it says past the end of the log counts for rotations alone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_revocation_that_only_the_file_knows_counts_for_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = folder.path();
+    create(home).await.close().await.unwrap();
+    save(home, "sqlite-crash").await;
+    let changed = change(home, replaced(KeyRole::Recorder)).await.unwrap();
+    let (thumbprint, file) = (changed.keys.terms(KeyRole::Recorder)[0].key.thumbprint(), home.join("state/keys"));
+    let body = CriticalBody::Revoked { role: KeyRole::Recorder, thumbprint, from: 1, reason: 1 };
+    let mut forged = std::fs::read(&file).unwrap();
+    forged.extend(encode(|w| {
+        w.array(3);
+        w.uint(1_000_000_000);
+        w.uint(32_770);
+        w.raw(&Body::Critical(body.clone()).encode());
+    }));
+    std::fs::write(&file, forged).unwrap();
+    let report = check(home);
+    assert_eq!((report.verdict(), report.findings.len()), (Verdict::Intact, 0), "{:?}", report.findings);
+    assert_eq!(open(home).await.unwrap().keys().events().len(), 1);
+}
+
 /// Both keys sign until a quorum has seen them on one head, and then the old one is gone.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_old_head_key_signs_beside_its_successor_until_a_quorum_saw_both() {
@@ -262,6 +333,11 @@ async fn the_old_head_key_signs_beside_its_successor_until_a_quorum_saw_both() {
     ledger.confirm(None).await.unwrap();
     let changed = ledger.change_key(&ann(), replaced(KeyRole::Checkpoint)).await.unwrap();
     assert!(changed.waits_for_witnesses);
+    // Not again before they have seen both.
+    let ledger = open(home).await.unwrap();
+    ledger.confirm(None).await.unwrap();
+    let again = ledger.change_key(&ann(), replaced(KeyRole::Checkpoint)).await.unwrap_err();
+    assert!(again.code() == Code::NotConfirmed && again.message().contains("replaced before"), "{again}");
     let old = config(home).join("checkpoint.pem.old");
     assert!(old.exists());
     let ledger = open(home).await.unwrap();

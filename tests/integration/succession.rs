@@ -3,9 +3,15 @@
 use std::path::Path;
 
 use immutape::Code;
+use immutape::codec::digest::{LedgerId, RootHash};
 use immutape::evidence::{Report, Severity, Verdict};
-use immutape::ledger::{CheckOptions, Checker, Health, Ledger, Places, Succeeded, SuccessionRequest, examine};
-use immutape::log::{Body, EntryKind, HeadFile, Succession};
+use immutape::keyring::{LocalSigner, OsRandom, read_signer};
+use immutape::ledger::{
+    CheckOptions, Checker, Health, KeyChange, Ledger, Places, Succeeded, SuccessionRequest, examine,
+};
+use immutape::log::{Body, Checkpoint, EntryKind, HeadFile, KeyRole, NoteKey, Succession};
+use immutape::seal::{PublicKey, Signer};
+use immutape::store::files::RealFiles;
 
 use crate::heads::{cosigned, grow, with_policy};
 use crate::support::crash::{copy_folder, every_byte};
@@ -69,7 +75,7 @@ async fn what_was_lost_is_said_by_both_logs_and_each_stays_checkable() {
     assert!(conditions.iter().all(|c| c.health != Health::Wrong), "{conditions:?}");
     // The new one names it, and works.
     let ledger = open(&new).await.unwrap();
-    let (note, entry) = ledger.statement().unwrap().unwrap();
+    let (note, entry) = ledger.succession().unwrap().unwrap();
     assert_eq!((&note, entry), (&made.note, made.entry));
     assert_eq!(std::fs::read_to_string(old.join("state/successor.note")).unwrap(), note);
     save_tape(&ledger, "git-policies").await.unwrap();
@@ -157,4 +163,69 @@ async fn a_statement_that_was_changed_or_is_of_another_log_is_named() {
     behind_its_head(&other).await;
     assert_eq!(succeed(&other, &new, None).await.unwrap_err().code(), Code::LedgerExists);
     assert!(HeadFile::split(&std::fs::read_to_string(new.join("state/head")).unwrap()).is_ok());
+}
+
+/// Sled that is gone or behind is no loss, and nothing final is said for it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_that_are_gone_end_no_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let (old, new) = (folder.path().join("old"), folder.path().join("new"));
+    let ledger = create(&old).await;
+    save_tape(&ledger, "sqlite-crash").await.unwrap();
+    ledger.close().await.unwrap();
+    std::fs::remove_dir_all(old.join("ledger/index")).unwrap();
+    assert!(succeed(&old, &new, None).await.is_err());
+    assert!(!new.exists() && !old.join("state/successor.note").exists());
+    let ledger = open(&old).await.unwrap();
+    ledger.close().await.unwrap();
+    assert_eq!(succeed(&old, &new, None).await.unwrap_err().code(), Code::NothingLost);
+}
+
+/// A log has one successor; what a call that was cut off began is gone on with, and nothing else.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_has_one_successor() {
+    let folder = tempfile::tempdir().unwrap();
+    let (old, new, other) = (folder.path().join("old"), folder.path().join("new"), folder.path().join("other"));
+    behind_its_head(&old).await;
+    let made = succeed(&old, &new, None).await.unwrap();
+    // The old log lost its note: the same call gives it back.
+    let file = old.join("state/successor.note");
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(succeed(&old, &new, None).await.unwrap().note, made.note);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), made.note);
+    assert_eq!(succeed(&old, &other, None).await.unwrap_err().code(), Code::LogEnded);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), made.note);
+    assert_eq!(check(&old).verdict(), Verdict::EndedByLoss);
+}
+
+/// Who writes into the state folder without this log's key in force ends nothing: a stranger, and the holder of a key that was
+/// replaced.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn only_the_key_in_force_can_end_a_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = folder.path().join("home");
+    create(&home).await.close().await.unwrap();
+    let stolen = read_signer(&RealFiles, &home.join("config/checkpoint.pem")).unwrap();
+    let ledger = open(&home).await.unwrap();
+    let change = KeyChange { role: KeyRole::Checkpoint, key: None, revoke: None };
+    let keys = ledger.change_key(&ann(), change).await.unwrap().keys;
+    let stranger = LocalSigner::generate(&OsRandom).unwrap();
+    let named = |key: PublicKey| NoteKey::new("stranger.example/00000000000000000000000000000000", key).unwrap();
+    let root = RootHash::from_bytes([7; 32]);
+    for (old, signer) in [(&keys.head_keys()[0], Some(&stolen)), (&keys.head_keys()[1], None)] {
+        let stated = Succession {
+            old: old.clone(),
+            head: Checkpoint { origin: String::new(), size: 1 << 40, root },
+            new: named(stranger.public_key()),
+            ledger: LedgerId::from_bytes([1; 32]),
+            first_lost: 0,
+            last_lost: None,
+        };
+        let note = stated.sign(&stranger, signer.map(|s| s as &dyn Signer)).unwrap();
+        std::fs::write(home.join("state/successor.note"), note).unwrap();
+        let ledger = open(&home).await.unwrap();
+        ledger.close().await.unwrap();
+        let report = check(&home);
+        assert_eq!((report.verdict(), report.ended.clone()), (Verdict::IntactWithGaps, None), "{:?}", report.findings);
+    }
 }

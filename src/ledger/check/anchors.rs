@@ -86,6 +86,9 @@ fn cosigned(log: &dyn HeadKeys, note: &[u8], keys: &[String]) -> Result<(u64, Ro
     let (note, head) = signed(log, note)?;
     for key in keys {
         let key = CosignerKey::parse(key).map_err(|e| format!("it names a key that is none: {e}"))?;
+        if log.known().iter().any(|own| own.key() == key.key()) {
+            return Err("it names a key of this log for a witness".to_owned());
+        }
         if !matches!(key.time_on(&note), Ok(Some(_))) {
             return Err("a cosignature that it names is not there, or does not hold".to_owned());
         }
@@ -139,7 +142,7 @@ impl Anchors {
 
     /// Compares every head with the tree in rows that were compared with the journal; `None` where they were not.
     pub(super) fn compare(
-        &self,
+        &mut self,
         checker: &Checker,
         options: &CheckOptions,
         journal: &Walked,
@@ -160,6 +163,8 @@ impl Anchors {
         if let Some(rows) = rows {
             wrong.extend(self.heads.iter().filter_map(|head| left_behind(head, rows)));
         }
+        // What was not compared, or is of another history, vouches for nothing.
+        self.held.retain(|held| rows.is_some() && wrong.iter().all(|(index, _)| *index != held.entry));
         for (index, why) in &wrong {
             report.find(Severity::Altered, "anchors", format!("entry {index}"), why.clone()).entry = Some(*index);
         }
@@ -188,25 +193,30 @@ impl Anchors {
         rows: Option<&dyn Rows>,
         report: &mut Report,
     ) -> Option<bool> {
-        let anchor = match &checker.newest_anchor {
-            Ok(anchor) => anchor.as_ref()?,
+        let anchors = match &checker.kept_heads {
+            Ok(anchors) => anchors,
             Err(e) => {
                 report.find(Severity::Altered, "anchors", e.code().as_str(), e.message().to_owned());
                 return Some(false);
             }
         };
-        // A check that stops earlier than the head says nothing about it; a journal that broke off was told.
-        if options.size.is_some_and(|size| size < anchor.checkpoint.size) || journal.broken_at.is_some() {
-            return None;
-        }
-        match held(anchor, journal, rows) {
-            Ok(is_compared) => is_compared.then_some(true),
-            Err(e) => {
-                let severity = checker.loss_is(e.code(), anchor.checkpoint.size);
-                report.find(severity, "anchors", e.code().as_str(), e.message().to_owned());
-                Some(severity != Severity::Altered)
+        let mut hold = None;
+        for anchor in anchors {
+            // A check that stops earlier than the head says nothing about it; a journal that broke off was told.
+            if options.size.is_some_and(|size| size < anchor.checkpoint.size) || journal.broken_at.is_some() {
+                continue;
+            }
+            match held(anchor, journal, rows) {
+                Ok(true) => hold = Some(hold.unwrap_or(true)),
+                Ok(false) => {}
+                Err(e) => {
+                    let severity = checker.loss_is(e.code(), anchor.checkpoint.size);
+                    report.find(severity, "anchors", e.code().as_str(), e.message().to_owned());
+                    hold = Some(hold.unwrap_or(true) && severity != Severity::Altered);
+                }
             }
         }
+        hold
     }
 }
 

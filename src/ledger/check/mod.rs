@@ -10,6 +10,7 @@ mod conditions;
 mod ended;
 mod group;
 mod journal;
+mod made;
 mod opener;
 mod record;
 mod recordings;
@@ -24,25 +25,28 @@ mod tapes;
 mod vault;
 
 pub use conditions::{Condition, Health, examine};
+use made::FAILURES_MAX;
+pub(super) use made::Failure;
+pub use made::{CheckMade, CheckSubject};
 pub use scrub::{SCRUB_PARTS_MAX, ScrubPart, Scrubbed};
 
 use std::sync::{Arc, OnceLock};
 
 use super::core::{Core, Folders, Identity};
-use super::heads::{Anchor, newest_of_ours, time_roots};
+use super::heads::{Anchor, kept_heads, time_roots};
 use super::{Environment, Event, Observer, Places, engine_name, head_file, known_keys, repair, start, succeed};
-use crate::codec::digest::{CustodyId, Digest, IdPrefix, LedgerId, TapeId};
+use crate::codec::digest::IdPrefix;
 use crate::error::{Code, Error, Result};
-use crate::evidence::{Finding, Report, Severity};
+use crate::evidence::{Report, Severity};
 use crate::keyring::{ConfigFolder, PublicKeys, VaultKeys};
-use crate::log::{Body, Entry, EntryKind, HeadFile, HeadState, KeyHistory, KeyRole, LogError, ProvenSuccession};
+use crate::log::{
+    Body, CriticalBody, Entry, EntryKind, HeadFile, HeadState, KeyHistory, KeyRole, LogError, ProvenSuccession,
+};
 use crate::proof::TimeAnchors;
 use crate::seal::Statement;
 use crate::store::files::FileLock;
 use crate::store::{Rows, Stores, Stray};
 
-/// A check's own entry says how many things it found; so many of them have entries of their own.
-const FAILURES_MAX: usize = 64;
 /// Names that do not belong are told one by one up to so many.
 const STRAYS_MAX: usize = 100;
 
@@ -79,74 +83,6 @@ impl CheckOptions {
     }
 }
 
-/// What a check is about, once the policy allows it: see [`super::Ledger::begin_check`].
-#[derive(Debug, Clone)]
-pub struct CheckSubject {
-    pub(super) ledger: LedgerId,
-    pub(super) custody: CustodyId,
-    /// Class of the keys that seal entries about it.
-    pub(super) class: String,
-    /// The tape, if not the whole ledger is checked.
-    pub(super) tape: Option<TapeId>,
-}
-
-/// A check that was made, for [`super::Ledger::record_check`]. Only [`Checker::run_for`] makes one, so that no entry tells
-/// of a check that nobody made.
-#[derive(Debug)]
-pub struct CheckMade {
-    pub(super) subject: CheckSubject,
-    pub(super) body: Body,
-    /// What is not what was stored, each once, at most [`FAILURES_MAX`].
-    pub(super) failures: Vec<Failure>,
-}
-
-/// Something that is not what was stored, as an entry names it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Failure {
-    /// The part: numbers of `docs/format/4-commit.md`, kind 7.
-    pub what: u64,
-    /// The entry it was found at, 0 where none is known.
-    pub at: u64,
-    /// The tape that is hit.
-    pub tape: Option<TapeId>,
-    /// The object that is hit, where the check is of objects alone.
-    pub digest: Option<Digest>,
-}
-
-impl Failure {
-    fn of(finding: &Finding) -> Self {
-        let what = match finding.part {
-            "object" | "tape" => 1,
-            "rows" => 2,
-            "head" => 3,
-            "anchors" => 7,
-            "vault" => 4,
-            "keys" => 5,
-            _ => 0,
-        };
-        Self { what, at: finding.entry.unwrap_or(0), tape: finding.tape, digest: None }
-    }
-}
-
-impl CheckMade {
-    pub(super) fn new(subject: CheckSubject, report: &Report) -> Self {
-        let count = |name: &str| report.checks.iter().filter(|c| c.name == name).map(|c| c.checked).sum::<u64>();
-        let body = Body::Verified {
-            scope: u64::from(subject.tape.is_some()),
-            verdict: report.verdict().number(),
-            entries: count("journal"),
-            objects: count("stored objects"),
-            findings: report.findings.len() as u64,
-        };
-        let altered = report.findings.iter().filter(|f| f.severity == Severity::Altered);
-        let mut failures: Vec<_> = altered.map(Failure::of).collect();
-        failures.sort_unstable();
-        failures.dedup();
-        failures.truncate(FAILURES_MAX);
-        Self { subject, body, failures }
-    }
-}
-
 /// Rows that may be asked. They are closed before the lock is given back.
 struct AskedRows {
     rows: Arc<dyn Rows>,
@@ -173,8 +109,8 @@ pub struct Checker {
     engine: Option<&'static str>,
     strays: Result<Vec<Stray>>,
     observer: Arc<dyn Observer>,
-    /// The newest head that others hold, as far as this machine knows.
-    newest_anchor: Result<Option<Anchor>>,
+    /// Heads that others hold, as far as this machine knows.
+    kept_heads: Result<Vec<Anchor>>,
     /// The statement of a successor, where this log has one.
     ended: Result<Option<ProvenSuccession>>,
     /// What time-stamps are trusted from, where somebody said it.
@@ -221,7 +157,7 @@ impl Checker {
         // Before the vault: a running writer may make both newer in between, and a head that is older than its
         // vault is lawful.
         let head = head_file::read(files, &folders.state);
-        let newest_anchor = newest_of_ours(files, &folders.state, &identity.keys);
+        let kept_heads = kept_heads(files, &folders.state, &identity.keys);
         let ended = succeed::of_state(files, &folders.state, &identity.keys);
         let time_roots = time_roots(files, &folders.config);
         // Before it, too: an epoch that is made in between is one that the vault lists.
@@ -244,7 +180,7 @@ impl Checker {
             engine,
             strays,
             observer,
-            newest_anchor,
+            kept_heads,
             ended,
             time_roots,
             walked_keys: OnceLock::new(),
@@ -348,9 +284,15 @@ impl Checker {
         vault::check(self, options, head.as_ref(), &mut report);
         tapes::check(self, options, saved, stored, &mut report);
         // A walk that ended early has seen the beginning of what is known.
-        let known = self.known_keys().events().iter().filter(|(index, _)| *index < journal.entries);
-        let is_known = known.eq(journal.keys.events());
-        (report, (!is_known && self.walked_keys.get().is_none()).then_some(journal.keys))
+        // Past its end a file may know of rotations, which prove themselves; a revocation does not.
+        let mut keys = journal.keys;
+        for (index, body) in self.known_keys().events().iter().filter(|(index, _)| *index >= journal.entries) {
+            if matches!(body, CriticalBody::Rotated { .. }) && keys.apply(*index, body).is_err() {
+                break;
+            }
+        }
+        let is_known = keys.events() == self.known_keys().events();
+        (report, (!is_known && self.walked_keys.get().is_none()).then_some(keys))
     }
 
     /// Nothing reads what does not belong, so it harms nothing; who put it there may still be asked.

@@ -156,14 +156,22 @@ fn read_kept(files: &dyn Files, state: &Path, name: &str, keys: &KeyHistory) -> 
     }
 }
 
-/// The newest head that others hold, as far as this machine knows.
+/// The heads that others hold, as far as this machine knows: what agreed with this log, and what contradicted it. Neither may be
+/// passed by, whichever is longer.
 ///
 /// # Errors
 /// `E_HEAD_INVALID` for a kept note that this log did not sign: somebody put it there, or it is damaged.
-pub(in crate::ledger) fn newest_of_ours(files: &dyn Files, state: &Path, keys: &KeyHistory) -> Result<Option<Anchor>> {
+pub(in crate::ledger) fn kept_heads(files: &dyn Files, state: &Path, keys: &KeyHistory) -> Result<Vec<Anchor>> {
     let (newest, ahead) = (read_kept(files, state, NEWEST, keys)?, read_kept(files, state, AHEAD, keys)?);
-    // What contradicted this log goes before what agreed with it, whichever is longer: it must not be passed by.
-    Ok(ahead.or(newest))
+    Ok(newest.into_iter().chain(ahead).collect())
+}
+
+/// The newest head that others cosigned and this log kept.
+///
+/// # Errors
+/// As [`kept_heads`].
+pub(super) fn newest_cosigned(files: &dyn Files, state: &Path, keys: &KeyHistory) -> Result<Option<Anchor>> {
+    read_kept(files, state, NEWEST, keys)
 }
 
 /// Is the log as long as its newest anchor says?

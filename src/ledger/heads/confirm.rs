@@ -168,7 +168,7 @@ impl Ledger {
     /// `E_HEAD_INVALID`, `E_IO`.
     pub fn newest_anchor(&self) -> Result<Option<Anchor>> {
         let core = self.core();
-        anchors::newest_of_ours(&*core.env.files, &core.folders.state, &core.identity.keys)
+        anchors::newest_cosigned(&*core.env.files, &core.folders.state, &core.identity.keys)
     }
 
     /// Keeps a cosigned head, beside the head file and in the log; the index of its entry. The cosignatures are checked once

@@ -10,7 +10,7 @@ use crate::codec::digest::{Digest, ObjectDigest, sha256};
 use crate::error::{Code, Error, Result};
 use crate::keyring::VaultKeys;
 use crate::ledger::core::Identity;
-use crate::ledger::{Environment, Places, head_file, known_keys, start};
+use crate::ledger::{Environment, Places, head_file, known_keys, start, succeed};
 use crate::log::{Actor, Body, Checkpoint, HeadState};
 use crate::store::contracts::Listed;
 use crate::store::{NewObject, Position, Stores};
@@ -31,10 +31,11 @@ pub(in crate::ledger) fn from_copy(
     start::wait_for_turn(&folders.state, env, start::end_of_patience())?;
     let stores = start::open_stores(&identity, &folders, env)?;
     known_keys::learn(&mut identity, &folders, env, &stores)?;
+    succeed::refuse_ended(&*env.files, &folders.state, &identity.keys)?;
     let head = read_head(env, &folders, &identity)?;
     stores.journal.set_reopened(head.state == HeadState::Open);
     let vault = start::read_vault(&identity, &folders, env, &stores)?;
-    let ours = copies::journal(&stores, Some(head.checkpoint.size), None);
+    let ours = copies::journal(&stores, Some(head.checkpoint.size), Some(&vault));
     let is_whole = ours.fault.is_none() && ours.root_at_mark == Some(head.checkpoint.root);
     if is_whole && held.is_none() {
         return Ok(Mended::nothing());
@@ -46,12 +47,22 @@ pub(in crate::ledger) fn from_copy(
             .map_err(|e| Error::new(Code::ProofInvalid, format!("the head that was given is none of this log: {e}")))?;
         judge(&other, &vault, &held)?;
     }
-    if theirs.entries < ours.entries || (ours.fault.is_none() && theirs.entries == ours.entries) {
+    if is_whole && theirs.entries <= ours.entries {
         return Ok(Mended::nothing());
+    }
+    if theirs.entries < ours.entries {
+        let words = format!(
+            "the copy ends at {} entries, and {} of the journal hold before it breaks off",
+            theirs.entries, ours.entries
+        );
+        return Err(Error::new(Code::LogDamaged, words)
+            .with_hint("nothing was changed. Put the newest copy of the ledger folder back as a whole"));
     }
     // Objects first: an entry that is brought back must find what it names. A crash in between leaves objects that nothing names.
     bring_objects(&stores, &other)?;
-    let from = ours.end.segment.max(1);
+    // Entries of another history are not gone on from.
+    let is_other = ours.root_at_mark.is_some_and(|root| root != head.checkpoint.root);
+    let from = if is_other { 1 } else { ours.end.segment.max(1) };
     let mut at = Position { segment: from, offset: 0 };
     let mut extents = std::iter::from_fn(|| match other.journal.read(at) {
         Ok(Some((_, extent, next))) => {

@@ -6,7 +6,7 @@ use super::{copies, journal};
 use crate::error::{Code, Error, Result};
 use crate::keyring::{ConfigFolder, VaultKeys};
 use crate::ledger::core::{Folders, Identity};
-use crate::ledger::{Environment, Places, head_file, known_keys, start};
+use crate::ledger::{Environment, Places, head_file, known_keys, start, succeed};
 use crate::log::{Actor, Body, Checkpoint, HeadFile, HeadState};
 use crate::store::Stores;
 
@@ -19,6 +19,7 @@ pub(super) fn accept(places: &Places, env: &Environment, actor: &Actor) -> Resul
     start::wait_for_turn(&folders.state, env, start::end_of_patience())?;
     let stores = start::open_stores(&identity, &folders, env)?;
     known_keys::learn(&mut identity, &folders, env, &stores)?;
+    succeed::refuse_ended(&*env.files, &folders.state, &identity.keys)?;
     let keys = ConfigFolder::new(folders.config.clone()).read(&*env.files, &identity.keys)?;
     let text = head_file::read(&*env.files, &folders.state);
     let reason = match &text {

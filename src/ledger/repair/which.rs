@@ -12,7 +12,7 @@ use crate::ledger::check::{CheckOptions, Checker};
 use crate::ledger::core::{Folders, Identity};
 use crate::ledger::head_file::{self, JournalEnd};
 use crate::ledger::rebuild::rows_ahead;
-use crate::ledger::{Environment, Places, known_keys, start};
+use crate::ledger::{Environment, Places, known_keys, start, succeed};
 use crate::log::{Actor, Body, HeadFile, HeadState};
 use crate::store::Stores;
 
@@ -109,6 +109,7 @@ fn log(places: &Places, env: &Environment, actor: &Actor) -> Result<Mended> {
     start::wait_for_turn(&folders.state, env, start::end_of_patience())?;
     let stores = start::open_stores(&identity, &folders, env)?;
     known_keys::learn(&mut identity, &folders, env, &stores)?;
+    succeed::refuse_ended(&*env.files, &folders.state, &identity.keys)?;
     let head = read_head(env, &folders, &identity)?;
     stores.journal.set_reopened(head.state == HeadState::Open);
     let held = copies::journal(&stores, Some(head.checkpoint.size), None);
