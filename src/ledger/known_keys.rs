@@ -1,5 +1,5 @@
 //! Which keys this log is read with: a small file in the state folder, so that a start need not walk the log for it. It says
-//! nothing that the log does not say; rows and journal have the last word (`docs/format/store-embedded.md` section 5.4).
+//! nothing that the log does not say; rows and journal have the last word (`docs/format/store-embedded.md` section 5).
 
 use std::path::Path;
 
