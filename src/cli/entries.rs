@@ -10,7 +10,7 @@ use crate::codec::escape::{visible, visible_short};
 use crate::error::Code;
 use crate::evidence::CustodyEvent;
 use crate::ledger::LogLine;
-use crate::log::{Body, EntryKind, PrivateHalf};
+use crate::log::{Body, EntryKind, EvidenceBody, PrivateHalf};
 use crate::tape::Labels;
 use crate::time::Timestamp;
 
@@ -100,6 +100,14 @@ impl Context {
     }
 }
 
+fn evidence_facts(evidence: &EvidenceBody, private: Option<&PrivateHalf>) -> String {
+    let range = private.and_then(|p| p.range).map(words::range);
+    let recipient = private.and_then(|p| p.recipient.as_deref()).map(|r| format!("for \"{}\"", visible(r)));
+    let case = private.and_then(|p| p.case.as_deref()).map(|c| format!("authority \"{}\"", visible(c)));
+    let parts = [Some(evidence.to_string()), range, recipient, case];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
 fn facts(view: View<'_>) -> String {
     let private = view.private;
     match view.body {
@@ -170,6 +178,7 @@ fn facts(view: View<'_>) -> String {
         Body::CustodyRead { size } => format!("at {size} entries"),
         Body::Anchor(anchor) => anchor.to_string(),
         Body::Critical(critical) => critical.to_string(),
+        Body::Evidence(evidence) => evidence_facts(evidence, private),
         Body::Scrubbed { part, of, objects, segments, findings, .. } => format!(
             "part {part} of {of}: {}, {}, {}",
             words::count(*objects, "object"),

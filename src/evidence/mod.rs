@@ -1,5 +1,6 @@
 //! EVIDENCE. What checks find, and what happened to a tape, as plain values. Pure.
 
+pub mod bundle;
 mod custody;
 mod verdict;
 

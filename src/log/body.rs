@@ -3,6 +3,7 @@
 use super::EntryKind;
 use super::body_anchors::AnchorBody;
 use super::body_critical::CriticalBody;
+use super::body_evidence::EvidenceBody;
 use super::body_fields::Fields;
 use super::genesis::{Genesis, read_genesis, write_genesis};
 use crate::codec::CborError;
@@ -128,6 +129,8 @@ pub enum Body {
     Anchor(AnchorBody),
     /// What changes by which keys the log is read on.
     Critical(CriticalBody),
+    /// Bundles that were made.
+    Evidence(EvidenceBody),
     Scrubbed {
         part: u64,
         of: u64,
@@ -177,6 +180,7 @@ impl Body {
             Self::Refused { .. } => EntryKind::REFUSED,
             Self::Anchor(anchor) => anchor.kind(),
             Self::Critical(critical) => critical.kind(),
+            Self::Evidence(evidence) => evidence.kind(),
             Self::Scrubbed { .. } => EntryKind::SCRUBBED,
             Self::Other(_) => return None,
         })
@@ -246,6 +250,7 @@ impl Body {
             Self::Refused { act, error } => uints(&mut w, &[u64::from(*act), u64::from(*error)]),
             Self::Anchor(anchor) => anchor.write(&mut w),
             Self::Critical(critical) => critical.write(&mut w),
+            Self::Evidence(evidence) => evidence.write(&mut w),
             Self::Scrubbed { part, of, objects, bytes, findings, segments, from_medium } => {
                 w.map(7);
                 pairs(&mut w, 0, &[*part, *of, *objects, *bytes, *findings, *segments]);
@@ -342,6 +347,7 @@ impl Body {
                 segments: f.uint(5)?,
                 from_medium: f.bool(6)?,
             },
+            EntryKind::EVIDENCE_MADE | EntryKind::EVIDENCE_GIVEN => Self::Evidence(EvidenceBody::read(kind, &mut f)?),
             _ => Self::Anchor(AnchorBody::read(kind, &mut f)?),
         };
         f.end()?;
@@ -417,6 +423,7 @@ impl std::fmt::Display for Body {
             }
             Self::Anchor(anchor) => anchor.fmt(f),
             Self::Critical(critical) => critical.fmt(f),
+            Self::Evidence(evidence) => evidence.fmt(f),
             Self::Scrubbed { part, of, objects, findings, .. } => {
                 write!(f, "part {part} of {of}: {objects} objects, {findings} findings")
             }

@@ -106,6 +106,7 @@ kinds! {
     EVIDENCE_MADE = 163, "evidence.made";
     SCRUBBED = 164, "scrubbed";
     CUSTODY_KEY_EXPIRED = 165, "custody_key.expired";
+    EVIDENCE_GIVEN = 166, "evidence.given";
     SUCCESSION = 32768, "succession";
     KEY_ROTATED = 32769, "key.rotated";
     KEY_REVOKED = 32770, "key.revoked";
@@ -136,8 +137,8 @@ impl EntryKind {
     #[must_use]
     pub const fn can_be_about(self, is_ledger: bool) -> bool {
         match self.0 {
-            0..=6 | 10 | 34 | 35 | 37 | 128..=130 | 133 | 164 | 32_768..=32_770 => is_ledger,
-            16..=20 | 24 | 25 | 32 | 33 | 36 | 38 | 39 | 41 | 42 => !is_ledger,
+            0..=6 | 10 | 34 | 35 | 37 | 128..=130 | 133 | 164 | 166 | 32_768..=32_770 => is_ledger,
+            16..=20 | 24 | 25 | 32 | 33 | 36 | 38 | 39 | 41 | 42 | 163 => !is_ledger,
             _ => true,
         }
     }
@@ -151,7 +152,7 @@ impl EntryKind {
     /// Can this program write and fully read it?
     #[must_use]
     pub const fn is_written(self) -> bool {
-        matches!(self.0, 0..=10 | 16..=20 | 24 | 25 | 32..=42 | 128..=131 | 133 | 164 | 32_768..=32_770)
+        matches!(self.0, 0..=10 | 16..=20 | 24 | 25 | 32..=42 | 128..=131 | 133 | 163 | 164 | 166 | 32_768..=32_770)
     }
 
     /// The name, or "kind N".

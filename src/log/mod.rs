@@ -6,6 +6,7 @@
 mod body;
 mod body_anchors;
 mod body_critical;
+mod body_evidence;
 mod body_fields;
 mod chain;
 mod entry;
@@ -26,6 +27,7 @@ mod vkey;
 pub use body::Body;
 pub use body_anchors::AnchorBody;
 pub use body_critical::CriticalBody;
+pub use body_evidence::EvidenceBody;
 pub use entry::Entry;
 pub use error::LogError;
 pub use genesis::Genesis;
@@ -34,7 +36,7 @@ pub use key_history::{Counts, HeadKeys, HeldHead, KeyHistory, KeyRole, KeyTerm, 
 pub use kind::EntryKind;
 pub use note::{NoteKey, NoteSignature, SignedNote};
 pub use private::{Actor, ActorKind, Authentication, ClaimRecord, ClockStamp, Outcome, Period, PrivateHalf};
-pub use salted::{export_commitment, set_commitment};
+pub use salted::{export_commitment, own_salt, set_commitment, set_leaf};
 pub use succession::{ProvenSuccession, Succession};
 pub use tiles::{Tile, tiles_between};
 pub use tree::{consistency_path, inclusion_path, leaf_hash, root_of};
@@ -50,4 +52,6 @@ pub use entry::EntryDraft;
 pub use group::{FinishedGroup, GroupBuilder, GroupPlace, PlacedEntry, group_entries};
 #[doc(hidden)]
 pub use tree::Frontier;
+#[doc(hidden)]
+pub use tree::node_hash;
 pub(crate) use vkey::{COSIGNATURE, is_key_name, key_id, read_vkey, write_vkey};

@@ -176,6 +176,25 @@ pub struct PrivateHalf {
     pub later: Vec<(u64, Vec<u8>)>,
 }
 
+/// When what was given out is to be given back or destroyed (field 34).
+const EXPIRES: u64 = 34;
+
+impl PrivateHalf {
+    /// When what was given out is to be given back or destroyed, milliseconds since 1970.
+    #[must_use]
+    pub fn expires_ms(&self) -> Option<u64> {
+        let (_, item) = self.later.iter().find(|(number, _)| *number == EXPIRES)?;
+        let mut r = Reader::new(item);
+        r.uint().ok().filter(|_| r.is_empty())
+    }
+
+    /// Sets it; once.
+    pub fn set_expires_ms(&mut self, expires_ms: u64) {
+        self.later.push((EXPIRES, crate::codec::cbor::encode(|w| w.uint(expires_ms))));
+        self.later.sort_by_key(|(number, _)| *number);
+    }
+}
+
 impl PrivateSealer for PrivateHalf {
     fn fields(&self) -> EncodedFields {
         let mut out = Fields(EncodedFields::new());

@@ -3,7 +3,7 @@
 
 use super::{Frontier, leaf_hash};
 use crate::codec::cbor::{Writer, encode};
-use crate::codec::digest::{CustodyId, Digest, RootHash, sha256};
+use crate::codec::digest::{CustodyId, Digest, LeafHash, RootHash, sha256};
 
 /// RFC 6962 root over a set of tapes in ascending order of their custody ids, which are sorted here. Custody ids stand in
 /// public halves: without the salt, whoever reads the log could try which of them a search returned.
@@ -21,10 +21,21 @@ pub fn set_commitment(salt: &[u8; 32], ids: &mut [CustodyId]) -> RootHash {
     let mut tree = Frontier::new();
     for id in ids {
         // A salt for each, so that one membership can be shown without letting the others be guessed.
-        let own = labelled("immutape/set/1/salt", salt, id.as_ref());
-        tree.push(&leaf_hash(&labelled("immutape/set/1", &own, id.as_ref())));
+        tree.push(&set_leaf(&own_salt(salt, id), id));
     }
     tree.root()
+}
+
+/// The salt of one tape in a set: shown, it opens that membership alone.
+#[must_use]
+pub fn own_salt(set_salt: &[u8; 32], id: &CustodyId) -> [u8; 32] {
+    labelled("immutape/set/1/salt", set_salt, id.as_ref())
+}
+
+/// Leaf of one tape in the tree of a set.
+#[must_use]
+pub fn set_leaf(own_salt: &[u8; 32], id: &CustodyId) -> LeafHash {
+    leaf_hash(&labelled("immutape/set/1", own_salt, id.as_ref()))
 }
 
 /// Commitment to the SHA-256 of what left: a tape of few possible contents could be guessed from that alone, also after its end.

@@ -44,7 +44,7 @@ pub use packer::Packer;
 #[doc(hidden)]
 pub use padme::padme;
 #[doc(hidden)]
-pub use private::{CustodyKey, EncodedFields, PrivateAad, PrivateSealer, SealedPrivate};
+pub use private::{CustodyKey, EncodedFields, PrivateAad, PrivateSealer, SealedPrivate, split_fields};
 #[doc(hidden)]
 pub use secret::{RowKey, TapeKeys, TapeSecret};
 #[doc(hidden)]

@@ -11,7 +11,7 @@ use super::{SealError, kdf, padme};
 use crate::codec::cbor::Writer;
 use crate::codec::digest::{CustodyId, Digest, sha256};
 use crate::codec::limits::SEALED_BYTES_MAX;
-use crate::tape::{FieldCommitment, commit};
+use crate::tape::{Salts, commit};
 
 const LABEL: &str = "immutape/private/1";
 /// Shorter maps are padded up to here, so that the shortest kinds of entry look alike.
@@ -141,7 +141,7 @@ impl CustodyKey {
     ) -> Result<SealedPrivate, SealError> {
         let fields = fields.fields();
         let okm = self.derive(&salt);
-        let commitment = commit_fields(&okm, fields.iter()).commitment;
+        let commitment = commit(LABEL, &field_salts(&okm), fields.iter()).commitment;
         let map = fields.map();
         let plain_len = padded(map.len() as u64);
         let mut sealed = Vec::with_capacity(plain_len.saturating_add(48));
@@ -166,6 +166,19 @@ impl CustodyKey {
         sealed: &[u8],
         commitment: &Digest,
     ) -> Result<Zeroizing<Vec<u8>>, SealError> {
+        self.disclose(aad, sealed, commitment).map(|(map, _)| map)
+    }
+
+    /// As [`CustodyKey::open`], with the salts of its fields: whoever is given one can check that field alone.
+    ///
+    /// # Errors
+    /// [`SealError`].
+    pub fn disclose(
+        &self,
+        aad: PrivateAad<'_>,
+        sealed: &[u8],
+        commitment: &Digest,
+    ) -> Result<(Zeroizing<Vec<u8>>, impl Salts + use<>), SealError> {
         check_length(sealed)?;
         let (salt, rest) = sealed.split_first_chunk::<32>().ok_or(SealError::Truncated)?;
         let okm = self.derive(salt);
@@ -177,10 +190,11 @@ impl CustodyKey {
         if padded(u64::from(len)) != plain.len() || padding.iter().any(|b| *b != 0) {
             return Err(SealError::Padding);
         }
-        if commit_fields(&okm, split_fields(map)?).commitment != *commitment {
+        let salts = field_salts(&okm);
+        if commit(LABEL, &salts, split_fields(map)?).commitment != *commitment {
             return Err(SealError::Commitment);
         }
-        Ok(Zeroizing::new(map.to_vec()))
+        Ok((Zeroizing::new(map.to_vec()), salts))
     }
 
     fn derive(&self, salt: &[u8; 32]) -> Zeroizing<[u8; 76]> {
@@ -198,12 +212,16 @@ fn check_length(sealed: &[u8]) -> Result<(), SealError> {
     if found > max { Err(SealError::Limit { what: "the private half of an entry", found, max }) } else { Ok(()) }
 }
 
-fn commit_fields<'a>(okm: &[u8; 76], fields: impl IntoIterator<Item = (u64, &'a [u8])>) -> FieldCommitment {
+fn field_salts(okm: &[u8; 76]) -> SaltStream {
     let salt_key = Zeroizing::new(okm.last_chunk::<32>().copied().unwrap_or([0; 32]));
-    commit(LABEL, &SaltStream::new(&salt_key), fields)
+    SaltStream::new(&salt_key)
 }
 
-fn split_fields(map: &[u8]) -> Result<Vec<(u64, &[u8])>, SealError> {
+/// Number and encoded value of each field of a private half or a header.
+///
+/// # Errors
+/// [`SealError::Cbor`].
+pub fn split_fields(map: &[u8]) -> Result<Vec<(u64, &[u8])>, SealError> {
     use crate::codec::{CborError, Reader, cbor::Key};
     let mut out = Vec::new();
     let mut r = Reader::new(map);

@@ -40,6 +40,16 @@ pub fn commit<'a>(
         (n, digest)
     };
     let digests: Vec<_> = fields.into_iter().map(digest).collect();
+    commitment_in(w, label, digests)
+}
+
+/// The commitment over fields that are known by their digests, ascending.
+#[must_use]
+pub fn commitment_of(label: &str, digests: Vec<(u64, [u8; 32])>) -> FieldCommitment {
+    commitment_in(Writer::with_capacity(512), label, digests)
+}
+
+fn commitment_in(mut w: Writer, label: &str, digests: Vec<(u64, [u8; 32])>) -> FieldCommitment {
     w.array(digests.len().saturating_add(1));
     w.text(&format!("{label}/set"));
     for (n, digest) in &digests {

@@ -179,11 +179,35 @@ impl Frame {
         Ok(frame)
     }
 
+    /// Puts a frame together from its envelope and its payload.
+    ///
+    /// # Errors
+    /// [`TapeError`].
+    pub fn of_parts(envelope: &[u8], payload: &[u8]) -> Result<Self, TapeError> {
+        let mut r = Reader::new(envelope);
+        let (mut frame, has_payload) = Self::read_fields(&mut r)?;
+        r.end()?;
+        if has_payload {
+            return Err(CborError::UnknownKey.into());
+        }
+        frame.payload = payload.to_vec();
+        frame.parts()?;
+        Ok(frame)
+    }
+
     /// Reads the next frame of a sequence.
     ///
     /// # Errors
     /// [`TapeError`].
     pub fn read(r: &mut Reader<'_>) -> Result<Self, TapeError> {
+        match Self::read_fields(r)? {
+            (frame, true) => Ok(frame),
+            (_, false) => Err(CborError::MissingKey.into()),
+        }
+    }
+
+    /// Reads the map of a frame or of an envelope; whether a payload was in it.
+    fn read_fields(r: &mut Reader<'_>) -> Result<(Self, bool), TapeError> {
         let start = r.position();
         let mut f = Self::message(0, Direction::Unknown, Vec::new());
         let (mut seen, mut fault) = (0u16, None);
@@ -207,11 +231,12 @@ impl Frame {
         } else if fault.is_none() && envelope > FRAME_ENVELOPE_BYTES_MAX {
             f.parts()?;
         }
-        const REQUIRED: u16 = 1 | 1 << 3 | 1 << 4 | 1 << 5 | 1 << 6;
+        const PAYLOAD: u16 = 1 << 5;
+        const REQUIRED: u16 = 1 | 1 << 3 | 1 << 4 | 1 << 6;
         match fault {
             Some(fault) => Err(fault),
             None if seen & REQUIRED != REQUIRED => Err(CborError::MissingKey.into()),
-            None => Ok(f),
+            None => Ok((f, seen & PAYLOAD != 0)),
         }
     }
 

@@ -18,7 +18,7 @@ mod stats;
 mod tree;
 
 pub use error::TapeError;
-pub use fields::{FieldCommitment, Salts, commit, field_digest};
+pub use fields::{FieldCommitment, Salts, commit, commitment_of, field_digest};
 pub use frame::Frame;
 pub use header::{Gap, Header, LEDGER_CLASS};
 pub use header_parts::{EndState, Labels, Provenance, RecorderInfo};
@@ -27,7 +27,7 @@ pub use live::{LiveRecord, live_piece, read_live_piece};
 pub use named::Named;
 pub use root::TapeRoot;
 pub use stats::Stats;
-pub use tree::{FrameSalt, frame_leaf, leaf_of_digests};
+pub use tree::{FrameSalt, frame_leaf, leaf_of_digests, salted_envelope, salted_payload};
 
 // For the rooms above and their tests; nobody else has a use for it, so it may change with any version.
 #[doc(hidden)]

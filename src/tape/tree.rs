@@ -35,6 +35,24 @@ pub fn write_frame_leaf(w: &mut Writer, parts: &FrameParts<'_>, salt: &FrameSalt
     write_leaf(w, parts.seq, &envelope, &payload);
 }
 
+/// Salted digest of an envelope, for who has it without its frame.
+#[must_use]
+pub fn salted_envelope(seq: u64, salt: &[u8; 32], envelope: &[u8]) -> [u8; 32] {
+    salted("immutape/frame/1/envelope", seq, salt, envelope)
+}
+
+/// Salted digest of a payload.
+#[must_use]
+pub fn salted_payload(seq: u64, salt: &[u8; 32], payload: &[u8]) -> [u8; 32] {
+    salted("immutape/frame/1/payload", seq, salt, payload)
+}
+
+fn salted(label: &str, seq: u64, salt: &[u8; 32], content: &[u8]) -> [u8; 32] {
+    let mut w = Writer::with_capacity(SALTED_FRONT_BYTES_MAX);
+    write_salted_front(&mut w, label, seq, salt, content.len());
+    sha256_parts(&[w.as_slice(), content])
+}
+
 /// The leaf when one or both sides are known by digest only.
 #[must_use]
 pub fn leaf_of_digests(seq: u64, envelope: &[u8; 32], payload: &[u8; 32]) -> Vec<u8> {

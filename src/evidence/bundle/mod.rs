@@ -1,0 +1,74 @@
+//! An evidence bundle (`docs/format/6-evidence.md`): its files, their bytes, and how they are read again.
+
+mod bag;
+mod completeness;
+mod items;
+mod opened;
+mod set_proof;
+mod tar;
+
+pub use bag::{BAGIT_TXT, BagManifest, BundleDigest, ManifestLine, bag_info, check_bag_info, check_path, tag_manifest};
+pub use completeness::{Asked, AskedIds, AskedQuery, Completeness, Destroyed, Given, OutOfScope, What, Withheld};
+pub use items::{EvidenceEntry, EvidenceFrame, FramePart, Membership};
+pub use opened::{Opened, OpenedField};
+pub use set_proof::{read_set_proof, root_of_set, set_proof, write_set_proof};
+pub use tar::{TAR_END_BYTES, TarFile, check_tar_name, read_tar_header, tar_header, tar_padding};
+
+/// Why a bundle, or a part of it, cannot be what it says.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BundleError {
+    /// Not in the form of chapter 6.
+    #[error("{0}")]
+    Form(&'static str),
+    /// CBOR that is none, or another.
+    #[error(transparent)]
+    Cbor(#[from] crate::codec::CborError),
+    /// `COMPLETENESS.json` that does not read.
+    #[error("COMPLETENESS.json does not read: {0}")]
+    Json(String),
+    /// Hashes that lead elsewhere.
+    #[error("a proof does not lead to the root")]
+    Proof,
+    /// A field that was opened is not the one that was committed.
+    #[error("an opened field is not the one that was committed")]
+    Field,
+}
+
+/// Paths in `data/`.
+pub mod path {
+    /// What was asked and what is given.
+    pub const COMPLETENESS: &str = "data/COMPLETENESS.json";
+    /// Entries of the log.
+    pub const ENTRIES: &str = "data/entries.cbor";
+    /// The head.
+    pub const CHECKPOINT: &str = "data/log/checkpoint";
+    /// Set proof of the entries.
+    pub const LOG_PATHS: &str = "data/log/paths.cbor";
+    /// The policy for witnesses.
+    pub const WITNESSES: &str = "data/witnesses";
+    /// The custody of each tape, to be looked at.
+    pub const CUSTODY_HTML: &str = "data/custody.html";
+    /// The same for programs.
+    pub const CUSTODY_JSON: &str = "data/custody.json";
+    /// How to check, in words.
+    pub const VERIFY: &str = "data/VERIFY.txt";
+    /// Files of one tape, below its folder.
+    pub const OF_TAPE: [&str; 9] = [
+        "evidence.tlog-proof",
+        "frames-paths.cbor",
+        "frames.cbor",
+        "header.cbor",
+        "manifest.cbor",
+        "receipt.cose",
+        "root.cbor",
+        "saved.tlog-proof",
+        "statement.cose",
+    ];
+
+    /// A file of a tape.
+    #[must_use]
+    pub fn of_tape(tape: &crate::codec::digest::TapeId, name: &str) -> String {
+        format!("data/tapes/{}/{name}", tape.to_hex())
+    }
+}
