@@ -7,6 +7,7 @@ mod schedule;
 mod tapes;
 mod tools;
 mod values;
+mod verify;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ pub(super) use outside::{Checkpoint, Clock, ClockVerb, Prove, Publish, Succeed, 
 pub(super) use schedule::{Schedule, ScheduleVerb, Scrub};
 pub(super) use tapes::{Filters, List, Page, Stats};
 pub(super) use tools::{Completions, Config, ConfigVerb, Key, KeyVerb, Man, Provider, ProviderVerb};
+pub(super) use verify::Verify;
 
 use super::help;
 use super::range::{FrameRange, TimeRange};
@@ -274,18 +276,6 @@ pub(super) struct Diff {
     pub a: String,
     /// The other.
     pub b: String,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Verify {
-    /// One tape; without it everything.
-    pub id: Option<String>,
-    /// Everything; the same as giving no id.
-    #[arg(long, conflicts_with = "id")]
-    pub all: bool,
-    /// Stored bytes only: do not open tapes and recompute their roots.
-    #[arg(long)]
-    pub stored: bool,
 }
 
 #[derive(Debug, Args)]

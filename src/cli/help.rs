@@ -144,12 +144,20 @@ pub(super) const VERIFY: &str = "\
 Checks entries, links and tree of the log in both copies (journal and sled), the signed head, the
 recorder's signatures, every stored byte, and with the keys also the content of every tape.
 
-Exit codes: 0 intact, 10 intact with gaps, 3 altered, 1 too little could be read to say.
+With --bundle and --published it checks what somebody was given, and opens no ledger: give the keys
+that you have from elsewhere, else the word is at best \"unpinned keys\".
+
+Exit codes: 0 intact, 10 intact with gaps or not vouched for by others, 3 altered, missing,
+incomplete, rolled back or forked, 1 too little could be read to say.
 
 Examples:
   immutape verify
   immutape verify 51bd
-  immutape verify --all --stored --json";
+  immutape verify --all --stored --json
+  immutape verify --bundle exam.tar --pub log.vkey --pub recorder.pem --witness w1.vkey
+  immutape verify --bundle exam.tar --pub log.vkey --pub recorder.pem --tree published --json
+  immutape verify --published tree --pub log.vkey --head kept.note
+  immutape verify --batch < pieces.jsonl";
 
 pub(super) const LOG: &str = "\
 Examples:

@@ -83,6 +83,8 @@ fn dispatch(out: &mut Out, cli: &Cli) -> Result<u8> {
         Verb::Man(args) => return verbs::man(out, args),
         Verb::Config(args) => return verbs::config(out, &cli.common, &args.verb),
         Verb::Provider(args) => return verbs::provider(out, &cli.common, &args.verb),
+        // Somebody who was given a bundle has no ledger, and perhaps no home.
+        Verb::Verify(args) if args.is_of_files() || args.has_pins() => return verbs::verify_files(out, args),
         _ => {}
     }
     let around = surroundings::around()?;

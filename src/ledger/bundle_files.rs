@@ -8,7 +8,7 @@ use crate::evidence::Verdict;
 use crate::evidence::bundle::{Blob, BundleReport, Pins, Source, SourceFile, TarError, TarSource, check_bundle};
 use crate::store::files::{File, Files, refuse_linked_folder};
 
-/// Folders in folders: `data/tapes/<tape>/`, and `tile/entries/x123/x456/789.p`.
+/// Folders in folders, of which no bundle and no tree has so many; what lies deeper is told and not looked at.
 const DEPTH_MAX: usize = 12;
 /// Files of a folder: each has a line in a manifest of 64 MiB at most.
 const FILES_MAX: usize = 1 << 20;
@@ -26,7 +26,7 @@ impl FolderSource {
     /// Lists the folder.
     ///
     /// # Errors
-    /// The system's error; a folder that is a link, of more than a million files or of folders 12 deep.
+    /// The system's error; a folder that is a link, or has more than a million files.
     pub fn open(disk: Arc<dyn Files>, folder: &Path) -> io::Result<Self> {
         refuse_linked_folder(&*disk, folder)?;
         let (files, strays) = (Vec::new(), Vec::new());
@@ -38,9 +38,6 @@ impl FolderSource {
 
     /// What stands in a folder, whose path ends in a slash.
     fn list(&mut self, front: &str, depth: usize) -> io::Result<()> {
-        if depth == 0 {
-            return Err(io::Error::other("folders are nested too deep"));
-        }
         let entries = self.disk.list(&self.folder.join(front))?;
         if entries.is_empty() && !front.is_empty() {
             self.strays.push(front.to_owned());
@@ -49,6 +46,8 @@ impl FolderSource {
             let path = format!("{front}{}", entry.name);
             // A name that is no text could not be opened by what is told of it.
             if !entry.is_plain || entry.os_name.to_str() != Some(entry.name.as_str()) {
+                self.strays.push(path);
+            } else if entry.is_dir && depth == 0 {
                 self.strays.push(path);
             } else if entry.is_dir {
                 self.list(&format!("{path}/"), depth.saturating_sub(1))?;

@@ -10,8 +10,9 @@ mod tar;
 
 pub use bag::{BAGIT_TXT, BagManifest, BundleDigest, ManifestLine, bag_info, check_bag_info, check_path, tag_manifest};
 pub use check::{
-    Blob, BundleReport, Found, GivenTape, MemorySource, Part, PinError, Pins, PublicHalf, Source, SourceFile, TarError,
-    TarSource, check_bundle, check_published, public_key_pem, read_manifest, read_private,
+    Blob, BundleReport, Found, GivenTape, MemorySource, Part, Piece, PieceError, PinError, Pins, PublicHalf, Source,
+    SourceFile, TarError, TarSource, check_bundle, check_piece, check_published, public_key_pem, read_manifest,
+    read_private,
 };
 pub use completeness::{Asked, AskedIds, AskedQuery, Completeness, Destroyed, Given, OutOfScope, What, Withheld};
 pub use items::{EvidenceEntry, EvidenceFrame, FramePart, Membership};

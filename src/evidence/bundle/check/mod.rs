@@ -12,6 +12,7 @@ mod frames;
 mod keys;
 mod lists;
 mod named;
+mod pieces;
 mod pins;
 mod report;
 mod sequence;
@@ -25,6 +26,7 @@ use std::collections::{BTreeSet, HashMap};
 
 pub use entries::read_private;
 pub use entry::PublicHalf;
+pub use pieces::{Piece, PieceError, check_piece};
 pub use pins::{PinError, Pins, public_key_pem};
 pub use report::{BundleReport, Found, GivenTape};
 pub use source::{MemorySource, Source, SourceFile};

@@ -123,6 +123,14 @@ impl BundleReport {
         report
     }
 
+    /// What it was to be checked with is nothing to check with: nothing was looked at, and this word is the only one.
+    #[must_use]
+    pub fn unasked(what: impl Into<String>) -> Self {
+        let mut report = Self::default();
+        report.find(Verdict::CannotTell, part::PINS, "arguments", what);
+        report
+    }
+
     pub(super) fn not_pinned(&mut self) {
         let what = "no checkpoint key and recorder key from elsewhere were given that are those of this log";
         self.find(Verdict::UnpinnedKeys, part::PINS, "keys", what);
