@@ -274,11 +274,11 @@ impl Checker {
             }
         }
         self.strays(&mut report);
-        self.succession(&mut report);
         let head = self.head(&mut report);
         self.stores.journal.set_reopened(head.as_ref().is_some_and(|h| h.state == HeadState::Open));
         let mut saved = tapes::SavedTapes::default();
         let journal = journal::walk(self, options, head.as_ref(), &mut saved, &mut report);
+        self.succession(&journal, &mut report);
         let rows = rows::compare(self, options, &journal, &mut saved, &mut report);
         journal::compare_head(self, head.as_ref(), &journal, rows, &mut report);
         vault::check(self, options, head.as_ref(), &mut report);
