@@ -124,7 +124,7 @@ fn heads_that_too_few_hold_can_be_contradicted() {
     // What a quorum cosigned is one history all the same.
     let honest = Rules::honest(2, 2);
     holds(Rules { strangers: Given::Everything, ..honest }, &[GIVEN, ALL_COSIGNED]);
-    holds(Rules { claims_one_root: false, ..three }, &[ALL_COSIGNED]);
+    holds(Rules { claims_one_root: false, starts_max: 2, ..three }, &[ALL_COSIGNED]);
 }
 
 #[test]

@@ -17,6 +17,8 @@ use crate::ledger::{Event, Filter, Ledger, Who};
 use crate::log::{Body, EvidenceBody, export_commitment};
 use crate::time::Timestamp;
 
+const NUMBER_MAX: u64 = (1 << 53) - 1;
+
 /// Which tapes.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -107,7 +109,7 @@ impl EvidenceOrder {
         if self.authority.trim().is_empty() {
             return Err(Error::new(Code::Usage, "no authority: say on whose authority the bundle is made"));
         }
-        if self.frames.is_some_and(|(first, last)| first > last) {
+        if self.frames.is_some_and(|(first, last)| first > last || first > NUMBER_MAX) {
             return Err(Error::new(Code::Usage, "the range of frames ends before it begins"));
         }
         Ok(())
@@ -188,7 +190,8 @@ impl Core {
             recipient: order.recipient.clone(),
             expires_ms: order.expires.map(Timestamp::as_ms),
             asked: scope.asked.clone(),
-            frames: order.frames,
+            // An open end is the largest number that every reader of JSON takes.
+            frames: order.frames.map(|(first, last)| (first, last.min(NUMBER_MAX))),
             payloads: order.payloads,
             span: scope.span,
             given: Vec::new(),
