@@ -22,6 +22,9 @@ use crate::evidence::bundle::{Completeness, What};
 use crate::ledger::{EvidenceOrder, Filter, Ledger, RegisteredBundle, Wanted};
 use crate::time::Timestamp;
 
+/// Withheld things that are told of, of many.
+const WITHHELD_SHOWN: usize = 10;
+
 pub(in crate::cli) fn evidence(s: &mut Session<'_>, args: &Args) -> Result<u8> {
     if args.list {
         return s.with_ledger(async |ledger, s| register(ledger, s).await);
@@ -109,7 +112,7 @@ async fn make(
         bag.take_back();
     }
     let made = Made { completeness, entry: entry?, size: evidence_size(&note), is_quorum };
-    tell(s, ledger, &made, to, &bag.left());
+    tell(s, ledger, &made, to, &bag.left())?;
     Ok(0)
 }
 
@@ -134,10 +137,15 @@ fn evidence_size(note: &str) -> u64 {
     note.lines().nth(1).and_then(|size| size.parse().ok()).unwrap_or(0)
 }
 
-fn tell(s: &mut Session<'_>, ledger: &Ledger, made: &Made, to: &Path, (bytes, sha256, files): &(u64, String, u64)) {
+fn tell(
+    s: &mut Session<'_>,
+    ledger: &Ledger,
+    made: &Made,
+    to: &Path,
+    (bytes, sha256, files): &(u64, String, u64),
+) -> Result<()> {
     let Made { completeness, entry, size, is_quorum } = made;
     let bundle = hex::encode(completeness.bundle);
-    let whole = completeness.withheld.iter().filter(|withheld| withheld.what == What::Tape).count();
     if s.out.json {
         s.out.document(json!({
             "type": "evidence", "bundle": bundle, "path": js::text(to.as_os_str().as_encoded_bytes()),
@@ -145,18 +153,19 @@ fn tell(s: &mut Session<'_>, ledger: &Ledger, made: &Made, to: &Path, (bytes, sh
             "given": completeness.given.iter().map(|given| given.tape.to_text()).collect::<Vec<_>>(),
             "withheld": completeness.withheld.len(), "out_of_scope": completeness.out_of_scope.len(),
             "size": size, "quorum": is_quorum, "entry": entry,
-            "verifier": ledger.checkpoint_key().to_text(),
+            "verifier": ledger.checkpoint_key().to_text(), "recorder": hex::encode(ledger.recorder_key()?.to_bytes()),
         }));
-        return;
+        return Ok(());
     }
     s.out.prose(&format!("wrote {}  {}", shown(to), words::bytes(*bytes)));
     s.out.prose(&format!("bundle {bundle}, sha256 {sha256} of its tag manifest"));
     s.out.prose(&format!(
-        "{} given, {} withheld, {} out of scope",
+        "{} given, {} out of scope; {} withheld",
         words::count(completeness.given.len() as u64, "tape"),
-        whole,
-        completeness.out_of_scope.len()
+        completeness.out_of_scope.len(),
+        words::count(completeness.withheld.len() as u64, "thing"),
     ));
+    tell_withheld(s, completeness);
     match is_quorum {
         Some(true) => s.out.prose(&format!("under a head over {size} entries, cosigned by the quorum of the policy")),
         Some(false) => s.out.prose(&format!(
@@ -166,8 +175,33 @@ fn tell(s: &mut Session<'_>, ledger: &Ledger, made: &Made, to: &Path, (bytes, sh
             "under a head over {size} entries that nobody else vouches for: whoever checks it will say `not anchored`"
         )),
     }
-    s.out.say(&format!("Recorded as entry #{entry}. Give the key on another way than the bundle:"));
-    s.out.say(&format!("  {}", ledger.checkpoint_key().to_text()));
+    s.out.say(&format!(
+        "Recorded as entry #{entry}. Give these keys on another way than the bundle; they check it with"
+    ));
+    s.out.say(&format!("  immutape verify --bundle {} \\", shown(to)));
+    s.out.say(&format!("    --pub {} \\", ledger.checkpoint_key().to_text()));
+    s.out.say(&format!("    --pub {}", hex::encode(ledger.recorder_key()?.to_bytes())));
+    Ok(())
+}
+
+/// The first things that are not given; the bundle has all of them.
+fn tell_withheld(s: &mut Session<'_>, completeness: &Completeness) {
+    for withheld in completeness.withheld.iter().take(WITHHELD_SHOWN) {
+        let what = match withheld.what {
+            What::Tape => "the tape",
+            What::Frames => "some frames",
+            What::Payloads => "the payloads",
+            What::Header => "fields of the header",
+            What::Private => "who and why of an entry",
+        };
+        let of = words::short(&withheld.tape.to_hex()).to_owned();
+        let why = visible_short(withheld.why.as_bytes(), 120);
+        s.out.prose(&format!("  withheld: {what} of {of}: {why}"));
+    }
+    let more = completeness.withheld.len().saturating_sub(WITHHELD_SHOWN);
+    if more > 0 {
+        s.out.prose(&format!("  and {more} more, in COMPLETENESS.json"));
+    }
 }
 
 async fn register(ledger: &Ledger, s: &mut Session<'_>) -> Result<u8> {
