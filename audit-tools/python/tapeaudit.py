@@ -53,6 +53,7 @@ MAX_SEGMENT_BYTES = 64 << 20
 MIN_SEGMENT_BYTES = 1 << 20
 MAX_HEAD_BYTES = 1 << 20
 MAX_NOTE_BYTES = 1 << 16
+MAX_KEPT_NOTE_BYTES = 65000
 MAX_COSIGNERS_SHOWN = 64
 MAX_MANIFEST_BYTES = 64 << 20
 MAX_MANIFEST_OBJECTS = 1 << 20
@@ -932,7 +933,7 @@ def _predecessor(value):
 
 
 def _is_note(value):
-    return is_bytes(value) and len(value) <= MAX_NOTE_BYTES
+    return is_bytes(value) and len(value) <= MAX_KEPT_NOTE_BYTES
 
 
 def _verifier_keys(value):
@@ -971,7 +972,7 @@ KINDS = {
     37: ("log.read", LEDGER, {0: is_uint, 1: is_uint}, {}),
     38: ("custody.read", TAPE, {0: is_uint}, {}),
     39: ("exported", TAPE, {0: b32}, {}),
-    40: ("refused", ANY, {0: is_uint, 1: is_uint}, {}),
+    40: ("refused", ANY, {0: uint_of(0, 65535), 1: uint_of(0, 65535)}, {}),
     41: ("followed", TAPE, {0: is_uint}, {}),
     42: ("replayed", TAPE, {0: is_uint}, {}),
     128: ("anchor.cosigned", LEDGER, {0: _is_note, 1: _verifier_keys, 2: lambda v: type(v) is bool}, {}),
@@ -997,7 +998,7 @@ class Entry:
     __slots__ = ("index", "previous", "time", "kind", "subject", "subject_seq", "subject_prev", "commitment",
                  "sealed_digest", "key_id", "body")
 
-    SHAPE = (("index", is_uint), ("previous", b32), ("time", is_uint), ("kind", is_uint), ("subject", b32),
+    SHAPE = (("index", is_uint), ("previous", b32), ("time", is_uint), ("kind", uint_of(0, 65535)), ("subject", b32),
              ("subject_seq", is_uint), ("subject_prev", b32), ("commitment", b32), ("sealed_digest", b32), ("key_id", b16))
 
     def __init__(self, raw):
