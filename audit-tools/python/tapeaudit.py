@@ -1867,29 +1867,26 @@ class SegmentFile:
                 return False
 
 
-class Journal:
-    """One pass over all segments, keeping only what the next entry needs: the last leaf, the frontier of the tree, the last
-    leaf of each subject."""
+class Log:
+    """Entries one after another, keeping only what the next one needs: the last leaf, the hashes of the tree, the last leaf of each
+    subject. Where they come from is for those who build on it."""
 
-    def __init__(self, report, folder, wanted_sizes, reopened=False, anchors=None):
+    CHECKS = (("genesis", "entry 0"), ("grammar", "grammar"), ("chain", "chain"), ("time", "time never falls"), ("subjects", "subject chains"),
+              ("statements", "statements of the recorder"))
+
+    def __init__(self, report, wanted_sizes, anchors=None):
         self.report = report
-        self.folder = folder
         self.anchors = anchors or Anchors(report)
-        # The head says `open`: the ledger was opened again after what the last group may say.
         self.wanted = {size: WantedSize() for size in wanted_sizes}
         self.count = 0
         self.groups = 0
         self.last_leaf = ZERO32
         self.last_time = 0
         self.last_kind = None
-        self.last_group = ZERO32
         self.last_term = 0
-        self.last_closed = False
         # What the group before said of its term and of its end, and the kinds of the present one.
         self.before = (0, False)
         self.kinds = []
-        self.previous_end = 0
-        self.reopened = reopened
         self.tree = Tree()
         # Entries from the first on that were read before anything was found damaged.
         self.sound = 0
@@ -1906,29 +1903,17 @@ class Journal:
         self.opened = {}
         self.marked = {}
         self.disposed = set()
-        self.tears = []
         self.recovered = []
-        self.origin_hashes = []
         self.unknown_kinds = {}
         self.critical = {}
         # After bytes that cannot be read: what hangs on them is not compared any more, and said to be so.
         self.damaged = False
         # Up to this size the log itself has said that entries of it are lost.
         self.ended_at = 0
-        self.root_wrong = False
-        self.lost_place = False
-        self.open_tear = None
-        self.lower_tears = []
-        self.search = None
         self.uncertain = False
-        self.present = False
         if 0 in self.wanted:
             self._reached(0)
-        for name, what in (("segments", "headers, order, lengths"), ("tails", "zero, torn bytes named"),
-                           ("groups", "hash, place, chain, terms"), ("roots", "tree root after each group"),
-                           ("genesis", "entry 0"), ("grammar", "grammar"), ("chain", "chain"), ("time", "time never falls"),
-                           ("subjects", "subject chains"), ("sealed", "sealed halves have their digests"),
-                           ("statements", "statements of the recorder")):
+        for name, what in self.CHECKS:
             report.check(name, what)
 
     def find(self, name, severity, code, words, segment=None, offset=None, entry=None, tape=None):
@@ -1951,6 +1936,277 @@ class Journal:
     def root_at(self, size):
         """Of the first so many entries; None where damage makes it unknown."""
         return self.tree.root_at(size) if size <= self.sound else None
+
+    # Entries ----------------------------------------------------------------------------------------------------------
+
+    def _entry(self, segment, group, at, raw, sealed):
+        index = self.count
+        place = (segment, at, index)
+        leaf = leaf_hash(raw)
+        try:
+            entry = Entry(raw)
+        except Refusal as refusal:
+            self.find("grammar", ALTERED, refusal.code, refusal.words, *place)
+            self._advance(leaf, None)
+            return
+        except RecursionError:
+            self.find("grammar", ALTERED, "ENTRY_CBOR", "nested too deep to be read", *place)
+            self._advance(leaf, None)
+            return
+        self.report.ok("grammar")
+        self._chain(entry, index, place)
+        self._subject(entry, leaf, place)
+        self._sealed(entry, sealed, place)
+        if index == 0:
+            self._entry_zero(entry, leaf, place)
+        elif entry.kind == GENESIS:
+            self.report.find("genesis", ALTERED, "GENESIS_TWICE", "a genesis that is not entry 0", segment.label, at, index)
+        self._meaning(entry, group, place)
+        self._advance(leaf, entry)
+
+    def _grow(self, leaf):
+        self.tree.push(leaf)
+
+    def _advance(self, leaf, entry):
+        self._grow(leaf)
+        self.last_leaf = leaf
+        self.last_kind = entry.kind if entry else None
+        self.kinds.append(self.last_kind)
+        self.count += 1
+        if not self.damaged:
+            self.sound += 1
+        if self.count in self.wanted:
+            self._reached(self.count)
+            self.wanted[self.count].group_term = self.last_term
+            if self.damaged:
+                self.wanted[self.count].root = None
+
+    def _chain(self, entry, index, place):
+        if entry.index != index:
+            self.find("chain", ALTERED, "ENTRY_INDEX", "entry says it is number %d" % entry.index, *place)
+        if self.last_leaf is None:
+            return
+        if entry.previous != self.last_leaf:
+            self.find("chain", ALTERED, "ENTRY_PREVIOUS",
+                      "previous is not the leaf hash of entry %d" % (index - 1) if index else "previous of entry 0 is not zero",
+                      *place)
+        else:
+            self.report.ok("chain")
+        if entry.time < self.last_time:
+            self.find("time", ALTERED, "ENTRY_TIME", "time falls from %d to %d" % (self.last_time, entry.time), *place)
+        else:
+            self.report.ok("time")
+        self.last_time = entry.time
+
+    def _subject(self, entry, leaf, place):
+        seen, before = self.subjects.get(entry.subject, (0, ZERO32))
+        if entry.subject_seq == 0 and entry.subject_prev != ZERO32:
+            self.find("subjects", ALTERED, "SUBJECT_PREV", "subject_prev of a first entry is not zero", *place)
+        elif entry.subject_seq == seen and entry.subject_prev == before:
+            self.report.ok("subjects")
+        elif not self.damaged:
+            code, words = ("SUBJECT_SEQ", "subject_seq is %d, expected %d" % (entry.subject_seq, seen))
+            if entry.subject_seq == seen:
+                code, words = "SUBJECT_PREV", "subject_prev is not the leaf hash of the subject's last entry"
+            self.find("subjects", ALTERED, code, words, *place)
+        self.subjects[entry.subject] = (entry.subject_seq + 1, leaf)
+
+    def _sealed(self, entry, sealed, place):
+        if sealed is None:
+            return
+        if not sealed:
+            self.find("sealed", MISSING, "SEALED_MISSING", "sealed private half is not there", *place)
+        elif sha256(sealed) != entry.sealed_digest:
+            self.find("sealed", ALTERED, "SEALED_DIGEST", "sealed private half differs from its digest", *place)
+        else:
+            self.report.ok("sealed")
+            if not sealed_length_ok(len(sealed)):
+                self.find("sealed", GAP, "SEALED_LENGTH", "%d bytes is no length of a sealed half" % len(sealed), *place)
+
+    def _entry_zero(self, entry, leaf, place):
+        if entry.kind != GENESIS:
+            self.find("genesis", ALTERED, "GENESIS", "entry 0 is %s, not a genesis" % kind_name(entry.kind), *place)
+            return
+        self.genesis = Genesis(entry, leaf)
+        self.keys = Keys(self.genesis)
+        self.report.ok("genesis")
+        facts = self.report.facts
+        facts["ledger id"] = leaf.hex()
+        facts["origin"] = self.genesis.origin
+        facts["profile"] = self.genesis.profile
+        facts["test"] = self.genesis.test
+
+    # What an entry says of others: the text asks for no refusal here, so these are gaps, not alterations.
+
+    def _meaning(self, entry, group, place):
+        kind, body, index = entry.kind, entry.body, place[2]
+        if kind not in KINDS:
+            self._unknown_kind(kind, place)
+        elif kind == TAPE_SAVED:
+            self._saved(entry, place)
+        elif kind in (TAPE_OPENED, RECORDING_MARK, TAPE_TRUNCATED):
+            self._recording(entry, place)
+        elif kind in GRANTING_KINDS:
+            self.grants[index] = entry.subject[:8]
+        elif kind == ACCESS_COMPLETED:
+            if self.grants.pop(body[0], None) != entry.subject[:8] and not self.uncertain:
+                self._odd("access.completed names entry %d, which is no open grant of this tape" % body[0], place)
+        elif kind == RECOVERED:
+            self.recovered.append((body[0], body[1], body[2], body[3], index))
+        elif kind in (LOG_STARTED, LOG_STOPPED, LOG_UNCLEAN) and group is None:
+            return
+        elif kind in (LOG_STARTED, LOG_STOPPED) and body[0] != group.term:
+            self._odd("%s names term %d in a group of term %d" % (kind_name(kind), body[0], group.term), place)
+        elif kind == LOG_STOPPED and not group.closed():
+            self._odd("log.stopped stands in a group that does not say so", place)
+        elif kind == LOG_UNCLEAN and body[0] != self.before[0] and not self.uncertain:
+            self._odd("log.unclean_stop names term %d, the group before is of term %d" % (body[0], self.before[0]), place)
+        elif kind in (34, 35) and body[2] > index or kind == 38 and body[0] > index:
+            self._odd("%s says it was asked at a size that the log did not have" % kind_name(kind), place)
+        elif kind == 37 and not body[0] <= body[1] < index:
+            self._odd("log.read names entries %d to %d" % (body[0], body[1]), place)
+        elif kind >= ANCHOR_COSIGNED:
+            self._outside(entry, place)
+        if kind in DISPOSED_KINDS:
+            self.disposed.add(entry.subject)
+        if kind in (34, 35) and 3 in body:
+            self.lists.append((index, body[3]))
+
+    def _odd(self, words, place):
+        self.find("grammar", GAP, "ENTRY_MEANING", words, *place)
+
+    def _recording(self, entry, place):
+        kind, subject, frames = entry.kind, entry.subject, entry.body[0]
+        if kind == TAPE_OPENED:
+            if entry.subject_seq:
+                self._odd("tape.opened is not the first entry about its recording", place)
+            self.opened.setdefault(subject, place[2])
+            return
+        if subject not in self.opened and not self.uncertain:
+            self._odd("%s is about a recording that no entry opened" % kind_name(kind), place)
+        if kind == RECORDING_MARK:
+            if frames < self.marked.get(subject, 0):
+                self._odd("recording.mark names %d frames, fewer than the mark before" % frames, place)
+            self.marked[subject] = frames
+            return
+        if self.saved_now[0] != self.groups or subject not in self.saved_now[1]:
+            self._odd("tape.truncated does not stand in the group of its tape.saved, behind it", place)
+        if entry.body[1] != self.marked.get(subject, 0) and not self.uncertain:
+            self._odd("tape.truncated says that the newest mark named %d frames, which it did not" % entry.body[1], place)
+
+    def recording(self):
+        """Recordings that are no tapes yet, and were not destroyed: the entry that opened each."""
+        return {subject: index for subject, index in self.opened.items() if subject not in self.saved and subject not in self.disposed}
+
+    def _outside(self, entry, place):
+        """Changes of keys, and what others hold of the log."""
+        kind, index = entry.kind, place[2]
+        if kind == FORK_FOUND:
+            self.report.find("anchors", INFO, "FORK_FOUND", "the log says itself that others hold another one that it signed",
+                             place[0].label, place[1], index)
+        elif kind == SUCCESSION:
+            self._succession(entry, place)
+        elif kind not in (ANCHOR_COSIGNED, ANCHOR_TIMESTAMPED, PUBLISHED, KEY_ROTATED, KEY_REVOKED):
+            return
+        elif kind < CRITICAL_FROM and self.keys is not None:
+            self.anchors.take(entry, self, place)
+        elif kind < CRITICAL_FROM:
+            self.report.ok("anchors")
+            self.report.find("anchors", CANNOT, "ANCHOR_UNCHECKED", "no genesis, so no key to check the head with",
+                             place[0].label, place[1], index)
+        else:
+            self._key_change(entry, place)
+
+    def _succession(self, entry, place):
+        segment, at, index = place
+        self.report.check("succession", "the log before this one is what entry 0 and both logs say")
+        self.report.ok("succession")
+        if self.genesis is None:
+            self.report.find("succession", CANNOT, "SUCCESSION_UNCHECKED", "no genesis, so no log before this one is known", segment.label, at, index)
+            return
+        try:
+            said = Succession(entry.body[0])
+            said.check(self.genesis)
+        except Refusal as refusal:
+            self.report.find("succession", ALTERED, refusal.code, refusal.words, segment.label, at, index)
+            return
+        self.report.checks["succession"].extra = "goes on for %s from %d entries on, %s" % (
+            said.old[0][:200], said.size, "which signed it" if said.by_old else "which did not sign it")
+        if not said.by_old:
+            self.report.find("succession", INFO, "SUCCESSION_ONE_SIDED", "the old log did not sign the statement: that this log goes on for "
+                             "it is what this log says", segment.label, at, index)
+
+    def _key_change(self, entry, place):
+        segment, at, index = place
+        self.report.check("key history", "keys are replaced and revoked by the rules of 4.5")
+        self.report.ok("key history")
+        if self.keys is None:
+            self.report.find("key history", CANNOT, "KEY_UNCHECKED", "no genesis, so nothing is known of the keys before",
+                             segment.label, at, index)
+            return
+        try:
+            self.keys.take(index, entry)
+        except Refusal as refusal:
+            self.report.find("key history", ALTERED, refusal.code, refusal.words, segment.label, at, index)
+
+    def _unknown_kind(self, kind, place):
+        self.unknown_kinds[kind] = self.unknown_kinds.get(kind, 0) + 1
+        if kind >= CRITICAL_FROM and kind not in self.critical:
+            self.critical[kind] = place[2]
+            self.find("grammar", CANNOT, "CRITICAL_KIND", "kind %d is critical and not known here: what follows may mean "
+                      "something else than this check takes it for" % kind, *place)
+
+    def _saved(self, entry, place):
+        segment, at, index = place
+        if self.genesis is None:
+            self.report.find("statements", CANNOT, "STATEMENT_UNCHECKED", "no genesis, so no key to check the statement with",
+                             segment.label, at, index)
+            return
+        try:
+            statement = Statement(entry.body[0])
+        except Refusal as refusal:
+            self.report.find("statements", ALTERED, refusal.code, refusal.words, segment.label, at, index)
+            return
+        tape, signed = tape_name(statement.payload), False
+        try:
+            statement.check(self.genesis, self.keys.in_force(RECORDER, index), entry.subject)
+            self.report.ok("statements")
+            signed = True
+        except Refusal as refusal:
+            # A critical kind that is not known here may have changed the key: with one in the log it cannot be judged.
+            severity = CANNOT if refusal.code == "STATEMENT_KEY" and self.critical else ALTERED
+            self.report.find("statements", severity, refusal.code, refusal.words, segment.label, at, index, tape)
+        if entry.subject in self.saved:
+            self.find("statements", ALTERED, "SAVED_TWICE", "a second tape.saved of one custody id", segment, at, index, tape)
+        self.saved.add(entry.subject)
+        if self.saved_now[0] != self.groups:
+            self.saved_now = (self.groups, set())
+        self.saved_now[1].add(entry.subject)
+        self.tapes.append(SavedTape(index, entry.subject, statement.payload, statement.manifest, entry.body[1], signed))
+
+
+class Journal(Log):
+    """One pass over all segments."""
+
+    CHECKS = (("segments", "headers, order, lengths"), ("tails", "zero, torn bytes named"), ("groups", "hash, place, chain, terms"),
+              ("roots", "tree root after each group")) + Log.CHECKS[:-1] + (("sealed", "sealed halves have their digests"), Log.CHECKS[-1])
+
+    def __init__(self, report, folder, wanted_sizes, reopened=False, anchors=None):
+        super().__init__(report, wanted_sizes, anchors)
+        self.folder = folder
+        # The head says `open`: the ledger was opened again after what the last group may say.
+        self.reopened = reopened
+        self.last_group = ZERO32
+        self.last_closed = False
+        self.previous_end = 0
+        self.tears = []
+        self.origin_hashes = []
+        self.root_wrong = False
+        self.lost_place = False
+        self.open_tear = None
+        self.lower_tears = []
+        self.search = None
+        self.present = False
 
     # Segments ---------------------------------------------------------------------------------------------------------
 
@@ -2271,246 +2527,6 @@ class Journal:
     @staticmethod
     def _has_zero_sector(data, start, end):
         return any(data[at:at + SECTOR] == ZERO_SECTOR for at in range(start, end, SECTOR))
-
-    # Entries ----------------------------------------------------------------------------------------------------------
-
-    def _entry(self, segment, group, at, raw, sealed):
-        index = self.count
-        place = (segment, at, index)
-        leaf = leaf_hash(raw)
-        try:
-            entry = Entry(raw)
-        except Refusal as refusal:
-            self.find("grammar", ALTERED, refusal.code, refusal.words, *place)
-            self._advance(leaf, None)
-            return
-        except RecursionError:
-            self.find("grammar", ALTERED, "ENTRY_CBOR", "nested too deep to be read", *place)
-            self._advance(leaf, None)
-            return
-        self.report.ok("grammar")
-        self._chain(entry, index, place)
-        self._subject(entry, leaf, place)
-        self._sealed(entry, sealed, place)
-        if index == 0:
-            self._entry_zero(entry, leaf, place)
-        elif entry.kind == GENESIS:
-            self.report.find("genesis", ALTERED, "GENESIS_TWICE", "a genesis that is not entry 0", segment.label, at, index)
-        self._meaning(entry, group, place)
-        self._advance(leaf, entry)
-
-    def _advance(self, leaf, entry):
-        self.tree.push(leaf)
-        self.last_leaf = leaf
-        self.last_kind = entry.kind if entry else None
-        self.kinds.append(self.last_kind)
-        self.count += 1
-        if not self.damaged:
-            self.sound += 1
-        if self.count in self.wanted:
-            self._reached(self.count)
-            self.wanted[self.count].group_term = self.last_term
-            if self.damaged:
-                self.wanted[self.count].root = None
-
-    def _chain(self, entry, index, place):
-        if entry.index != index:
-            self.find("chain", ALTERED, "ENTRY_INDEX", "entry says it is number %d" % entry.index, *place)
-        if self.last_leaf is None:
-            return
-        if entry.previous != self.last_leaf:
-            self.find("chain", ALTERED, "ENTRY_PREVIOUS",
-                      "previous is not the leaf hash of entry %d" % (index - 1) if index else "previous of entry 0 is not zero",
-                      *place)
-        else:
-            self.report.ok("chain")
-        if entry.time < self.last_time:
-            self.find("time", ALTERED, "ENTRY_TIME", "time falls from %d to %d" % (self.last_time, entry.time), *place)
-        else:
-            self.report.ok("time")
-        self.last_time = entry.time
-
-    def _subject(self, entry, leaf, place):
-        seen, before = self.subjects.get(entry.subject, (0, ZERO32))
-        if entry.subject_seq == 0 and entry.subject_prev != ZERO32:
-            self.find("subjects", ALTERED, "SUBJECT_PREV", "subject_prev of a first entry is not zero", *place)
-        elif entry.subject_seq == seen and entry.subject_prev == before:
-            self.report.ok("subjects")
-        elif not self.damaged:
-            code, words = ("SUBJECT_SEQ", "subject_seq is %d, expected %d" % (entry.subject_seq, seen))
-            if entry.subject_seq == seen:
-                code, words = "SUBJECT_PREV", "subject_prev is not the leaf hash of the subject's last entry"
-            self.find("subjects", ALTERED, code, words, *place)
-        self.subjects[entry.subject] = (entry.subject_seq + 1, leaf)
-
-    def _sealed(self, entry, sealed, place):
-        if not sealed:
-            self.find("sealed", MISSING, "SEALED_MISSING", "sealed private half is not there", *place)
-        elif sha256(sealed) != entry.sealed_digest:
-            self.find("sealed", ALTERED, "SEALED_DIGEST", "sealed private half differs from its digest", *place)
-        else:
-            self.report.ok("sealed")
-            if not sealed_length_ok(len(sealed)):
-                self.find("sealed", GAP, "SEALED_LENGTH", "%d bytes is no length of a sealed half" % len(sealed), *place)
-
-    def _entry_zero(self, entry, leaf, place):
-        if entry.kind != GENESIS:
-            self.find("genesis", ALTERED, "GENESIS", "entry 0 is %s, not a genesis" % kind_name(entry.kind), *place)
-            return
-        self.genesis = Genesis(entry, leaf)
-        self.keys = Keys(self.genesis)
-        self.report.ok("genesis")
-        facts = self.report.facts
-        facts["ledger id"] = leaf.hex()
-        facts["origin"] = self.genesis.origin
-        facts["profile"] = self.genesis.profile
-        facts["test"] = self.genesis.test
-
-    # What an entry says of others: the text asks for no refusal here, so these are gaps, not alterations.
-
-    def _meaning(self, entry, group, place):
-        kind, body, index = entry.kind, entry.body, place[2]
-        if kind not in KINDS:
-            self._unknown_kind(kind, place)
-        elif kind == TAPE_SAVED:
-            self._saved(entry, place)
-        elif kind in (TAPE_OPENED, RECORDING_MARK, TAPE_TRUNCATED):
-            self._recording(entry, place)
-        elif kind in GRANTING_KINDS:
-            self.grants[index] = entry.subject[:8]
-        elif kind == ACCESS_COMPLETED:
-            if self.grants.pop(body[0], None) != entry.subject[:8] and not self.uncertain:
-                self._odd("access.completed names entry %d, which is no open grant of this tape" % body[0], place)
-        elif kind == RECOVERED:
-            self.recovered.append((body[0], body[1], body[2], body[3], index))
-        elif kind in (LOG_STARTED, LOG_STOPPED) and body[0] != group.term:
-            self._odd("%s names term %d in a group of term %d" % (kind_name(kind), body[0], group.term), place)
-        elif kind == LOG_STOPPED and not group.closed():
-            self._odd("log.stopped stands in a group that does not say so", place)
-        elif kind == LOG_UNCLEAN and body[0] != self.before[0] and not self.uncertain:
-            self._odd("log.unclean_stop names term %d, the group before is of term %d" % (body[0], self.before[0]), place)
-        elif kind in (34, 35) and body[2] > index or kind == 38 and body[0] > index:
-            self._odd("%s says it was asked at a size that the log did not have" % kind_name(kind), place)
-        elif kind == 37 and not body[0] <= body[1] < index:
-            self._odd("log.read names entries %d to %d" % (body[0], body[1]), place)
-        elif kind >= ANCHOR_COSIGNED:
-            self._outside(entry, place)
-        if kind in DISPOSED_KINDS:
-            self.disposed.add(entry.subject)
-        if kind in (34, 35) and 3 in body:
-            self.lists.append((index, body[3]))
-
-    def _odd(self, words, place):
-        self.find("grammar", GAP, "ENTRY_MEANING", words, *place)
-
-    def _recording(self, entry, place):
-        kind, subject, frames = entry.kind, entry.subject, entry.body[0]
-        if kind == TAPE_OPENED:
-            if entry.subject_seq:
-                self._odd("tape.opened is not the first entry about its recording", place)
-            self.opened.setdefault(subject, place[2])
-            return
-        if subject not in self.opened and not self.uncertain:
-            self._odd("%s is about a recording that no entry opened" % kind_name(kind), place)
-        if kind == RECORDING_MARK:
-            if frames < self.marked.get(subject, 0):
-                self._odd("recording.mark names %d frames, fewer than the mark before" % frames, place)
-            self.marked[subject] = frames
-            return
-        if self.saved_now[0] != self.groups or subject not in self.saved_now[1]:
-            self._odd("tape.truncated does not stand in the group of its tape.saved, behind it", place)
-        if entry.body[1] != self.marked.get(subject, 0) and not self.uncertain:
-            self._odd("tape.truncated says that the newest mark named %d frames, which it did not" % entry.body[1], place)
-
-    def recording(self):
-        """Recordings that are no tapes yet, and were not destroyed: the entry that opened each."""
-        return {subject: index for subject, index in self.opened.items() if subject not in self.saved and subject not in self.disposed}
-
-    def _outside(self, entry, place):
-        """Changes of keys, and what others hold of the log."""
-        kind, index = entry.kind, place[2]
-        if kind == FORK_FOUND:
-            self.report.find("anchors", INFO, "FORK_FOUND", "the log says itself that others hold another one that it signed",
-                             place[0].label, place[1], index)
-        elif kind == SUCCESSION:
-            self._succession(entry, place)
-        elif kind not in (ANCHOR_COSIGNED, ANCHOR_TIMESTAMPED, PUBLISHED, KEY_ROTATED, KEY_REVOKED):
-            return
-        elif kind < CRITICAL_FROM and self.keys is not None:
-            self.anchors.take(entry, self, place)
-        elif kind < CRITICAL_FROM:
-            self.report.ok("anchors")
-            self.report.find("anchors", CANNOT, "ANCHOR_UNCHECKED", "no genesis, so no key to check the head with",
-                             place[0].label, place[1], index)
-        else:
-            self._key_change(entry, place)
-
-    def _succession(self, entry, place):
-        segment, at, index = place
-        self.report.check("succession", "the log before this one is what entry 0 and both logs say")
-        self.report.ok("succession")
-        if self.genesis is None:
-            self.report.find("succession", CANNOT, "SUCCESSION_UNCHECKED", "no genesis, so no log before this one is known", segment.label, at, index)
-            return
-        try:
-            said = Succession(entry.body[0])
-            said.check(self.genesis)
-        except Refusal as refusal:
-            self.report.find("succession", ALTERED, refusal.code, refusal.words, segment.label, at, index)
-            return
-        self.report.checks["succession"].extra = "goes on for %s from %d entries on, %s" % (
-            said.old[0][:200], said.size, "which signed it" if said.by_old else "which did not sign it")
-        if not said.by_old:
-            self.report.find("succession", INFO, "SUCCESSION_ONE_SIDED", "the old log did not sign the statement: that this log goes on for "
-                             "it is what this log says", segment.label, at, index)
-
-    def _key_change(self, entry, place):
-        segment, at, index = place
-        self.report.check("key history", "keys are replaced and revoked by the rules of 4.5")
-        self.report.ok("key history")
-        if self.keys is None:
-            self.report.find("key history", CANNOT, "KEY_UNCHECKED", "no genesis, so nothing is known of the keys before",
-                             segment.label, at, index)
-            return
-        try:
-            self.keys.take(index, entry)
-        except Refusal as refusal:
-            self.report.find("key history", ALTERED, refusal.code, refusal.words, segment.label, at, index)
-
-    def _unknown_kind(self, kind, place):
-        self.unknown_kinds[kind] = self.unknown_kinds.get(kind, 0) + 1
-        if kind >= CRITICAL_FROM and kind not in self.critical:
-            self.critical[kind] = place[2]
-            self.find("grammar", CANNOT, "CRITICAL_KIND", "kind %d is critical and not known here: what follows may mean "
-                      "something else than this check takes it for" % kind, *place)
-
-    def _saved(self, entry, place):
-        segment, at, index = place
-        if self.genesis is None:
-            self.report.find("statements", CANNOT, "STATEMENT_UNCHECKED", "no genesis, so no key to check the statement with",
-                             segment.label, at, index)
-            return
-        try:
-            statement = Statement(entry.body[0])
-        except Refusal as refusal:
-            self.report.find("statements", ALTERED, refusal.code, refusal.words, segment.label, at, index)
-            return
-        tape, signed = tape_name(statement.payload), False
-        try:
-            statement.check(self.genesis, self.keys.in_force(RECORDER, index), entry.subject)
-            self.report.ok("statements")
-            signed = True
-        except Refusal as refusal:
-            # A critical kind that is not known here may have changed the key: with one in the log it cannot be judged.
-            severity = CANNOT if refusal.code == "STATEMENT_KEY" and self.critical else ALTERED
-            self.report.find("statements", severity, refusal.code, refusal.words, segment.label, at, index, tape)
-        if entry.subject in self.saved:
-            self.find("statements", ALTERED, "SAVED_TWICE", "a second tape.saved of one custody id", segment, at, index, tape)
-        self.saved.add(entry.subject)
-        if self.saved_now[0] != self.groups:
-            self.saved_now = (self.groups, set())
-        self.saved_now[1].add(entry.subject)
-        self.tapes.append(SavedTape(index, entry.subject, statement.payload, statement.manifest, entry.body[1], signed))
 
     # End --------------------------------------------------------------------------------------------------------------
 
@@ -5045,16 +5061,11 @@ class Evidence:
         self.report.check("heads", "heads that others kept are heads of this log")
         self.report.ok("heads")
         try:
-            head = Checkpoint(Note(split_notes(read_bounded(path, MAX_HEAD_BYTES, True))[0]))
-            if self.keys is None or head.origin != self.keys.origin:
-                raise Refusal("HEAD_ORIGIN", "head of another origin: %s" % head.origin[:200])
-            if self.head is None or head.size <= self.head.size:
-                self.keys.counts(head.size)
-                self.keys.verify_head(head.note, head.size)
-            elif not any(ed25519_verify(term.key, head.note.signed, line) for term in self.keys.terms[CHECKPOINT]
-                         for line in head.note.lines_of(self.keys.origin, term.key)):
-                raise Refusal("HEAD_UNSIGNED", "not signed by a checkpoint key that this log had")
-        except (Refusal, OSError, IndexError) as trouble:
+            head = read_given(path)
+            if self.keys is None:
+                raise Refusal("HEAD_UNCHECKED", "no genesis, so no key to check the head with")
+            verify_given(head, self.keys, self.head.size if self.head is not None else U64_MAX)
+        except (Refusal, OSError) as trouble:
             self.find("heads", CANNOT, "HEAD_GIVEN", str(trouble), path)
             return
         own = self.own_heads.get(head.size)
@@ -5190,8 +5201,299 @@ def audit_bundle(path, options):
     guarded(report, "tapes", evidence.judge_tapes)
     guarded(report, "accounting", evidence.judge_accounts)
     guarded(report, "keys", lambda: evidence.judge_outside(options.pins, options.heads))
+    if options.tree is not None:
+        guarded(report, "whole log", lambda: compare_whole(report, evidence, options.tree))
     guarded(report, "anchors", evidence.finish)
     return report
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Published trees, chapter 5.4: C2SP tlog-tiles in a folder.
+
+TILE = 256
+
+
+class TreeLog(Log):
+    """The entries of a published tree, whose leaf hashes stand in its tiles already."""
+
+    def __init__(self, report, tree, seen):
+        super().__init__(report, ())
+        self.tree, self.seen = tree, seen
+
+    def _grow(self, leaf):
+        self.kinds.clear()
+
+    def _advance(self, leaf, entry):
+        if self.seen is not None:
+            self.seen(self.count, leaf, entry)
+        super()._advance(leaf, entry)
+
+
+class PublishedTree:
+    """`seen` is called with place, leaf hash and entry of each entry; `keys` are those of a log that is known already."""
+
+    def __init__(self, report, folder, seen=None, keys=None):
+        self.report, self.folder, self.keys = report, folder, keys
+        self.head, self.log, self.tree = None, None, Tree()
+        self.is_whole = self.has_entries = False
+        self.folders = {}
+        report.check("tree", "tiles of level 0 lead to the root of the checkpoint")
+        report.check("head", "signature of the checkpoint")
+        if self._is_folder("tile/entries"):
+            self.has_entries = True
+            report.check("bundles", "each entry has the leaf hash of its place")
+            self.log = TreeLog(report, self.tree, seen)
+
+    def find(self, name, severity, code, words, file=None, entry=None):
+        self.report.find(name, severity, code, words, file, None, entry)
+
+    # Files. Nothing is followed out of the folder: each folder on the way is one, and no link.
+
+    def _is_folder(self, path):
+        if path not in self.folders:
+            try:
+                mode = os.lstat(os.path.join(self.folder, path)).st_mode
+            except (FileNotFoundError, NotADirectoryError):
+                return False
+            above = os.path.dirname(path)
+            self.folders[path] = stat.S_ISDIR(mode) and (not above or self._is_folder(above))
+        return self.folders[path]
+
+    def _file(self, path, most):
+        """Bytes of a file, or None where it is not there."""
+        if not self._is_folder(os.path.dirname(path)):
+            return None
+        try:
+            return read_bounded(os.path.join(self.folder, path), most)
+        except FileNotFoundError:
+            return None
+
+    def _tile(self, level, place, width, most):
+        """A tile that is not full is kept while full ones come to stand beside it; either has these hashes or entries first."""
+        parts = ["%03d" % (place % 1000)]
+        while place >= 1000:
+            place //= 1000
+            parts.insert(0, "x%03d" % (place % 1000))
+        path = "tile/%s/%s" % (level, "/".join(parts))
+        if width < TILE:
+            raw = self._file("%s.p/%d" % (path, width), most)
+            if raw is not None:
+                return "%s.p/%d" % (path, width), width, raw
+        return path, TILE, self._file(path, most)
+
+    # The check.
+
+    def scan(self):
+        try:
+            self.head = Checkpoint(Note(read_bounded(os.path.join(self.folder, "checkpoint"), MAX_NOTE_BYTES)))
+        except FileNotFoundError:
+            self.find("head", MISSING, "CHECKPOINT_MISSING", "no checkpoint here", "checkpoint")
+            return
+        except Refusal as refusal:
+            self.find("head", ALTERED, refusal.code, refusal.words, "checkpoint")
+            return
+        self.is_whole = all(self._place(place) for place in range(-(-self.head.size // TILE)))
+        if not self.is_whole:
+            return
+        self.report.ok("tree")
+        if self.tree.root() != self.head.root:
+            self.find("tree", ALTERED, "TREE_ROOT", "the tiles do not lead to the root of the checkpoint", "checkpoint")
+        self.report.checks["tree"].extra = "%d leaves" % self.tree.size
+        self._upper_tiles()
+
+    def _place(self, place):
+        width = min(TILE, self.head.size - place * TILE)
+        path, full, raw = self._tile(0, place, width, 32 * TILE + 1)
+        if raw is None:
+            self.find("tree", MISSING, "TILE_MISSING", "a tile is not there", path)
+            return False
+        if len(raw) != 32 * full:
+            self.find("tree", ALTERED, "TILE_LENGTH", "a tile of %d bytes" % len(raw), path)
+            return False
+        self.report.ok("tree")
+        entries = self._entries(place, width) if self.log is not None else None
+        for number in range(width):
+            leaf = raw[32 * number:32 * number + 32]
+            self.tree.push(leaf)
+            if entries is not None:
+                self._entry(leaf, *entries[number])
+        return True
+
+    def _entries(self, place, width):
+        """File and bytes of each entry of a place. After a bundle that cannot be read no entry is looked at."""
+        path, full, raw = self._tile("entries", place, width, TILE * (MAX_ENTRY_BYTES + 2) + 1)
+        if raw is None:
+            self.find("bundles", MISSING, "BUNDLE_MISSING", "a bundle of entries is not there", path)
+        else:
+            entries, at = [], 0
+            while at + 2 <= len(raw) and len(entries) < full:
+                end = at + 2 + int.from_bytes(raw[at:at + 2], "big")
+                entries.append((path, raw[at + 2:end]))
+                at = end
+            if at == len(raw) and len(entries) == full:
+                return entries
+            self.find("bundles", ALTERED, "BUNDLE_SHAPE", "not %d entries behind their lengths" % full, path)
+        self.has_entries, self.stopped, self.log = False, self.log, None
+        return None
+
+    stopped = None
+
+    def _entry(self, leaf, path, raw):
+        log = self.log
+        self.report.ok("bundles")
+        if leaf_hash(raw) != leaf:
+            self.find("bundles", ALTERED, "BUNDLE_LEAF", "the entry does not have the leaf hash of its place", path, log.count)
+            log.damaged = True
+        log._entry(Place(path), None, None, raw, None)
+
+    def _upper_tiles(self):
+        """Others prove by the tiles above; here nothing hangs on them."""
+        for level in range(1, len(self.tree.levels) // 8 + 1):
+            hashes = self.tree.levels[8 * level] if 8 * level < len(self.tree.levels) else b""
+            for place in range(-(-len(hashes) // (32 * TILE))):
+                wanted = bytes(hashes[place * 32 * TILE:(place + 1) * 32 * TILE])
+                try:
+                    path, _, raw = self._tile(level, place, len(wanted) // 32, 32 * TILE)
+                except Refusal:
+                    path, raw = "tile/%d" % level, b""
+                if raw is None or raw[:len(wanted)] != wanted:
+                    self.find("tree", INFO, "TILE_ABOVE", "a tile above level 0 is not there, or not that of the leaves below", path)
+
+    def judge_head(self, pins=()):
+        """The checkpoint under the key in force, or under keys that the auditor brought where nothing here names one."""
+        keys = self.log.keys if self.log is not None else self.keys
+        if self.head is None:
+            return
+        self.report.ok("head")
+        self.report.checks["head"].extra = "size %d" % self.head.size
+        try:
+            if keys is not None:
+                verify_given(self.head, keys, self.head.size)
+            else:
+                self._by_pins(pins)
+        except Refusal as refusal:
+            critical = self.log is not None and self.log.critical
+            severity = CANNOT if refusal.code == "HEAD_KEYLESS" or refusal.code in ("HEAD_UNSIGNED", "HEAD_KEY") and critical else ALTERED
+            self.find("head", severity, refusal.code, refusal.words, "checkpoint")
+
+    def _by_pins(self, pins):
+        known = [pin for pin in pins if pin.name is not None]
+        if not known:
+            raise Refusal("HEAD_KEYLESS", "no entry here names the log's key, and no verifier key was given")
+        signed = [pin for pin in known if pin.name == self.head.origin and self.head.note.lines_of(pin.name, pin.key)]
+        for pin in signed or known[:1]:
+            head_by(self.head.note, (pin.name, pin.key))
+        self.report.pinned = True
+
+    def root_at(self, size):
+        return self.tree.root_at(size) if size <= self.tree.size else None
+
+    def judge_given(self, path, pins):
+        """A head that somebody else kept."""
+        keys = self.log.keys if self.log is not None else self.keys
+        self.report.check("heads", "heads that others kept are heads of this log")
+        self.report.ok("heads")
+        try:
+            head = read_given(path)
+            if keys is not None:
+                verify_given(head, keys, self.head.size if self.head is not None else 0)
+            elif not any(pin.name == head.origin and head.note.lines_of(pin.name, pin.key) and head_by(head.note, (pin.name, pin.key)) for pin in pins):
+                raise Refusal("HEAD_UNSIGNED", "not signed by a key that is known")
+        except (Refusal, OSError) as trouble:
+            self.find("heads", CANNOT, "HEAD_GIVEN", str(trouble), path)
+            return
+        own = self.root_at(head.size)
+        if self.head is not None and head.size > self.head.size:
+            self.find("heads", ROLLED, "E_LOG_ROLLBACK", "others hold a head of %d entries, this tree has %d" % (head.size, self.head.size), path)
+        elif own is None:
+            self.find("heads", CANNOT, "HEAD_NOT_COMPARED", "root at size %d could not be computed" % head.size, path)
+        elif own != head.root:
+            self.find("heads", FORKED, "E_LOG_FORK", "others hold a head of %d entries with another root" % head.size, path)
+
+
+def read_given(path):
+    """The first note of a head file, or the only one."""
+    notes = split_notes(read_bounded(path, MAX_HEAD_BYTES, True))
+    if not notes:
+        raise Refusal("NOTE", "an empty file")
+    return Checkpoint(Note(notes[0]))
+
+
+def verify_given(head, keys, known):
+    """Whether the log signed a head: under the key in force, or, of more entries than are known here, under any that it had."""
+    if head.origin != keys.origin:
+        raise Refusal("HEAD_ORIGIN", "head of another origin: %s" % head.origin[:200])
+    if head.size <= known:
+        keys.counts(head.size)
+        keys.verify_head(head.note, head.size)
+    elif not any(ed25519_verify(term.key, head.note.signed, line) for term in keys.terms[CHECKPOINT]
+                 for line in head.note.lines_of(keys.origin, term.key)):
+        raise Refusal("HEAD_UNSIGNED", "not signed by a checkpoint key that this log had")
+
+
+def read_tree(report, folder, seen=None, keys=None):
+    """The tree, read and its entries judged; the head and what hangs on pins are for the caller."""
+    tree = PublishedTree(report, folder, seen, keys)
+    guarded(report, "tree", tree.scan)
+    log = tree.log or tree.stopped
+    if log is not None and log.keys is not None:
+        guarded(report, "anchors", lambda: log.anchors.finish(log))
+        guarded(report, "statements", lambda: judge_revoked(report, log.keys, log.anchors, log.tapes))
+    elif log is not None and tree.head is not None:
+        report.find("genesis", CANNOT, "GENESIS_UNREAD", "entry 0 was not read, so no key of this log is known")
+    return tree
+
+
+def audit_tree(path, options):
+    """Checks a published tree and returns the report."""
+    report = Report("tree")
+    tree = read_tree(report, path)
+    guarded(report, "head", lambda: tree.judge_head(options.pins))
+    log = tree.log or tree.stopped
+    if log is not None:
+        guarded(report, "keys", lambda: check_pins(report, options.pins, log.keys))
+    else:
+        report.skip("entries", "entries", "none are published: only that the tiles are those of the checkpoint is known")
+    guarded(report, "anchored", lambda: check_anchored(report, tree.head, options.witnesses, log.keys if log else None))
+    for name in options.heads:
+        guarded(report, "heads", lambda name=name: tree.judge_given(name, options.pins))
+    report.whole_log = tree.is_whole and tree.has_entries
+    if tree.head is not None and tree.head.size == 0:
+        report.find("tree", CANNOT, "NO_ENTRIES", "a tree without entries: nothing is proven")
+    if report.anchored_ms is not None:
+        report.summary.append("all of it existed at the latest %s" % when(report.anchored_ms))
+    return report
+
+
+def compare_whole(report, evidence, folder):
+    """6.7, whole log: nothing about a given tape, and no change of keys, stands in the tree and not in the bundle."""
+    report.check("whole log", "every entry about the tapes, over all of the log")
+    own, last = evidence.head, evidence.indices[-1] if evidence.indices else -1
+
+    def seen(index, leaf, entry):
+        report.ok("whole log")
+        here = evidence.leaf_of(index)
+        if here is not None and here != leaf:
+            report.find("whole log", INCOMPLETE, "WHOLE_DIFFERS", "another entry stands here than in the log", None, None, index)
+        elif here is None and entry is not None and (entry.subject in evidence.given and index < last or SUCCESSION <= entry.kind <= KEY_REVOKED and index < own.size):
+            report.find("whole log", INCOMPLETE, "WHOLE_ABSENT", "an entry of the log that has to be here is not: %s" % kind_name(entry.kind),
+                        None, None, index)
+    other = Report("tree")
+    tree = read_tree(other, folder, seen if own is not None else None, evidence.keys)
+    tree.judge_head()
+    for finding in other.findings:
+        if EXITS.get(finding["severity"]) in (1, 3):
+            report.find("whole log", finding["severity"], finding["code"], finding["words"], "tree/%s" % (finding["file"] or ""), None, finding["entry"])
+    if own is None or tree.head is None:
+        return
+    if tree.head.size < own.size:
+        report.find("whole log", CANNOT, "WHOLE_SMALLER", "the tree has fewer entries than the head here", "tree/checkpoint")
+        return
+    root = tree.root_at(own.size)
+    if root is not None and root != own.root:
+        report.find("whole log", FORKED, "E_LOG_FORK", "the tree has another root at size %d" % own.size, "tree/checkpoint")
+    elif root is not None and tree.has_entries and tree.is_whole:
+        report.whole_log = report.checks["whole log"].findings == 0
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -5485,7 +5787,7 @@ def audit_ledger(path, options):
     return audit(path, options.state, options.heads, options.pins, options.witnesses)
 
 
-AUDITS = {"bundle": audit_bundle, "ledger": audit_ledger}
+AUDITS = {"bundle": audit_bundle, "tree": audit_tree, "ledger": audit_ledger}
 
 
 def audit_path(kind, path, options):
