@@ -164,7 +164,7 @@ class Report:
     def find(self, name, severity, code, words, file=None, offset=None, entry=None, tape=None):
         self.totals[severity] = self.totals.get(severity, 0) + 1
         check = self.checks.get(name)
-        if check is not None and severity not in (INFO, GAP, ENDED, NOT_ANCHORED, UNSEALED):
+        if check is not None and severity not in (INFO, GAP, ENDED, UNSEALED):
             check.findings += 1
         if self.totals[severity] > MAX_FINDINGS_KEPT:
             self.unkept += 1
@@ -1374,13 +1374,15 @@ class Held:
 class Anchors:
     WHAT = "heads that others hold are heads of this log"
 
-    def __init__(self, report):
+    def __init__(self, report, witnesses=None):
         self.report = report
         report.check("anchors", self.WHAT)
         self.counted = {}
         self.held = []
         self.files = []
         self.cosigners = set()
+        # Those whom the auditor knows, and heads that a quorum of them had seen: size, when, and the entry or None.
+        self.witnesses, self.seen = witnesses, []
         self.not_compared = 0
         self.with_state = False
 
@@ -1402,6 +1404,8 @@ class Anchors:
             elif kind == ANCHOR_TIMESTAMPED:
                 self._timestamped(body)
             self._compare(journal, size, root, kind)
+            if kind == ANCHOR_COSIGNED:
+                self._seen(Note(body[0]), size, index)
         except Refusal as refusal:
             severity = CANNOT if refusal.code in ("HEAD_UNSIGNED", "HEAD_KEY") and journal.critical else ALTERED
             if refusal.code == "E_LOG_FORK":
@@ -1410,6 +1414,23 @@ class Anchors:
             return
         if kind != PUBLISHED:
             self.held.append(Held(index, size, kind, place))
+
+    def _seen(self, note, size, index):
+        if self.witnesses is not None and self.witnesses.saw(note) is not None:
+            self.seen.append((size, self.witnesses.saw(note), index))
+
+    def judge_anchored(self):
+        """6.7, of a ledger: asked where witnesses were given. The newest head that a quorum of them saw counts."""
+        if self.witnesses is None or not self.witnesses.keys:
+            return
+        self.report.check("anchored", "a quorum of the given witnesses cosigned a head that is kept")
+        self.report.ok("anchored")
+        counts = [(size, at) for size, at, index in self.seen if index is None or any(head.index == index for head in self.held)]
+        if counts:
+            size, self.report.anchored_ms = max(counts)
+            self.report.checks["anchored"].extra = "size %d, %s" % (size, when(self.report.anchored_ms))
+        else:
+            self.report.find("anchored", NOT_ANCHORED, "NO_QUORUM", "no quorum of the given witnesses cosigned a head that is kept")
 
     def _find(self, severity, code, words, place):
         self.report.find("anchors", severity, code, words, place[0].label, place[1], place[2])
@@ -1484,8 +1505,7 @@ class Anchors:
             self.report.find("anchors", INFO, "ANCHOR_REACHED", "others held a head of %d entries that this log did not have, and has now"
                              % checkpoint.size, label)
 
-    @staticmethod
-    def _file_fault(checkpoint, journal):
+    def _file_fault(self, checkpoint, journal):
         size, entries = checkpoint.size, journal.count
         if journal.keys is None:
             return CANNOT, "ANCHOR_UNCHECKED", "no genesis, so no key to check the head with"
@@ -1507,6 +1527,10 @@ class Anchors:
             return CANNOT, "HEAD_NOT_COMPARED", "root at size %d could not be computed from the damaged journal" % size
         if own != checkpoint.root:
             return FORKED, "E_LOG_FORK", "others hold a head of %d entries with another root, which this log signed" % size
+        try:
+            self._seen(checkpoint.note, size, None)
+        except Refusal as refusal:
+            return ALTERED, refusal.code, refusal.words
         return None
 
     # When all of the log was read.
@@ -3020,6 +3044,10 @@ class Tapes:
 # ----------------------------------------------------------------------------------------------------------------------
 # Head file, section 5.
 
+HEAD_LABEL = "state/head"
+NOT_SIGNED = ("HEAD_UNSIGNED", "HEAD_KEY", "HEAD_ORIGIN")
+
+
 class Heads:
     """The heads that are compared with the log: read before the journal, so that a running program cannot make the log look
     shorter than its head."""
@@ -3066,7 +3094,9 @@ class Heads:
             try:
                 self._signed(journal.keys, checkpoint, state)
             except Refusal as refusal:
-                severity = CANNOT if refusal.code in ("HEAD_UNSIGNED", "HEAD_KEY") and journal.critical else ALTERED
+                doubted = refusal.code in ("HEAD_UNSIGNED", "HEAD_KEY") and journal.critical
+                # That the log did not sign what somebody else brings says nothing of the log.
+                severity = CANNOT if doubted or label != HEAD_LABEL and refusal.code in NOT_SIGNED else ALTERED
                 self.report.find("head", severity, refusal.code, refusal.words, label)
                 if self.state is state:
                     self.state = None
@@ -3358,6 +3388,8 @@ def check_recordings(report, ledger, journal):
         if not whole:
             report.find("recordings", ALTERED, "SPOOL_BEGINNING", "the spool does not begin with a whole piece, which was durable before "
                         "entry %d opened the recording" % index, name, 0, index)
+        else:
+            report.find("recordings", UNSEALED, "RECORDING_OPEN", "a recording was begun that is no tape yet", name, None, index)
     if missing:
         # Sealed while this was going on: its tape is in the log by now, for a spool goes after that.
         again = Journal(Report(), os.path.join(ledger, "journal"), ())
@@ -5066,7 +5098,8 @@ class Evidence:
                 raise Refusal("HEAD_UNCHECKED", "no genesis, so no key to check the head with")
             verify_given(head, self.keys, self.head.size if self.head is not None else U64_MAX)
         except (Refusal, OSError) as trouble:
-            self.find("heads", CANNOT, "HEAD_GIVEN", str(trouble), path)
+            revoked = getattr(trouble, "code", None) == "HEAD_REVOKED"
+            self.find("heads", ALTERED if revoked else CANNOT, "HEAD_GIVEN", str(trouble), path)
             return
         own = self.own_heads.get(head.size)
         if own is None:
@@ -5400,7 +5433,8 @@ class PublishedTree:
             elif not any(pin.name == head.origin and head.note.lines_of(pin.name, pin.key) and head_by(head.note, (pin.name, pin.key)) for pin in pins):
                 raise Refusal("HEAD_UNSIGNED", "not signed by a key that is known")
         except (Refusal, OSError) as trouble:
-            self.find("heads", CANNOT, "HEAD_GIVEN", str(trouble), path)
+            revoked = getattr(trouble, "code", None) == "HEAD_REVOKED"
+            self.find("heads", ALTERED if revoked else CANNOT, "HEAD_GIVEN", str(trouble), path)
             return
         own = self.root_at(head.size)
         if self.head is not None and head.size > self.head.size:
@@ -5563,10 +5597,10 @@ def audit(ledger, state=None, heads=(), pins=(), witnesses=None):
     report = Report()
     head = Heads(report)
     if state is not None:
-        guarded(report, "head", lambda: head.read(os.path.join(state, "head"), "state/head", True))
+        guarded(report, "head", lambda: head.read(os.path.join(state, "head"), HEAD_LABEL, True))
     for path in heads:
         guarded(report, "head", lambda path=path: head.read(path, path, False))
-    anchors = Anchors(report)
+    anchors = Anchors(report, witnesses)
     if state is not None:
         guarded(report, "anchors", lambda: anchors.read(os.path.join(state, "anchors")))
     lost, successor = LostKeys(report), Successor(report)
@@ -5578,6 +5612,7 @@ def audit(ledger, state=None, heads=(), pins=(), witnesses=None):
     guarded(report, "head", lambda: lost.learn(journal))
     guarded(report, "successor", lambda: successor.judge(journal))
     guarded(report, "anchors", lambda: anchors.finish(journal))
+    guarded(report, "anchored", anchors.judge_anchored)
     guarded(report, "statements", lambda: judge_revoked(report, journal.keys, anchors, journal.tapes))
     if state is None and not heads:
         report.skip("head", "signed head", "no --state and no --head: entries cut off at the end, or a log written anew, cannot be seen")
