@@ -341,7 +341,7 @@ export function makeBundle(o = {}) {
   tweak.log?.(log, tapes);
   const logSize = log.entries.length;
   const bundleId = fill(0xb7, 16);
-  const given = o.give ?? tapes;
+  const given = o.giveFirst ? [tapes[0]] : tapes;
   const frames = o.frames ?? null;
   const span = o.query ? [0, logSize - 1] : null;
   const range = (tape) => {
