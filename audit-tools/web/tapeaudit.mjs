@@ -198,7 +198,8 @@ async function answer(line) {
     if (report.fault && process.env.TAPEAUDIT_FAULTS) process.stderr.write(`${report.fault.stack}\n`);
     return { n, verdict: json.verdict, exit: json.exit, words: json.words, ids };
   } catch (e) {
-    return { n, error: e instanceof Usage ? e.message : `fault: ${e.name}` };
+    if (e instanceof Usage) return { n, verdict: 'cannot tell', exit: 1, words: ['cannot tell'], ids: [], why: e.message };
+    return { n, error: `fault: ${e.name}` };
   }
 }
 

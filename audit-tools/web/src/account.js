@@ -30,7 +30,7 @@ export async function accountFor(b) {
     if (one.what === 'private') report.finding('intact with gaps', `entry ${one.entry}`, 'fields of its private half are withheld');
   }
   for (const one of comp.out_of_scope) if (one.field === null) report.finding('intact with gaps', `tape ${one.tape}`, 'it is out of scope, and no field shows that');
-  if (comp.span) await span(b, where);
+  if (comp.span && b.files.has('entries.cbor')) await span(b, where);
 }
 
 async function span(b, where) {
@@ -73,12 +73,19 @@ export async function contentsAsSaid(b) {
       });
     }
   }
-  await privates(b);
+  for (const one of comp.withheld) {
+    if (!['frames', 'payloads', 'header'].includes(one.what)) continue;
+    await report.attempt(CONTENT, `tape ${one.tape}`, () => {
+      const given = comp.given.find((g) => g.tape === one.tape);
+      if (!given || given.custody !== one.custody || given.entry !== one.entry) refuse(`${one.what} of a tape that is not given are said to be withheld`, 'incomplete');
+    });
+  }
+  if (b.files.has('entries.cbor')) await privates(b);
   for (const one of comp.out_of_scope) {
     if (one.field === null) continue;
     await report.attempt(CONTENT, `tape ${one.tape}`, () => void (one.header?.values.has(one.field) || refuse('it is out of scope by a field that is not open', 'incomplete')));
   }
-  for (const one of comp.destroyed) {
+  for (const one of b.files.has('entries.cbor') ? comp.destroyed : []) {
     await report.attempt(CONTENT, `tape ${one.tape}`, () => {
       const by = b.byIndex.get(one.by);
       if (!by || ![86, 88, 90].includes(by.kind) || toHex(by.subject) !== one.custody) refuse('the entry that says that it was destroyed is not here', 'incomplete');
@@ -122,6 +129,9 @@ async function privates(b) {
     if (!said.has(one.entry)) said.set(one.entry, []);
     said.get(one.entry).push(one);
   }
+  for (const [index, items] of said) {
+    if (!b.byIndex.has(index)) report.finding('incomplete', `entry ${index}`, `fields of it are said to be withheld, and it is not here (${items.length})`, CONTENT);
+  }
   for (const entry of b.entries) {
     if (entry.spoiled) continue; // it is altered, and nothing more can be said of it
     const tape = tapes.get(toHex(entry.subject));
@@ -142,8 +152,7 @@ async function privates(b) {
       if (one.custody !== toHex(entry.subject)) refuse('its custody id is another', 'incomplete');
       if (isZero(entry.subject) ? !/^0*$/.test(one.tape) : ofTape && one.tape !== tape.tape) refuse('its tape is another', 'incomplete');
       const fields = one.fields.filter((n) => !free.has(n));
-      const extra = one.fields.filter((n) => free.has(n));
-      if (closed === null ? one.fields.length : !one.fields.length || !sameSet(fields, must) || extra.some((n) => !closed.includes(n))) {
+      if (closed === null ? one.fields.length : !one.fields.length || !sameSet(fields, must)) {
         refuse('the fields of its private half that stay closed are not those that are said', 'incomplete');
       }
     });

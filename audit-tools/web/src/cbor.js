@@ -109,10 +109,10 @@ class Reader {
   }
 }
 
-/** One item that is all of the bytes. `tag18`: the one tag of a statement may stand in front. */
-export function decode(bytes, tag18 = false) {
+/** One item that is all of the bytes. `tag18`: the one tag of a statement may stand in front. `inside`: how many arrays and maps it stood in. */
+export function decode(bytes, tag18 = false, inside = 0) {
   const reader = new Reader(bytes, 0);
-  const value = reader.item(0, tag18);
+  const value = reader.item(inside, tag18);
   if (reader.at !== bytes.length) refuse('CBOR: bytes after the item');
   return value;
 }

@@ -100,6 +100,7 @@ export function readEntry(bytes) {
   if (index === 0 ? kind !== 0 : kind === 0) refuse('entry 0 is a genesis, and no other is');
   if (index === 0 && !isZero(previous)) refuse('entry 0 names an entry before it');
   if (index === 0 && seq !== 0) refuse('entry 0 is not the first of its subject');
+  if (seq > index) refuse('an entry counts more entries of its subject than there are');
   if (seq === 0 && !isZero(prev)) refuse('the first entry of a subject names one before it');
   return { index, previous, time, kind, subject, seq, prev, commitment, sealed, keyId: keyIdBytes, body, leaf: leafHash(bytes) };
 }
@@ -155,7 +156,7 @@ export function checkOpened(opened, label, commitment, checkField) {
     const listed = digests.get(n);
     if (!listed) refuse(`field ${n} is opened and not listed`);
     if (!same(H(...front, encode(n), encode(salt), value), listed)) refuse(`field ${n} is not the one that was committed to`);
-    const item = decode(value);
+    const item = decode(value, false, 1);
     checkField(n, item);
     values.set(n, item);
   }

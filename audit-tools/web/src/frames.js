@@ -11,8 +11,14 @@ const ITEM_MAX = 18 << 20;
 const part = s.tuple(s.bytes32, s.bytes);
 
 /** Reads all frames and keeps of each what a line of a table needs: place, time, kind, direction, size, and whether it is closed. */
-export async function readFrames(file, report) {
+export async function readFrames(file, report, place) {
   const out = { file, seqs: [], leaves: [], times: [], kinds: [], dirs: [], sizes: [], at: [], closed: 0 };
+  // of a file that stops reading, what stands before the fault counts
+  await report.attempt('frames', place, () => fill(out, file, report));
+  return out;
+}
+
+async function fill(out, file, report) {
   let before = -1;
   for await (const { item, at, end } of sequence(file, ITEM_MAX, report)) {
     if (!Array.isArray(item) || item.length !== 3) refuse('an item that is no frame');
@@ -42,13 +48,16 @@ export async function readFrames(file, report) {
     if (closed) out.closed++;
     report.check('frames');
   }
-  return out;
 }
 
 /** Every mark whose first so many leaves are all here. */
 export async function checkMarks(tape, report) {
   const { seqs, leaves } = tape.frames;
-  const marks = tape.chain.filter((entry) => entry.kind === 19).sort((a, b) => (a.body.get(0) < b.body.get(0) ? -1 : 1));
+  const marks = tape.chain.filter((entry) => entry.kind === 19);
+  for (let i = 1; i < marks.length; i++) {
+    if (marks[i].body.get(0) < marks[i - 1].body.get(0)) report.finding('altered', `entry ${marks[i].index} (recording.mark)`, 'it marks fewer frames than the mark before it', 'marks of recordings');
+  }
+  marks.sort((a, b) => (a.body.get(0) < b.body.get(0) ? -1 : a.body.get(0) > b.body.get(0) ? 1 : 0));
   if (!marks.length) return;
   const left = tape.chain.filter((entry) => entry.kind === 20).map((entry) => entry.body.get(0));
   const frontier = new Frontier();

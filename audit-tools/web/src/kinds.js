@@ -51,8 +51,8 @@ export async function answerBytes(ask) {
     else if (typeof ask.text === 'string') bytes = toUtf8(ask.text);
     else return { n, error: 'neither hex nor text' };
     for (const key of ['key', 'leaf']) if (ask[key] !== undefined && typeof ask[key] !== 'string') return { n, error: `"${key}" is no text` };
-    if (['note', 'proof', 'receipt', 'fork'].includes(ask.kind) && ask.key === undefined) return { n, error: 'no key' };
-    if (ask.kind === 'receipt' && ask.leaf === undefined) return { n, error: 'no leaf' };
+    if (['note', 'proof', 'receipt', 'fork'].includes(ask.kind) && ask.key === undefined) return { n, accept: false, why: 'no key' };
+    if (ask.kind === 'receipt' && ask.leaf === undefined) return { n, accept: false, why: 'no leaf' };
   } catch (e) {
     return { n, error: e.message };
   }

@@ -119,9 +119,7 @@ export function readPins({ pub = [], witness = [], quorum = null, head = [] } = 
     seen.add(toHex(key.key));
   }
   pins.quorum = quorum ?? pins.witnesses.length;
-  if (!Number.isSafeInteger(pins.quorum) || pins.quorum < 0 || (quorum !== null && (pins.quorum < 1 || pins.quorum > pins.witnesses.length))) {
-    refuse('a quorum that is not from 1 to the number of witnesses');
-  }
+  if (!Number.isSafeInteger(pins.quorum) || pins.quorum < 0 || (quorum !== null && pins.quorum < 1)) refuse('a quorum that is not a number from 1');
   pins.heads = head;
   return pins;
 }
@@ -145,13 +143,13 @@ export function checkPins(pins, keys, report) {
   return pinned;
 }
 
-/** Heads that others kept, opened; one that this log did not sign says nothing. */
-export async function openGiven(pins, keys, report) {
+/** Heads that others kept, opened; one that this log did not sign says nothing. Past `size` any key that the log had will do. */
+export async function openGiven(pins, keys, report, size) {
   const heads = [];
   for (const [i, bytes] of pins.heads.entries()) {
     const head = await report.attempt('heads given', `head ${i + 1}`, async () => {
       try {
-        return await keys.openHead(bytes, pins.witnesses);
+        return await keys.openHead(bytes, pins.witnesses, size);
       } catch (e) {
         if (e instanceof Refusal) refuse(`a head that was given cannot be used: ${e.message}`, 'cannot tell');
         throw e;

@@ -17,7 +17,7 @@ const BUNDLE_MAX = WIDE * 65537;
  * Goes through a tree. With `keys` the checkpoint is verified under them; without, `visit` has to find them in the entries.
  * Resolves to the head and whether entries are published. A fault is refused.
  */
-export async function readTree(tree, { keys = null, witnesses = [], report, start = () => {}, visit = async () => {} }) {
+export async function readTree(tree, { keys = null, witnesses = [], report, start = () => {}, leaf = () => {}, visit = async () => {} }) {
   const file = await tree.file('checkpoint');
   if (!file) refuse('the tree has no checkpoint', 'missing');
   const bytes = await readAll(file, 1 << 20);
@@ -47,6 +47,7 @@ export async function readTree(tree, { keys = null, witnesses = [], report, star
     }
     for (let i = 0; i < count; i++) {
       frontier.add(hashes[i]);
+      leaf(frontier);
       if (list) await visit(list[i], frontier);
     }
     await report.tick('published tree', n * WIDE, size);
@@ -160,7 +161,7 @@ class Walk {
     if (!this.keys) return;
     if (entry.kind === 32769 || entry.kind === 32770) await report.attempt('changes of keys', place, () => this.keys.change(entry));
     else if (entry.kind >= 32768 && entry.kind !== 32768) report.finding('cannot tell', place, `a critical entry of kind ${entry.kind}, which is not known here`);
-    if ([16, 128, 129, 130, 32768].includes(entry.kind)) this.later.push(entry);
+    if ([16, 128, 129, 130, 133, 32768].includes(entry.kind)) this.later.push(entry);
     this.leaves.push(entry.leaf);
   }
 
@@ -198,12 +199,13 @@ class Walk {
         report.check('anchors');
         if (entry.body.get(0) > entry.index) report.finding('altered', place, 'a head of more entries than there were', 'anchors');
         else heads.push({ size: BigInt(entry.body.get(0)), root: entry.body.get(1), place, word: 'altered' });
-      } else if (entry.kind === 32768) {
+      } else if (entry.kind === 133) await report.attempt('anchors', place, () => keys.openHead(entry.body.get(1), pins.witnesses, BigInt(entry.index)));
+      else if (entry.kind === 32768) {
         const gap = await report.attempt('succession', place, () => checkSuccessor(entry, this.genesis, keys));
         if (typeof gap === 'string') report.finding('intact with gaps', place, gap);
       }
     }
-    for (const head of await openGiven(pins, keys, report)) {
+    for (const head of await openGiven(pins, keys, report, top.size)) {
       if (head.size > top.size) report.finding('rolled back', head.place, `others hold a head of ${head.size} entries, and there are ${top.size}`, 'heads given');
       else heads.push({ ...head, word: 'forked' });
     }
