@@ -156,7 +156,7 @@ export class Log {
     const index = this.entries.length;
     const last = this.subjects.get(hex(subject)) ?? { seq: -1, leaf: ZERO };
     const fields = half.size ? commit('immutape/private/1', half) : { entries: [], commitment: sha(cbor(['immutape/private/1/set'])) };
-    this.time += 1000;
+    this.time += this.tweak.step?.(index) ?? 1000;
     let parts = {
       index, previous: index ? this.leaves[index - 1] : ZERO, time: this.time, kind, subject, seq: last.seq + 1, prev: last.leaf, commitment: fields.commitment,
       sealed: sha('sealed', String(index)), keyId: fill(0xd0, 16), body,
