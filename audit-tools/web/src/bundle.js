@@ -345,6 +345,7 @@ async function tapeFiles(b, tape, statement) {
       const { seqs, leaves } = tape.frames;
       const root = rootFromSet(tape.root.frames, seqs.length, (i) => seqs[i], (i) => leaves[i], hashes);
       if (!same(root, tape.root.tree)) refuse('the frames do not lead to the tree root of the tape');
+      tape.proved = true;
     });
   }
   if (tape.frames?.seqs && tape.root) await checkMarks(tape, report);

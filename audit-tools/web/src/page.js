@@ -160,7 +160,7 @@ async function show({ json, run: b }) {
   out.append(verdict(json), facts(json, b));
   if (json.findings.length) out.append(findings(json));
   if (b?.comp) out.append(completeness(b));
-  if (b?.tapes?.length && b.comp) out.append(await tapes(b));
+  if (b?.tapes?.length && b.comp) out.append(await tapes(b, json.exit === 3 || json.exit === 1));
   out.append(checks(json));
   out.append(el('section.card', {}, el('details', {}, el('summary', {}, 'Result as JSON'), el('pre', {}, JSON.stringify({ ...json, findings: json.findings.slice(0, 200) }, null, 1)))));
 }
@@ -186,7 +186,7 @@ function facts(json, b) {
   }
   add(list, [
     fact('Log', el('span.mono', {}, b?.keys?.origin ?? comp?.origin ?? 'not read')),
-    fact('Everything here existed at the latest', json.anchored_ms === null ? el('span.warn', {}, 'nobody that you know says when') : [time(json.anchored_ms), el('br'), el('small', {}, `by ${b.head.times.size} known witnesses`)]),
+    fact(wrong ? 'The head of the log existed at the latest' : 'Everything here existed at the latest', json.anchored_ms === null ? el('span.warn', {}, 'nobody that you know says when') : [time(json.anchored_ms), el('br'), el('small', {}, `by ${b.head.times.size} known witnesses`)]),
     fact('Keys from elsewhere', ['checkpoint', 'recorder'].map((role, i) => [i ? ', ' : '', el(json.pinned[role] ? 'span.ok' : 'span.warn', {}, `${role} ${json.pinned[role] ? 'pinned' : 'not pinned'}`)])),
     b?.tree ? fact('Entries', String(b.size)) : fact('Complete', wrong ? el('span.warn', {}, 'see the findings') : json.whole_log ? el('span.ok', {}, 'checked over the whole log') : ['up to the last entry', b?.entries?.length ? ` (${b.entries.at(-1).index})` : '', ', by the ledger\u2019s claim']),
   ]);
@@ -197,7 +197,7 @@ const tone = (word) => (['altered', 'forked', 'rolled back', 'missing', 'incompl
 
 function findings(json) {
   const list = json.findings;
-  const page = paged(list.length, 50, (from, to) => table(['Word', 'Where', 'What'], list.slice(from, to).map((f) => el('tr', {}, el(`td.${tone(f.word)}`, {}, f.word), el('td.mono', {}, place(f.place)), el('td', {}, f.what))), 'table.stack'), 'findings');
+  const page = paged(list.length, 50, (from, to) => table(['Word', 'Where', 'What'], list.slice(from, to).map((f) => el('tr', {}, el(`td.${tone(f.word)}`, {}, f.word), el('td.mono', { 'data-head': 'where' }, place(f.place)), el('td', { 'data-head': 'what' }, f.what))), 'table.stack'), 'findings');
   return card('Findings', page.node, json.more_findings ? el('p.quiet', {}, `and ${json.more_findings} more`) : null);
 }
 
@@ -221,14 +221,14 @@ function completeness(b) {
   for (const one of comp.destroyed) rows.push(['destroyed', 'warn', one, `by entry ${one.by}`]);
   for (const one of comp.out_of_scope) rows.push(['out of scope', 'quiet', one, `${one.why}${one.field === null ? '' : ` (shown by header field ${one.field})`}`]);
   const page = paged(rows.length, 50, (from, to) => table(['State', 'Tape', 'Entry', 'What'], rows.slice(from, to).map(([state, mark, one, what]) =>
-    el('tr', {}, el(`td.${mark}`, {}, state), el('td', {}, /^0*$/.test(one.tape) ? 'the ledger' : id(one.tape)), el('td', {}, String(one.entry)), el('td', {}, what))), 'table.stack'), 'rows');
+    el('tr', {}, el(`td.${mark}`, {}, state), el('td', { 'data-head': 'tape' }, /^0*$/.test(one.tape) ? 'the ledger' : id(one.tape)), el('td', { 'data-head': 'entry' }, String(one.entry)), el('td', {}, what))), 'table.stack'), 'rows');
   const words = [`${comp.given.length} given`, `${comp.withheld.length} withheld`, `${comp.destroyed.length} destroyed`, `${comp.out_of_scope.length} out of scope`];
   return card('Completeness', el('p.hint', {}, `${words.join(', ')}. Asked of the entries below ${comp.log_size}${comp.span ? `; all entries ${comp.span[0]} to ${comp.span[1]} are here` : ''}.`), page.node);
 }
 
 // ---- tapes: custody and frames
 
-async function tapes(b) {
+async function tapes(b, wrong) {
   const box = el('div');
   const pick = el('select', { id: 'pick' });
   const name = (tape) => {
@@ -243,7 +243,7 @@ async function tapes(b) {
   };
   pick.addEventListener('change', go);
   await go();
-  return el('div', {}, b.tapes.length > 1 ? el('div.bar', {}, el('label', { for: 'pick' }, 'Tape'), pick) : null, box);
+  return el('div', {}, wrong ? el('p.banner.bad', {}, 'What is shown below did not pass all checks. Read the findings first.') : null, b.tapes.length > 1 ? el('div.bar', {}, el('label', { for: 'pick' }, 'Tape'), pick) : null, box);
 }
 
 const CLASS = new Map([[16, 'record'], [17, 'record'], [18, 'record'], [19, 'record'], [20, 'record'], [24, 'record'], [25, 'record'], [40, 'refused'], [128, 'anchor'], [129, 'anchor'], [163, 'evidence']]);
@@ -269,12 +269,13 @@ function custody(b, tape) {
   const rows = paged(list.length, 60, (from, to) => el('ol.line', {}, list.slice(from, to).map((entry) => {
     const l = link(entry);
     const kind = CLASS.get(entry.kind) ?? 'other';
-    const who = [l.who === null ? (l.closed ? 'by whom stays closed' : null) : `by ${l.who} (${l.whoKind})`, l.onBehalf ? `on behalf of ${l.onBehalf}` : null, l.purpose ? `for \u201c${l.purpose}\u201d` : null,
+    const machine = l.whoKind === 'system' && !l.purpose;
+    const who = [l.who === null ? (l.closed ? 'by whom stays closed' : null) : machine ? null : `by ${l.who} (${l.whoKind})`, l.onBehalf ? `on behalf of ${l.onBehalf}` : null, l.purpose ? `for \u201c${l.purpose}\u201d` : null,
       l.authority ? `authority ${l.authority}` : null, l.recipient ? `to ${l.recipient}` : null, l.range ? `frames ${l.range[0]} to ${l.range[1] ?? 'the end'}` : null, l.outcome && l.outcome !== 'ok' ? `outcome: ${l.outcome}` : null].filter(Boolean);
-    return el(`li.k-${kind}`, {}, time(entry.time), el('div.what', {}, el('b', {}, WORDS.get(entry.kind)?.(entry) ?? l.kind), ' ', el('small.quiet', {}, `entry ${entry.index}, ${l.kind}`), who.length ? el('span.who', {}, who.join(', ')) : null));
+    return el(`li.k-${kind}${entry.kind === 33 || entry.kind === 19 ? '.minor' : ''}`, {}, time(entry.time), el('div.what', {}, el('b', {}, WORDS.get(entry.kind)?.(entry) ?? l.kind), ' ', el('small.quiet', {}, `entry ${entry.index}, ${l.kind}`), who.length ? el('span.who', {}, who.join(', ')) : null));
   })), 'entries');
   const saved = tape.saved ? ['Saved ', utc(tape.saved.time), ' by the ledger\u2019s clock; ', tape.savedBy ? `at the latest ${utc(tape.savedBy)} by witnesses that you know.` : 'no witness that you know says when.'] : ['The entry that saved it is not here.'];
-  return card('Custody', el('p.hint', {}, saved), strip(list), rows.node);
+  return card('Custody', el('p.hint', {}, saved), el('div.scroll', {}, strip(list)), rows.node);
 }
 
 /** All entries on one axis of time. */
@@ -314,7 +315,7 @@ async function frames(tape) {
     return lanes;
   }, 'frames');
   await page.first;
-  return card('Frames', el('p.hint', {}, `${f.seqs.length} of ${tape.count} frames are here${f.closed ? `; the payloads of ${f.closed} stay closed` : ''}. Control characters and marks that turn text round are shown as signs.`), page.node);
+  return card('Frames', el('p.hint', {}, `${f.seqs.length} of ${tape.count} frames are here${f.closed ? `; the payloads of ${f.closed} stay closed` : ''}. ${tape.proved ? 'They lead to the tree root of the tape.' : ''} Control characters and marks that turn text round are shown as signs.`), tape.proved ? null : el('p.no', {}, 'Nothing proves that these frames are those of the tape.'), page.node);
 }
 
 async function frame(f, i) {
@@ -331,6 +332,8 @@ async function frame(f, i) {
 
 async function start() {
   const drop = $('drop');
+  // the same file may be chosen again, after it was changed
+  for (const name of ['file', 'folder', 'heads', 'tree']) $(name).addEventListener('click', (e) => (e.target.value = ''));
   $('file').addEventListener('change', (e) => e.target.files[0] && chooseFile(e.target.files[0]));
   $('folder').addEventListener('change', (e) => chooseFolder([...e.target.files]));
   $('heads').addEventListener('change', (e) => {

@@ -76,8 +76,9 @@ export function prettyJson(text) {
   }
   let out = '';
   let depth = 0;
+  const DEEP = 64;
   const tokens = /"(?:[^"\\]|\\.)*"|[{}[\]:,]|[^\s"{}[\]:,]+/gs;
-  const indent = () => `\n${'  '.repeat(Math.min(depth, 40))}`;
+  const indent = () => `\n${'  '.repeat(depth)}`;
   let before = '';
   for (const [token] of text.matchAll(tokens)) {
     if (token === '}' || token === ']') {
@@ -86,7 +87,7 @@ export function prettyJson(text) {
     } else if (token === '{' || token === '[') {
       if (before === '{' || before === '[') out += indent();
       out += token;
-      depth++;
+      if (++depth > DEEP) return null;
     } else if (token === ',') out += token + indent();
     else if (token === ':') out += ': ';
     else out += (before === '{' || before === '[' ? indent() : '') + token;
@@ -95,11 +96,13 @@ export function prettyJson(text) {
   return out;
 }
 
+const ROW = 8; // so many bytes fit into a lane
+
 export function hexDump(bytes, from, to) {
   const lines = [];
-  for (let at = from; at < to; at += 16) {
-    const part = bytes.subarray(at, Math.min(at + 16, to));
-    const digits = toHex(part).replace(/../g, '$& ').trimEnd().padEnd(47);
+  for (let at = from; at < to; at += ROW) {
+    const part = bytes.subarray(at, Math.min(at + ROW, to));
+    const digits = toHex(part).replace(/../g, '$& ').trimEnd().padEnd(3 * ROW - 1);
     const text = [...part].map((b) => (b >= 0x20 && b < 0x7f ? String.fromCharCode(b) : '.')).join('');
     lines.push(`${at.toString(16).padStart(6, '0')}  ${digits}  ${text}`);
   }
@@ -110,10 +113,17 @@ const CUT = 1500;
 const STEP = 200_000;
 const PRETTY_MAX = 2 << 20;
 
+/** Text may have some control characters in it; bytes that happen to be UTF-8 have many. */
+function isText(text) {
+  // eslint-disable-next-line no-control-regex
+  const controls = text.slice(0, 4096).match(/[\u0000-\u0008\u000e-\u001a\u001c-\u001f]/g)?.length ?? 0;
+  return controls * 8 <= Math.min(text.length, 4096);
+}
+
 /** A payload as text, pretty where it is JSON, else in hexadecimal; long ones are cut, with a button for more. */
 export function payload(bytes) {
   const text = fromUtf8(bytes);
-  const readable = text !== null && !/\0/.test(text);
+  const readable = text !== null && isText(text);
   const whole = readable ? ((text.length <= PRETTY_MAX ? prettyJson(text) : null) ?? text) : null;
   const length = readable ? whole.length : bytes.length;
   const pre = el('pre', { tabindex: '0' });

@@ -4,7 +4,6 @@ const HIDDEN = /[\p{Cf}\p{Cs}\p{Zl}\p{Zp}\u0080-\u009f\u034f\u115f\u1160\u17b4\u
 
 function name(point) {
   if (point < 0x20) return String.fromCharCode(0x2400 + point);
-  if (point === 0x7f) return '\u2421';
   return `[U+${point.toString(16).toUpperCase().padStart(4, '0')}]`;
 }
 

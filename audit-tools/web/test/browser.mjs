@@ -87,10 +87,14 @@ class Tab {
     return result.value;
   }
 
+  /** Chooses files; a folder is read by the browser in its own time, so the change is waited for. */
   async files(selector, files) {
+    await this.eval(`globalThis.changed = false; document.querySelector('${selector}').addEventListener('change', () => (globalThis.changed = true), { once: true })`);
     const { root } = await this.call('DOM.getDocument');
     const { nodeId } = await this.call('DOM.querySelector', { nodeId: root.nodeId, selector });
     await this.call('DOM.setFileInputFiles', { nodeId, files });
+    for (let i = 0; i < 100 && !(await this.eval('globalThis.changed')); i++) await new Promise((go) => setTimeout(go, 50));
+    assert.equal(await this.eval('globalThis.changed'), true, `${selector} was chosen`);
   }
 
   async pins(text) {
@@ -222,7 +226,7 @@ try {
     assert.deepEqual([seen.verdict, seen.exit], ['altered', 'exit 3']);
     assert.ok(seen.text.includes('do not lead to the tree root'));
     await tab.clean();
-    await tab.shot('altered', { selector: '.verdict', height: 760 });
+    await tab.shot('altered', { selector: '.verdict', height: 1000 });
     await tab.close();
   });
   await test('incomplete', async () => {
@@ -264,7 +268,9 @@ try {
     const title = await tab.eval(`[...document.querySelectorAll('[title], [aria-label]')].map((e) => (e.title ?? '') + e.getAttribute('aria-label')).join('')`);
     assert.ok(!/[\u202e\u001b]/.test(title));
     await tab.clean();
-    await tab.shot('hostile', { selector: 'section.card:has(.lanes)', height: 900 });
+    await tab.shot('hostile-frames', { selector: 'section.card:has(.lanes)', height: 900 });
+    await tab.shot('hostile', { selector: '.verdict', height: 1000 });
+    await tab.shot('hostile-custody', { selector: 'section.card:has(.line)', height: 900 });
     await tab.close();
   });
   await test('narrow', async () => {
@@ -280,8 +286,8 @@ try {
   });
   await test('not a bundle', async () => {
     const tab = await Tab.open(browser);
-    for (const bytes of [new Uint8Array(0), new Uint8Array(100_000).fill(7), Buffer.from('<html>'.repeat(200))]) {
-      const path = join(folder, 'x.tar');
+    for (const [i, bytes] of [new Uint8Array(0), new Uint8Array(100_000).fill(7), Buffer.from('<html>'.repeat(200))].entries()) {
+      const path = join(folder, `x${i}.tar`);
       writeFileSync(path, bytes);
       await tab.files('#file', [path]);
       const seen = await tab.check();

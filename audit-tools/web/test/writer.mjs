@@ -310,7 +310,7 @@ export function makeBundle(o = {}) {
     if (o.truncated) log.add(20, tape.custody, new Map([[0, o.truncated[0]], [1, o.truncated[1]], [2, 9]]), SYSTEM());
   }
   const anchor = (size) => {
-    let note = log.note(size, { witnesses: [0, 1], time: 1_760_000_300 });
+    let note = log.note(size, { witnesses: [0, 1], time: tweak.step ? Math.floor(log.time / 1000) + 20 : 1_760_000_300 });
     note = tweak.anchorNote?.(note) ?? note;
     let keys = [WITNESS[0], WITNESS[1]];
     keys = tweak.anchorKeys?.(keys) ?? keys;
@@ -322,7 +322,7 @@ export function makeBundle(o = {}) {
   {
     const note = log.note(log.entries.length);
     const size = log.entries.length;
-    const ms = T0 + 60_000;
+    const ms = tweak.step ? log.time + 5000 : T0 + 60_000;
     let body = new Map([[0, note], [1, token(note, ms)], [2, ms]]);
     body = tweak.stamp?.(body) ?? body;
     log.add(129, ZERO, body, SYSTEM()).headSize = size;
@@ -378,7 +378,7 @@ export function makeBundle(o = {}) {
   }
   tweak.afterMade?.(log, tapes);
   const size = log.entries.length;
-  let headBytes = log.note(size, { witnesses: o.cosigned ?? [0, 1, 2], time: 1_760_000_900 });
+  let headBytes = log.note(size, { witnesses: o.cosigned ?? [0, 1, 2], time: tweak.step ? Math.floor(log.time / 1000) + 20 : 1_760_000_900 });
   headBytes = tweak.head?.(headBytes, log) ?? headBytes;
 
   const inBundle = log.entries.filter((e) => {
