@@ -1,4 +1,4 @@
-//! What people read in a bundle: the custody of its tapes as a page and as data, and how to check.
+//! What the page is made of.
 
 use crate::codec::digest::CustodyId;
 use crate::evidence::bundle::{Completeness, Given};
@@ -38,23 +38,6 @@ pub struct BundlePage {
     pub head: Checkpoint,
     pub note: String,
     pub tapes: Vec<PageTape>,
+    /// Ascending by index.
     pub entries: Vec<PageEntry>,
-}
-
-/// `custody.html`.
-#[must_use]
-pub fn custody_html(_page: &BundlePage) -> String {
-    String::new()
-}
-
-/// `custody.json`.
-#[must_use]
-pub fn custody_json(_page: &BundlePage) -> String {
-    "{}\n".into()
-}
-
-/// `VERIFY.txt`.
-#[must_use]
-pub fn verify_text(_page: &BundlePage) -> String {
-    String::new()
 }
