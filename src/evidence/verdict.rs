@@ -48,32 +48,85 @@ pub struct Check {
     pub detail: String,
 }
 
-/// The word a report adds up to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The word that a check adds up to: `docs/format/6-evidence.md` 6.7.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Verdict {
     /// Everything checked holds.
     Intact,
     /// Everything checked holds; something declared is missing or was not checked.
     IntactWithGaps,
-    /// Something stored is not what was stored.
-    Altered,
-    /// Too little could be read to say.
-    CannotTell,
+    /// A recording was begun that is no tape yet.
+    UnsealedTail,
+    /// No quorum of known witnesses vouches that this is the log that others see.
+    NotAnchored,
+    /// The log vouches for its own keys.
+    UnpinnedKeys,
     /// What is there holds; entries are lost, the log says so itself, and goes on as another.
     EndedByLoss,
+    /// Too little could be read to say.
+    CannotTell,
+    /// It says that it is whole, and is not.
+    Incomplete,
+    /// Something that must be there is not.
+    Missing,
+    /// Others hold a head of more entries than the log has.
+    RolledBack,
+    /// A signed head of another history exists.
+    Forked,
+    /// Something stored is not what was stored.
+    Altered,
 }
 
 impl Verdict {
+    /// Every word, in the order of the table in chapter 6.7.
+    pub const TABLE: [Self; 12] = [
+        Self::Intact,
+        Self::IntactWithGaps,
+        Self::NotAnchored,
+        Self::UnpinnedKeys,
+        Self::UnsealedTail,
+        Self::EndedByLoss,
+        Self::CannotTell,
+        Self::Altered,
+        Self::Missing,
+        Self::Incomplete,
+        Self::RolledBack,
+        Self::Forked,
+    ];
+
+    /// Every word, the one that counts before all others first.
+    pub const BY_WEIGHT: [Self; 12] = [
+        Self::Altered,
+        Self::Forked,
+        Self::RolledBack,
+        Self::Missing,
+        Self::Incomplete,
+        Self::CannotTell,
+        Self::EndedByLoss,
+        Self::UnpinnedKeys,
+        Self::NotAnchored,
+        Self::UnsealedTail,
+        Self::IntactWithGaps,
+        Self::Intact,
+    ];
+
     /// The word.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
             Self::Intact => "intact",
             Self::IntactWithGaps => "intact with gaps",
-            Self::Altered => "altered",
-            Self::CannotTell => "cannot tell",
+            Self::NotAnchored => "not anchored",
+            Self::UnpinnedKeys => "unpinned keys",
+            Self::UnsealedTail => "unsealed tail",
             Self::EndedByLoss => "ended by loss",
+            Self::CannotTell => "cannot tell",
+            Self::Altered => "altered",
+            Self::Missing => "missing",
+            Self::Incomplete => "incomplete",
+            Self::RolledBack => "rolled back",
+            Self::Forked => "forked",
         }
     }
 
@@ -85,7 +138,14 @@ impl Verdict {
             Self::IntactWithGaps => 1,
             Self::Altered => 2,
             Self::CannotTell => 3,
+            Self::Missing => 4,
+            Self::NotAnchored => 5,
+            Self::RolledBack => 6,
+            Self::Forked => 7,
             Self::EndedByLoss => 8,
+            Self::UnsealedTail => 9,
+            Self::Incomplete => 10,
+            Self::UnpinnedKeys => 11,
         }
     }
 
@@ -94,9 +154,11 @@ impl Verdict {
     pub const fn exit_code(self) -> u8 {
         match self {
             Self::Intact => 0,
-            Self::IntactWithGaps | Self::EndedByLoss => 10,
-            Self::Altered => 3,
+            Self::IntactWithGaps | Self::NotAnchored | Self::UnpinnedKeys | Self::UnsealedTail | Self::EndedByLoss => {
+                10
+            }
             Self::CannotTell => 1,
+            Self::Altered | Self::Missing | Self::Incomplete | Self::RolledBack | Self::Forked => 3,
         }
     }
 }
@@ -167,6 +229,25 @@ mod tests {
         let mut r = Report::default();
         r.skip("tape roots", "no vault");
         assert_eq!(r.verdict(), Verdict::CannotTell);
+    }
+
+    /// The table of the format: each word once, its number its own, and no graver word behind a lighter one.
+    #[test]
+    fn the_words_are_those_of_the_format() {
+        let numbers: std::collections::BTreeSet<u64> = Verdict::TABLE.iter().map(|v| v.number()).collect();
+        assert_eq!(numbers.into_iter().collect::<Vec<_>>(), (0..=11).collect::<Vec<_>>());
+        let exits: Vec<u8> = Verdict::BY_WEIGHT.iter().map(|v| v.exit_code()).collect();
+        assert_eq!(exits, [3, 3, 3, 3, 3, 1, 10, 10, 10, 10, 10, 0]);
+        assert!(Verdict::TABLE.iter().all(|v| Verdict::BY_WEIGHT.contains(v)));
+        let text = include_str!("../../docs/format/6-evidence.md");
+        for verdict in Verdict::TABLE {
+            let row = format!("| {} | {} |", verdict.word(), verdict.exit_code());
+            assert!(text.contains(&row), "{row}");
+        }
+        let kinds = include_str!("../../docs/format/4-commit.md");
+        for verdict in Verdict::TABLE {
+            assert!(kinds.contains(&format!("{} {}", verdict.number(), verdict.word())), "{verdict:?}");
+        }
     }
 
     #[test]

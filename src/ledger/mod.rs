@@ -7,6 +7,7 @@ mod acts;
 mod applier;
 mod authentic;
 mod away;
+mod bundle_files;
 mod check;
 mod close;
 mod commit;
@@ -51,6 +52,7 @@ mod writer;
 
 pub use crate::catalog::{FILTER_KEYS, Filter, FilterError, Summary, TapeState};
 pub use away::TapeAway;
+pub use bundle_files::{BundleFiles, FileBlob, FolderSource, check_bundle_at};
 pub use check::{
     CheckMade, CheckOptions, CheckSubject, Checker, Condition, Health, SCRUB_PARTS_MAX, ScrubPart, Scrubbed, examine,
 };

@@ -11,7 +11,7 @@ use crate::error::{Code, Error, Result};
 use crate::governance::Action;
 use crate::keyring::{ConfigFolder, LocalSigner};
 use crate::log::{
-    Body, Checkpoint, CriticalBody, Genesis, HeadKeys as _, KeyHistory, KeyRole, NoteKey, ProvenSuccession, Succession,
+    Body, Checkpoint, CriticalBody, Genesis, HeadKeys as _, KeyHistory, KeyRole, ProvenSuccession, Succession,
 };
 use crate::seal::Signer;
 use crate::store::files::{FileLock, Files, write_atomic};
@@ -279,26 +279,4 @@ async fn open_or_make(places: Places, env: Environment, name: &str, ended: &Ende
         }
         made => made,
     }
-}
-
-/// Whether a statement in a log is about the log that its entry 0 names.
-pub(super) fn fits(
-    note: &[u8],
-    genesis: &Genesis,
-    ledger: crate::codec::digest::LedgerId,
-    key: &NoteKey,
-) -> std::result::Result<(), String> {
-    let text = std::str::from_utf8(note).map_err(|_| "the statement of succession is not text".to_owned())?;
-    let proven = Succession::verify(text).map_err(|e| format!("the statement of succession does not hold: {e}"))?;
-    let of = proven.succession();
-    let Some((origin, head, first, last)) = &genesis.predecessor else {
-        return Err("a statement of succession in a log whose entry 0 names no log before it".to_owned());
-    };
-    let head = std::str::from_utf8(head).ok().and_then(|note| Checkpoint::from_note(note, &of.old).ok());
-    let is_same = of.old.name() == origin
-        && (of.first_lost, of.last_lost) == (*first, *last)
-        && head.as_ref() == Some(&of.head)
-        && of.ledger == ledger
-        && of.new == *key;
-    if is_same { Ok(()) } else { Err("the statement of succession is not about what entry 0 says".to_owned()) }
 }

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{Checkpoint, LogError, NoteKey, SignedNote};
+use super::{Checkpoint, Genesis, LogError, NoteKey, SignedNote};
 use crate::codec::digest::{LedgerId, RootHash};
 use crate::seal::Signer;
 
@@ -98,6 +98,27 @@ impl Succession {
             Err(e) => return Err(e),
         };
         Ok(ProvenSuccession { succession, is_by_old })
+    }
+
+    /// Verifies the statement in an entry of the log with this entry 0, id and checkpoint key of entry 0: its signatures hold, and it
+    /// is about what entry 0 says.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    pub fn verify_in(note: &[u8], genesis: &Genesis, ledger: LedgerId, key: &NoteKey) -> Result<(), String> {
+        let text = std::str::from_utf8(note).map_err(|_| "the statement of succession is not text".to_owned())?;
+        let proven = Self::verify(text).map_err(|e| format!("the statement of succession does not hold: {e}"))?;
+        let of = proven.succession();
+        let Some((origin, head, first, last)) = &genesis.predecessor else {
+            return Err("a statement of succession in a log whose entry 0 names no log before it".to_owned());
+        };
+        let head = std::str::from_utf8(head).ok().and_then(|note| Checkpoint::from_note(note, &of.old).ok());
+        let is_same = of.old.name() == origin
+            && (of.first_lost, of.last_lost) == (*first, *last)
+            && head.as_ref() == Some(&of.head)
+            && of.ledger == ledger
+            && of.new == *key;
+        if is_same { Ok(()) } else { Err("the statement of succession is not about what entry 0 says".to_owned()) }
     }
 
     fn parse(text: &str) -> Result<Self, LogError> {

@@ -19,6 +19,8 @@ pub use fork::{ForkProof, ProvenFork};
 pub use merkle::{verify_consistency, verify_inclusion};
 pub use policy::{CosignedHead, Policy, Trusted};
 pub use receipt::Receipt;
-pub use timestamp::{CheckedToken, TimeAnchors, TimestampError, TimestampRequest, check_response, check_token};
+pub use timestamp::{
+    CheckedToken, TimeAnchors, TimestampError, TimestampRequest, check_response, check_token, read_token,
+};
 pub use tlog_proof::{ProvenEntry, TlogProof};
 pub use witness_request::{WitnessRequest, read_cosignatures, read_size};

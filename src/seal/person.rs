@@ -77,7 +77,21 @@ impl PersonStatement {
     /// # Errors
     /// [`SealError`].
     pub fn verify(bytes: &[u8], key: &PublicKey) -> Result<PersonVerdict, SealError> {
+        let (statement, kid) = Self::read_shape(bytes)?;
+        if kid != key.thumbprint() {
+            return Err(SealError::WrongKey);
+        }
         let (protected, payload, signature) = read_sign1(bytes)?;
+        key.verify(&to_be_signed(protected, payload), &signature)?;
+        Ok(PersonVerdict { key: key.thumbprint(), statement })
+    }
+
+    /// Reads an encoded statement, and the thumbprint of the key that it claims; the signature is not looked at.
+    ///
+    /// # Errors
+    /// [`SealError`].
+    pub fn read_shape(bytes: &[u8]) -> Result<(Self, Thumbprint), SealError> {
+        let (protected, payload, _) = read_sign1(bytes)?;
         let (mut alg, mut kid) = (None, None);
         let mut r = Reader::new(protected);
         r.map(|k, v| {
@@ -92,12 +106,8 @@ impl PersonStatement {
         if !is_ed25519(alg.ok_or(CborError::MissingKey)?) {
             return Err(SealError::Header("algorithm"));
         }
-        if Thumbprint::from_bytes(kid.ok_or(CborError::MissingKey)?) != key.thumbprint() {
-            return Err(SealError::WrongKey);
-        }
-        let statement = Self::read(payload)?;
-        key.verify(&to_be_signed(protected, payload), &signature)?;
-        Ok(PersonVerdict { key: key.thumbprint(), statement })
+        let kid = Thumbprint::from_bytes(kid.ok_or(CborError::MissingKey)?);
+        Ok((Self::read(payload)?, kid))
     }
 
     fn read(payload: &[u8]) -> Result<Self, SealError> {

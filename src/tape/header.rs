@@ -12,6 +12,11 @@ use crate::codec::limits::{CLASS_BYTES_MAX, HEADER_BYTES_MAX, LABEL_BYTES_MAX, T
 /// The class of entries about no tape, which no tape may have: its custody keys would be theirs too.
 pub const LEDGER_CLASS: &str = "ledger";
 
+/// Keys that every header has, as bits.
+const REQUIRED: u32 = 0b11 | 1 << 10 | 1 << 11 | 1 << 12 | 1 << 16 | 1 << 24;
+const LAST_KEY: u64 = 27;
+const UNUSED_KEY: u64 = 13;
+
 /// A known hole in a tape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Gap {
@@ -208,6 +213,36 @@ impl Header {
     /// # Errors
     /// [`TapeError`].
     pub fn decode(bytes: &[u8]) -> Result<Self, TapeError> {
+        let (header, seen) = Self::read_map(bytes)?;
+        if seen & REQUIRED != REQUIRED {
+            return Err(CborError::MissingKey.into());
+        }
+        Ok(header)
+    }
+
+    /// Reads a map of some of its keys, as they are opened to others; what is not there is as in [`Header::new`].
+    ///
+    /// # Errors
+    /// [`TapeError`].
+    pub fn decode_part(bytes: &[u8]) -> Result<Self, TapeError> {
+        Self::read_map(bytes).map(|(header, _)| header)
+    }
+
+    /// Are these keys of a header, with all those among them that every header has?
+    #[must_use]
+    pub fn are_keys(keys: impl Iterator<Item = u64>) -> bool {
+        let mut seen = 0u32;
+        for key in keys {
+            if key > LAST_KEY || key == UNUSED_KEY {
+                return false;
+            }
+            seen |= 1u32.checked_shl(u32::try_from(key).unwrap_or(u32::MAX)).unwrap_or(0);
+        }
+        seen & REQUIRED == REQUIRED
+    }
+
+    /// The map, and which of its keys are there.
+    fn read_map(bytes: &[u8]) -> Result<(Self, u32), TapeError> {
         limit("the header of a tape in bytes", bytes.len(), HEADER_BYTES_MAX)?;
         let mut r = Reader::new(bytes);
         let (mut h, mut seen, mut fault) = (Self::new(TapeKind::Other), 0u32, None);
@@ -226,12 +261,8 @@ impl Header {
         })
         .map_err(|e| fault.unwrap_or(TapeError::Cbor(e)))?;
         r.end()?;
-        const REQUIRED: u32 = 0b11 | 1 << 10 | 1 << 11 | 1 << 12 | 1 << 16 | 1 << 24;
-        if seen & REQUIRED != REQUIRED {
-            return Err(CborError::MissingKey.into());
-        }
         h.check()?;
-        Ok(h)
+        Ok((h, seen))
     }
 
     fn read_field(&mut self, key: i64, v: &mut Reader<'_>) -> Result<(), TapeError> {

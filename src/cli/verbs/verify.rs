@@ -127,7 +127,7 @@ fn print(out: &mut Out, checked: &Checked) {
 }
 
 /// `journal 0..13 ok, 6 groups: chain, ..`: the range stands in front where the check has one.
-fn check_line(out: &Out, check: &Check) -> String {
+pub(super) fn check_line(out: &Out, check: &Check) -> String {
     let detail = visible(check.detail.as_bytes());
     if let Some(why) = check.skipped {
         return format!("{} {}: {why}", check.name, out.look.paint(Paint::Doubtful, "skipped"));
@@ -163,15 +163,19 @@ fn sum(out: &Out, report: &Report) -> String {
         made.fold((0u64, 0u64), |(c, w), check| (c.saturating_add(check.checked), w.saturating_add(check.wrong)));
     let skipped = report.checks.iter().filter(|c| c.skipped.is_some()).count() as u64;
     let verdict = report.verdict();
-    let word = match verdict {
-        Verdict::Intact => out.look.paint(Paint::Good, "INTACT"),
-        Verdict::IntactWithGaps => out.look.paint(Paint::Doubtful, "INTACT WITH GAPS"),
-        Verdict::Altered => out.look.paint(Paint::Bad, "ALTERED"),
-        Verdict::CannotTell => out.look.paint(Paint::Bad, "CANNOT TELL"),
-        Verdict::EndedByLoss => out.look.paint(Paint::Doubtful, "ENDED BY LOSS"),
-    };
+    let word = loud(out, verdict);
     let skipped = if skipped == 0 { String::new() } else { format!(", {} skipped", words::count(skipped, "check")) };
     format!("{word}: {} checked, {wrong} wrong{skipped}", words::count(checked, "thing"))
+}
+
+/// The word in capitals, in the colour of what it means.
+pub(super) fn loud(out: &Out, verdict: Verdict) -> String {
+    let paint = match verdict.exit_code() {
+        0 => Paint::Good,
+        10 => Paint::Doubtful,
+        _ => Paint::Bad,
+    };
+    out.look.paint(paint, &verdict.word().to_uppercase())
 }
 
 fn document(checked: &Checked) -> Value {

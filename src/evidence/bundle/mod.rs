@@ -1,6 +1,7 @@
 //! An evidence bundle (`docs/format/6-evidence.md`): its files, their bytes, and how they are read again.
 
 mod bag;
+mod check;
 mod completeness;
 mod items;
 mod opened;
@@ -8,6 +9,10 @@ mod set_proof;
 mod tar;
 
 pub use bag::{BAGIT_TXT, BagManifest, BundleDigest, ManifestLine, bag_info, check_bag_info, check_path, tag_manifest};
+pub use check::{
+    Blob, BundleReport, Found, GivenTape, MemorySource, Part, PinError, Pins, PublicHalf, Source, SourceFile, TarError,
+    TarSource, check_bundle, check_published, public_key_pem, read_manifest, read_private,
+};
 pub use completeness::{Asked, AskedIds, AskedQuery, Completeness, Destroyed, Given, OutOfScope, What, Withheld};
 pub use items::{EvidenceEntry, EvidenceFrame, FramePart, Membership};
 pub use opened::{Opened, OpenedField};

@@ -48,6 +48,11 @@ impl Opened {
         &self.fields
     }
 
+    /// Numbers of all fields, ascending.
+    pub fn numbers(&self) -> impl Iterator<Item = u64> + '_ {
+        self.digests.iter().map(|(number, _)| *number)
+    }
+
     /// Numbers of the fields that stay closed, ascending.
     #[must_use]
     pub fn closed(&self) -> Vec<u64> {

@@ -13,8 +13,9 @@ use crate::error::Error;
 use crate::evidence::{Report, Severity};
 use crate::ledger::head_file::{self, JournalEnd};
 use crate::ledger::rebuild::BEGINNING;
-use crate::ledger::succeed;
-use crate::log::{ChainState, Checkpoint, CriticalBody, EntryKind, HeadFile, KeyHistory, LogError, SubjectTip};
+use crate::log::{
+    ChainState, Checkpoint, CriticalBody, EntryKind, HeadFile, KeyHistory, LogError, SubjectTip, Succession,
+};
 use crate::store::Position;
 
 /// Of so many groups, a power of two less one, one is told to who waits.
@@ -219,7 +220,7 @@ impl<'a> Walk<'a> {
         let identity = &self.checker.identity;
         if let CriticalBody::Succession { note } = body {
             let first = identity.keys.head_keys().first().ok_or("a log without a key")?;
-            return succeed::fits(note, &identity.genesis, identity.ledger, first);
+            return Succession::verify_in(note, &identity.genesis, identity.ledger, first);
         }
         self.walked.keys.apply(index, body).map_err(|e| e.to_string())
     }

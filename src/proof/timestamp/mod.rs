@@ -20,4 +20,4 @@ pub use anchors::TimeAnchors;
 pub use error::TimestampError;
 pub use request::TimestampRequest;
 pub use response::check_response;
-pub use token::{CheckedToken, check_token};
+pub use token::{CheckedToken, check_token, read_token};

@@ -1,0 +1,236 @@
+//! What a verifier has from elsewhere: keys of the log, witnesses and how many of them are a quorum, heads that others kept.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::keys::LogKeys;
+use super::report::{BundleReport, part};
+use crate::codec::digest::Thumbprint;
+use crate::evidence::Verdict;
+use crate::log::{Checkpoint, HeadKeys as _, KeyRole, LogError, NoteKey, SignedNote};
+use crate::proof::CosignerKey;
+use crate::seal::PublicKey;
+
+const SPKI_FRONT: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+const PEM_BEGIN: &str = "-----BEGIN PUBLIC KEY-----";
+const PEM_END: &str = "-----END PUBLIC KEY-----";
+const MS_PER_S: u64 = 1_000;
+
+/// Why something cannot be a pin.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PinError {
+    /// Neither a verifier key of a log, nor a public key in PEM or 64 digits.
+    #[error("not the verifier key of a log, and no Ed25519 public key in PEM or 64 hexadecimal digits")]
+    Key,
+    /// No verifier key of a witness.
+    #[error("not the verifier key of a witness: {0}")]
+    Witness(LogError),
+    /// No head.
+    #[error("not a head: {0}")]
+    Head(LogError),
+    /// A quorum of nobody.
+    #[error("a quorum is at least 1")]
+    Quorum,
+}
+
+/// A recorder's key as it was given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Recorder {
+    Key(PublicKey),
+    /// 64 digits may be a key or the thumbprint of one.
+    Digits([u8; 32]),
+}
+
+/// What a verifier has from elsewhere.
+///
+/// ```
+/// use immutape::evidence::bundle::Pins;
+/// let mut pins = Pins::default();
+/// assert!(pins.add_key("01565176601c895cad856c02c18a1c14eb9f49b26e2fdcae7040c2530350982b").is_ok());
+/// assert!(pins.add_key("").is_err() && pins.set_quorum(0).is_err());
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Pins {
+    logs: Vec<NoteKey>,
+    recorders: Vec<Recorder>,
+    witnesses: Vec<CosignerKey>,
+    quorum: Option<usize>,
+    heads: Vec<String>,
+}
+
+impl Pins {
+    /// A key of the log: a verifier key of its heads, or, as SPKI PEM or 64 hexadecimal digits (the key or its thumbprint), one
+    /// of its recorder.
+    ///
+    /// # Errors
+    /// [`PinError::Key`].
+    pub fn add_key(&mut self, text: &str) -> Result<(), PinError> {
+        let text = text.trim_ascii();
+        if let Ok(key) = NoteKey::parse(text) {
+            self.logs.push(key);
+            return Ok(());
+        }
+        let mut digits = [0; 32];
+        let recorder = match hex::decode_to_slice(text, &mut digits) {
+            Ok(()) => Recorder::Digits(digits),
+            Err(_) => Recorder::Key(read_pem(text).ok_or(PinError::Key)?),
+        };
+        self.recorders.push(recorder);
+        Ok(())
+    }
+
+    /// The verifier key of a witness. The same key twice counts once.
+    ///
+    /// # Errors
+    /// [`PinError::Witness`].
+    pub fn add_witness(&mut self, text: &str) -> Result<(), PinError> {
+        let key = CosignerKey::parse(text.trim_ascii()).map_err(PinError::Witness)?;
+        if !self.witnesses.iter().any(|known| known.key() == key.key()) {
+            self.witnesses.push(key);
+        }
+        Ok(())
+    }
+
+    /// How many of the witnesses are a quorum; all of them, where nothing is said.
+    ///
+    /// # Errors
+    /// [`PinError::Quorum`].
+    pub fn set_quorum(&mut self, quorum: u64) -> Result<(), PinError> {
+        if quorum == 0 {
+            return Err(PinError::Quorum);
+        }
+        self.quorum = Some(usize::try_from(quorum).unwrap_or(usize::MAX));
+        Ok(())
+    }
+
+    /// A head that somebody else kept.
+    ///
+    /// # Errors
+    /// [`PinError::Head`].
+    pub fn add_head(&mut self, note: &str) -> Result<(), PinError> {
+        let parsed = SignedNote::parse(note).map_err(PinError::Head)?;
+        Checkpoint::parse(parsed.text()).map_err(PinError::Head)?;
+        self.heads.push(note.to_owned());
+        Ok(())
+    }
+
+    /// When a quorum of the witnesses had cosigned a note, milliseconds since 1970; `None` without a quorum.
+    pub(super) fn anchored_ms(&self, note: &SignedNote) -> Result<Option<u64>, LogError> {
+        let mut times = Vec::new();
+        for witness in &self.witnesses {
+            times.extend(witness.time_on(note)?);
+        }
+        times.sort_unstable();
+        let quorum = self.quorum.unwrap_or(self.witnesses.len());
+        // The earliest quorum: the latest of its times is that of the last one who was needed.
+        let last = quorum.checked_sub(1).and_then(|last| times.get(last));
+        Ok(last.map(|time_s| time_s.saturating_mul(MS_PER_S)))
+    }
+
+    /// Compares the keys that were given with those of the log. `asks_for_recorder`: a tree of hashes alone names no recorder.
+    pub(super) fn compare_keys(&self, keys: Option<&LogKeys>, asks_for_recorder: bool, report: &mut BundleReport) {
+        let (mut log, mut recorder) = (false, false);
+        for key in keys.iter().flat_map(|keys| self.logs.iter().map(|key| (key, keys.history.known()))) {
+            let is_ours = key.1.contains(key.0);
+            log |= is_ours;
+            self.compared(is_ours, key.0.name(), report);
+        }
+        for (given, keys) in keys.iter().flat_map(|keys| self.recorders.iter().map(move |given| (given, keys))) {
+            let is_same = |key: &PublicKey| match given {
+                Recorder::Key(given) => given == key,
+                Recorder::Digits(digits) => {
+                    key.to_bytes() == *digits || key.thumbprint() == Thumbprint::from_bytes(*digits)
+                }
+            };
+            let is_ours = keys.history.terms(KeyRole::Recorder).iter().any(|term| is_same(&term.key));
+            recorder |= is_ours;
+            self.compared(is_ours, "the recorder's key", report);
+        }
+        if !log || (asks_for_recorder && !recorder) {
+            report.not_pinned();
+        }
+    }
+
+    fn compared(&self, is_ours: bool, name: &str, report: &mut BundleReport) {
+        report.looked(part::PINS, 1);
+        if !is_ours {
+            report.altered(part::PINS, name, "a key that was given is none of this log");
+        }
+    }
+
+    /// Compares the heads that were given with those that are here, by size.
+    pub(super) fn compare_heads(&self, keys: &LogKeys, newest: u64, here: &[Checkpoint], report: &mut BundleReport) {
+        for head in self.own_heads(keys, newest, report) {
+            let other = here.iter().find(|own| own.size == head.size && own.root != head.root);
+            if other.is_some() {
+                let what = "somebody else holds a head of as many entries with another root";
+                report.find(Verdict::Forked, part::PINS, format!("head of {} entries", head.size), what);
+            }
+        }
+    }
+
+    /// Those of the given heads that the log signed. The key of a larger one may have come into force behind what is here.
+    pub(super) fn own_heads(&self, keys: &LogKeys, newest: u64, report: &mut BundleReport) -> Vec<Checkpoint> {
+        let mut own = Vec::new();
+        for note in &self.heads {
+            report.looked(part::PINS, 1);
+            let read = Checkpoint::from_note(note, &keys.history).or_else(|e| {
+                let of_any = |key: &NoteKey| Checkpoint::from_note(note, key).ok();
+                let later = keys.history.known().iter().find_map(of_any).filter(|head| head.size > newest);
+                later.ok_or(e)
+            });
+            match read {
+                Ok(head) => own.push(head),
+                Err(e) => {
+                    let what = format!("a head that was given was not signed by this log: {e}");
+                    report.find(Verdict::CannotTell, part::PINS, "head", what);
+                }
+            }
+        }
+        own
+    }
+
+    /// Those of the given heads that this key signed.
+    pub(super) fn heads_of(&self, key: &NoteKey, report: &mut BundleReport) -> Vec<Checkpoint> {
+        let mut own = Vec::new();
+        for note in &self.heads {
+            report.looked(part::PINS, 1);
+            match Checkpoint::from_note(note, key) {
+                Ok(head) => own.push(head),
+                Err(e) => {
+                    let what = format!("a head that was given was not signed by this log: {e}");
+                    report.find(Verdict::CannotTell, part::PINS, "head", what);
+                }
+            }
+        }
+        own
+    }
+
+    /// Keys of logs that were given.
+    pub(super) fn log_keys(&self) -> &[NoteKey] {
+        &self.logs
+    }
+
+    /// Was anybody named whose cosignature could count?
+    pub(super) const fn has_witnesses(&self) -> bool {
+        !self.witnesses.is_empty()
+    }
+}
+
+/// The public key of an SPKI PEM, in whatever lines its base64 stands.
+fn read_pem(text: &str) -> Option<PublicKey> {
+    let (_, rest) = text.split_once(PEM_BEGIN)?;
+    let (base64, _) = rest.split_once(PEM_END)?;
+    let base64: String = base64.split_ascii_whitespace().collect();
+    let der = STANDARD.decode(base64).ok()?;
+    let key = der.strip_prefix(&SPKI_FRONT)?.try_into().ok()?;
+    PublicKey::from_bytes(key).ok()
+}
+
+/// A public key as SPKI PEM, as `keys/` of a bundle has it: two lines around one of base64.
+#[must_use]
+pub fn public_key_pem(key: &PublicKey) -> String {
+    let der = [SPKI_FRONT.as_slice(), &key.to_bytes()].concat();
+    format!("{PEM_BEGIN}\n{}\n{PEM_END}\n", STANDARD.encode(der))
+}
