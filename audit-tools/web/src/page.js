@@ -152,7 +152,7 @@ async function run() {
 
 // ---- the result
 
-const table = (heads, rows, name = 'table') => el('div.scroll', {}, el(name, {}, el('thead', {}, el('tr', {}, heads.map((h) => el(h.startsWith('#') ? 'th.num' : 'th', { scope: 'col' }, h.replace(/^#/, ''))))), el('tbody', {}, rows)));
+const table = (heads, rows, name = 'table') => el('div.scroll', { tabindex: '0' }, el(name, {}, el('thead', {}, el('tr', {}, heads.map((h) => el(h.startsWith('#') ? 'th.num' : 'th', { scope: 'col' }, h.replace(/^#/, ''))))), el('tbody', {}, rows)));
 const card = (title, ...children) => el('section.card', {}, el('h2', {}, title), children);
 const fact = (name, ...value) => el('div', {}, el('dt', {}, name), el('dd', {}, value));
 
@@ -276,7 +276,7 @@ function custody(b, tape) {
     return el(`li.k-${kind}${entry.kind === 33 || entry.kind === 19 ? '.minor' : ''}`, {}, time(entry.time), el('div.what', {}, el('b', {}, WORDS.get(entry.kind)?.(entry) ?? l.kind), ' ', el('small.quiet', {}, `entry ${entry.index}, ${l.kind}`), who.length ? el('span.who', {}, who.join(', ')) : null));
   })), 'entries');
   const saved = tape.saved ? ['Saved ', utc(tape.saved.time), ' by the ledger\u2019s clock; ', tape.savedBy ? `at the latest ${utc(tape.savedBy)} by witnesses that you know.` : 'no witness that you know says when.'] : ['The entry that saved it is not here.'];
-  return card('Custody', el('p.hint', {}, saved), el('div.scroll', {}, strip(list)), rows.node);
+  return card('Custody', el('p.hint', {}, saved), el('div.scroll', { tabindex: '0', role: 'region', 'aria-label': 'Custody on one axis of time' }, strip(list)), rows.node);
 }
 
 /** All entries on one axis of time. */

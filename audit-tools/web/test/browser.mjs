@@ -232,7 +232,7 @@ try {
   await test('incomplete', async () => {
     const { tab, seen } = await shown('incomplete');
     assert.deepEqual([seen.verdict, seen.exit], ['incomplete', 'exit 3']);
-    assert.ok(seen.text.includes('entries about this tape are missing'));
+    assert.ok(seen.text.includes('one entry about this tape is missing'));
     await tab.clean();
     await tab.shot('incomplete', { selector: '.verdict', height: 640 });
     await tab.close();

@@ -99,7 +99,7 @@ const CASES = [
   ['a time-stamp of another time', { tweak: { stamp: (body) => new Map([...body, [2, body.get(2) + 1]]) } }, 'altered', ['anchors'], /time of the token/],
   ['a token that is none', { tweak: { stamp: (body) => new Map([...body, [1, w.fill(0x30, 40)]]) } }, 'altered', ['anchors'], /token/],
   // 7: entries about the tape
-  ['an entry about the tape left out', { tweak: { without: (e) => e.kind === 33 } }, 'incomplete', ['entries of tapes'], /1 entries about this tape are missing/],
+  ['an entry about the tape left out', { tweak: { without: (e) => e.kind === 33 } }, 'incomplete', ['entries of tapes'], /one entry about this tape is missing/],
   ['the last entry left out', { tweak: { without: (e) => e.kind === 163 } }, 'incomplete', null, /not that of this bundle/],
   ['an entry that names another before it', onEntry(33, () => ({ prev: w.fill(6) })), 'altered', ['order of entries'], /does not name the entry of its subject/],
   ['an evidence.made of another bundle', { tweak: { madeBody: (b) => new Map([...b, [0, w.fill(1, 16)]]) } }, 'incomplete', ['entries of tapes'], /not that of this bundle/],
