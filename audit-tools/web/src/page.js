@@ -167,7 +167,7 @@ async function show({ json, run: b }) {
 }
 
 function verdict(json) {
-  const others = json.words.slice(1);
+  const others = json.words.filter((word) => word !== json.verdict);
   return el(`section.verdict.e${json.exit}`, { 'aria-label': 'Verdict' },
     el('span.exit', {}, `exit ${json.exit}`),
     el('p.word', {}, json.verdict),

@@ -124,7 +124,7 @@ test('batch', () => {
   assert.deepEqual(said[3], { n: 4, verdict: 'intact', exit: 0, words: ['intact'], ids: [w.hex(good.tapes[0].id)] });
   assert.deepEqual(said[4], { n: 5, error: 'not read by this auditor' });
   assert.deepEqual([said[7].verdict, said[7].exit, said[7].ids], ['cannot tell', 1, []]);
-  assert.deepEqual(said[8].words, ['cannot tell', 'unpinned keys', 'not anchored']);
+  assert.deepEqual(said[8].words, ['not anchored', 'unpinned keys', 'cannot tell']);
   assert.equal(said[9].accept, false);
   assert.deepEqual(said[10].words, ['not anchored']);
   assert.equal(said[11].accept, true);
