@@ -3446,7 +3446,7 @@ def check_pins(report, pins, keys):
         return
     report.check("keys", "pinned keys are this log's")
     if keys is None:
-        report.find("keys", CANNOT, "PIN_UNCHECKED", "no genesis to compare the pinned keys with")
+        report.find("keys", CANNOT if report.kind == "ledger" else INFO, "PIN_UNCHECKED", "no genesis to compare the pinned keys with")
         return
     roles = {role: {term.key for term in terms} for role, terms in zip(ROLES, keys.terms)}
     found = set()
@@ -3474,6 +3474,7 @@ MAX_PAYLOAD_BYTES = 16 << 20
 MAX_ENVELOPE_BYTES = 1 << 20
 MAX_HEADER_BYTES = 8 << 20
 MAX_SET_BYTES = 16384
+MAX_FIELDS = 1024
 
 
 def list_of(rule, least=1, most=MAX_ITEMS):
@@ -3626,21 +3627,18 @@ is_private = map_of({}, PRIVATE_FIELDS)
 class Opened:
     """The first list of an `opened` (6.4), and salt, bytes and value of each field that it opens."""
 
-    def __init__(self, stream, most):
+    def __init__(self, stream):
         stream.expect(4, 2)
-        self.digests = {}
-        for number in stream.ascending(4, most + 1, lambda: (stream.expect(4, 2), stream.uint())[1]):
-            if number > most:
-                raise Refusal("OPENED", "a field %d, which there is not" % number)
-            self.digests[number] = stream.bytes32()
-        if not self.digests:
-            raise Refusal("OPENED", "a list of no fields")
+        self.digests = {number: stream.bytes32() for number in stream.ascending(4, MAX_FIELDS, lambda: (stream.expect(4, 2), stream.uint())[1])}
         self.raw, self.values = {}, {}
-        for number in stream.ascending(4, most + 1, lambda: (stream.expect(4, 3), stream.uint())[1]):
+        for number in stream.ascending(4, MAX_FIELDS, lambda: (stream.expect(4, 3), stream.uint())[1]):
             self.raw[number] = stream.bytes32(), stream.bytes(MAX_PAYLOAD_BYTES)
+        self.closed = frozenset(self.digests) - frozenset(self.raw)
 
     def check(self, label, rules):
         """The commitment that these fields make. Values stood in a map: so they are nested one less deep."""
+        if not self.digests or not all(number in rules for number in self.digests):
+            raise Refusal("OPENED", "no field, or one that there is not")
         for number, (salt, value) in self.raw.items():
             opening = b"\x84" + cbor_encode(label) + cbor_encode(number) + cbor_encode(salt)
             if self.digests.get(number) != sha256(opening + value):
@@ -3660,9 +3658,6 @@ class Opened:
         if end != len(raw):
             raise Refusal("OPENED_VALUE", "field %d: bytes after the item" % number)
         return value
-
-    def closed(self):
-        return frozenset(self.digests) - frozenset(self.values)
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -3940,6 +3935,12 @@ class Stream:
     def __init__(self, file):
         self.file = file
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.file.close()
+
     def done(self):
         return not self.file.peek(1)
 
@@ -4151,14 +4152,15 @@ class Bag:
     def __init__(self, report, path):
         self.report = report
         report.check("bag", "form, tag files, and every digest of both manifests")
-        self.files, self.digest = {}, None
+        self.files, self.digest, self.is_whole = {}, None, True
         self.holder = (FolderBag if os.path.isdir(path) else TarBag)(path, self.find)
         raw = {name: self._tag(name) for name in TAG_FILES}
         if raw["bagit.txt"] is not None and raw["bagit.txt"] != BAGIT:
             self.find(ALTERED, "BAGIT", "not the two lines of BagIt 1.0", "bagit.txt")
         self._tag_manifest(raw)
         self._payload(raw["manifest-sha256.txt"])
-        if raw["bag-info.txt"] is not None:
+        # With a file missing it cannot fit, which was said.
+        if raw["bag-info.txt"] is not None and self.is_whole:
             there = [size for name, size in self.holder.sizes.items() if name.startswith("data/")]
             self._tried("bag-info.txt", lambda: check_info(raw["bag-info.txt"], "%d.%d" % (sum(there), len(there))))
 
@@ -4209,6 +4211,7 @@ class Bag:
                 self.find(ALTERED, "BAG_UNNAMED", "a file that no manifest names", path)
         for path, digest in files.items():
             if path not in self.holder.sizes:
+                self.is_whole = False
                 self.find(MISSING, "BAG_FILE_MISSING", "a file that the manifest names is not there", path)
                 continue
             self.files[path] = digest
@@ -4358,7 +4361,6 @@ SIDE_ROW = re.compile(r"data/(time/%s\.(note|tst)|keys/(checkpoint|recorder|issu
 ALWAYS = ("data/COMPLETENESS.json", "data/entries.cbor", "data/log/checkpoint", "data/log/paths.cbor")
 SOMETIMES = ("data/witnesses", "data/custody.html", "data/custody.json", "data/VERIFY.txt")
 MAX_EVIDENCE_ENTRIES = 1 << 20
-MAX_PRIVATE_FIELD, MAX_HEADER_FIELD = 63, 27
 REFUSED, SET_FIELDS = 40, frozenset((19, 31))
 MAX_SUMMARY_LINES = 400
 
@@ -4461,7 +4463,8 @@ class Evidence:
         try:
             return step()
         except Refusal as refusal:
-            self.find(name, severity, refusal.code, refusal.words, file, entry, tape)
+            doubted = refusal.code in ("HEAD_UNSIGNED", "HEAD_KEY") and self.critical
+            self.find(name, CANNOT if doubted else severity, refusal.code, refusal.words, file, entry, tape)
         except OSError as trouble:
             self.find(name, CANNOT, "BAG_UNREAD", str(trouble), file, entry, tape)
         return None
@@ -4515,7 +4518,6 @@ class Evidence:
         wanted = list(ALWAYS) + [tape.folder + name for tape in self.by_tape.values() for name in TAPE_FILES]
         wanted += ["data/tapes/%s/%s" % (tape, name) for tape in sorted(shown) for name in ("root.cbor", "header.cbor")]
         for path in wanted:
-            # One that the manifest names was said to be missing already.
             if path not in self.bag.files:
                 self.find("files", MISSING, "FILE_MISSING", "a file that has to be there is not", path)
 
@@ -4525,13 +4527,13 @@ class Evidence:
         path = ENTRIES.label
         if path not in self.bag.files:
             return
-        stream = self.bag.stream(path)
 
         def all_items():
-            while not stream.done():
-                if len(self.indices) >= MAX_EVIDENCE_ENTRIES:
-                    raise Refusal("ENTRIES", "more than 2^20 entries")
-                self._item(stream)
+            with self.bag.stream(path) as stream:
+                while not stream.done():
+                    if len(self.indices) >= MAX_EVIDENCE_ENTRIES:
+                        raise Refusal("ENTRIES", "more than 2^20 entries")
+                    self._item(stream)
         self.tried("entries", ALTERED, all_items, path)
         if self.genesis is None:
             self.find("entries", MISSING, "GENESIS", "entry 0 is not there, or no genesis", path)
@@ -4541,7 +4543,7 @@ class Evidence:
         stream.expect(4, 3)
         raw = stream.bytes(MAX_ENTRY_BYTES)
         entry = self.tried("entries", ALTERED, lambda: entry_by_itself(raw), ENTRIES.label)
-        opened = None if stream.is_null() else Opened(stream, MAX_PRIVATE_FIELD)
+        opened = None if stream.is_null() else Opened(stream)
         leaf, members = leaf_hash(raw), self._rest(stream, entry)
         if entry is None:
             return
@@ -4757,7 +4759,7 @@ class Evidence:
         if self.said is None:
             return
         told = self.private.pop(entry.index, [])
-        closed = opened.closed() if opened is not None else frozenset()
+        closed = opened.closed if opened is not None else frozenset()
         optional = SET_FIELDS if entry.kind in (34, 35, REFUSED) else frozenset()
         closed -= optional
         is_closed = opened is None or bool(closed)
@@ -4809,7 +4811,8 @@ class Evidence:
         if "data/entries.cbor" not in self.bag.files:
             return
         for path in self.bag.files:
-            if SIDE_ROW.fullmatch(path) and path not in self.side_files:
+            # Without entry 0 nobody knows which keys came into force.
+            if SIDE_ROW.fullmatch(path) and path not in self.side_files and (self.keys is not None or "/time/" in path):
                 self.find("keys and times", ALTERED, "SIDE_FILE_UNKNOWN", "a file that no entry here calls for", path)
 
     # Head, checks 4 and 5 -----------------------------------------------------------------------------------------------
@@ -4839,8 +4842,9 @@ class Evidence:
 
     def _set_proof(self, path):
         leaves = ((index, bytes(self.leaves[at * 32:at * 32 + 32])) for at, index in enumerate(self.indices))
-        if root_of_set(self.head.size, leaves, set_hashes(self.bag.stream(path))) != self.head.root:
-            raise Refusal("SET_PROOF", "the entries do not lead to the root of the head")
+        with self.bag.stream(path) as stream:
+            if root_of_set(self.head.size, leaves, set_hashes(stream)) != self.head.root:
+                raise Refusal("SET_PROOF", "the entries do not lead to the root of the head")
 
     # Tapes, checks 7 and 8 ----------------------------------------------------------------------------------------------
 
@@ -4895,7 +4899,7 @@ class Evidence:
         if header is not None:
             if 18 in header.digests:
                 self.find("tapes", GAP, "HEADER_GAPS", "the header says that frames are missing", tape.folder + "header.cbor", None, tape.name())
-            self._told_withheld(tape, "header", header.closed())
+            self._told_withheld(tape, "header", header.closed)
         if root is not None:
             tape.frames = root[1]
             if tape.item["frames"] != root[1]:
@@ -4931,12 +4935,12 @@ class Evidence:
         path = folder + "header.cbor"
         if path not in self.bag.files:
             return None
-        stream = self.bag.stream(path)
-        header = Opened(stream, MAX_HEADER_FIELD)
-        if not stream.done():
-            raise Refusal("HEADER", "bytes after the fields")
-        if not all(number in header.digests for number in HEADER_NEEDED) or not all(number in HEADER_FIELDS for number in header.digests):
-            raise Refusal("HEADER", "a key that has to be there is not, or one is that must not")
+        with self.bag.stream(path) as stream:
+            header = Opened(stream)
+            if not stream.done():
+                raise Refusal("HEADER", "bytes after the fields")
+        if not all(number in header.digests for number in HEADER_NEEDED):
+            raise Refusal("HEADER", "a key that has to be there is not")
         commitment = header.check("immutape/header/1", HEADER_FIELDS)
         if root is not None:
             if commitment != root[0]:
@@ -4987,17 +4991,19 @@ class Evidence:
             return
         seen = FramesSeen(tape.marks)
 
-        leaves = seen.leaves(self.bag.stream(frames))
 
-        def leads():
+        def leads(leaves):
             try:
-                if proof in self.bag.files and root_of_set(root[1], leaves, set_hashes(self.bag.stream(proof))) != root[2]:
-                    raise Refusal("FRAMES_ROOT", "the frames do not lead to the tree root of the tape")
+                if proof in self.bag.files:
+                    with self.bag.stream(proof) as stream:
+                        if root_of_set(root[1], leaves, set_hashes(stream)) != root[2]:
+                            raise Refusal("FRAMES_ROOT", "the frames do not lead to the tree root of the tape")
             finally:
                 # What is here is told by the frames, whatever becomes of the proof.
                 for _ in leaves:
                     pass
-        self.tried("frames", ALTERED, leads, frames, None, tape.name())
+        with self.bag.stream(frames) as stream:
+            self.tried("frames", ALTERED, lambda: leads(seen.leaves(stream)), frames, None, tape.name())
         self.report.ok("frames", max(seen.count, 1))
         self._marks(tape, seen, root[1])
         self._frames_told(tape, seen, root[1])
@@ -5091,11 +5097,12 @@ class Evidence:
 
     def _given_head(self, path):
         self.report.check("heads", "heads that others kept are heads of this log")
+        if self.keys is None:
+            self.report.skip("heads", "heads that others kept", "no genesis, so no key to check them with")
+            return
         self.report.ok("heads")
         try:
             head = read_given(path)
-            if self.keys is None:
-                raise Refusal("HEAD_UNCHECKED", "no genesis, so no key to check the head with")
             verify_given(head, self.keys, self.head.size if self.head is not None else U64_MAX)
         except (Refusal, OSError) as trouble:
             revoked = getattr(trouble, "code", None) == "HEAD_REVOKED"
@@ -5269,6 +5276,8 @@ class PublishedTree:
         self.report, self.folder, self.keys = report, folder, keys
         self.head, self.log, self.tree = None, None, Tree()
         self.is_whole = self.has_entries = False
+        # The entries, once a bundle of them could not be read.
+        self.stopped = None
         self.folders = {}
         report.check("tree", "tiles of level 0 lead to the root of the checkpoint")
         report.check("head", "signature of the checkpoint")
@@ -5369,8 +5378,6 @@ class PublishedTree:
         self.has_entries, self.stopped, self.log = False, self.log, None
         return None
 
-    stopped = None
-
     def _entry(self, leaf, path, raw):
         log = self.log
         self.report.ok("bundles")
@@ -5393,9 +5400,10 @@ class PublishedTree:
                     self.find("tree", INFO, "TILE_ABOVE", "a tile above level 0 is not there, or not that of the leaves below", path)
 
     def judge_head(self, pins=()):
-        """The checkpoint under the key in force, or under keys that the auditor brought where nothing here names one."""
-        keys = self.log.keys if self.log is not None else self.keys
-        if self.head is None:
+        """The checkpoint under the key in force, or under keys that the auditor brought where there are no entries to name one."""
+        log = self.log or self.stopped
+        keys = log.keys if log is not None else self.keys
+        if self.head is None or log is not None and keys is None:
             return
         self.report.ok("head")
         self.report.checks["head"].extra = "size %d" % self.head.size
@@ -5405,17 +5413,16 @@ class PublishedTree:
             else:
                 self._by_pins(pins)
         except Refusal as refusal:
-            critical = self.log is not None and self.log.critical
+            critical = log is not None and log.critical
             severity = CANNOT if refusal.code == "HEAD_KEYLESS" or refusal.code in ("HEAD_UNSIGNED", "HEAD_KEY") and critical else ALTERED
             self.find("head", severity, refusal.code, refusal.words, "checkpoint")
 
     def _by_pins(self, pins):
-        known = [pin for pin in pins if pin.name is not None]
+        known = [pin for pin in pins if pin.name == self.head.origin and self.head.note.lines_of(pin.name, pin.key)]
         if not known:
-            raise Refusal("HEAD_KEYLESS", "no entry here names the log's key, and no verifier key was given")
-        signed = [pin for pin in known if pin.name == self.head.origin and self.head.note.lines_of(pin.name, pin.key)]
-        for pin in signed or known[:1]:
-            head_by(self.head.note, (pin.name, pin.key))
+            raise Refusal("HEAD_KEYLESS", "no entry here names the log's key, and no verifier key was given that signed this head")
+        for pin in known:
+            self.head.note.verify(pin.name, pin.key)
         self.report.pinned = True
 
     def root_at(self, size):
@@ -5423,7 +5430,8 @@ class PublishedTree:
 
     def judge_given(self, path, pins):
         """A head that somebody else kept."""
-        keys = self.log.keys if self.log is not None else self.keys
+        log = self.log or self.stopped
+        keys = log.keys if log is not None else self.keys
         self.report.check("heads", "heads that others kept are heads of this log")
         self.report.ok("heads")
         try:

@@ -272,7 +272,7 @@ async function givenTape(b, given) {
       const seq = BigInt(entry.seq);
       if (seq > expected) {
         hole = true;
-        report.finding('incomplete', place, `before entry ${entry.index}, ${seq - expected} entries about this tape are missing`, 'entries of tapes');
+        report.finding('incomplete', place, `before entry ${entry.index}, ${seq - expected === 1n ? 'one entry about this tape is' : `${seq - expected} entries about this tape are`} missing`, 'entries of tapes');
       }
       expected = seq + 1n;
     }

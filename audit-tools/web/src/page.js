@@ -6,6 +6,7 @@ import { isPath } from './bag.js';
 import { hasEd25519 } from './ed25519.js';
 import { readVerifierKey } from './notes.js';
 import { decode } from './cbor.js';
+import { kindName } from './entry.js';
 import { link, frameKind } from './custody.js';
 import { visible, utc } from './visible.js';
 import { MEANING } from './report.js';
@@ -151,7 +152,7 @@ async function run() {
 
 // ---- the result
 
-const table = (heads, rows, name = 'table') => el('div.scroll', {}, el(name, {}, el('thead', {}, el('tr', {}, heads.map((h) => el(h.startsWith('#') ? 'th.num' : 'th', { scope: 'col' }, h.replace(/^#/, ''))))), el('tbody', {}, rows)));
+const table = (heads, rows, name = 'table') => el('div.scroll', { tabindex: '0' }, el(name, {}, el('thead', {}, el('tr', {}, heads.map((h) => el(h.startsWith('#') ? 'th.num' : 'th', { scope: 'col' }, h.replace(/^#/, ''))))), el('tbody', {}, rows)));
 const card = (title, ...children) => el('section.card', {}, el('h2', {}, title), children);
 const fact = (name, ...value) => el('div', {}, el('dt', {}, name), el('dd', {}, value));
 
@@ -166,7 +167,7 @@ async function show({ json, run: b }) {
 }
 
 function verdict(json) {
-  const others = json.words.slice(1);
+  const others = json.words.filter((word) => word !== json.verdict);
   return el(`section.verdict.e${json.exit}`, { 'aria-label': 'Verdict' },
     el('span.exit', {}, `exit ${json.exit}`),
     el('p.word', {}, json.verdict),
@@ -187,7 +188,7 @@ function facts(json, b) {
   add(list, [
     fact('Log', el('span.mono', {}, b?.keys?.origin ?? comp?.origin ?? 'not read')),
     fact(wrong ? 'The head of the log existed at the latest' : 'Everything here existed at the latest', json.anchored_ms === null ? el('span.warn', {}, 'nobody that you know says when') : [time(json.anchored_ms), el('br'), el('small', {}, `by ${b.head.times.size} known witnesses`)]),
-    fact('Keys from elsewhere', ['checkpoint', 'recorder'].map((role, i) => [i ? ', ' : '', el(json.pinned[role] ? 'span.ok' : 'span.warn', {}, `${role} ${json.pinned[role] ? 'pinned' : 'not pinned'}`)])),
+    fact('Keys from elsewhere', ['checkpoint', 'recorder'].map((role, i) => [i ? ', ' : '', el(json.pinned[role] ? 'span.keep.ok' : 'span.keep.warn', {}, `${role} ${json.pinned[role] ? 'pinned' : 'not pinned'}`)])),
     b?.tree ? fact('Entries', String(b.size)) : fact('Complete', wrong ? el('span.warn', {}, 'see the findings') : json.whole_log ? el('span.ok', {}, 'checked over the whole log') : ['up to the last entry', b?.entries?.length ? ` (${b.entries.at(-1).index})` : '', ', by the ledger\u2019s claim']),
   ]);
   return card('Who, what, when', list);
@@ -197,7 +198,7 @@ const tone = (word) => (['altered', 'forked', 'rolled back', 'missing', 'incompl
 
 function findings(json) {
   const list = json.findings;
-  const page = paged(list.length, 50, (from, to) => table(['Word', 'Where', 'What'], list.slice(from, to).map((f) => el('tr', {}, el(`td.${tone(f.word)}`, {}, f.word), el('td.mono', { 'data-head': 'where' }, place(f.place)), el('td', { 'data-head': 'what' }, f.what))), 'table.stack'), 'findings');
+  const page = paged(list.length, 50, (from, to) => table(['Word', 'Where', 'What'], list.slice(from, to).map((f) => el('tr', {}, el(`td.keep.${tone(f.word)}`, {}, f.word), el('td.mono', { 'data-head': 'where' }, place(f.place)), el('td', { 'data-head': 'what' }, f.what))), 'table.stack'), 'findings');
   return card('Findings', page.node, json.more_findings ? el('p.quiet', {}, `and ${json.more_findings} more`) : null);
 }
 
@@ -221,7 +222,7 @@ function completeness(b) {
   for (const one of comp.destroyed) rows.push(['destroyed', 'warn', one, `by entry ${one.by}`]);
   for (const one of comp.out_of_scope) rows.push(['out of scope', 'quiet', one, `${one.why}${one.field === null ? '' : ` (shown by header field ${one.field})`}`]);
   const page = paged(rows.length, 50, (from, to) => table(['State', 'Tape', 'Entry', 'What'], rows.slice(from, to).map(([state, mark, one, what]) =>
-    el('tr', {}, el(`td.${mark}`, {}, state), el('td', { 'data-head': 'tape' }, /^0*$/.test(one.tape) ? 'the ledger' : id(one.tape)), el('td', { 'data-head': 'entry' }, String(one.entry)), el('td', {}, what))), 'table.stack'), 'rows');
+    el('tr', {}, el(`td.keep.${mark}`, {}, state), el('td.keep', { 'data-head': 'tape' }, /^0*$/.test(one.tape) ? 'the ledger' : id(one.tape)), el('td', { 'data-head': 'entry' }, String(one.entry)), el('td', {}, what))), 'table.stack'), 'rows');
   const words = [`${comp.given.length} given`, `${comp.withheld.length} withheld`, `${comp.destroyed.length} destroyed`, `${comp.out_of_scope.length} out of scope`];
   return card('Completeness', el('p.hint', {}, `${words.join(', ')}. Asked of the entries below ${comp.log_size}${comp.span ? `; all entries ${comp.span[0]} to ${comp.span[1]} are here` : ''}.`), page.node);
 }
@@ -253,7 +254,7 @@ const WORDS = new Map([
   [16, () => 'saved'], [17, () => 'saved again'], [18, () => 'recording begun'], [19, (e) => `recording marked at ${e.body.get(0)} frames`],
   [20, (e) => `recording did not end in order, ${e.body.get(0)} frames left`], [24, () => 'labelled'], [25, () => 'amended'], [32, () => 'content opened'],
   [33, (e) => `access of entry ${e.body.get(0)} completed`], [34, () => 'was in a list'], [35, () => 'was found by a search'], [36, () => 'metadata read'],
-  [38, () => 'custody report made'], [39, () => 'exported'], [40, (e) => `refused (act ${e.body.get(0)}, error ${e.body.get(1)})`], [41, () => 'followed while it was recorded'],
+  [38, () => 'custody report made'], [39, () => 'exported'], [40, (e) => `refused: ${kindName(e.body.get(0))} (error ${e.body.get(1)}${e.opened?.values.get(11) ? `, ${e.opened.values.get(11)[1]}` : ''})`], [41, () => 'followed while it was recorded'],
   [42, () => 'replayed'], [128, (e) => `log cosigned by ${e.body.get(1).length} witnesses`],
   [129, (e) => `log time-stamped for ${utc(e.body.get(2))} (signature of the stamp not checked here)`], [163, () => 'given as evidence'],
 ]);
@@ -275,7 +276,7 @@ function custody(b, tape) {
     return el(`li.k-${kind}${entry.kind === 33 || entry.kind === 19 ? '.minor' : ''}`, {}, time(entry.time), el('div.what', {}, el('b', {}, WORDS.get(entry.kind)?.(entry) ?? l.kind), ' ', el('small.quiet', {}, `entry ${entry.index}, ${l.kind}`), who.length ? el('span.who', {}, who.join(', ')) : null));
   })), 'entries');
   const saved = tape.saved ? ['Saved ', utc(tape.saved.time), ' by the ledger\u2019s clock; ', tape.savedBy ? `at the latest ${utc(tape.savedBy)} by witnesses that you know.` : 'no witness that you know says when.'] : ['The entry that saved it is not here.'];
-  return card('Custody', el('p.hint', {}, saved), el('div.scroll', {}, strip(list)), rows.node);
+  return card('Custody', el('p.hint', {}, saved), el('div.scroll', { tabindex: '0', role: 'region', 'aria-label': 'Custody on one axis of time' }, strip(list)), rows.node);
 }
 
 /** All entries on one axis of time. */

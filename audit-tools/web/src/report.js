@@ -11,6 +11,11 @@ export const EXIT = {
   intact: 0, 'intact with gaps': 10, 'not anchored': 10, 'unpinned keys': 10, 'unsealed tail': 10, 'ended by loss': 10, 'cannot tell': 1, altered: 3,
   missing: 3, incomplete: 3, 'rolled back': 3, forked: 3,
 };
+/** The same words in the order of the table, in which they are told. */
+const TOLD = [
+  'intact', 'intact with gaps', 'not anchored', 'unpinned keys', 'unsealed tail', 'ended by loss', 'cannot tell', 'altered', 'missing', 'incomplete', 'rolled back',
+  'forked',
+];
 const WRONG = new Set(WORDS.slice(0, 6));
 export const MEANING = {
   intact: 'Everything was checked and holds.',
@@ -76,12 +81,12 @@ export class Report {
     await this.pause();
   }
 
-  /** Words in the order of the table, and the first of them. */
+  /** The word for all, and all words that apply in the order of the table. */
   verdict() {
     const words = WORDS.filter((word) => this.words.has(word));
     const wrong = words.some((word) => WRONG.has(word));
     const told = wrong ? words.filter((word) => word !== 'intact with gaps') : words;
     if (!told.length) told.push('intact');
-    return { verdict: told[0], exit: EXIT[told[0]], words: told };
+    return { verdict: told[0], exit: EXIT[told[0]], words: TOLD.filter((word) => told.includes(word)) };
   }
 }

@@ -2,12 +2,14 @@
 
 const HIDDEN = /[\p{Cf}\p{Cs}\p{Zl}\p{Zp}\u0080-\u009f\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\u{e0000}-\u{e0fff}\ufe00-\ufe0f]/u;
 
+const C0 = 'NUL SOH STX ETX EOT ENQ ACK BEL BS TAB LF VT FF CR SO SI DLE DC1 DC2 DC3 DC4 NAK SYN ETB CAN EM SUB ESC FS GS RS US'.split(' ');
+
 function name(point) {
-  if (point < 0x20) return String.fromCharCode(0x2400 + point);
+  if (point < 0x20) return `[${C0[point]}]`;
   return `[U+${point.toString(16).toUpperCase().padStart(4, '0')}]`;
 }
 
-/** Control characters as their pictures, invisible and bidirectional ones by number. `lines`: line feeds and tabs stay. */
+/** Control characters by name, invisible and bidirectional ones by number. `lines`: line feeds and tabs stay. */
 export function visible(text, lines = false) {
   let out = '';
   for (const c of String(text)) {
