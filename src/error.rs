@@ -171,7 +171,7 @@ codes! {
     ProofInvalid = "E_PROOF_INVALID", 110, Tampering;
     /// A server cannot be reached, or gave no usable answer.
     Network = "E_NETWORK", 111, Failure;
-    /// No witness has confirmed this log since it was opened.
+    /// Too few witnesses have confirmed this log since it was opened.
     NotConfirmed = "E_NOT_CONFIRMED", 112, Failure;
 }
 

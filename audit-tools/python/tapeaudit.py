@@ -1,22 +1,30 @@
 #!/usr/bin/env python3
-"""Check an Immutape ledger folder without any key.
+"""Check an Immutape evidence bundle, published tree or ledger folder without any key.
 
-    tapeaudit.py [--state DIR] [--pub VKEY-or-hex ...] [--head FILE] [--json] LEDGER_FOLDER
+    tapeaudit.py [--pub KEY]... [--witness VKEY]... [--quorum N] [--head FILE]... [--tree FOLDER] [--state FOLDER] [--json] PATH
+    tapeaudit.py --batch
 
 Written from docs/format alone: it shares no code with the program that writes ledgers, and needs nothing but Python 3.9 and
-its standard library. It reads only, asks the network nothing, and opens no content: sealed bytes stay sealed, their digests
+its standard library. It reads only, asks the network nothing, and opens no content of a ledger: sealed bytes stay sealed, their digests
 are compared. What it cannot prove stands in audit-tools/README.md.
 
-Exit codes: 0 intact and all keys pinned, 10 intact with gaps, with unpinned keys or ended by loss, 3 altered, missing, rolled back or
-forked, 2 wrong usage, 1 cannot tell.
+Sections, in order: findings and words; CBOR; Ed25519; the tree; notes; entries and keys; time-stamps and heads that others hold; a ledger's
+files (journal, packs, head, vault, spools); pinned keys; what opened fields hold; proofs; bags and COMPLETENESS.json; bundles; published
+trees; the whole check of a ledger; batch mode; the command line.
+
+Exit codes (docs/format/6-evidence.md, 6.7): 0 intact; 10 intact with gaps, not anchored, unpinned keys, unsealed tail or ended by loss;
+3 altered, missing, incomplete, rolled back or forked; 1 cannot tell; 2 wrong usage.
 """
 
 import argparse
+import array
 import base64
 import binascii
+import bisect
 import datetime
 import functools
 import hashlib
+import io
 import json
 import os
 import re
@@ -26,12 +34,17 @@ import unicodedata
 
 VERSION = "1"
 
-# The order is the order of weight: the heaviest severity found names the verdict.
-FORKED, ROLLED, ALTERED, MISSING, CANNOT, ENDED, GAP, INFO = (
-    "forked", "rolled back", "altered", "missing", "cannot tell", "ended by loss", "gap", "note")
-WEIGHT = (FORKED, ROLLED, ALTERED, MISSING, CANNOT, ENDED, GAP)
+# What a finding can come to, chapter 6.7. The first of WEIGHT for which there is one names the verdict.
+ALTERED, FORKED, ROLLED, MISSING, INCOMPLETE, CANNOT, ENDED, UNPINNED, NOT_ANCHORED, UNSEALED, GAP, INFO = (
+    "altered", "forked", "rolled back", "missing", "incomplete", "cannot tell", "ended by loss", "unpinned keys", "not anchored",
+    "unsealed tail", "gap", "note")
+WEIGHT = (ALTERED, FORKED, ROLLED, MISSING, INCOMPLETE, CANNOT, ENDED, UNPINNED, NOT_ANCHORED, UNSEALED, GAP)
+INTACT, GAPS = "intact", "intact with gaps"
+# In the order of the table of 6.7, with the exit code of each.
+EXITS = {INTACT: 0, GAPS: 10, NOT_ANCHORED: 10, UNPINNED: 10, UNSEALED: 10, ENDED: 10, CANNOT: 1, ALTERED: 3, MISSING: 3,
+         INCOMPLETE: 3, ROLLED: 3, FORKED: 3}
 
-EXIT_INTACT, EXIT_CANNOT_TELL, EXIT_USAGE, EXIT_TAMPERED, EXIT_GAPS = 0, 1, 2, 3, 10
+EXIT_USAGE = 2
 
 # A hostile folder must not be able to fill the memory or the terminal of the person who checks it. The bound is for each
 # severity, so that no flood of notes can push the one alteration out of sight.
@@ -40,6 +53,7 @@ MAX_SEGMENT_BYTES = 64 << 20
 MIN_SEGMENT_BYTES = 1 << 20
 MAX_HEAD_BYTES = 1 << 20
 MAX_NOTE_BYTES = 1 << 16
+MAX_KEPT_NOTE_BYTES = 65000
 MAX_COSIGNERS_SHOWN = 64
 MAX_MANIFEST_BYTES = 64 << 20
 MAX_MANIFEST_OBJECTS = 1 << 20
@@ -122,13 +136,19 @@ class Check:
 class Report:
     """Everything that is told at the end. Findings are counted without end but kept up to a bound."""
 
-    def __init__(self):
+    def __init__(self, kind="ledger"):
+        self.kind = kind
         self.checks = {}
         self.findings = []
         self.totals = {}
         self.unkept = 0
         self.pinned = False
         self.facts = {}
+        # Of a bundle and a tree: what people want to know first, when a quorum saw it, whether all of the log was asked, the tapes.
+        self.summary = []
+        self.anchored_ms = None
+        self.whole_log = False
+        self.tapes = []
 
     def check(self, name, what):
         if name not in self.checks:
@@ -144,7 +164,7 @@ class Report:
     def find(self, name, severity, code, words, file=None, offset=None, entry=None, tape=None):
         self.totals[severity] = self.totals.get(severity, 0) + 1
         check = self.checks.get(name)
-        if check is not None and severity not in (INFO, GAP, ENDED):
+        if check is not None and severity not in (INFO, GAP, ENDED, UNSEALED):
             check.findings += 1
         if self.totals[severity] > MAX_FINDINGS_KEPT:
             self.unkept += 1
@@ -153,30 +173,37 @@ class Report:
             "check": name, "severity": severity, "code": code, "words": words,
             "file": file, "offset": offset, "entry": entry, "tape": tape})
 
+    def _found(self):
+        found = {severity for severity in WEIGHT if self.totals.get(severity)}
+        return found if self.pinned else found | {UNPINNED}
+
     def verdict(self):
-        for severity in WEIGHT:
-            if self.totals.get(severity):
-                return "intact with gaps" if severity == GAP else severity
-        return "intact"
+        found = self._found()
+        word = next((severity for severity in WEIGHT if severity in found), INTACT)
+        return GAPS if word == GAP else word
+
+    def words(self):
+        """All that apply, in the order of the table. What is there holds only where nothing worse was found."""
+        found = self._found()
+        if GAP in found and not any(EXITS.get(word) in (1, 3) for word in found):
+            found.add(GAPS)
+        return [word for word in EXITS if word in found] or [INTACT]
 
     def exit_code(self):
-        verdict = self.verdict()
-        if verdict in (FORKED, ROLLED, ALTERED, MISSING):
-            return EXIT_TAMPERED
-        if verdict == CANNOT:
-            return EXIT_CANNOT_TELL
-        if verdict == "intact" and self.pinned:
-            return EXIT_INTACT
-        return EXIT_GAPS
+        return EXITS[self.verdict()]
 
     def last_line(self):
-        notes = []
-        if not self.pinned:
-            notes.append("unpinned keys")
-        if self.facts.get("test"):
-            notes.append("TEST ledger")
-        verdict = self.verdict()
-        return ", ".join([visible(self.facts["ended"]) if verdict == ENDED else verdict] + notes)
+        notes = ["TEST ledger"] if self.facts.get("test") else []
+        if self.kind != "ledger":
+            word = self.verdict()
+            others = [other for other in self.words() if other != word]
+            return "; also: ".join([", ".join([word] + notes)] + ([", ".join(others)] if others else []))
+        # Of a ledger it is told first what its bytes came to, and then what nobody vouches for.
+        beside = (UNPINNED, NOT_ANCHORED, UNSEALED)
+        found = self._found()
+        word = next((severity for severity in WEIGHT if severity in found and severity not in beside), INTACT)
+        word = visible(self.facts["ended"]) if word == ENDED else GAPS if word == GAP else word
+        return ", ".join([word] + [other for other in beside if other in found] + notes)
 
     def sorted_findings(self):
         """The heaviest first, otherwise in the order in which they were met."""
@@ -207,14 +234,20 @@ class Report:
             out.write(self.finding_line(finding) + "\n")
         if self.unkept:
             out.write("and %d more findings, not shown\n" % self.unkept)
+        for line in self.summary:
+            out.write(visible(line) + "\n")
         out.write(self.last_line() + "\n")
 
     def print_json(self, out):
         value = {
             "tapeaudit": VERSION,
             "verdict": self.verdict(),
-            "pinned": self.pinned,
             "exit": self.exit_code(),
+            "words": self.words(),
+            "pinned": self.pinned,
+            "anchored_ms": self.anchored_ms,
+            "whole_log": self.whole_log,
+            "tapes": self.tapes,
             "facts": {key: visible(val) if isinstance(val, str) else val for key, val in self.facts.items()},
             "checks": [{"name": c.name, "what": c.what, "state": c.state(), "count": c.count, "findings": c.findings,
                         "line": visible(c.line())} for c in self.checks.values()],
@@ -280,6 +313,8 @@ def _cbor_map(data, count, pos, depth):
         if pos < len(data) and data[pos] >> 5 not in (0, 1, 3):
             raise CborError("map key at byte %d is neither integer nor text" % pos)
         key, pos = _cbor_item(data, pos, depth)
+        if type(key) is int and not -1 << 63 <= key < 1 << 63:
+            raise CborError("map key at byte %d is out of range" % start)
         encoded = bytes(data[start:pos])
         if before is not None and encoded <= before:
             raise CborError("map key at byte %d is a duplicate or out of order" % start)
@@ -703,6 +738,13 @@ class Note:
         lines = self.lines_of(name, public, NOTE_COSIGNATURE)
         return bool(lines) and all(self._cosignature(public, line) for line in lines)
 
+    def cosigned_at(self, name, public):
+        """Seconds of the earliest cosignature of the witness, None without one; one that does not hold is refused."""
+        lines = self.lines_of(name, public, NOTE_COSIGNATURE)
+        if not all(self._cosignature(public, line) for line in lines):
+            raise Refusal("COSIGNATURE", "a cosignature of %s does not hold" % name)
+        return min((int.from_bytes(line[:8], "big") for line in lines), default=None)
+
     def _cosignature(self, public, line):
         moment = int.from_bytes(line[:8], "big")
         if len(line) != 72 or moment >> 63:
@@ -808,6 +850,7 @@ class Succession:
                 raise Refusal("NOTE", "a log that succeeds itself")
         except Refusal as refusal:
             raise Refusal("SUCCESSION_SHAPE", refusal.words) from None
+        self.signed = note.signed
         if not self._is_by(note, self.new):
             raise Refusal("SUCCESSION_UNSIGNED", "the successor has not signed the statement")
         self.by_old = self._is_by(note, self.old)
@@ -851,8 +894,9 @@ CRITICAL_FROM = 32768
 GENESIS, LOG_STARTED, LOG_STOPPED, LOG_UNCLEAN, RECOVERED = 0, 1, 2, 3, 4
 TAPE_SAVED, ACCESS_GRANTED, ACCESS_COMPLETED = 16, 32, 33
 TAPE_OPENED, RECORDING_MARK, TAPE_TRUNCATED = 18, 19, 20
-# What a kind 33 completes: a tape that was opened, followed while it was recorded, or played again.
-GRANTING_KINDS = frozenset((ACCESS_GRANTED, 41, 42))
+# What a kind 33 completes: a tape that was opened, followed while it was recorded, played again, or made evidence of.
+EVIDENCE_MADE = 163
+GRANTING_KINDS = frozenset((ACCESS_GRANTED, 41, 42, EVIDENCE_MADE))
 ANCHOR_COSIGNED, ANCHOR_TIMESTAMPED, PUBLISHED, FORK_FOUND = 128, 129, 130, 133
 SUCCESSION, KEY_ROTATED, KEY_REVOKED = 32768, 32769, 32770
 # From the destruction of its key on, a tape's objects may be gone (4.3).
@@ -889,7 +933,7 @@ def _predecessor(value):
 
 
 def _is_note(value):
-    return is_bytes(value) and len(value) <= MAX_NOTE_BYTES
+    return is_bytes(value) and len(value) <= MAX_KEPT_NOTE_BYTES
 
 
 def _verifier_keys(value):
@@ -928,7 +972,7 @@ KINDS = {
     37: ("log.read", LEDGER, {0: is_uint, 1: is_uint}, {}),
     38: ("custody.read", TAPE, {0: is_uint}, {}),
     39: ("exported", TAPE, {0: b32}, {}),
-    40: ("refused", ANY, {0: is_uint, 1: is_uint}, {}),
+    40: ("refused", ANY, {0: uint_of(0, 65535), 1: uint_of(0, 65535)}, {}),
     41: ("followed", TAPE, {0: is_uint}, {}),
     42: ("replayed", TAPE, {0: is_uint}, {}),
     128: ("anchor.cosigned", LEDGER, {0: _is_note, 1: _verifier_keys, 2: lambda v: type(v) is bool}, {}),
@@ -936,8 +980,10 @@ KINDS = {
     130: ("published", LEDGER, {0: is_uint, 1: b32, 2: is_uint}, {}),
     131: ("receipt.issued", ANY, {0: is_uint, 1: is_uint, 2: is_uint, 3: b32}, {}),
     133: ("fork.found", LEDGER, {0: is_uint, 1: _is_note, 2: is_uint, 3: b32}, {}),
+    163: ("evidence.made", TAPE, {0: b16, 1: b32, 2: is_uint}, {}),
     164: ("scrubbed", LEDGER, {0: is_uint, 1: is_uint, 2: is_uint, 3: is_uint, 4: is_uint, 5: is_uint,
                                6: lambda v: type(v) is bool}, {}),
+    166: ("evidence.given", LEDGER, {0: b16, 1: b32}, {}),
     32768: ("succession", LEDGER, {0: _is_note}, {}),
     32769: ("key.rotated", LEDGER, {0: uint_of(0, 2), 1: b32, 2: b32, 3: b64}, {}),
     32770: ("key.revoked", LEDGER, {0: uint_of(0, 2), 1: b32, 2: is_uint, 3: is_uint}, {}),
@@ -952,7 +998,7 @@ class Entry:
     __slots__ = ("index", "previous", "time", "kind", "subject", "subject_seq", "subject_prev", "commitment",
                  "sealed_digest", "key_id", "body")
 
-    SHAPE = (("index", is_uint), ("previous", b32), ("time", is_uint), ("kind", is_uint), ("subject", b32),
+    SHAPE = (("index", is_uint), ("previous", b32), ("time", is_uint), ("kind", uint_of(0, 65535)), ("subject", b32),
              ("subject_seq", is_uint), ("subject_prev", b32), ("commitment", b32), ("sealed_digest", b32), ("key_id", b16))
 
     def __init__(self, raw):
@@ -1328,13 +1374,15 @@ class Held:
 class Anchors:
     WHAT = "heads that others hold are heads of this log"
 
-    def __init__(self, report):
+    def __init__(self, report, witnesses=None):
         self.report = report
         report.check("anchors", self.WHAT)
         self.counted = {}
         self.held = []
         self.files = []
         self.cosigners = set()
+        # Those whom the auditor knows, and heads that a quorum of them had seen: size, when, and the entry or None.
+        self.witnesses, self.seen = witnesses, []
         self.not_compared = 0
         self.with_state = False
 
@@ -1356,6 +1404,8 @@ class Anchors:
             elif kind == ANCHOR_TIMESTAMPED:
                 self._timestamped(body)
             self._compare(journal, size, root, kind)
+            if kind == ANCHOR_COSIGNED:
+                self._seen(Note(body[0]), size, index)
         except Refusal as refusal:
             severity = CANNOT if refusal.code in ("HEAD_UNSIGNED", "HEAD_KEY") and journal.critical else ALTERED
             if refusal.code == "E_LOG_FORK":
@@ -1364,6 +1414,23 @@ class Anchors:
             return
         if kind != PUBLISHED:
             self.held.append(Held(index, size, kind, place))
+
+    def _seen(self, note, size, index):
+        if self.witnesses is not None and self.witnesses.saw(note) is not None:
+            self.seen.append((size, self.witnesses.saw(note), index))
+
+    def judge_anchored(self):
+        """6.7, of a ledger: asked where witnesses were given. The newest head that a quorum of them saw counts."""
+        if self.witnesses is None or not self.witnesses.keys:
+            return
+        self.report.check("anchored", "a quorum of the given witnesses cosigned a head that is kept")
+        self.report.ok("anchored")
+        counts = [(size, at) for size, at, index in self.seen if index is None or any(head.index == index for head in self.held)]
+        if counts:
+            size, self.report.anchored_ms = max(counts)
+            self.report.checks["anchored"].extra = "size %d, %s" % (size, when(self.report.anchored_ms))
+        else:
+            self.report.find("anchored", NOT_ANCHORED, "NO_QUORUM", "no quorum of the given witnesses cosigned a head that is kept")
 
     def _find(self, severity, code, words, place):
         self.report.find("anchors", severity, code, words, place[0].label, place[1], place[2])
@@ -1438,8 +1505,7 @@ class Anchors:
             self.report.find("anchors", INFO, "ANCHOR_REACHED", "others held a head of %d entries that this log did not have, and has now"
                              % checkpoint.size, label)
 
-    @staticmethod
-    def _file_fault(checkpoint, journal):
+    def _file_fault(self, checkpoint, journal):
         size, entries = checkpoint.size, journal.count
         if journal.keys is None:
             return CANNOT, "ANCHOR_UNCHECKED", "no genesis, so no key to check the head with"
@@ -1461,6 +1527,10 @@ class Anchors:
             return CANNOT, "HEAD_NOT_COMPARED", "root at size %d could not be computed from the damaged journal" % size
         if own != checkpoint.root:
             return FORKED, "E_LOG_FORK", "others hold a head of %d entries with another root, which this log signed" % size
+        try:
+            self._seen(checkpoint.note, size, None)
+        except Refusal as refusal:
+            return ALTERED, refusal.code, refusal.words
         return None
 
     # When all of the log was read.
@@ -1503,6 +1573,29 @@ class Anchors:
         """Entries below this index were held by others before a key was revoked, by heads that entries of this kind keep."""
         since, at = revoked
         return max((head.size for head in self.held if head.kind == kind and head.index < at and head.size <= since), default=0)
+
+
+def judge_revoked(report, keys, anchors, tapes):
+    """4.5: what a recorder's key signed that was revoked later. After the anchors, which say what of it counts."""
+    if keys is None:
+        return
+    worth = {term: [anchors.proves(kind, term.revoked) for kind in (ANCHOR_COSIGNED, ANCHOR_TIMESTAMPED)]
+             for term in keys.terms[RECORDER] if term.revoked is not None}
+    for tape in tapes if worth else ():
+        term = keys.in_force(RECORDER, tape.entry)
+        if not tape.signed or term not in worth:
+            continue
+        cosigned, stamped = worth[term]
+        name = tape_name(tape.tape_id)
+        if tape.entry >= term.revoked[0]:
+            report.find("statements", ALTERED, "STATEMENT_REVOKED", "the recorder's key of this statement was revoked from entry %d on"
+                        % term.revoked[0], None, None, tape.entry, name)
+        elif tape.entry >= cosigned:
+            words = ("the recorder's key of this statement was revoked later, and no head that a witness cosigned before shows that "
+                     "the entry was there")
+            if tape.entry < stamped:
+                words += "; a time-stamp may show it, whose signature is not checked here"
+            report.find("statements", GAP, "STATEMENT_UNPROVED", words, None, None, tape.entry, name)
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -1798,29 +1891,26 @@ class SegmentFile:
                 return False
 
 
-class Journal:
-    """One pass over all segments, keeping only what the next entry needs: the last leaf, the frontier of the tree, the last
-    leaf of each subject."""
+class Log:
+    """Entries one after another, keeping only what the next one needs: the last leaf, the hashes of the tree, the last leaf of each
+    subject. Where they come from is for those who build on it."""
 
-    def __init__(self, report, folder, wanted_sizes, reopened=False, anchors=None):
+    CHECKS = (("genesis", "entry 0"), ("grammar", "grammar"), ("chain", "chain"), ("time", "time never falls"), ("subjects", "subject chains"),
+              ("statements", "statements of the recorder"))
+
+    def __init__(self, report, wanted_sizes, anchors=None):
         self.report = report
-        self.folder = folder
         self.anchors = anchors or Anchors(report)
-        # The head says `open`: the ledger was opened again after what the last group may say.
         self.wanted = {size: WantedSize() for size in wanted_sizes}
         self.count = 0
         self.groups = 0
         self.last_leaf = ZERO32
         self.last_time = 0
         self.last_kind = None
-        self.last_group = ZERO32
         self.last_term = 0
-        self.last_closed = False
         # What the group before said of its term and of its end, and the kinds of the present one.
         self.before = (0, False)
         self.kinds = []
-        self.previous_end = 0
-        self.reopened = reopened
         self.tree = Tree()
         # Entries from the first on that were read before anything was found damaged.
         self.sound = 0
@@ -1837,29 +1927,17 @@ class Journal:
         self.opened = {}
         self.marked = {}
         self.disposed = set()
-        self.tears = []
         self.recovered = []
-        self.origin_hashes = []
         self.unknown_kinds = {}
         self.critical = {}
         # After bytes that cannot be read: what hangs on them is not compared any more, and said to be so.
         self.damaged = False
         # Up to this size the log itself has said that entries of it are lost.
         self.ended_at = 0
-        self.root_wrong = False
-        self.lost_place = False
-        self.open_tear = None
-        self.lower_tears = []
-        self.search = None
         self.uncertain = False
-        self.present = False
         if 0 in self.wanted:
             self._reached(0)
-        for name, what in (("segments", "headers, order, lengths"), ("tails", "zero, torn bytes named"),
-                           ("groups", "hash, place, chain, terms"), ("roots", "tree root after each group"),
-                           ("genesis", "entry 0"), ("grammar", "grammar"), ("chain", "chain"), ("time", "time never falls"),
-                           ("subjects", "subject chains"), ("sealed", "sealed halves have their digests"),
-                           ("statements", "statements of the recorder")):
+        for name, what in self.CHECKS:
             report.check(name, what)
 
     def find(self, name, severity, code, words, segment=None, offset=None, entry=None, tape=None):
@@ -1882,6 +1960,277 @@ class Journal:
     def root_at(self, size):
         """Of the first so many entries; None where damage makes it unknown."""
         return self.tree.root_at(size) if size <= self.sound else None
+
+    # Entries ----------------------------------------------------------------------------------------------------------
+
+    def _entry(self, segment, group, at, raw, sealed):
+        index = self.count
+        place = (segment, at, index)
+        leaf = leaf_hash(raw)
+        try:
+            entry = Entry(raw)
+        except Refusal as refusal:
+            self.find("grammar", ALTERED, refusal.code, refusal.words, *place)
+            self._advance(leaf, None)
+            return
+        except RecursionError:
+            self.find("grammar", ALTERED, "ENTRY_CBOR", "nested too deep to be read", *place)
+            self._advance(leaf, None)
+            return
+        self.report.ok("grammar")
+        self._chain(entry, index, place)
+        self._subject(entry, leaf, place)
+        self._sealed(entry, sealed, place)
+        if index == 0:
+            self._entry_zero(entry, leaf, place)
+        elif entry.kind == GENESIS:
+            self.report.find("genesis", ALTERED, "GENESIS_TWICE", "a genesis that is not entry 0", segment.label, at, index)
+        self._meaning(entry, group, place)
+        self._advance(leaf, entry)
+
+    def _grow(self, leaf):
+        self.tree.push(leaf)
+
+    def _advance(self, leaf, entry):
+        self._grow(leaf)
+        self.last_leaf = leaf
+        self.last_kind = entry.kind if entry else None
+        self.kinds.append(self.last_kind)
+        self.count += 1
+        if not self.damaged:
+            self.sound += 1
+        if self.count in self.wanted:
+            self._reached(self.count)
+            self.wanted[self.count].group_term = self.last_term
+            if self.damaged:
+                self.wanted[self.count].root = None
+
+    def _chain(self, entry, index, place):
+        if entry.index != index:
+            self.find("chain", ALTERED, "ENTRY_INDEX", "entry says it is number %d" % entry.index, *place)
+        if self.last_leaf is None:
+            return
+        if entry.previous != self.last_leaf:
+            self.find("chain", ALTERED, "ENTRY_PREVIOUS",
+                      "previous is not the leaf hash of entry %d" % (index - 1) if index else "previous of entry 0 is not zero",
+                      *place)
+        else:
+            self.report.ok("chain")
+        if entry.time < self.last_time:
+            self.find("time", ALTERED, "ENTRY_TIME", "time falls from %d to %d" % (self.last_time, entry.time), *place)
+        else:
+            self.report.ok("time")
+        self.last_time = entry.time
+
+    def _subject(self, entry, leaf, place):
+        seen, before = self.subjects.get(entry.subject, (0, ZERO32))
+        if entry.subject_seq == 0 and entry.subject_prev != ZERO32:
+            self.find("subjects", ALTERED, "SUBJECT_PREV", "subject_prev of a first entry is not zero", *place)
+        elif entry.subject_seq == seen and entry.subject_prev == before:
+            self.report.ok("subjects")
+        elif not self.damaged:
+            code, words = ("SUBJECT_SEQ", "subject_seq is %d, expected %d" % (entry.subject_seq, seen))
+            if entry.subject_seq == seen:
+                code, words = "SUBJECT_PREV", "subject_prev is not the leaf hash of the subject's last entry"
+            self.find("subjects", ALTERED, code, words, *place)
+        self.subjects[entry.subject] = (entry.subject_seq + 1, leaf)
+
+    def _sealed(self, entry, sealed, place):
+        if sealed is None:
+            return
+        if not sealed:
+            self.find("sealed", MISSING, "SEALED_MISSING", "sealed private half is not there", *place)
+        elif sha256(sealed) != entry.sealed_digest:
+            self.find("sealed", ALTERED, "SEALED_DIGEST", "sealed private half differs from its digest", *place)
+        else:
+            self.report.ok("sealed")
+            if not sealed_length_ok(len(sealed)):
+                self.find("sealed", GAP, "SEALED_LENGTH", "%d bytes is no length of a sealed half" % len(sealed), *place)
+
+    def _entry_zero(self, entry, leaf, place):
+        if entry.kind != GENESIS:
+            self.find("genesis", ALTERED, "GENESIS", "entry 0 is %s, not a genesis" % kind_name(entry.kind), *place)
+            return
+        self.genesis = Genesis(entry, leaf)
+        self.keys = Keys(self.genesis)
+        self.report.ok("genesis")
+        facts = self.report.facts
+        facts["ledger id"] = leaf.hex()
+        facts["origin"] = self.genesis.origin
+        facts["profile"] = self.genesis.profile
+        facts["test"] = self.genesis.test
+
+    # What an entry says of others: the text asks for no refusal here, so these are gaps, not alterations.
+
+    def _meaning(self, entry, group, place):
+        kind, body, index = entry.kind, entry.body, place[2]
+        if kind not in KINDS:
+            self._unknown_kind(kind, place)
+        elif kind == TAPE_SAVED:
+            self._saved(entry, place)
+        elif kind in (TAPE_OPENED, RECORDING_MARK, TAPE_TRUNCATED):
+            self._recording(entry, place)
+        elif kind in GRANTING_KINDS:
+            self.grants[index] = entry.subject[:8]
+        elif kind == ACCESS_COMPLETED:
+            if self.grants.pop(body[0], None) != entry.subject[:8] and not self.uncertain:
+                self._odd("access.completed names entry %d, which is no open grant of this tape" % body[0], place)
+        elif kind == RECOVERED:
+            self.recovered.append((body[0], body[1], body[2], body[3], index))
+        elif kind in (LOG_STARTED, LOG_STOPPED, LOG_UNCLEAN) and group is None:
+            return
+        elif kind in (LOG_STARTED, LOG_STOPPED) and body[0] != group.term:
+            self._odd("%s names term %d in a group of term %d" % (kind_name(kind), body[0], group.term), place)
+        elif kind == LOG_STOPPED and not group.closed():
+            self._odd("log.stopped stands in a group that does not say so", place)
+        elif kind == LOG_UNCLEAN and body[0] != self.before[0] and not self.uncertain:
+            self._odd("log.unclean_stop names term %d, the group before is of term %d" % (body[0], self.before[0]), place)
+        elif kind in (34, 35) and body[2] > index or kind == 38 and body[0] > index:
+            self._odd("%s says it was asked at a size that the log did not have" % kind_name(kind), place)
+        elif kind == 37 and not body[0] <= body[1] < index:
+            self._odd("log.read names entries %d to %d" % (body[0], body[1]), place)
+        elif kind >= ANCHOR_COSIGNED:
+            self._outside(entry, place)
+        if kind in DISPOSED_KINDS:
+            self.disposed.add(entry.subject)
+        if kind in (34, 35) and 3 in body:
+            self.lists.append((index, body[3]))
+
+    def _odd(self, words, place):
+        self.find("grammar", GAP, "ENTRY_MEANING", words, *place)
+
+    def _recording(self, entry, place):
+        kind, subject, frames = entry.kind, entry.subject, entry.body[0]
+        if kind == TAPE_OPENED:
+            if entry.subject_seq:
+                self._odd("tape.opened is not the first entry about its recording", place)
+            self.opened.setdefault(subject, place[2])
+            return
+        if subject not in self.opened and not self.uncertain:
+            self._odd("%s is about a recording that no entry opened" % kind_name(kind), place)
+        if kind == RECORDING_MARK:
+            if frames < self.marked.get(subject, 0):
+                self._odd("recording.mark names %d frames, fewer than the mark before" % frames, place)
+            self.marked[subject] = frames
+            return
+        if self.saved_now[0] != self.groups or subject not in self.saved_now[1]:
+            self._odd("tape.truncated does not stand in the group of its tape.saved, behind it", place)
+        if entry.body[1] != self.marked.get(subject, 0) and not self.uncertain:
+            self._odd("tape.truncated says that the newest mark named %d frames, which it did not" % entry.body[1], place)
+
+    def recording(self):
+        """Recordings that are no tapes yet, and were not destroyed: the entry that opened each."""
+        return {subject: index for subject, index in self.opened.items() if subject not in self.saved and subject not in self.disposed}
+
+    def _outside(self, entry, place):
+        """Changes of keys, and what others hold of the log."""
+        kind, index = entry.kind, place[2]
+        if kind == FORK_FOUND:
+            self.report.find("anchors", INFO, "FORK_FOUND", "the log says itself that others hold another one that it signed",
+                             place[0].label, place[1], index)
+        elif kind == SUCCESSION:
+            self._succession(entry, place)
+        elif kind not in (ANCHOR_COSIGNED, ANCHOR_TIMESTAMPED, PUBLISHED, KEY_ROTATED, KEY_REVOKED):
+            return
+        elif kind < CRITICAL_FROM and self.keys is not None:
+            self.anchors.take(entry, self, place)
+        elif kind < CRITICAL_FROM:
+            self.report.ok("anchors")
+            self.report.find("anchors", CANNOT, "ANCHOR_UNCHECKED", "no genesis, so no key to check the head with",
+                             place[0].label, place[1], index)
+        else:
+            self._key_change(entry, place)
+
+    def _succession(self, entry, place):
+        segment, at, index = place
+        self.report.check("succession", "the log before this one is what entry 0 and both logs say")
+        self.report.ok("succession")
+        if self.genesis is None:
+            self.report.find("succession", CANNOT, "SUCCESSION_UNCHECKED", "no genesis, so no log before this one is known", segment.label, at, index)
+            return
+        try:
+            said = Succession(entry.body[0])
+            said.check(self.genesis)
+        except Refusal as refusal:
+            self.report.find("succession", ALTERED, refusal.code, refusal.words, segment.label, at, index)
+            return
+        self.report.checks["succession"].extra = "goes on for %s from %d entries on, %s" % (
+            said.old[0][:200], said.size, "which signed it" if said.by_old else "which did not sign it")
+        if not said.by_old:
+            self.report.find("succession", INFO, "SUCCESSION_ONE_SIDED", "the old log did not sign the statement: that this log goes on for "
+                             "it is what this log says", segment.label, at, index)
+
+    def _key_change(self, entry, place):
+        segment, at, index = place
+        self.report.check("key history", "keys are replaced and revoked by the rules of 4.5")
+        self.report.ok("key history")
+        if self.keys is None:
+            self.report.find("key history", CANNOT, "KEY_UNCHECKED", "no genesis, so nothing is known of the keys before",
+                             segment.label, at, index)
+            return
+        try:
+            self.keys.take(index, entry)
+        except Refusal as refusal:
+            self.report.find("key history", ALTERED, refusal.code, refusal.words, segment.label, at, index)
+
+    def _unknown_kind(self, kind, place):
+        self.unknown_kinds[kind] = self.unknown_kinds.get(kind, 0) + 1
+        if kind >= CRITICAL_FROM and kind not in self.critical:
+            self.critical[kind] = place[2]
+            self.find("grammar", CANNOT, "CRITICAL_KIND", "kind %d is critical and not known here: what follows may mean "
+                      "something else than this check takes it for" % kind, *place)
+
+    def _saved(self, entry, place):
+        segment, at, index = place
+        if self.genesis is None:
+            self.report.find("statements", CANNOT, "STATEMENT_UNCHECKED", "no genesis, so no key to check the statement with",
+                             segment.label, at, index)
+            return
+        try:
+            statement = Statement(entry.body[0])
+        except Refusal as refusal:
+            self.report.find("statements", ALTERED, refusal.code, refusal.words, segment.label, at, index)
+            return
+        tape, signed = tape_name(statement.payload), False
+        try:
+            statement.check(self.genesis, self.keys.in_force(RECORDER, index), entry.subject)
+            self.report.ok("statements")
+            signed = True
+        except Refusal as refusal:
+            # A critical kind that is not known here may have changed the key: with one in the log it cannot be judged.
+            severity = CANNOT if refusal.code == "STATEMENT_KEY" and self.critical else ALTERED
+            self.report.find("statements", severity, refusal.code, refusal.words, segment.label, at, index, tape)
+        if entry.subject in self.saved:
+            self.find("statements", ALTERED, "SAVED_TWICE", "a second tape.saved of one custody id", segment, at, index, tape)
+        self.saved.add(entry.subject)
+        if self.saved_now[0] != self.groups:
+            self.saved_now = (self.groups, set())
+        self.saved_now[1].add(entry.subject)
+        self.tapes.append(SavedTape(index, entry.subject, statement.payload, statement.manifest, entry.body[1], signed))
+
+
+class Journal(Log):
+    """One pass over all segments."""
+
+    CHECKS = (("segments", "headers, order, lengths"), ("tails", "zero, torn bytes named"), ("groups", "hash, place, chain, terms"),
+              ("roots", "tree root after each group")) + Log.CHECKS[:-1] + (("sealed", "sealed halves have their digests"), Log.CHECKS[-1])
+
+    def __init__(self, report, folder, wanted_sizes, reopened=False, anchors=None):
+        super().__init__(report, wanted_sizes, anchors)
+        self.folder = folder
+        # The head says `open`: the ledger was opened again after what the last group may say.
+        self.reopened = reopened
+        self.last_group = ZERO32
+        self.last_closed = False
+        self.previous_end = 0
+        self.tears = []
+        self.origin_hashes = []
+        self.root_wrong = False
+        self.lost_place = False
+        self.open_tear = None
+        self.lower_tears = []
+        self.search = None
+        self.present = False
 
     # Segments ---------------------------------------------------------------------------------------------------------
 
@@ -2203,246 +2552,6 @@ class Journal:
     def _has_zero_sector(data, start, end):
         return any(data[at:at + SECTOR] == ZERO_SECTOR for at in range(start, end, SECTOR))
 
-    # Entries ----------------------------------------------------------------------------------------------------------
-
-    def _entry(self, segment, group, at, raw, sealed):
-        index = self.count
-        place = (segment, at, index)
-        leaf = leaf_hash(raw)
-        try:
-            entry = Entry(raw)
-        except Refusal as refusal:
-            self.find("grammar", ALTERED, refusal.code, refusal.words, *place)
-            self._advance(leaf, None)
-            return
-        except RecursionError:
-            self.find("grammar", ALTERED, "ENTRY_CBOR", "nested too deep to be read", *place)
-            self._advance(leaf, None)
-            return
-        self.report.ok("grammar")
-        self._chain(entry, index, place)
-        self._subject(entry, leaf, place)
-        self._sealed(entry, sealed, place)
-        if index == 0:
-            self._entry_zero(entry, leaf, place)
-        elif entry.kind == GENESIS:
-            self.report.find("genesis", ALTERED, "GENESIS_TWICE", "a genesis that is not entry 0", segment.label, at, index)
-        self._meaning(entry, group, place)
-        self._advance(leaf, entry)
-
-    def _advance(self, leaf, entry):
-        self.tree.push(leaf)
-        self.last_leaf = leaf
-        self.last_kind = entry.kind if entry else None
-        self.kinds.append(self.last_kind)
-        self.count += 1
-        if not self.damaged:
-            self.sound += 1
-        if self.count in self.wanted:
-            self._reached(self.count)
-            self.wanted[self.count].group_term = self.last_term
-            if self.damaged:
-                self.wanted[self.count].root = None
-
-    def _chain(self, entry, index, place):
-        if entry.index != index:
-            self.find("chain", ALTERED, "ENTRY_INDEX", "entry says it is number %d" % entry.index, *place)
-        if self.last_leaf is None:
-            return
-        if entry.previous != self.last_leaf:
-            self.find("chain", ALTERED, "ENTRY_PREVIOUS",
-                      "previous is not the leaf hash of entry %d" % (index - 1) if index else "previous of entry 0 is not zero",
-                      *place)
-        else:
-            self.report.ok("chain")
-        if entry.time < self.last_time:
-            self.find("time", ALTERED, "ENTRY_TIME", "time falls from %d to %d" % (self.last_time, entry.time), *place)
-        else:
-            self.report.ok("time")
-        self.last_time = entry.time
-
-    def _subject(self, entry, leaf, place):
-        seen, before = self.subjects.get(entry.subject, (0, ZERO32))
-        if entry.subject_seq == 0 and entry.subject_prev != ZERO32:
-            self.find("subjects", ALTERED, "SUBJECT_PREV", "subject_prev of a first entry is not zero", *place)
-        elif entry.subject_seq == seen and entry.subject_prev == before:
-            self.report.ok("subjects")
-        elif not self.damaged:
-            code, words = ("SUBJECT_SEQ", "subject_seq is %d, expected %d" % (entry.subject_seq, seen))
-            if entry.subject_seq == seen:
-                code, words = "SUBJECT_PREV", "subject_prev is not the leaf hash of the subject's last entry"
-            self.find("subjects", ALTERED, code, words, *place)
-        self.subjects[entry.subject] = (entry.subject_seq + 1, leaf)
-
-    def _sealed(self, entry, sealed, place):
-        if not sealed:
-            self.find("sealed", MISSING, "SEALED_MISSING", "sealed private half is not there", *place)
-        elif sha256(sealed) != entry.sealed_digest:
-            self.find("sealed", ALTERED, "SEALED_DIGEST", "sealed private half differs from its digest", *place)
-        else:
-            self.report.ok("sealed")
-            if not sealed_length_ok(len(sealed)):
-                self.find("sealed", GAP, "SEALED_LENGTH", "%d bytes is no length of a sealed half" % len(sealed), *place)
-
-    def _entry_zero(self, entry, leaf, place):
-        if entry.kind != GENESIS:
-            self.find("genesis", ALTERED, "GENESIS", "entry 0 is %s, not a genesis" % kind_name(entry.kind), *place)
-            return
-        self.genesis = Genesis(entry, leaf)
-        self.keys = Keys(self.genesis)
-        self.report.ok("genesis")
-        facts = self.report.facts
-        facts["ledger id"] = leaf.hex()
-        facts["origin"] = self.genesis.origin
-        facts["profile"] = self.genesis.profile
-        facts["test"] = self.genesis.test
-
-    # What an entry says of others: the text asks for no refusal here, so these are gaps, not alterations.
-
-    def _meaning(self, entry, group, place):
-        kind, body, index = entry.kind, entry.body, place[2]
-        if kind not in KINDS:
-            self._unknown_kind(kind, place)
-        elif kind == TAPE_SAVED:
-            self._saved(entry, place)
-        elif kind in (TAPE_OPENED, RECORDING_MARK, TAPE_TRUNCATED):
-            self._recording(entry, place)
-        elif kind in GRANTING_KINDS:
-            self.grants[index] = entry.subject[:8]
-        elif kind == ACCESS_COMPLETED:
-            if self.grants.pop(body[0], None) != entry.subject[:8] and not self.uncertain:
-                self._odd("access.completed names entry %d, which is no open grant of this tape" % body[0], place)
-        elif kind == RECOVERED:
-            self.recovered.append((body[0], body[1], body[2], body[3], index))
-        elif kind in (LOG_STARTED, LOG_STOPPED) and body[0] != group.term:
-            self._odd("%s names term %d in a group of term %d" % (kind_name(kind), body[0], group.term), place)
-        elif kind == LOG_STOPPED and not group.closed():
-            self._odd("log.stopped stands in a group that does not say so", place)
-        elif kind == LOG_UNCLEAN and body[0] != self.before[0] and not self.uncertain:
-            self._odd("log.unclean_stop names term %d, the group before is of term %d" % (body[0], self.before[0]), place)
-        elif kind in (34, 35) and body[2] > index or kind == 38 and body[0] > index:
-            self._odd("%s says it was asked at a size that the log did not have" % kind_name(kind), place)
-        elif kind == 37 and not body[0] <= body[1] < index:
-            self._odd("log.read names entries %d to %d" % (body[0], body[1]), place)
-        elif kind >= ANCHOR_COSIGNED:
-            self._outside(entry, place)
-        if kind in DISPOSED_KINDS:
-            self.disposed.add(entry.subject)
-        if kind in (34, 35) and 3 in body:
-            self.lists.append((index, body[3]))
-
-    def _odd(self, words, place):
-        self.find("grammar", GAP, "ENTRY_MEANING", words, *place)
-
-    def _recording(self, entry, place):
-        kind, subject, frames = entry.kind, entry.subject, entry.body[0]
-        if kind == TAPE_OPENED:
-            if entry.subject_seq:
-                self._odd("tape.opened is not the first entry about its recording", place)
-            self.opened.setdefault(subject, place[2])
-            return
-        if subject not in self.opened and not self.uncertain:
-            self._odd("%s is about a recording that no entry opened" % kind_name(kind), place)
-        if kind == RECORDING_MARK:
-            if frames < self.marked.get(subject, 0):
-                self._odd("recording.mark names %d frames, fewer than the mark before" % frames, place)
-            self.marked[subject] = frames
-            return
-        if self.saved_now[0] != self.groups or subject not in self.saved_now[1]:
-            self._odd("tape.truncated does not stand in the group of its tape.saved, behind it", place)
-        if entry.body[1] != self.marked.get(subject, 0) and not self.uncertain:
-            self._odd("tape.truncated says that the newest mark named %d frames, which it did not" % entry.body[1], place)
-
-    def recording(self):
-        """Recordings that are no tapes yet, and were not destroyed: the entry that opened each."""
-        return {subject: index for subject, index in self.opened.items() if subject not in self.saved and subject not in self.disposed}
-
-    def _outside(self, entry, place):
-        """Changes of keys, and what others hold of the log."""
-        kind, index = entry.kind, place[2]
-        if kind == FORK_FOUND:
-            self.report.find("anchors", INFO, "FORK_FOUND", "the log says itself that others hold another one that it signed",
-                             place[0].label, place[1], index)
-        elif kind == SUCCESSION:
-            self._succession(entry, place)
-        elif kind not in (ANCHOR_COSIGNED, ANCHOR_TIMESTAMPED, PUBLISHED, KEY_ROTATED, KEY_REVOKED):
-            return
-        elif kind < CRITICAL_FROM and self.keys is not None:
-            self.anchors.take(entry, self, place)
-        elif kind < CRITICAL_FROM:
-            self.report.ok("anchors")
-            self.report.find("anchors", CANNOT, "ANCHOR_UNCHECKED", "no genesis, so no key to check the head with",
-                             place[0].label, place[1], index)
-        else:
-            self._key_change(entry, place)
-
-    def _succession(self, entry, place):
-        segment, at, index = place
-        self.report.check("succession", "the log before this one is what entry 0 and both logs say")
-        self.report.ok("succession")
-        if self.genesis is None:
-            self.report.find("succession", CANNOT, "SUCCESSION_UNCHECKED", "no genesis, so no log before this one is known", segment.label, at, index)
-            return
-        try:
-            said = Succession(entry.body[0])
-            said.check(self.genesis)
-        except Refusal as refusal:
-            self.report.find("succession", ALTERED, refusal.code, refusal.words, segment.label, at, index)
-            return
-        self.report.checks["succession"].extra = "goes on for %s from %d entries on, %s" % (
-            said.old[0][:200], said.size, "which signed it" if said.by_old else "which did not sign it")
-        if not said.by_old:
-            self.report.find("succession", INFO, "SUCCESSION_ONE_SIDED", "the old log did not sign the statement: that this log goes on for "
-                             "it is what this log says", segment.label, at, index)
-
-    def _key_change(self, entry, place):
-        segment, at, index = place
-        self.report.check("key history", "keys are replaced and revoked by the rules of 4.5")
-        self.report.ok("key history")
-        if self.keys is None:
-            self.report.find("key history", CANNOT, "KEY_UNCHECKED", "no genesis, so nothing is known of the keys before",
-                             segment.label, at, index)
-            return
-        try:
-            self.keys.take(index, entry)
-        except Refusal as refusal:
-            self.report.find("key history", ALTERED, refusal.code, refusal.words, segment.label, at, index)
-
-    def _unknown_kind(self, kind, place):
-        self.unknown_kinds[kind] = self.unknown_kinds.get(kind, 0) + 1
-        if kind >= CRITICAL_FROM and kind not in self.critical:
-            self.critical[kind] = place[2]
-            self.find("grammar", GAP, "CRITICAL_KIND", "kind %d is critical and not known here: what follows may mean "
-                      "something else than this check takes it for" % kind, *place)
-
-    def _saved(self, entry, place):
-        segment, at, index = place
-        if self.genesis is None:
-            self.report.find("statements", CANNOT, "STATEMENT_UNCHECKED", "no genesis, so no key to check the statement with",
-                             segment.label, at, index)
-            return
-        try:
-            statement = Statement(entry.body[0])
-        except Refusal as refusal:
-            self.report.find("statements", ALTERED, refusal.code, refusal.words, segment.label, at, index)
-            return
-        tape, signed = tape_name(statement.payload), False
-        try:
-            statement.check(self.genesis, self.keys.in_force(RECORDER, index), entry.subject)
-            self.report.ok("statements")
-            signed = True
-        except Refusal as refusal:
-            # A critical kind that is not known here may have changed the key: with one in the log it cannot be judged.
-            severity = CANNOT if refusal.code == "STATEMENT_KEY" and self.critical else ALTERED
-            self.report.find("statements", severity, refusal.code, refusal.words, segment.label, at, index, tape)
-        if entry.subject in self.saved:
-            self.find("statements", ALTERED, "SAVED_TWICE", "a second tape.saved of one custody id", segment, at, index, tape)
-        self.saved.add(entry.subject)
-        if self.saved_now[0] != self.groups:
-            self.saved_now = (self.groups, set())
-        self.saved_now[1].add(entry.subject)
-        self.tapes.append(SavedTape(index, entry.subject, statement.payload, statement.manifest, entry.body[1], signed))
-
     # End --------------------------------------------------------------------------------------------------------------
 
     def _finish(self, begun, prepared):
@@ -2475,28 +2584,6 @@ class Journal:
         if self.unknown_kinds:
             kinds = ", ".join("kind %d: %d" % pair for pair in sorted(self.unknown_kinds.items())[:20])
             checks["grammar"].extra = "shown by number: " + kinds
-
-    def judge_revoked(self):
-        """4.5: what a recorder's key signed that was revoked later. After the anchors, which say what of it counts."""
-        if self.keys is None:
-            return
-        worth = {term: [self.anchors.proves(kind, term.revoked) for kind in (ANCHOR_COSIGNED, ANCHOR_TIMESTAMPED)]
-                 for term in self.keys.terms[RECORDER] if term.revoked is not None}
-        for tape in self.tapes if worth else ():
-            term = self.keys.in_force(RECORDER, tape.entry)
-            if not tape.signed or term not in worth:
-                continue
-            cosigned, stamped = worth[term]
-            name = tape_name(tape.tape_id)
-            if tape.entry >= term.revoked[0]:
-                self.report.find("statements", ALTERED, "STATEMENT_REVOKED", "the recorder's key of this statement was revoked from entry %d on"
-                                 % term.revoked[0], None, None, tape.entry, name)
-            elif tape.entry >= cosigned:
-                words = ("the recorder's key of this statement was revoked later, and no head that a witness cosigned before shows that "
-                         "the entry was there")
-                if tape.entry < stamped:
-                    words += "; a time-stamp may show it, whose signature is not checked here"
-                self.report.find("statements", GAP, "STATEMENT_UNPROVED", words, None, None, tape.entry, name)
 
     def _match_tears(self):
         told = {tuple(item[:4]): item[4] for item in self.recovered}
@@ -2957,6 +3044,10 @@ class Tapes:
 # ----------------------------------------------------------------------------------------------------------------------
 # Head file, section 5.
 
+HEAD_LABEL = "state/head"
+NOT_SIGNED = ("HEAD_UNSIGNED", "HEAD_KEY", "HEAD_ORIGIN")
+
+
 class Heads:
     """The heads that are compared with the log: read before the journal, so that a running program cannot make the log look
     shorter than its head."""
@@ -3003,7 +3094,9 @@ class Heads:
             try:
                 self._signed(journal.keys, checkpoint, state)
             except Refusal as refusal:
-                severity = CANNOT if refusal.code in ("HEAD_UNSIGNED", "HEAD_KEY") and journal.critical else ALTERED
+                doubted = refusal.code in ("HEAD_UNSIGNED", "HEAD_KEY") and journal.critical
+                # That the log did not sign what somebody else brings says nothing of the log.
+                severity = CANNOT if doubted or label != HEAD_LABEL and refusal.code in NOT_SIGNED else ALTERED
                 self.report.find("head", severity, refusal.code, refusal.words, label)
                 if self.state is state:
                     self.state = None
@@ -3045,7 +3138,7 @@ class Heads:
         if entries < size:
             words = "the head names %d entries, the journal holds %d" % (size, entries)
             if journal.open_tear is not None:
-                find(ALTERED, "TEAR_SEEN", "the head names entries of the torn group: it is damage, not a tear")
+                find(INFO, "TEAR_SEEN", "the head names entries of the torn group: it is no write that never counted")
             find(journal.loss_is(size), "E_LOG_ROLLBACK", words)
             return
         wanted = journal.wanted[size]
@@ -3295,6 +3388,8 @@ def check_recordings(report, ledger, journal):
         if not whole:
             report.find("recordings", ALTERED, "SPOOL_BEGINNING", "the spool does not begin with a whole piece, which was durable before "
                         "entry %d opened the recording" % index, name, 0, index)
+        else:
+            report.find("recordings", UNSEALED, "RECORDING_OPEN", "a recording was begun that is no tape yet", name, None, index)
     if missing:
         # Sealed while this was going on: its tape is in the log by now, for a spool goes after that.
         again = Journal(Report(), os.path.join(ledger, "journal"), ())
@@ -3351,13 +3446,15 @@ def check_pins(report, pins, keys):
         return
     report.check("keys", "pinned keys are this log's")
     if keys is None:
-        report.find("keys", CANNOT, "PIN_UNCHECKED", "no genesis to compare the pinned keys with")
+        report.find("keys", CANNOT if report.kind == "ledger" else INFO, "PIN_UNCHECKED", "no genesis to compare the pinned keys with")
         return
     roles = {role: {term.key for term in terms} for role, terms in zip(ROLES, keys.terms)}
     found = set()
     for pin in pins:
         report.ok("keys")
         matching = {role for role, known in roles.items() if pin.key in known}
+        if pin.name is None and any(pin.key == term.thumbprint for term in keys.terms[RECORDER]):
+            matching.add("recorder")
         if not matching:
             report.find("keys", ALTERED, "PIN_DIFFERS", "pinned key is none of this ledger's keys: %s" % pin.text[:200])
         elif "checkpoint" in matching and pin.name is not None and pin.name != keys.origin:
@@ -3368,6 +3465,2077 @@ def check_pins(report, pins, keys):
     report.pinned = {"checkpoint", "recorder"} <= found
     if not report.pinned and found:
         report.find("keys", INFO, "PIN_PARTLY", "only pinned: %s; both checkpoint and recorder key are needed" % ", ".join(sorted(found)))
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# What opened fields hold: frames and headers (chapter 2), private halves (4.4), personal statements (3.4).
+
+MAX_PAYLOAD_BYTES = 16 << 20
+MAX_ENVELOPE_BYTES = 1 << 20
+MAX_HEADER_BYTES = 8 << 20
+MAX_SET_BYTES = 16384
+MAX_FIELDS = 1024
+
+
+def list_of(rule, least=1, most=MAX_ITEMS):
+    return lambda value: type(value) is list and least <= len(value) <= most and all(rule(item) for item in value)
+
+
+def row_of(*rules):
+    return lambda value: type(value) is list and len(value) == len(rules) and all(rule(item) for rule, item in zip(rules, value))
+
+
+def map_of(needed, optional):
+    def fits(value):
+        return (type(value) is dict and all(key in value for key in needed)
+                and all((needed.get(key) or optional.get(key) or (lambda item: False))(item) for key, item in value.items()))
+    return fits
+
+
+def or_null(rule):
+    return lambda value: value is None or rule(value)
+
+
+def short(rule, least, most):
+    return lambda value: rule(value) and least <= len(value if type(value) is bytes else value.encode("utf-8")) <= most
+
+
+def ascending(rule, key=lambda item: item):
+    """A list of which each item comes after the one before, by `key`."""
+    return lambda value: rule(value) and all(key(a) < key(b) for a, b in zip(value, value[1:]))
+
+
+def _integer(value):
+    return type(value) is int
+
+
+_json_fields = list_of(row_of(is_bytes, is_bytes))
+_count = uint_of(1, U64_MAX)
+
+# 2.1. The envelope is the same without key 5.
+ENVELOPE_NEEDED = {0: is_uint, 3: uint_of(0, 8), 4: uint_of(0, 3), 6: uint_of(0, 5)}
+ENVELOPE_OPTIONAL = {1: is_uint, 2: is_uint, 7: is_bytes, 8: is_bytes, 9: is_bytes, 10: is_bytes, 11: uint_of(1, 8191),
+                     12: list_of(row_of(is_bytes, is_text, b32)), 13: _json_fields}
+is_envelope = map_of(ENVELOPE_NEEDED, ENVELOPE_OPTIONAL)
+
+# 2.2.
+_label = short(is_bytes, 0, 4096)
+_labels = map_of({}, {0: _label, 1: _label, 2: list_of(_label, 1, 1024)})
+_names = ascending(list_of(row_of(short(is_bytes, 0, 256), _count), 1, 256), lambda item: item[0])
+_codes = ascending(list_of(row_of(_integer, _count), 1, 256), lambda item: item[0])
+_named = map_of({}, {0: _names, 1: _names, 2: _codes, 3: _count})
+
+
+def _end_state(value):
+    details = {0: (), 1: (_integer,), 2: (is_uint,), 3: (is_bytes,), 4: (), 5: (), 6: (is_bytes,), 7: ()}
+    if type(value) is not list or not value or not is_uint(value[0]) or value[0] not in details:
+        return False
+    return value == [3] or row_of(is_uint, *details[value[0]])(value)
+
+
+HEADER_NEEDED = {0: uint_of(1, 1), 1: uint_of(0, 6), 10: _labels, 11: map_of({key: is_uint for key in range(10)}, {10: is_uint}),
+                 12: _end_state, 16: short(is_text, 1, 128), 24: short(is_text, 1, 128)}
+HEADER_OPTIONAL = {
+    2: is_bytes, 3: is_bytes, 4: is_uint, 5: is_uint, 6: is_uint, 7: is_bytes, 8: is_bytes, 9: is_bytes,
+    14: map_of({}, {0: b32, 1: is_text, 2: b32}),
+    15: map_of({}, {0: is_text, 1: b32, 2: is_text, 3: list_of(is_text), 4: is_bytes, 5: is_uint, 6: is_bytes, 7: b32, 8: is_bytes, 9: is_uint}),
+    17: b32, 18: list_of(row_of(is_uint, uint_of(0, 6), is_uint)), 19: b32, 20: b32, 21: b32, 22: is_uint, 23: list_of(b32),
+    25: _json_fields, 26: ascending(list_of(row_of(_count, is_bytes)), lambda item: item[0]), 27: lambda value: value != {} and _named(value)}
+HEADER_FIELDS = {**HEADER_NEEDED, **HEADER_OPTIONAL}
+is_header = map_of(HEADER_NEEDED, HEADER_OPTIONAL)
+
+
+def check_frame(raw, payload_too):
+    """A frame, or an envelope."""
+    value = refused("FRAME", cbor_decode, raw)
+    payload = value.pop(5, None) if payload_too and type(value) is dict else b""
+    if not is_bytes(payload) or len(payload) > MAX_PAYLOAD_BYTES or not is_envelope(value):
+        raise Refusal("FRAME", "not what 2.1 says of a frame")
+    if len(raw) - (1 + len(cbor_encode(payload)) if payload_too else 0) > MAX_ENVELOPE_BYTES:
+        raise Refusal("FRAME", "an envelope of more than 1 MiB")
+    return value
+
+
+def refused(code, read, raw):
+    """What `read` makes of the bytes; what it does not take is refused under this code."""
+    try:
+        return read(raw)
+    except CborError as error:
+        raise Refusal(code, str(error)) from None
+    except RecursionError:
+        raise Refusal(code, "nested too deep to be read") from None
+
+
+# 4.4.
+
+class Signed1:
+    """A tagged COSE_Sign1 of exactly these parts; what is in them is for the caller."""
+
+    def __init__(self, raw, code):
+        if raw[:1] != b"\xd2":
+            raise Refusal(code, "does not begin with tag 18")
+        items = refused(code, cbor_decode, raw[1:])
+        if type(items) is not list or len(items) != 4 or not is_bytes(items[0]) or type(items[1]) is not dict or not is_bytes(items[3], 64):
+            raise Refusal(code, "not protected, unprotected, payload and signature")
+        self.protected_raw, self.unprotected, self.payload, self.signature = items
+        self.protected = refused(code, cbor_decode, self.protected_raw)
+        if type(self.protected) is not dict:
+            raise Refusal(code, "the protected header is no map")
+        if self.protected.get(1) not in (-8, -19):
+            raise Refusal(code, "the algorithm is neither -8 nor -19")
+
+    def verify(self, key, payload, code):
+        if not ed25519_verify(key, cbor_encode(["Signature1", self.protected_raw, b"", payload]), self.signature):
+            raise Refusal(code, "the signature is wrong")
+
+
+_person_payload = row_of(lambda v: v == "immutape/person/1", b32, uint_of(0, 65535), b32, or_null(row_of(is_uint, is_uint)), b16, is_uint)
+
+
+def _person_statement(value):
+    try:
+        said = Signed1(value, "PERSON") if is_bytes(value) else None
+        return (said is not None and said.unprotected == {} and set(said.protected) == {1, 4} and b32(said.protected[4])
+                and is_bytes(said.payload) and _person_payload(cbor_decode(said.payload)))
+    except (Refusal, CborError):
+        return False
+
+
+def _id_set(value):
+    if not is_bytes(value) or len(value) > MAX_SET_BYTES or len(value) % 32:
+        return False
+    ids = [value[at:at + 32] for at in range(0, len(value), 32)]
+    return all(a < b for a, b in zip(ids, ids[1:]))
+
+
+def _period(value):
+    return value is None or is_uint(value) or row_of(is_uint, is_uint, is_uint)(value)
+
+
+PRIVATE_FIELDS = {
+    0: row_of(is_uint, is_bytes, is_uint), 1: list_of(is_text), 2: is_bytes, 3: is_bytes, 4: is_bytes, 5: row_of(is_bytes, is_uint, or_null(is_bytes)),
+    6: b16, 7: b32, 8: row_of(is_uint, is_uint), 9: is_uint, 10: is_uint, 11: row_of(is_uint, is_text), 12: row_of(is_uint, is_uint, b16),
+    13: row_of(or_null(is_uint), or_null(is_uint)), 14: b32, 15: b32, 16: is_bytes, 17: _person_statement, 18: is_bytes, 19: _id_set, 20: b32,
+    21: is_text, 22: list_of(row_of(is_uint, _period, or_null(is_text), or_null(is_uint), or_null(b32))), 23: is_text, 24: is_bytes, 25: is_bytes,
+    26: lambda value: True, 27: row_of(b32, _labels), 28: lambda value: True, 29: b32, 30: row_of(b32, b32), 31: b32,
+    **{key: lambda value: True for key in range(32, 64)}}
+is_private = map_of({}, PRIVATE_FIELDS)
+
+
+# Fields that were opened one by one, 1.5.
+
+class Opened:
+    """The first list of an `opened` (6.4), and salt, bytes and value of each field that it opens."""
+
+    def __init__(self, stream):
+        stream.expect(4, 2)
+        self.digests = {number: stream.bytes32() for number in stream.ascending(4, MAX_FIELDS, lambda: (stream.expect(4, 2), stream.uint())[1])}
+        self.raw, self.values = {}, {}
+        for number in stream.ascending(4, MAX_FIELDS, lambda: (stream.expect(4, 3), stream.uint())[1]):
+            self.raw[number] = stream.bytes32(), stream.bytes(MAX_PAYLOAD_BYTES)
+        self.closed = frozenset(self.digests) - frozenset(self.raw)
+
+    def check(self, label, rules):
+        """The commitment that these fields make. Values stood in a map: so they are nested one less deep."""
+        if not self.digests or not all(number in rules for number in self.digests):
+            raise Refusal("OPENED", "no field, or one that there is not")
+        for number, (salt, value) in self.raw.items():
+            opening = b"\x84" + cbor_encode(label) + cbor_encode(number) + cbor_encode(salt)
+            if self.digests.get(number) != sha256(opening + value):
+                raise Refusal("OPENED", "field %d is not what was committed to" % number)
+            self.values[number] = self._decode(number, value)
+            if not rules[number](self.values[number]):
+                raise Refusal("OPENED_VALUE", "field %d has a wrong value" % number)
+        self.raw = {}
+        return sha256(cbor_encode([label + "/set"] + [[number, digest] for number, digest in self.digests.items()]))
+
+    @staticmethod
+    def _decode(number, raw):
+        try:
+            value, end = _cbor_item(raw, 0, 1)
+        except CborError as error:
+            raise Refusal("OPENED_VALUE", "field %d: %s" % (number, error)) from None
+        if end != len(raw):
+            raise Refusal("OPENED_VALUE", "field %d: bytes after the item" % number)
+        return value
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Proofs, chapters 5.2, 5.3, 5.5 and 6.5.
+
+MAX_PROOF_HASHES = 63
+MAX_PROOF_BYTES = 256 << 10
+MAX_SET_HASHES = 1 << 21
+
+
+def root_by_path(leaf, index, size, path):
+    """RFC 9162 section 2.1.3.2: the root to which a path leads, no hash left over and none missing."""
+    if index >= size:
+        raise Refusal("PATH", "no leaf %d in a tree of %d" % (index, size))
+    place, last, root = index, size - 1, leaf
+    for other in path:
+        if last == 0:
+            raise Refusal("PATH", "a hash too many in the path")
+        if place & 1 or place == last:
+            root = node_hash(other, root)
+            while place and not place & 1:
+                place, last = place >> 1, last >> 1
+        else:
+            root = node_hash(root, other)
+        place, last = place >> 1, last >> 1
+    if last:
+        raise Refusal("PATH", "a hash is missing in the path")
+    return root
+
+
+def is_extended(old, old_root, new, new_root, path):
+    """RFC 9162 section 2.1.4.2: whether the tree of `new` leaves begins with that of `old`."""
+    if old > new:
+        return False
+    if old == 0 or old == new:
+        return not path and (old_root == EMPTY_ROOT if old == 0 else old_root == new_root)
+    if old & (old - 1) == 0:
+        path = [old_root] + list(path)
+    if not path:
+        return False
+    place, last = old - 1, new - 1
+    while place & 1:
+        place, last = place >> 1, last >> 1
+    first = second = path[0]
+    for other in path[1:]:
+        if last == 0:
+            return False
+        if place & 1 or place == last:
+            first, second = node_hash(other, first), node_hash(other, second)
+            while place and not place & 1:
+                place, last = place >> 1, last >> 1
+        else:
+            second = node_hash(second, other)
+        place, last = place >> 1, last >> 1
+    return last == 0 and first == old_root and second == new_root
+
+
+class Leaves:
+    """Leaf hashes with their places, ascending; one is looked at ahead."""
+
+    def __init__(self, pairs):
+        self.pairs = iter(pairs)
+        self.next = next(self.pairs, None)
+
+    def take(self):
+        leaf = self.next[1]
+        self.next = next(self.pairs, None)
+        return leaf
+
+
+def root_of_set(size, leaves, hashes):
+    """6.5: the root over `size` leaves of which some are known; `hashes` is an iterator over the list."""
+    known = Leaves(leaves)
+
+    def root(at, count):
+        if known.next is None or known.next[0] >= at + count:
+            try:
+                return next(hashes)
+            except StopIteration:
+                raise Refusal("SET_PROOF", "a hash is missing in the set proof") from None
+        if count == 1:
+            return known.take()
+        left = 1 << (count - 1).bit_length() - 1
+        return node_hash(root(at, left), root(at + left, count - left))
+
+    result = root(0, size) if size else EMPTY_ROOT
+    if known.next is not None:
+        raise Refusal("SET_PROOF", "a leaf %d in a tree of %d" % (known.next[0], size))
+    if next(hashes, None) is not None:
+        raise Refusal("SET_PROOF", "a hash too many in the set proof")
+    return result
+
+
+def set_hashes(stream):
+    """The hashes of a set proof, one after another; the file ends with them."""
+    for _ in range(stream.count(4, MAX_SET_HASHES)):
+        yield stream.bytes32()
+    if not stream.done():
+        raise Refusal("SET_PROOF", "bytes after the set proof")
+
+
+def text_of(raw, code):
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        raise Refusal(code, "not UTF-8") from None
+
+
+def check_vkey(text, kind=NOTE_ED25519, what="an Ed25519 log key (type 1)"):
+    """5.1: a verifier key, of a point that is none of small order."""
+    name, public = parse_vkey(text, kind, what)
+    if not is_public_key(public):
+        raise Refusal("VKEY", "the verifier key of %s is no Ed25519 key, or one of small order" % name)
+    return name, public
+
+
+def head_by(note, vkey):
+    """A head (4.2) that this key signed, in this name."""
+    head = Checkpoint(note)
+    if head.origin != vkey[0]:
+        raise Refusal("HEAD_ORIGIN", "head of another origin: %s" % head.origin[:200])
+    note.verify(*vkey)
+    return head
+
+
+class EntryProof:
+    """5.2. `extra` is the entry, where it is there."""
+
+    def __init__(self, raw):
+        lines, _, note = text_of(raw, "PROOF").partition("\n\n")
+        lines = lines.split("\n")
+        if lines.pop(0) != "c2sp.org/tlog-proof@v1":
+            raise Refusal("PROOF", "another first line than that of a proof")
+        self.extra = base64_strict(lines.pop(0)[6:]) if lines and lines[0].startswith("extra ") else None
+        if self.extra is not None and len(self.extra) > MAX_ENTRY_BYTES:
+            raise Refusal("PROOF", "more extra data than an entry has")
+        if not lines or not lines[0].startswith("index "):
+            raise Refusal("PROOF", "no index")
+        self.index = parse_decimal(lines.pop(0)[6:], "index")
+        if len(lines) > MAX_PROOF_HASHES:
+            raise Refusal("PROOF", "more than %d hashes" % MAX_PROOF_HASHES)
+        self.path = [parse_hash(line, "a hash") for line in lines]
+        self.note = Note(note.encode("utf-8"))
+
+    def check(self, head, leaf):
+        """`head`: what the note was found to be."""
+        if root_by_path(leaf, self.index, head.size, self.path) != head.root:
+            raise Refusal("PROOF_ROOT", "the path does not lead to the root of the head")
+
+
+class Receipt:
+    """5.3: shape, root and signature."""
+
+    def __init__(self, raw):
+        said = self.said = Signed1(raw, "RECEIPT")
+        claims = said.protected.get(15)
+        if set(said.protected) != {1, 4, 15, 395} or not b32(said.protected[4]) or said.protected[395] != 1 or said.payload is not None:
+            raise Refusal("RECEIPT", "the protected header, or the payload, is not that of a receipt")
+        if type(claims) is not dict or set(claims) != {1, 2} or not is_text(claims[1]) or not is_text(claims[2]):
+            raise Refusal("RECEIPT", "claims (15) are not issuer and subject")
+        self.origin, self.subject = claims[1], claims[2]
+        proofs = said.unprotected.get(396)
+        if set(said.unprotected) != {396} or type(proofs) is not dict or set(proofs) != {-1} or not list_of(is_bytes, 1, 1)(proofs[-1]):
+            raise Refusal("RECEIPT", "not one inclusion proof in the unprotected header")
+        proof = refused("RECEIPT", cbor_decode, proofs[-1][0])
+        if not row_of(is_uint, is_uint, list_of(b32, 1, MAX_PROOF_HASHES))(proof):
+            raise Refusal("RECEIPT", "not size, index and 1 to 63 hashes")
+        self.size, self.index, self.path = proof
+
+    def check(self, key, leaf):
+        if self.said.protected[4] != thumbprint(key):
+            raise Refusal("RECEIPT_KEY", "receipt of another key")
+        root = root_by_path(leaf, self.index, self.size, self.path)
+        self.said.verify(key, root, "RECEIPT_SIGNATURE")
+        return root
+
+
+def check_fork(raw, vkey):
+    """5.5; the root of the larger head, or of the second one."""
+    first, _, rest = text_of(raw, "FORK").partition("\n\n")
+    lines = first.split("\n")
+    if lines.pop(0) != "immutape/fork/1":
+        raise Refusal("FORK", "another first line than that of a fork")
+    old_root = parse_hash(lines.pop(0)[5:], "root") if lines and lines[0].startswith("root ") else None
+    if len(lines) > 64:
+        raise Refusal("FORK", "more than 64 hashes")
+    path = [parse_hash(line, "a hash") for line in lines]
+    parts = rest.split("\n\n")
+    if len(parts) != 4:
+        raise Refusal("FORK", "not two heads")
+    one = head_by(Note((parts[0] + "\n\n" + parts[1] + "\n").encode("utf-8")), vkey)
+    two = head_by(Note((parts[2] + "\n\n" + parts[3]).encode("utf-8")), vkey)
+    if one.size == two.size:
+        proved = one.root != two.root and old_root is None and not path
+    else:
+        proved = (one.size < two.size and old_root is not None and old_root != one.root
+                  and is_extended(one.size, old_root, two.size, two.root, path))
+    if not proved:
+        raise Refusal("FORK_NONE", "no proof of a fork")
+    return two.root
+
+
+class Witnesses:
+    """Those whom the auditor knows, and how many of them are a quorum."""
+
+    def __init__(self, texts, quorum=None):
+        keys = {}
+        for text in texts:
+            name, public = self._key(text)
+            keys[public] = name
+        self.keys = [(name, public) for public, name in keys.items()]
+        if quorum is not None and quorum < 1:
+            raise Refusal("WITNESS", "a quorum of less than one")
+        self.quorum = len(self.keys) if quorum is None else quorum
+
+    @staticmethod
+    def _key(text):
+        what = "a witness's key (type 4)"
+        try:
+            return check_vkey(text, NOTE_COSIGNATURE, what)
+        except Refusal as refusal:
+            try:
+                return check_vkey(read_bounded(text, 65536, True).decode("ascii").strip(), NOTE_COSIGNATURE, what)
+            except (OSError, ValueError, Refusal):
+                raise Refusal("WITNESS", refusal.words) from None
+
+    def saw(self, note):
+        """Milliseconds at which a quorum had seen this head, or None."""
+        times = sorted(at for at in (note.cosigned_at(*key) for key in self.keys) if at is not None)
+        return times[self.quorum - 1] * 1000 if self.keys and len(times) >= self.quorum else None
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Bags, chapter 6.1: a folder or a tar file. Files are read in pieces; in memory stay their names, places and digests.
+
+MAX_PATH_BYTES = 100
+MAX_FILE_BYTES = (8 << 30) - 1
+MAX_BAG_FILES = 1 << 20
+MAX_TAG_BYTES = 64 << 20
+BAGIT = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
+TAG_FILES = ("bagit.txt", "bag-info.txt", "manifest-sha256.txt", "tagmanifest-sha256.txt")
+TAGGED = ("bag-info.txt", "bagit.txt", "manifest-sha256.txt")
+PATH = re.compile(r"[A-Za-z0-9._/-]{1,100}")
+
+
+def path_ok(path):
+    return PATH.fullmatch(path) is not None and not any(part in ("", ".", "..") for part in path.split("/"))
+
+
+class Piece(io.RawIOBase):
+    """`length` bytes of a file from `at` on."""
+
+    def __init__(self, file, at, length):
+        super().__init__()
+        self.file, self.left = file, length
+        file.seek(at)
+
+    def readable(self):
+        return True
+
+    def readinto(self, buffer):
+        data = self.file.read(min(len(buffer), self.left))
+        self.left -= len(data)
+        buffer[:len(data)] = data
+        return len(data)
+
+    def close(self):
+        self.file.close()
+        super().close()
+
+
+class Stream:
+    """Items of the profile of 1.1, one after another, out of a file that need not fit into memory. Every length is bounded."""
+
+    def __init__(self, file):
+        self.file = file
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.file.close()
+
+    def done(self):
+        return not self.file.peek(1)
+
+    def take(self, count):
+        data = self.file.read(count)
+        if len(data) != count:
+            raise Refusal("STREAM", "ends early")
+        return data
+
+    def head(self):
+        first = self.take(1)[0]
+        major, info = first >> 5, first & 31
+        if info < 24:
+            return major, info
+        if info > 27:
+            raise Refusal("STREAM", "indefinite length or reserved head 0x%02x" % first)
+        value = int.from_bytes(self.take(1 << (info - 24)), "big")
+        if value < (24, 0x100, 0x10000, 0x100000000)[info - 24]:
+            raise Refusal("STREAM", "a head that is not the shortest")
+        return major, value
+
+    def expect(self, major, value):
+        if self.head() != (major, value):
+            raise Refusal("STREAM", "not the array or map that has to stand here")
+
+    def count(self, major, most):
+        found, value = self.head()
+        if found != major or value > most:
+            raise Refusal("STREAM", "another type, or more than can be, where %d are the most" % most)
+        return value
+
+    def uint(self):
+        return self.count(0, U64_MAX)
+
+    def bytes(self, most):
+        return self.take(self.count(2, most))
+
+    def bytes32(self):
+        if self.count(2, 32) != 32:
+            raise Refusal("STREAM", "not 32 bytes")
+        return self.take(32)
+
+    def is_null(self):
+        if self.file.peek(1)[:1] != b"\xf6":
+            return False
+        self.take(1)
+        return True
+
+    def ascending(self, major, most, read):
+        """The numbers that begin the items of an array, which ascend; the rest of each is for the caller to read."""
+        before = -1
+        for _ in range(self.count(major, most)):
+            number = read()
+            if number <= before:
+                raise Refusal("STREAM", "numbers that do not ascend")
+            before = number
+            yield number
+
+
+class FolderBag:
+    """Every name is looked at, no link is followed."""
+
+    def __init__(self, folder, find):
+        self.folder, self.sizes = folder, {}
+        waiting = [""]
+        while waiting:
+            inside = waiting.pop()
+            empty = True
+            with os.scandir(os.path.join(folder, inside)) as entries:
+                for entry in entries:
+                    empty = False
+                    path = inside + entry.name
+                    mode = entry.stat(follow_symlinks=False).st_mode
+                    if not path_ok(path) or len(self.sizes) + len(waiting) >= MAX_BAG_FILES:
+                        find(ALTERED, "BAG_NAME", "a name that cannot be in a bag, or too many of them", path[:300])
+                    elif stat.S_ISDIR(mode):
+                        waiting.append(path + "/")
+                    elif stat.S_ISREG(mode):
+                        self.sizes[path] = entry.stat(follow_symlinks=False).st_size
+                    else:
+                        find(ALTERED, "BAG_KIND", "a link or device", path)
+            if empty and inside:
+                find(ALTERED, "BAG_EMPTY_FOLDER", "a folder without files", inside)
+
+    def open(self, path):
+        file = open_regular(os.path.join(self.folder, path))
+        return io.BufferedReader(Piece(file, 0, self.sizes[path]), 1 << 16)
+
+
+class TarBag:
+    """The one form of 6.1. Anything else in its blocks is refused, and then nothing of it is read."""
+
+    BLOCK = 512
+
+    def __init__(self, path, find):
+        self.path, self.sizes, self.places = path, {}, {}
+        self.order = []
+        with open_regular(path, True) as file:
+            self._blocks(file, os.fstat(file.fileno()).st_size)
+        self.find = find
+
+    def _blocks(self, file, size):
+        at, common = 0, None
+        if file.read(21) == b"age-encryption.org/v1":
+            raise Refusal("AGE", "encrypted: a program for age has to open it first")
+        file.seek(0)
+        if size % self.BLOCK:
+            raise Refusal("TAR", "not whole blocks")
+        while True:
+            header = file.read(self.BLOCK)
+            if len(header) != self.BLOCK:
+                raise Refusal("TAR", "ends without its two blocks of zero bytes")
+            if is_zero(header):
+                if file.read(self.BLOCK + 1) != bytes(self.BLOCK):
+                    raise Refusal("TAR", "not ended by exactly two blocks of zero bytes")
+                return
+            name, length, same = self._header(header)
+            if common is None:
+                common = same
+            if same != common:
+                raise Refusal("TAR", "headers of another bag's name or time")
+            if name in self.sizes or len(self.sizes) >= MAX_BAG_FILES:
+                raise Refusal("TAR", "a name twice, or too many of them")
+            at += self.BLOCK
+            self.order.append(name)
+            self.sizes[name], self.places[name] = length, at
+            filled = -length % self.BLOCK
+            at += length + filled
+            if at > size:
+                raise Refusal("TAR", "a file runs past the end")
+            file.seek(at - filled)
+            if not is_zero(file.read(filled)):
+                raise Refusal("TAR", "a file is not filled up with zero bytes")
+
+    def _header(self, raw):
+        """Name, length, and what is the same in all headers. The header is made anew from these, and must be that one."""
+        name, prefix = (raw[start:end].rstrip(b"\0").decode("latin-1") for start, end in ((0, 100), (345, 500)))
+        if not path_ok(name) or not path_ok(prefix) or "/" in prefix or len(prefix) > MAX_PATH_BYTES:
+            raise Refusal("TAR", "a name that cannot be in a bag: %s" % name)
+        if not all(re.fullmatch(rb"[0-7]{11}\0", raw[start:start + 12]) for start in (124, 136)):
+            raise Refusal("TAR", "a size or time that is not eleven octal digits")
+        fields = [name.encode().ljust(100, b"\0"), b"0000644\0", b"0000000\0" * 2, raw[124:148], b" " * 8, b"0", bytes(100), b"ustar\x0000",
+                  bytes(80), prefix.encode().ljust(155, b"\0"), bytes(12)]
+        made = b"".join(fields)
+        checksum = b"%06o\0 " % sum(made)
+        if made[:148] + checksum + made[156:] != raw:
+            raise Refusal("TAR", "a header that is not in the one form")
+        return name, int(raw[124:135], 8), (prefix, raw[136:148])
+
+    def check_order(self, manifest):
+        wanted = [name for name in TAG_FILES + tuple(manifest) if name in self.sizes]
+        named = set(wanted)
+        if [name for name in self.order if name in named] != wanted:
+            self.find(ALTERED, "TAR_ORDER", "files that are not in the order of the manifest", None)
+
+    def open(self, path):
+        return io.BufferedReader(Piece(open_regular(self.path, True), self.places[path], self.sizes[path]), 1 << 16)
+
+
+def read_file(bag, path, most):
+    if bag.sizes[path] > most:
+        raise Refusal("BAG_LENGTH", "%s has more than %d bytes" % (path, most))
+    with bag.open(path) as file:
+        data = file.read(most + 1)
+    if len(data) != bag.sizes[path]:
+        raise Refusal("BAG_LENGTH", "%s changed its length" % path)
+    return data
+
+
+def manifest_lines(raw):
+    """Path and digest of each line."""
+    if raw and not raw.endswith(b"\n"):
+        raise Refusal("MANIFEST", "no line end at the end")
+    for line in raw.split(b"\n")[:-1]:
+        match = re.fullmatch(rb"([0-9a-f]{64})  ([A-Za-z0-9._/-]{1,100})", line)
+        if match is None or not path_ok(match.group(2).decode()):
+            raise Refusal("MANIFEST", "a line that is not a digest and a path")
+        yield match.group(2).decode(), bytes.fromhex(match.group(1).decode())
+
+
+def payload_of(raw):
+    """Path and digest of each file of the payload, ascending."""
+    files, before = {}, ""
+    for path, digest in manifest_lines(raw):
+        if not path.startswith("data/") or path <= before:
+            raise Refusal("MANIFEST", "a path that is not in data/, or does not ascend")
+        files[path] = digest
+        before = path
+    if not files:
+        raise Refusal("MANIFEST", "a manifest that lists nothing")
+    return files
+
+
+def check_info(raw, wanted):
+    lines = raw.split(b"\n")
+    if lines.pop() != b"" or len(lines) > 64 or b"\r" in raw:
+        raise Refusal("BAG_INFO", "not at most 64 lines, each with its end")
+    text_of(raw, "BAG_INFO")
+    if not all(len(line) <= 1024 and re.fullmatch(rb"[^: \t][^:]*: .*", line, re.S) for line in lines):
+        raise Refusal("BAG_INFO", "a line that is not a label and a value")
+    sizes = [line[14:].decode("latin-1") for line in lines if line.startswith(b"Payload-Oxum: ")]
+    if sizes != [wanted]:
+        raise Refusal("BAG_INFO", "not one Payload-Oxum, or not %s" % wanted)
+
+
+class Bag:
+    """Check 1: the tag files, and every digest. `files` are those that the manifest names and that are there."""
+
+    def __init__(self, report, path):
+        self.report = report
+        report.check("bag", "form, tag files, and every digest of both manifests")
+        self.files, self.digest, self.is_whole = {}, None, True
+        self.holder = (FolderBag if os.path.isdir(path) else TarBag)(path, self.find)
+        raw = {name: self._tag(name) for name in TAG_FILES}
+        if raw["bagit.txt"] is not None and raw["bagit.txt"] != BAGIT:
+            self.find(ALTERED, "BAGIT", "not the two lines of BagIt 1.0", "bagit.txt")
+        self._tag_manifest(raw)
+        self._payload(raw["manifest-sha256.txt"])
+        # With a file missing it cannot fit, which was said.
+        if raw["bag-info.txt"] is not None and self.is_whole:
+            there = [size for name, size in self.holder.sizes.items() if name.startswith("data/")]
+            self._tried("bag-info.txt", lambda: check_info(raw["bag-info.txt"], "%d.%d" % (sum(there), len(there))))
+
+    def find(self, severity, code, words, path):
+        self.report.find("bag", severity, code, words, path)
+
+    def _tried(self, path, step):
+        try:
+            return step()
+        except Refusal as refusal:
+            self.find(ALTERED, refusal.code, refusal.words, path)
+        except OSError as trouble:
+            self.find(CANNOT, "BAG_UNREAD", str(trouble), path)
+        return None
+
+    def _tag(self, name):
+        if name not in self.holder.sizes:
+            self.find(MISSING, "BAG_FILE_MISSING", "a tag file is not there", name)
+            return None
+        return self._tried(name, lambda: read_file(self.holder, name, MAX_TAG_BYTES))
+
+    def _tag_manifest(self, raw):
+        named = raw["tagmanifest-sha256.txt"]
+        if named is None:
+            return
+        self.digest = sha256(named)
+        lines = self._tried("tagmanifest-sha256.txt", lambda: list(manifest_lines(named)))
+        if lines is None:
+            return
+        if tuple(path for path, _ in lines) != TAGGED:
+            self.find(ALTERED, "TAG_MANIFEST", "not the lines of the three other tag files", "tagmanifest-sha256.txt")
+        for path, digest in lines:
+            if path not in TAGGED or raw[path] is None:
+                continue
+            self.report.ok("bag")
+            if sha256(raw[path]) != digest:
+                self.find(ALTERED, "BAG_DIGEST", "differs from its digest", path)
+
+    def _payload(self, raw):
+        files = None if raw is None else self._tried("manifest-sha256.txt", lambda: payload_of(raw))
+        if files is None:
+            # What it would name is then not known; the files are looked at all the same.
+            files = dict.fromkeys(path for path in self.holder.sizes if path.startswith("data/"))
+        elif isinstance(self.holder, TarBag):
+            self.holder.check_order(files)
+        for path in self.holder.sizes:
+            if path not in files and path not in TAG_FILES:
+                self.find(ALTERED, "BAG_UNNAMED", "a file that no manifest names", path)
+        for path, digest in files.items():
+            if path not in self.holder.sizes:
+                self.is_whole = False
+                self.find(MISSING, "BAG_FILE_MISSING", "a file that the manifest names is not there", path)
+                continue
+            self.files[path] = digest
+            self._tried(path, lambda path=path, digest=digest: self._digest(path, digest))
+
+    def _digest(self, path, digest):
+        if self.holder.sizes[path] > MAX_FILE_BYTES:
+            raise Refusal("BAG_LENGTH", "8 GiB or more")
+        state = hashlib.sha256()
+        with self.holder.open(path) as file:
+            for data in iter(lambda: file.read(PIECE_BYTES), b""):
+                state.update(data)
+        self.report.ok("bag")
+        if digest is not None and state.digest() != digest:
+            self.find(ALTERED, "BAG_DIGEST", "differs from its digest", path)
+
+    def read(self, path, most):
+        return read_file(self.holder, path, most)
+
+    def stream(self, path):
+        return Stream(self.holder.open(path))
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# COMPLETENESS.json, chapter 6.3.
+
+MAX_JSON_NESTING = 8
+JSON_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.S)
+
+
+def _json_text(value):
+    return is_text(value) and not any("\ud800" <= char <= "\udfff" for char in value)
+
+
+def _json_number(value):
+    return type(value) is int
+
+
+def _hex(digits):
+    return lambda value: is_text(value) and re.fullmatch("[0-9a-f]{%d}" % digits, value) is not None
+
+
+def _json_span(value):
+    return row_of(_json_number, _json_number)(value) and value[0] <= value[1]
+
+
+_TAPE_ITEM = {"tape": _hex(64), "custody": _hex(64), "entry": _json_number}
+_WHATS = ("tape", "frames", "payloads", "header", "private")
+JSON_OBJECTS = {tuple(sorted(rules)): rules for rules in (
+    {"ids": list_of(_hex(64))},
+    {"query": _json_text, "sealed_ms": _json_span},
+    {**_TAPE_ITEM, "frames": _json_number, "opened": or_null(_json_span)},
+    {**_TAPE_ITEM, "what": lambda v: v in _WHATS, "fields": list_of(_json_number, 0), "why": _json_text},
+    {**_TAPE_ITEM, "by": _json_number},
+    {**_TAPE_ITEM, "field": or_null(_json_number), "why": _json_text},
+    {"format": lambda v: v == "immutape/completeness/1", "bundle": _hex(32), "origin": _json_text, "ledger": _hex(64), "made_ms": _json_number,
+     "log_size": _json_number, "authority": _json_text, "recipient": or_null(_json_text), "expires_ms": or_null(_json_number),
+     "asked": lambda v: type(v) is JsonObject and v.kind in (("ids",), ("query", "sealed_ms")), "frames": or_null(_json_span),
+     "payloads": lambda v: type(v) is bool, "span": or_null(_json_span), "given": lambda v: _items(v, "opened"),
+     "withheld": lambda v: _items(v, "what"), "destroyed": lambda v: _items(v, "by"), "out_of_scope": lambda v: _items(v, "field")})}
+
+
+def _items(value, mark):
+    return type(value) is list and all(type(item) is JsonObject and mark in item for item in value)
+
+
+class JsonObject(dict):
+    """An object with the names of one row of JSON_OBJECTS, and their values as they must be. Made while the text is read, so that no
+    other object ever stands in memory."""
+
+    def __init__(self, pairs):
+        super().__init__(pairs)
+        self.kind = tuple(sorted(self))
+        rules = JSON_OBJECTS.get(self.kind)
+        if rules is None or len(pairs) != len(self):
+            raise Refusal("COMPLETENESS", "a name twice, one too many, or one missing")
+        for name, rule in rules.items():
+            if not rule(self[name]):
+                raise Refusal("COMPLETENESS", "%s has a value that it cannot have" % name)
+
+
+def _json_integer(text):
+    if not re.fullmatch("[0-9]{1,16}", text) or int(text) >= 1 << 53:
+        raise Refusal("COMPLETENESS", "a number that is none from 0 to 2^53-1 in digits alone")
+    return int(text)
+
+
+def _json_refused(text):
+    raise Refusal("COMPLETENESS", "a number that is no integer: %s" % text[:40])
+
+
+def _json_brackets(raw):
+    """Nesting is bounded before anything is made; and lists stand in objects alone, at most two of them in a small one."""
+    depth = lists = objects = 0
+    for token in JSON_TOKEN.finditer(raw):
+        mark = token.group()[:1]
+        depth += (mark in b"[{") - (mark in b"]}")
+        lists, objects = lists + (mark == b"["), objects + (mark == b"{")
+        if depth > MAX_JSON_NESTING:
+            raise Refusal("COMPLETENESS", "nested deeper than %d" % MAX_JSON_NESTING)
+    if lists > 2 * objects + 8:
+        raise Refusal("COMPLETENESS", "more lists than its objects can have")
+
+
+class Completeness:
+    def __init__(self, raw):
+        _json_brackets(raw)
+        try:
+            said = json.loads(text_of(raw, "COMPLETENESS"), object_pairs_hook=JsonObject, parse_int=_json_integer,
+                              parse_float=_json_refused, parse_constant=_json_refused)
+        except (ValueError, RecursionError) as trouble:
+            raise Refusal("COMPLETENESS", "no JSON: %s" % trouble) from None
+        if type(said) is not JsonObject or "format" not in said:
+            raise Refusal("COMPLETENESS", "not the object of 6.3")
+        self.digest = sha256(raw)
+        self.said = said
+        self.bundle, self.ledger = bytes.fromhex(said["bundle"]), bytes.fromhex(said["ledger"])
+        self.origin, self.log_size, self.span, self.frames, self.payloads = (
+            said[name] for name in ("origin", "log_size", "span", "frames", "payloads"))
+        self.ids = said["asked"].get("ids")
+        self.sealed = said["asked"].get("sealed_ms")
+        if (self.span is None) != (self.ids is not None):
+            raise Refusal("COMPLETENESS", "span is null exactly where ids were asked for")
+        for item in said["withheld"]:
+            fields = item["fields"]
+            if len(set(fields)) != len(fields) or fields and item["what"] not in ("header", "private"):
+                raise Refusal("COMPLETENESS", "fields of what has none, or one twice")
+
+    def lists(self):
+        """Every tape that is accounted for, with what it is given as."""
+        for name in ("given", "destroyed", "out_of_scope"):
+            for item in self.said[name]:
+                yield name, item
+        for item in self.said["withheld"]:
+            if item["what"] == "tape":
+                yield "withheld", item
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Bundles, chapter 6: what one file says of some tapes of a log, checked with nothing else but keys from elsewhere.
+
+TAPE_FILES = ("root.cbor", "header.cbor", "manifest.cbor", "statement.cose", "frames.cbor", "frames-paths.cbor", "saved.tlog-proof",
+              "evidence.tlog-proof")
+TAPE_ROW = re.compile(r"data/tapes/([0-9a-f]{64})/(%s|receipt\.cose)" % "|".join(re.escape(name) for name in TAPE_FILES))
+NUMBER = "(0|[1-9][0-9]{0,19})"
+SIDE_ROW = re.compile(r"data/(time/%s\.(note|tst)|keys/(checkpoint|recorder|issuer)-%s\.pem|keys/checkpoint-%s\.vkey)" % (NUMBER, NUMBER, NUMBER))
+ALWAYS = ("data/COMPLETENESS.json", "data/entries.cbor", "data/log/checkpoint", "data/log/paths.cbor")
+SOMETIMES = ("data/witnesses", "data/custody.html", "data/custody.json", "data/VERIFY.txt")
+MAX_EVIDENCE_ENTRIES = 1 << 20
+REFUSED, SET_FIELDS = 40, frozenset((19, 31))
+MAX_SUMMARY_LINES = 400
+
+
+class Place:
+    """Where an entry stands, for findings that know segments otherwise."""
+
+    def __init__(self, label):
+        self.label = label
+
+
+ENTRIES = Place("data/entries.cbor")
+
+
+def entry_by_itself(raw):
+    """4.1 as far as it goes by itself, and the statement of a tape.saved as far as that does."""
+    entry = Entry(raw)
+    if (entry.index == 0) != (entry.kind == GENESIS):
+        raise Refusal("GENESIS", "entry %d is %s: entry 0 is a genesis, and no other is" % (entry.index, kind_name(entry.kind)))
+    if entry.index == 0 and entry.previous != ZERO32:
+        raise Refusal("ENTRY_PREVIOUS", "previous of entry 0 is not zero")
+    if entry.subject_seq > entry.index or entry.subject_seq == 0 and entry.subject_prev != ZERO32:
+        raise Refusal("SUBJECT_SEQ", "more entries before it about its subject than entries, or none and yet one before")
+    if entry.kind == TAPE_SAVED:
+        statement = Statement(entry.body[0])
+        if statement.protected["custody"] != entry.subject:
+            raise Refusal("STATEMENT_CUSTODY", "custody id of the statement is not the subject of the entry")
+        check_subject(statement)
+    return entry
+
+
+def check_subject(statement):
+    if statement.protected[15][2] != tape_name(statement.payload):
+        raise Refusal("STATEMENT_SUB", "sub of the statement is not its payload")
+
+
+def when(milliseconds):
+    try:
+        return (datetime.datetime(1970, 1, 1) + datetime.timedelta(milliseconds=milliseconds)).strftime("%Y-%m-%d %H:%M:%S UTC")
+    except OverflowError:
+        return "%d ms" % milliseconds
+
+
+class GivenTape:
+    """A tape that is given, and what the entries say of it."""
+
+    def __init__(self, item):
+        self.item = item
+        self.tape, self.custody = bytes.fromhex(item["tape"]), bytes.fromhex(item["custody"])
+        self.folder = "data/tapes/%s/" % item["tape"]
+        # The chain of its entries: how many in order, leaf of the last one, whether some are missing.
+        self.chained, self.last_leaf, self.is_broken = 0, ZERO32, False
+        self.saved, self.saved_raw, self.saved_leaf, self.statement = None, None, None, None
+        self.made = None
+        self.marks, self.truncated = [], []
+        self.seen_ms = None
+        self.frames = 0
+
+    def name(self):
+        return tape_name(self.tape)
+
+
+class Evidence:
+    """One pass over the entries, in which most is compared at once; then head, tapes, accounts."""
+
+    def __init__(self, report, bag, witnesses):
+        self.report, self.bag, self.witnesses = report, bag, witnesses
+        self.said, self.head = None, None
+        # What Anchors and judge_revoked ask of a log.
+        self.keys, self.critical, self.genesis, self.tapes = None, {}, None, []
+        self.anchors = Anchors(report)
+        self.given, self.by_tape, self.withheld, self.others = {}, {}, {}, []
+        # Of the entries: places, leaves one after another, and the last one.
+        self.indices, self.leaves = array.array("Q"), bytearray()
+        self.last = None
+        self.subjects, self.saved_here = {}, {}
+        self.in_span, self.span_times, self.span_saved = 0, None, []
+        # What COMPLETENESS.json says of entries, and has not been found there yet.
+        self.private, self.destroyed = {}, {}
+        # The entry that the consistency path read last belongs to; files of keys and times that entries called for; heads that are here.
+        self.path_of, self.side_files, self.own_heads = None, set(), {}
+        for name, what in (("files", "each has a row of 6.2, and all that have to be there are"),
+                           ("completeness", "COMPLETENESS.json reads, and is about this log"),
+                           ("entries", "grammar, order, chain, subjects"), ("private", "opened fields and commitments"),
+                           ("statements", "statements of the recorder"), ("head", "signature and size"),
+                           ("set proof", "entries lead to the root of the head"), ("custody", "every entry about each given tape"),
+                           ("tapes", "root, manifest, header, proofs"), ("frames", "frames lead to the tree roots"),
+                           ("keys and times", "files are what the entries say"), ("accounting", "asked for, given, withheld, destroyed")):
+            report.check(name, what)
+
+    # Anchors asks this of a log; here consistency paths answer it.
+    def root_at(self, size):
+        return None
+
+    def find(self, name, severity, code, words, file=None, entry=None, tape=None):
+        self.report.find(name, severity, code, words, file, None, entry, tape)
+
+    def tried(self, name, severity, step, file=None, entry=None, tape=None):
+        """What `step` comes to; what it refuses is a finding."""
+        try:
+            return step()
+        except Refusal as refusal:
+            doubted = refusal.code in ("HEAD_UNSIGNED", "HEAD_KEY") and self.critical
+            self.find(name, CANNOT if doubted else severity, refusal.code, refusal.words, file, entry, tape)
+        except OSError as trouble:
+            self.find(name, CANNOT, "BAG_UNREAD", str(trouble), file, entry, tape)
+        return None
+
+    def read(self, path, most):
+        """A small file of the payload, or None where it is not there (which was said)."""
+        return self.bag.read(path, most) if path in self.bag.files else None
+
+    # Files and COMPLETENESS.json ---------------------------------------------------------------------------------------
+
+    def begin(self):
+        raw = self.tried("completeness", ALTERED, lambda: self.read(ALWAYS[0], MAX_TAG_BYTES), ALWAYS[0])
+        if raw is not None:
+            self.said = self.tried("completeness", ALTERED, lambda: Completeness(raw), ALWAYS[0])
+        if self.said is not None:
+            self._lists()
+        self._rows()
+        note = self.tried("head", ALTERED, lambda: self.read("data/log/checkpoint", MAX_NOTE_BYTES), "data/log/checkpoint")
+        if note is not None:
+            self.head = self.tried("head", ALTERED, lambda: Checkpoint(Note(note)), "data/log/checkpoint")
+
+    def _lists(self):
+        said = self.said.said
+        for item in said["given"]:
+            tape = GivenTape(item)
+            self.given.setdefault(tape.custody, tape)
+            self.by_tape.setdefault(item["tape"], tape)
+        self.report.tapes = sorted({item["tape"] for item in said["given"]})
+        for item in said["destroyed"]:
+            self.destroyed.setdefault(item["by"], []).append(item)
+        for item in said["withheld"]:
+            self.withheld.setdefault(item["what"], []).append(item)
+            if item["what"] == "private":
+                self.private.setdefault(item["entry"], []).append(item)
+        if not said["given"]:
+            self.find("accounting", CANNOT, "NOTHING_GIVEN", "no tape is given, so nothing binds what is said to the log")
+
+    def _rows(self):
+        shown = {} if self.said is None else {
+            item["tape"] for item in self.said.said["out_of_scope"] if item["field"] is not None} - set(self.by_tape)
+        for path in self.bag.files:
+            self.report.ok("files")
+            match = TAPE_ROW.fullmatch(path)
+            if path in ALWAYS or path in SOMETIMES or SIDE_ROW.fullmatch(path):
+                continue
+            if match is None:
+                self.find("files", ALTERED, "FILE_ROW", "a file that has no row", path)
+            elif (self.said is not None and match.group(1) not in self.by_tape
+                    and not (match.group(1) in shown and match.group(2) in ("root.cbor", "header.cbor"))):
+                self.find("files", ALTERED, "FILE_ROW", "a file of a tape that has none", path)
+        wanted = list(ALWAYS) + [tape.folder + name for tape in self.by_tape.values() for name in TAPE_FILES]
+        wanted += ["data/tapes/%s/%s" % (tape, name) for tape in sorted(shown) for name in ("root.cbor", "header.cbor")]
+        for path in wanted:
+            if path not in self.bag.files:
+                self.find("files", MISSING, "FILE_MISSING", "a file that has to be there is not", path)
+
+    # Entries ------------------------------------------------------------------------------------------------------------
+
+    def entries(self):
+        path = ENTRIES.label
+        if path not in self.bag.files:
+            return
+
+        def all_items():
+            with self.bag.stream(path) as stream:
+                while not stream.done():
+                    if len(self.indices) >= MAX_EVIDENCE_ENTRIES:
+                        raise Refusal("ENTRIES", "more than 2^20 entries")
+                    self._item(stream)
+        self.tried("entries", ALTERED, all_items, path)
+        if self.genesis is None:
+            self.find("entries", MISSING, "GENESIS", "entry 0 is not there, or no genesis", path)
+        self.report.checks["entries"].extra = "%d, the last is entry %d" % (len(self.indices), self.indices[-1]) if self.indices else ""
+
+    def _item(self, stream):
+        stream.expect(4, 3)
+        raw = stream.bytes(MAX_ENTRY_BYTES)
+        entry = self.tried("entries", ALTERED, lambda: entry_by_itself(raw), ENTRIES.label)
+        opened = None if stream.is_null() else Opened(stream)
+        leaf, members = leaf_hash(raw), self._rest(stream, entry)
+        if entry is None:
+            return
+        self._order(entry, leaf)
+        index = entry.index
+        if entry.kind == GENESIS and self.genesis is None:
+            self._genesis(entry, leaf)
+        values = {}
+        if opened is not None:
+            values = self.tried("private", ALTERED, lambda: self._opened(entry, opened), ENTRIES.label, index) or {}
+        self._meaning(entry, raw, leaf)
+        tape = self.given.get(entry.subject)
+        if tape is not None:
+            self._about(tape, entry, raw, leaf, values)
+        self._span(entry)
+        self._withheld(entry, opened, members)
+        self._told(entry, tape, values, members)
+
+    def _order(self, entry, leaf):
+        index, last = entry.index, self.last
+        self.report.ok("entries")
+        if last is not None:
+            if index <= last[0]:
+                raise Refusal("ENTRIES", "entry %d stands behind entry %d" % (index, last[0]))
+            if entry.time < last[1]:
+                self.find("entries", ALTERED, "ENTRY_TIME", "time falls from %d to %d" % (last[1], entry.time), ENTRIES.label, index)
+            if index == last[0] + 1 and entry.previous != last[2]:
+                self.find("entries", ALTERED, "ENTRY_PREVIOUS", "previous is not the leaf hash of entry %d" % last[0], ENTRIES.label, index)
+        self.last = (index, entry.time, leaf)
+        self.indices.append(index)
+        self.leaves += leaf
+        seq, before = self.subjects.get(entry.subject, (-1, None))
+        if entry.subject_seq <= seq:
+            self.find("entries", ALTERED, "SUBJECT_SEQ", "subject_seq does not rise", ENTRIES.label, index)
+        elif entry.subject_seq == seq + 1 and before is not None and entry.subject_prev != before:
+            self.find("entries", ALTERED, "SUBJECT_PREV", "subject_prev is not the leaf hash of the subject's last entry", ENTRIES.label, index)
+        self.subjects[entry.subject] = (entry.subject_seq, leaf)
+
+    def leaf_of(self, index):
+        at = bisect.bisect_left(self.indices, index)
+        if at < len(self.indices) and self.indices[at] == index:
+            return bytes(self.leaves[at * 32:at * 32 + 32])
+        return None
+
+    def _genesis(self, entry, leaf):
+        self.genesis = Genesis(entry, leaf)
+        self.keys = Keys(self.genesis)
+        facts = self.report.facts
+        facts["ledger id"], facts["origin"], facts["test"] = leaf.hex(), self.genesis.origin, self.genesis.test
+        self.report.ok("completeness")
+        if self.said is not None and (self.said.origin, self.said.ledger) != (self.genesis.origin, leaf):
+            self.find("completeness", ALTERED, "COMPLETENESS_LOG", "COMPLETENESS.json is about another log", ALWAYS[0])
+        for role in range(3):
+            self._key_files(role, 0, self.genesis.role_keys[role])
+
+    def _opened(self, entry, opened):
+        self.report.ok("private")
+        if opened.check("immutape/private/1", PRIVATE_FIELDS) != entry.commitment:
+            raise Refusal("PRIVATE_COMMITMENT", "the fields are not those that were committed to")
+        return opened.values
+
+    def _rest(self, stream, entry):
+        """The map of an item. Returns how many tapes it shows in a set."""
+        members = 0
+        for key in stream.ascending(5, 2, stream.uint):
+            if key == 0:
+                for _ in range(stream.count(4, MAX_EVIDENCE_ENTRIES)):
+                    members += 1
+                    self._member(stream, entry)
+                if not members:
+                    raise Refusal("ENTRIES", "a list of no memberships")
+            elif key == 1:
+                path = [stream.bytes32() for _ in range(stream.count(4, 2 * MAX_PROOF_HASHES))]
+                self._consistent(entry, path)
+            else:
+                raise Refusal("ENTRIES", "an item with a key %d" % key)
+        return members
+
+    def _member(self, stream, entry):
+        stream.expect(4, 4)
+        custody, salt, position = stream.bytes32(), stream.bytes32(), stream.uint()
+        path = [stream.bytes32() for _ in range(stream.count(4, MAX_PROOF_HASHES + 1))]
+
+        def leads():
+            if entry.kind not in (34, 35):
+                raise Refusal("MEMBERSHIP", "a membership of an entry that is no list and no search")
+            leaf = leaf_hash(sha256(cbor_encode(["immutape/set/1", salt, custody])))
+            if root_by_path(leaf, position, entry.body[1], path) != entry.body[0]:
+                raise Refusal("MEMBERSHIP", "the path does not lead to the set commitment")
+        if entry is not None:
+            self.report.ok("private")
+            self.tried("private", ALTERED, leads, ENTRIES.label, entry.index)
+
+    def _consistent(self, entry, path):
+        if entry is None:
+            return
+        self.path_of = entry.index
+        if entry.kind not in (ANCHOR_COSIGNED, ANCHOR_TIMESTAMPED):
+            self.find("anchors", ALTERED, "CONSISTENCY", "a consistency path of an entry that keeps no head", ENTRIES.label, entry.index)
+            return
+        kept = self.tried("anchors", INFO, lambda: Checkpoint(Note(entry.body[0])), ENTRIES.label, entry.index)
+        if kept is not None and self.head is not None and not is_extended(kept.size, kept.root, self.head.size, self.head.root, path):
+            self.find("anchors", FORKED, "CONSISTENCY", "the head of %d entries that others hold is none of this log" % kept.size,
+                      ENTRIES.label, entry.index)
+
+    # What entries mean.
+
+    def _meaning(self, entry, raw, leaf):
+        kind, index, place = entry.kind, entry.index, (ENTRIES, None, entry.index)
+        if kind >= CRITICAL_FROM and kind not in KINDS:
+            self.critical.setdefault(kind, index)
+            self.find("entries", CANNOT, "CRITICAL_KIND", "kind %d is critical and not known here: what follows may mean something else "
+                      "than this check takes it for" % kind, ENTRIES.label, index)
+        if kind in (ANCHOR_COSIGNED, ANCHOR_TIMESTAMPED) and self.path_of != index:
+            self.find("anchors", ALTERED, "CONSISTENCY", "the consistency path is not there", ENTRIES.label, index)
+        if kind == ANCHOR_TIMESTAMPED:
+            self._time_files(entry)
+        if kind in DISPOSED_KINDS:
+            self.destroyed[index] = [item for item in self.destroyed.get(index, ()) if bytes.fromhex(item["custody"]) != entry.subject]
+        if self.keys is None:
+            return
+        if kind in (ANCHOR_COSIGNED, ANCHOR_TIMESTAMPED, PUBLISHED):
+            self.anchors.take(entry, self, place)
+        elif kind == FORK_FOUND:
+            self.tried("anchors", ALTERED, lambda: Anchors._head(self, entry.body[1]), ENTRIES.label, index)
+        elif kind == SUCCESSION:
+            self.tried("entries", ALTERED, lambda: Succession(entry.body[0]).check(self.genesis), ENTRIES.label, index)
+        elif kind in (KEY_ROTATED, KEY_REVOKED):
+            self.tried("entries", ALTERED, lambda: self._key_change(entry), ENTRIES.label, index)
+        elif kind == TAPE_SAVED:
+            self._saved(entry)
+        if kind in (ANCHOR_COSIGNED, ANCHOR_TIMESTAMPED):
+            self._first_seen(entry)
+
+    def _first_seen(self, entry):
+        """Heads that are here, and of each given tape the first cosigned one that is over it."""
+        try:
+            note = Note(entry.body[0])
+            kept = Checkpoint(note)
+            self.own_heads[kept.size] = kept.root
+            seen = self.witnesses.saw(note) if entry.kind == ANCHOR_COSIGNED else None
+        except Refusal as refusal:
+            if refusal.code == "COSIGNATURE":
+                self.find("anchors", ALTERED, refusal.code, refusal.words, ENTRIES.label, entry.index)
+            return
+        for tape in self.given.values() if seen is not None else ():
+            if tape.seen_ms is None and tape.saved is not None and kept.size > tape.saved:
+                tape.seen_ms = seen
+
+    def _key_change(self, entry):
+        self.keys.take(entry.index, entry)
+        if entry.kind == KEY_ROTATED:
+            self._key_files(entry.body[0], entry.index, entry.body[1])
+
+    def _saved(self, entry):
+        index, statement = entry.index, Statement(entry.body[0])
+        signed = False
+        self.report.ok("statements")
+        try:
+            statement.check(self.genesis, self.keys.in_force(RECORDER, index), entry.subject)
+            signed = True
+        except Refusal as refusal:
+            severity = CANNOT if refusal.code == "STATEMENT_KEY" and self.critical else ALTERED
+            self.find("statements", severity, refusal.code, refusal.words, ENTRIES.label, index, tape_name(statement.payload))
+        if entry.subject in self.saved_here:
+            self.find("statements", ALTERED, "SAVED_TWICE", "a second tape.saved of one custody id", ENTRIES.label, index)
+        self.saved_here[entry.subject] = index
+        saved = SavedTape(index, entry.subject, statement.payload, statement.manifest, entry.body[1], signed)
+        (self.tapes if entry.subject in self.given else self.others).append(saved)
+
+    def _revoked_later(self):
+        """Statements of tapes that are not given, which the key had no right to sign. What vouches for the earlier ones need not be here."""
+        for tape in self.others:
+            revoked = self.keys.in_force(RECORDER, tape.entry).revoked
+            if revoked is not None and tape.entry >= revoked[0]:
+                yield tape
+
+    def _about(self, tape, entry, raw, leaf, values):
+        """Check 7, entry by entry."""
+        index = entry.index
+        self.report.ok("custody")
+        if entry.subject_seq == tape.chained:
+            if not tape.is_broken and entry.subject_prev != tape.last_leaf:
+                self.find("custody", ALTERED, "SUBJECT_PREV", "subject_prev is not the leaf hash of the tape's last entry", ENTRIES.label, index, tape.name())
+        elif entry.subject_seq > tape.chained:
+            tape.is_broken = True
+            self.find("custody", INCOMPLETE, "CUSTODY_GAP", "%d entries about the tape, before this one, are not here"
+                      % (entry.subject_seq - tape.chained), ENTRIES.label, index, tape.name())
+        tape.chained, tape.last_leaf = entry.subject_seq + 1, leaf
+        tape.made = None
+        if entry.kind == TAPE_SAVED and tape.saved is None:
+            tape.saved, tape.saved_raw, tape.saved_leaf, tape.statement = index, raw, leaf, Statement(entry.body[0])
+        elif entry.kind == RECORDING_MARK:
+            if tape.marks and entry.body[0] < tape.marks[-1][0]:
+                self.find("custody", ALTERED, "MARK_FALLS", "recording.mark names fewer frames than the mark before", ENTRIES.label, index, tape.name())
+            tape.marks.append((entry.body[0], entry.body[1], index))
+        elif entry.kind == TAPE_TRUNCATED:
+            tape.truncated.append(entry.body[0])
+            self.find("custody", GAP, "TRUNCATED", "the recording did not end in order", ENTRIES.label, index, tape.name())
+        elif entry.kind == EVIDENCE_MADE:
+            tape.made = (index, raw, leaf, entry.body, values.get(30))
+
+    def _span(self, entry):
+        if self.said is None or self.said.span is None or not self.said.span[0] <= entry.index <= self.said.span[1]:
+            return
+        self.in_span += 1
+        self.span_times = ((self.span_times or (entry.time,))[0], entry.time)
+        if entry.kind == TAPE_SAVED and self.said.sealed[0] <= entry.time <= self.said.sealed[1]:
+            self.span_saved.append((Statement(entry.body[0]).payload.hex(), entry.subject.hex(), entry.index))
+
+    def _withheld(self, entry, opened, members):
+        """Check 11 for one entry: what stays closed of it is told, exactly and once."""
+        if self.said is None:
+            return
+        told = self.private.pop(entry.index, [])
+        closed = opened.closed if opened is not None else frozenset()
+        optional = SET_FIELDS if entry.kind in (34, 35, REFUSED) else frozenset()
+        closed -= optional
+        is_closed = opened is None or bool(closed)
+        in_span = self.said.span is not None and self.said.span[0] <= entry.index <= self.said.span[1]
+        needs = is_closed and (entry.subject in self.given or members > 0
+                               or entry.kind == REFUSED and not (in_span and entry.subject == ZERO32))
+        tape = self.given.get(entry.subject)
+        about = (tape.item["tape"] if tape else "0" * 64 if entry.subject == ZERO32 else None, entry.subject.hex())
+        # A list of no fields says that all of it is closed.
+        exact = [(not item["fields"]) == (opened is None) and frozenset(item["fields"]) - optional == closed
+                 and about[0] in (None, item["tape"]) and item["custody"] == about[1] for item in told]
+        if len(told) > 1 or needs and not told or not all(exact):
+            self.find("accounting", INCOMPLETE, "PRIVATE_UNTOLD", "what stays closed of the private half is not what is told to be withheld",
+                      ENTRIES.label, entry.index)
+
+    def _told(self, entry, tape, values, members):
+        """Who did what, for people."""
+        if tape is None and not members or len(self.report.summary) >= MAX_SUMMARY_LINES:
+            return
+        actor = values.get(0)
+        who = "by %s" % actor[1].decode("utf-8", "backslashreplace") if actor else "by somebody who is not told"
+        tape_words = "tape %s.." % tape.item["tape"][:12] if tape else "%d given tapes" % members
+        self.report.summary.append("entry %d, %s: %s, %s, %s" % (entry.index, when(entry.time), kind_name(entry.kind), tape_words, who))
+
+    # Keys and times, check 9 --------------------------------------------------------------------------------------------
+
+    def _side_file(self, path, wanted):
+        self.side_files.add(path)
+        if path not in self.bag.files:
+            self.find("keys and times", MISSING, "SIDE_FILE_MISSING", "a file that has to be there is not", path)
+            return
+        self.report.ok("keys and times")
+        if self.tried("keys and times", ALTERED, lambda: self.bag.read(path, len(wanted)) == wanted, path) is False:
+            self.find("keys and times", ALTERED, "SIDE_FILE", "not what the entry says", path)
+
+    def _time_files(self, entry):
+        self._side_file("data/time/%d.note" % entry.index, entry.body[0])
+        self._side_file("data/time/%d.tst" % entry.index, entry.body[1])
+
+    def _key_files(self, role, index, key):
+        pem = "-----BEGIN PUBLIC KEY-----\n%s\n-----END PUBLIC KEY-----\n" % base64.b64encode(SPKI_ED25519 + key).decode()
+        self._side_file("data/keys/%s-%d.pem" % (ROLES[role], index), pem.encode())
+        if role == CHECKPOINT:
+            raw = base64.b64encode(bytes([NOTE_ED25519]) + key).decode()
+            vkey = "%s+%s+%s\n" % (self.genesis.origin, key_id(self.genesis.origin, key).hex(), raw)
+            self._side_file("data/keys/checkpoint-%d.vkey" % index, vkey.encode())
+
+    def _sides(self):
+        if "data/entries.cbor" not in self.bag.files:
+            return
+        for path in self.bag.files:
+            # Without entry 0 nobody knows which keys came into force.
+            if SIDE_ROW.fullmatch(path) and path not in self.side_files and (self.keys is not None or "/time/" in path):
+                self.find("keys and times", ALTERED, "SIDE_FILE_UNKNOWN", "a file that no entry here calls for", path)
+
+    # Head, checks 4 and 5 -----------------------------------------------------------------------------------------------
+
+    def judge_head(self):
+        head = self.head
+        if head is None:
+            return
+        self.own_heads[head.size] = head.root
+        if self.keys is not None:
+            try:
+                self.report.ok("head")
+                if head.origin != self.keys.origin:
+                    raise Refusal("HEAD_ORIGIN", "head of another origin: %s" % head.origin[:200])
+                self.keys.counts(head.size)
+                self.keys.verify_head(head.note, head.size)
+            except Refusal as refusal:
+                severity = CANNOT if refusal.code in ("HEAD_UNSIGNED", "HEAD_KEY") and self.critical else ALTERED
+                self.find("head", severity, refusal.code, refusal.words, "data/log/checkpoint")
+        if self.indices and self.indices[-1] >= head.size:
+            self.find("head", ALTERED, "HEAD_SIZE", "the head is not over the last entry here", "data/log/checkpoint")
+        self.report.checks["head"].extra = "size %d" % head.size
+        path = "data/log/paths.cbor"
+        if path in self.bag.files and "data/entries.cbor" in self.bag.files:
+            self.report.ok("set proof")
+            self.tried("set proof", ALTERED, lambda: self._set_proof(path), path)
+
+    def _set_proof(self, path):
+        leaves = ((index, bytes(self.leaves[at * 32:at * 32 + 32])) for at, index in enumerate(self.indices))
+        with self.bag.stream(path) as stream:
+            if root_of_set(self.head.size, leaves, set_hashes(stream)) != self.head.root:
+                raise Refusal("SET_PROOF", "the entries do not lead to the root of the head")
+
+    # Tapes, checks 7 and 8 ----------------------------------------------------------------------------------------------
+
+    def judge_tapes(self):
+        if "data/entries.cbor" in self.bag.files:
+            for tape in self.by_tape.values():
+                self._chain_end(tape)
+        for tape in self.by_tape.values():
+            self._tape(tape)
+        for item in self.said.said["out_of_scope"] if self.said is not None else ():
+            if item["field"] is None:
+                self.find("accounting", GAP, "OUT_OF_SCOPE", "by nothing but the ledger's word", None, None, "sha256:" + item["tape"])
+            elif item["tape"] not in self.by_tape:
+                self._scope(item)
+
+    def _chain_end(self, tape):
+        name = tape.name()
+
+        def find(severity, code, words):
+            self.find("custody", severity, code, words, None, tape.made[0] if tape.made else None, name)
+        if tape.saved is None and tape.chained and not tape.is_broken:
+            find(ALTERED, "SAVED_ABSENT", "no entry about the tape is its tape.saved")
+        if tape.saved is not None and tape.saved != tape.item["entry"]:
+            find(ALTERED, "GIVEN_ENTRY", "its tape.saved is another entry than is said")
+        if tape.made is None:
+            find(INCOMPLETE, "EVIDENCE_LAST", "the last entry about the tape here is no evidence.made")
+            return
+        _, _, _, body, exported = tape.made
+        if body[0] != self.said.bundle or body[2] != len(self.said.said["given"]):
+            find(INCOMPLETE, "EVIDENCE_OTHER", "the last evidence.made is of another bundle, or of another number of tapes")
+        if (exported is None or exported[1] != self.said.digest
+                or body[1] != sha256(cbor_encode(["immutape/export/1", exported[0], exported[1]]))):
+            find(ALTERED, "EVIDENCE_DIGEST", "evidence.made is not of this COMPLETENESS.json, or does not show it")
+
+    def _root(self, folder, wanted):
+        """Header commitment, number of frames, tree root."""
+        raw = self.read(folder + "root.cbor", 4096)
+        if raw is None:
+            return None
+        if sha256(raw) != wanted:
+            raise Refusal("ROOT_FILE", "the tape root file does not have the tape id")
+        return root_file(raw)
+
+    def _tape(self, tape):
+        def tried(file, step):
+            return self.tried("tapes", ALTERED, step, tape.folder + file, None, tape.name())
+        self.report.ok("tapes")
+        root = tried("root.cbor", lambda: self._root(tape.folder, tape.tape))
+        tried("manifest.cbor", lambda: self._manifest(tape))
+        tried("statement.cose", lambda: self._statement(tape))
+        header = tried("header.cbor", lambda: self._header(tape.folder, root))
+        if header is not None:
+            if 18 in header.digests:
+                self.find("tapes", GAP, "HEADER_GAPS", "the header says that frames are missing", tape.folder + "header.cbor", None, tape.name())
+            self._told_withheld(tape, "header", header.closed)
+        if root is not None:
+            tape.frames = root[1]
+            if tape.item["frames"] != root[1]:
+                self.find("accounting", INCOMPLETE, "GIVEN_FRAMES", "the tape has %d frames, another number is said" % root[1], None, None, tape.name())
+            self._frames(tape, root)
+        if self.head is not None:
+            if tape.saved is not None:
+                tried("saved.tlog-proof", lambda: self._proof(tape, "saved.tlog-proof", tape.saved, tape.saved_raw))
+                tried("receipt.cose", lambda: self._receipt(tape))
+            if tape.made is not None:
+                tried("evidence.tlog-proof", lambda: self._proof(tape, "evidence.tlog-proof", tape.made[0], tape.made[1]))
+
+    def _manifest(self, tape):
+        raw = self.read(tape.folder + "manifest.cbor", MAX_MANIFEST_BYTES)
+        if raw is None:
+            return
+        if tape.statement is not None and sha256(raw) != tape.statement.manifest:
+            raise Refusal("MANIFEST_DIGEST", "not the manifest that the statement names")
+        manifest = Manifest(raw)
+        if manifest.custody_id != tape.custody or sha256(manifest.root_file) != tape.tape:
+            raise Refusal("MANIFEST_TAPE", "the manifest is of another tape")
+
+    def _statement(self, tape):
+        raw = self.read(tape.folder + "statement.cose", MAX_ENTRY_BYTES)
+        if raw is None or tape.statement is None:
+            return
+        if raw != Entry(tape.saved_raw).body[0]:
+            raise Refusal("STATEMENT_FILE", "not the statement in tape.saved")
+        if tape.statement.payload != tape.tape:
+            raise Refusal("STATEMENT_TAPE", "tape.saved is of another tape")
+
+    def _header(self, folder, root):
+        path = folder + "header.cbor"
+        if path not in self.bag.files:
+            return None
+        with self.bag.stream(path) as stream:
+            header = Opened(stream)
+            if not stream.done():
+                raise Refusal("HEADER", "bytes after the fields")
+        if not all(number in header.digests for number in HEADER_NEEDED):
+            raise Refusal("HEADER", "a key that has to be there is not")
+        commitment = header.check("immutape/header/1", HEADER_FIELDS)
+        if root is not None:
+            if commitment != root[0]:
+                raise Refusal("HEADER_COMMITMENT", "not the header that the tape root file commits to")
+            if 11 in header.values and header.values[11][0] != root[1]:
+                raise Refusal("HEADER_FRAMES", "the header counts other frames than the tape root file")
+        return header
+
+    def _proof(self, tape, file, index, raw):
+        data = self.read(tape.folder + file, MAX_PROOF_BYTES)
+        if data is None:
+            return
+        proof = EntryProof(data)
+        if proof.extra != raw or proof.index != index:
+            raise Refusal("PROOF_ENTRY", "proof of another entry")
+        head = Checkpoint(proof.note)
+        if proof.note.text != self.head.note.text:
+            raise Refusal("PROOF_HEAD", "proof under another head than log/checkpoint")
+        if self.keys is not None:
+            self.keys.verify_head(proof.note, head.size)
+        proof.check(head, leaf_hash(raw))
+
+    def _receipt(self, tape):
+        data = self.read(tape.folder + "receipt.cose", MAX_ENTRY_BYTES)
+        if data is None or self.keys is None:
+            return
+        receipt = Receipt(data)
+        if (receipt.origin, receipt.subject) != (self.genesis.origin, tape.item["custody"]):
+            raise Refusal("RECEIPT_CLAIMS", "receipt of another log or tape")
+        if (receipt.size, receipt.index) != (self.head.size, tape.saved):
+            raise Refusal("RECEIPT_PLACE", "receipt of another entry, or under another head")
+        if receipt.check(self.keys.in_force(ISSUER, self.head.size).key, tape.saved_leaf) != self.head.root:
+            raise Refusal("RECEIPT_ROOT", "receipt under another root than that of log/checkpoint")
+
+    def _scope(self, item):
+        folder, name = "data/tapes/%s/" % item["tape"], "sha256:" + item["tape"]
+        self.report.ok("tapes")
+        root = self.tried("tapes", ALTERED, lambda: self._root(folder, bytes.fromhex(item["tape"])), folder + "root.cbor", None, name)
+        header = self.tried("tapes", ALTERED, lambda: self._header(folder, root), folder + "header.cbor", None, name)
+        if header is not None and item["field"] not in header.values:
+            self.find("accounting", INCOMPLETE, "SCOPE_CLOSED", "out of scope by a field that is not open", folder + "header.cbor", None, name)
+
+    # Frames -------------------------------------------------------------------------------------------------------------
+
+    def _frames(self, tape, root):
+        frames, proof = tape.folder + "frames.cbor", tape.folder + "frames-paths.cbor"
+        if frames not in self.bag.files:
+            return
+        seen = FramesSeen(tape.marks)
+
+
+        def leads(leaves):
+            try:
+                if proof in self.bag.files:
+                    with self.bag.stream(proof) as stream:
+                        if root_of_set(root[1], leaves, set_hashes(stream)) != root[2]:
+                            raise Refusal("FRAMES_ROOT", "the frames do not lead to the tree root of the tape")
+            finally:
+                # What is here is told by the frames, whatever becomes of the proof.
+                for _ in leaves:
+                    pass
+        with self.bag.stream(frames) as stream:
+            self.tried("frames", ALTERED, lambda: leads(seen.leaves(stream)), frames, None, tape.name())
+        self.report.ok("frames", max(seen.count, 1))
+        self._marks(tape, seen, root[1])
+        self._frames_told(tape, seen, root[1])
+
+    def _marks(self, tape, seen, frames):
+        for count, wanted, index in tape.marks:
+            if count > frames or seen.roots.get(count, wanted) != wanted:
+                cut = any(left < count for left in tape.truncated)
+                self.find("frames", GAP if cut else ALTERED, "MARK", "the frames are not those that recording.mark names", None, index, tape.name())
+
+    def _frames_told(self, tape, seen, frames):
+        """Check 11: the frames that are here are those asked for, and what is not here is told."""
+        asked = self.said.frames or [0, U64_MAX]
+        first, last = asked[0], min(asked[1], frames - 1)
+        wanted = [first, last] if first <= last else None
+        if not (tape.item["opened"] == wanted == seen.range() and seen.is_run()):
+            self.find("accounting", INCOMPLETE, "FRAMES_OTHER", "the frames here are not those that were asked for, or not those that are said",
+                      None, None, tape.name())
+        if seen.closed and self.said.payloads or seen.opened and not self.said.payloads:
+            self.find("accounting", INCOMPLETE, "PAYLOADS_OTHER", "payloads are not all open or all closed as is said", None, None, tape.name())
+        self._told_withheld(tape, "frames", seen.count < frames)
+        self._told_withheld(tape, "payloads", bool(seen.closed))
+
+    def _told_withheld(self, tape, what, closed):
+        """One `withheld` of this sort exactly where something is closed; of the header with exactly its fields."""
+        told = [item for item in self.withheld.get(what, ()) if item["tape"] == tape.item["tape"]]
+        good = len(told) == (1 if closed else 0) and all(
+            (item["custody"], item["entry"]) == (tape.item["custody"], tape.item["entry"]) for item in told)
+        if what == "header" and good and closed:
+            good = frozenset(told[0]["fields"]) == closed
+        if not good:
+            self.find("accounting", INCOMPLETE, "WITHHELD", "what is told to be withheld of its %s is not what is" % what, None, None, tape.name())
+
+    # Accounting, checks 10 and 11 ---------------------------------------------------------------------------------------
+
+    def judge_accounts(self):
+        if self.said is None:
+            return
+        tapes, said = {}, self.said
+        for _, item in said.lists():
+            tapes[item["tape"]] = tapes.get(item["tape"], 0) + 1
+            self.report.ok("accounting")
+        for tape, count in tapes.items():
+            if count > 1:
+                self.find("accounting", INCOMPLETE, "TAPE_TWICE", "accounted for %d times" % count, None, None, "sha256:" + tape)
+        for tape in said.ids or ():
+            if tape not in tapes:
+                self.find("accounting", INCOMPLETE, "TAPE_UNACCOUNTED", "asked for, and in no list", None, None, "sha256:" + tape)
+        for what in ("frames", "payloads", "header"):
+            for item in self.withheld.get(what, ()):
+                if item["tape"] not in self.by_tape:
+                    self.find("accounting", INCOMPLETE, "WITHHELD", "%s of a tape that is not given" % what, None, None, "sha256:" + item["tape"])
+        for item in self.withheld.get("tape", ()):
+            self.find("accounting", GAP, "TAPE_WITHHELD", "withheld: %s" % item["why"], None, None, "sha256:" + item["tape"])
+        if self.withheld.get("private", ()):
+            self.find("accounting", GAP, "PRIVATE_WITHHELD", "fields of private halves of %d entries are withheld" % len(self.withheld.get("private", ())))
+        if "data/entries.cbor" not in self.bag.files:
+            return
+        for index, items in self.private.items():
+            self.find("accounting", INCOMPLETE, "WITHHELD", "a private half is withheld of an entry that is not here", None, index)
+        for index, items in self.destroyed.items():
+            for item in items:
+                self.find("accounting", INCOMPLETE, "DESTROYED", "no entry here says that its key was destroyed", None, index, "sha256:" + item["tape"])
+        if said.span is not None:
+            self._account_span(said)
+
+    def _account_span(self, said):
+        first, last = said.span
+
+        def find(code, words, tape=None):
+            self.find("accounting", INCOMPLETE, code, words, None, None, tape)
+        if self.in_span != last - first + 1:
+            find("SPAN_ENTRIES", "entries %d to %d are not all here" % (first, last))
+        times = self.span_times or (0, 0)
+        if first != 0 and not times[0] < said.sealed[0]:
+            find("SPAN_BEGIN", "the span does not begin before the time that was asked for")
+        if last >= said.log_size or last != said.log_size - 1 and not times[1] > said.sealed[1]:
+            find("SPAN_END", "the span does not end behind the time that was asked for")
+        saved = sorted(self.span_saved)
+        told = sorted((item["tape"], item["custody"], item["entry"]) for _, item in said.lists())
+        if saved != told:
+            find("SPAN_TAPES", "the tapes that are accounted for are not those that were saved in the time that was asked for")
+
+    # Pins, witnesses, heads of others -----------------------------------------------------------------------------------
+
+    def judge_outside(self, pins, heads):
+        check_pins(self.report, pins, self.keys)
+        check_anchored(self.report, self.head, self.witnesses, self.keys)
+        for path in heads:
+            self._given_head(path)
+
+    def _given_head(self, path):
+        self.report.check("heads", "heads that others kept are heads of this log")
+        if self.keys is None:
+            self.report.skip("heads", "heads that others kept", "no genesis, so no key to check them with")
+            return
+        self.report.ok("heads")
+        try:
+            head = read_given(path)
+            verify_given(head, self.keys, self.head.size if self.head is not None else U64_MAX)
+        except (Refusal, OSError) as trouble:
+            revoked = getattr(trouble, "code", None) == "HEAD_REVOKED"
+            self.find("heads", ALTERED if revoked else CANNOT, "HEAD_GIVEN", str(trouble), path)
+            return
+        own = self.own_heads.get(head.size)
+        if own is None:
+            self.find("heads", INFO, "HEAD_NOT_COMPARED", "no head of %d entries is here to compare it with" % head.size, path)
+        elif own != head.root:
+            self.find("heads", FORKED, "E_LOG_FORK", "others hold a head of %d entries with another root" % head.size, path)
+
+    def finish(self):
+        report = self.report
+        self._sides()
+        if self.keys is not None:
+            self.anchors.not_compared = 0
+            self.anchors.finish(self)
+            judge_revoked(report, self.keys, self.anchors, self.tapes + list(self._revoked_later()))
+        else:
+            report.skip("anchors", Anchors.WHAT, "no genesis")
+        for tape in self.by_tape.values():
+            seen = "at the latest %s, by witnesses" % when(tape.seen_ms) if tape.seen_ms is not None else "at a time that no witness vouches for"
+            report.summary.append("tape %s: %d frames, %s opened, %d links of custody, saved as entry %s, %s" % (
+                tape.name(), tape.frames, "none" if tape.item["opened"] is None else "%d to %d" % tuple(tape.item["opened"]), tape.chained,
+                tape.saved, seen))
+        if report.anchored_ms is not None:
+            report.summary.append("everything here existed at the latest %s" % when(report.anchored_ms))
+        report.summary.append("complete over the whole log" if report.whole_log else "complete up to entry %s, by the ledger's claim" % (
+            self.indices[-1] if self.indices else "none"))
+
+
+class FramesSeen:
+    """What stands in frames.cbor, which is read once."""
+
+    def __init__(self, marks):
+        self.wanted = {count for count, _, _ in marks}
+        self.roots = {0: EMPTY_ROOT}
+        self.count = self.opened = self.closed = 0
+        self.first = self.last = None
+        self.edge = Frontier()
+
+    def range(self):
+        return None if self.first is None else [self.first, self.last]
+
+    def is_run(self):
+        return self.first is None or self.last - self.first + 1 == self.count
+
+    def leaves(self, stream):
+        while not stream.done():
+            stream.expect(4, 3)
+            seq = stream.uint()
+            if self.last is not None and seq <= self.last:
+                raise Refusal("FRAMES", "frame %d stands behind frame %d" % (seq, self.last))
+            envelope, opened = self._part(stream, "envelope", seq, MAX_ENVELOPE_BYTES)
+            if opened is None:
+                raise Refusal("FRAMES", "the envelope of frame %d is closed" % seq)
+            if check_frame(opened, False)[0] != seq:
+                raise Refusal("FRAMES", "frame %d says that it is another" % seq)
+            payload, opened = self._part(stream, "payload", seq, MAX_PAYLOAD_BYTES)
+            self.first = seq if self.first is None else self.first
+            self.last = seq
+            self.count += 1
+            self.opened += opened is not None
+            self.closed += opened is None
+            leaf = leaf_hash(cbor_encode(["immutape/frame/1", seq, envelope, payload]))
+            if self.wanted and self.edge.size == seq:
+                self.edge.push(leaf)
+                if self.edge.size in self.wanted:
+                    self.roots[self.edge.size] = self.edge.root()
+            yield seq, leaf
+
+    @staticmethod
+    def _part(stream, what, seq, most):
+        """Digest of a part, and its bytes where it is open."""
+        major, value = stream.head()
+        if (major, value) == (2, 32):
+            return stream.take(32), None
+        if (major, value) != (4, 2):
+            raise Refusal("FRAMES", "a part of frame %d that is neither open nor a digest" % seq)
+        salt, data = stream.bytes32(), stream.bytes(most)
+        return sha256(cbor_encode(["immutape/frame/1/" + what, seq, salt, data])), data
+
+
+def root_file(raw):
+    """2.3: header commitment, number of frames, tree root."""
+    root = refused("ROOT_FILE", cbor_decode, raw)
+    if not row_of(lambda v: v == "immutape/tape/1", b32, is_uint, b32)(root) or root[2] == 0 and root[3] != EMPTY_ROOT:
+        raise Refusal("ROOT_FILE", "not a tape root file")
+    return root[1:]
+
+
+def check_anchored(report, head, witnesses, keys):
+    """6.7, pins: whether a quorum of the given witnesses saw the head."""
+    report.check("anchored", "a quorum of the given witnesses cosigned the head")
+    if not witnesses.keys or head is None:
+        report.skip("anchored", "cosignatures", "no --witness given: nobody else vouches for this head" if not witnesses.keys else "no head to look at")
+        report.find("anchored", NOT_ANCHORED, "NO_WITNESS", "no witness was given, or no head can be read")
+        return
+    report.ok("anchored")
+    try:
+        if keys is not None and any(key == term.key for _, key in witnesses.keys for terms in keys.terms for term in terms):
+            raise Refusal("WITNESS_KEY", "a given witness's key is a key of the log")
+        report.anchored_ms = witnesses.saw(head.note)
+    except Refusal as refusal:
+        report.find("anchored", ALTERED, refusal.code, refusal.words)
+    if report.anchored_ms is None:
+        report.find("anchored", NOT_ANCHORED, "NO_QUORUM", "no quorum of the given witnesses cosigned the head")
+
+
+class Options:
+    """What the auditor brings from elsewhere."""
+
+    def __init__(self, pins=(), witnesses=None, heads=(), tree=None, state=None):
+        self.pins, self.witnesses, self.heads, self.tree, self.state = pins, witnesses or Witnesses(()), heads, tree, state
+
+
+def audit_bundle(path, options):
+    """Checks a bundle, folder or tar file, and returns the report."""
+    report = Report("bundle")
+    witnesses, bag = options.witnesses, None
+    try:
+        bag = Bag(report, path)
+    except Refusal as refusal:
+        report.find("bag", CANNOT if refusal.code in ("FILE_KIND", "AGE") else ALTERED, refusal.code, refusal.words, path)
+    except OSError as trouble:
+        report.find("bag", CANNOT, "BAG_UNREAD", str(trouble), path)
+    if bag is None:
+        check_anchored(report, None, witnesses, None)
+        return report
+    evidence = Evidence(report, bag, witnesses)
+    if bag.digest is not None:
+        report.facts["bundle digest"] = bag.digest.hex()
+    guarded(report, "completeness", evidence.begin)
+    guarded(report, "entries", evidence.entries)
+    guarded(report, "head", evidence.judge_head)
+    guarded(report, "tapes", evidence.judge_tapes)
+    guarded(report, "accounting", evidence.judge_accounts)
+    guarded(report, "keys", lambda: evidence.judge_outside(options.pins, options.heads))
+    if options.tree is not None:
+        guarded(report, "whole log", lambda: compare_whole(report, evidence, options.tree))
+    guarded(report, "anchors", evidence.finish)
+    return report
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Published trees, chapter 5.4: C2SP tlog-tiles in a folder.
+
+TILE = 256
+
+
+class TreeLog(Log):
+    """The entries of a published tree, whose leaf hashes stand in its tiles already."""
+
+    def __init__(self, report, tree, seen):
+        super().__init__(report, ())
+        self.tree, self.seen = tree, seen
+
+    def _grow(self, leaf):
+        self.kinds.clear()
+
+    def _advance(self, leaf, entry):
+        if self.seen is not None:
+            self.seen(self.count, leaf, entry)
+        super()._advance(leaf, entry)
+
+
+class PublishedTree:
+    """`seen` is called with place, leaf hash and entry of each entry; `keys` are those of a log that is known already."""
+
+    def __init__(self, report, folder, seen=None, keys=None):
+        self.report, self.folder, self.keys = report, folder, keys
+        self.head, self.log, self.tree = None, None, Tree()
+        self.is_whole = self.has_entries = False
+        # The entries, once a bundle of them could not be read.
+        self.stopped = None
+        self.folders = {}
+        report.check("tree", "tiles of level 0 lead to the root of the checkpoint")
+        report.check("head", "signature of the checkpoint")
+        if self._is_folder("tile/entries"):
+            self.has_entries = True
+            report.check("bundles", "each entry has the leaf hash of its place")
+            self.log = TreeLog(report, self.tree, seen)
+
+    def find(self, name, severity, code, words, file=None, entry=None):
+        self.report.find(name, severity, code, words, file, None, entry)
+
+    # Files. Nothing is followed out of the folder: each folder on the way is one, and no link.
+
+    def _is_folder(self, path):
+        if path not in self.folders:
+            try:
+                mode = os.lstat(os.path.join(self.folder, path)).st_mode
+            except (FileNotFoundError, NotADirectoryError):
+                return False
+            above = os.path.dirname(path)
+            self.folders[path] = stat.S_ISDIR(mode) and (not above or self._is_folder(above))
+        return self.folders[path]
+
+    def _file(self, path, most):
+        """Bytes of a file, or None where it is not there."""
+        if not self._is_folder(os.path.dirname(path)):
+            return None
+        try:
+            return read_bounded(os.path.join(self.folder, path), most)
+        except FileNotFoundError:
+            return None
+
+    def _tile(self, level, place, width, most):
+        """A tile that is not full is kept while full ones come to stand beside it; either has these hashes or entries first."""
+        parts = ["%03d" % (place % 1000)]
+        while place >= 1000:
+            place //= 1000
+            parts.insert(0, "x%03d" % (place % 1000))
+        path = "tile/%s/%s" % (level, "/".join(parts))
+        if width < TILE:
+            raw = self._file("%s.p/%d" % (path, width), most)
+            if raw is not None:
+                return "%s.p/%d" % (path, width), width, raw
+        return path, TILE, self._file(path, most)
+
+    # The check.
+
+    def scan(self):
+        try:
+            self.head = Checkpoint(Note(read_bounded(os.path.join(self.folder, "checkpoint"), MAX_NOTE_BYTES)))
+        except FileNotFoundError:
+            self.find("head", MISSING, "CHECKPOINT_MISSING", "no checkpoint here", "checkpoint")
+            return
+        except Refusal as refusal:
+            self.find("head", ALTERED, refusal.code, refusal.words, "checkpoint")
+            return
+        self.is_whole = all(self._place(place) for place in range(-(-self.head.size // TILE)))
+        if not self.is_whole:
+            return
+        self.report.ok("tree")
+        if self.tree.root() != self.head.root:
+            self.find("tree", ALTERED, "TREE_ROOT", "the tiles do not lead to the root of the checkpoint", "checkpoint")
+        self.report.checks["tree"].extra = "%d leaves" % self.tree.size
+        self._upper_tiles()
+
+    def _place(self, place):
+        width = min(TILE, self.head.size - place * TILE)
+        path, full, raw = self._tile(0, place, width, 32 * TILE + 1)
+        if raw is None:
+            self.find("tree", MISSING, "TILE_MISSING", "a tile is not there", path)
+            return False
+        if len(raw) != 32 * full:
+            self.find("tree", ALTERED, "TILE_LENGTH", "a tile of %d bytes" % len(raw), path)
+            return False
+        self.report.ok("tree")
+        entries = self._entries(place, width) if self.log is not None else None
+        for number in range(width):
+            leaf = raw[32 * number:32 * number + 32]
+            self.tree.push(leaf)
+            if entries is not None:
+                self._entry(leaf, *entries[number])
+        return True
+
+    def _entries(self, place, width):
+        """File and bytes of each entry of a place. After a bundle that cannot be read no entry is looked at."""
+        path, full, raw = self._tile("entries", place, width, TILE * (MAX_ENTRY_BYTES + 2) + 1)
+        if raw is None:
+            self.find("bundles", MISSING, "BUNDLE_MISSING", "a bundle of entries is not there", path)
+        else:
+            entries, at = [], 0
+            while at + 2 <= len(raw) and len(entries) < full:
+                end = at + 2 + int.from_bytes(raw[at:at + 2], "big")
+                entries.append((path, raw[at + 2:end]))
+                at = end
+            if at == len(raw) and len(entries) == full:
+                return entries
+            self.find("bundles", ALTERED, "BUNDLE_SHAPE", "not %d entries behind their lengths" % full, path)
+        self.has_entries, self.stopped, self.log = False, self.log, None
+        return None
+
+    def _entry(self, leaf, path, raw):
+        log = self.log
+        self.report.ok("bundles")
+        if leaf_hash(raw) != leaf:
+            self.find("bundles", ALTERED, "BUNDLE_LEAF", "the entry does not have the leaf hash of its place", path, log.count)
+            log.damaged = True
+        log._entry(Place(path), None, None, raw, None)
+
+    def _upper_tiles(self):
+        """Others prove by the tiles above; here nothing hangs on them."""
+        for level in range(1, len(self.tree.levels) // 8 + 1):
+            hashes = self.tree.levels[8 * level] if 8 * level < len(self.tree.levels) else b""
+            for place in range(-(-len(hashes) // (32 * TILE))):
+                wanted = bytes(hashes[place * 32 * TILE:(place + 1) * 32 * TILE])
+                try:
+                    path, _, raw = self._tile(level, place, len(wanted) // 32, 32 * TILE)
+                except Refusal:
+                    path, raw = "tile/%d" % level, b""
+                if raw is None or raw[:len(wanted)] != wanted:
+                    self.find("tree", INFO, "TILE_ABOVE", "a tile above level 0 is not there, or not that of the leaves below", path)
+
+    def judge_head(self, pins=()):
+        """The checkpoint under the key in force, or under keys that the auditor brought where there are no entries to name one."""
+        log = self.log or self.stopped
+        keys = log.keys if log is not None else self.keys
+        if self.head is None or log is not None and keys is None:
+            return
+        self.report.ok("head")
+        self.report.checks["head"].extra = "size %d" % self.head.size
+        try:
+            if keys is not None:
+                verify_given(self.head, keys, self.head.size)
+            else:
+                self._by_pins(pins)
+        except Refusal as refusal:
+            critical = log is not None and log.critical
+            severity = CANNOT if refusal.code == "HEAD_KEYLESS" or refusal.code in ("HEAD_UNSIGNED", "HEAD_KEY") and critical else ALTERED
+            self.find("head", severity, refusal.code, refusal.words, "checkpoint")
+
+    def _by_pins(self, pins):
+        known = [pin for pin in pins if pin.name == self.head.origin and self.head.note.lines_of(pin.name, pin.key)]
+        if not known:
+            raise Refusal("HEAD_KEYLESS", "no entry here names the log's key, and no verifier key was given that signed this head")
+        for pin in known:
+            self.head.note.verify(pin.name, pin.key)
+        self.report.pinned = True
+
+    def root_at(self, size):
+        return self.tree.root_at(size) if size <= self.tree.size else None
+
+    def judge_given(self, path, pins):
+        """A head that somebody else kept."""
+        log = self.log or self.stopped
+        keys = log.keys if log is not None else self.keys
+        self.report.check("heads", "heads that others kept are heads of this log")
+        self.report.ok("heads")
+        try:
+            head = read_given(path)
+            if keys is not None:
+                verify_given(head, keys, self.head.size if self.head is not None else 0)
+            elif not any(pin.name == head.origin and head.note.lines_of(pin.name, pin.key) and head_by(head.note, (pin.name, pin.key)) for pin in pins):
+                raise Refusal("HEAD_UNSIGNED", "not signed by a key that is known")
+        except (Refusal, OSError) as trouble:
+            revoked = getattr(trouble, "code", None) == "HEAD_REVOKED"
+            self.find("heads", ALTERED if revoked else CANNOT, "HEAD_GIVEN", str(trouble), path)
+            return
+        own = self.root_at(head.size)
+        if self.head is not None and head.size > self.head.size:
+            self.find("heads", ROLLED, "E_LOG_ROLLBACK", "others hold a head of %d entries, this tree has %d" % (head.size, self.head.size), path)
+        elif own is None:
+            self.find("heads", CANNOT, "HEAD_NOT_COMPARED", "root at size %d could not be computed" % head.size, path)
+        elif own != head.root:
+            self.find("heads", FORKED, "E_LOG_FORK", "others hold a head of %d entries with another root" % head.size, path)
+
+
+def read_given(path):
+    """The first note of a head file, or the only one."""
+    notes = split_notes(read_bounded(path, MAX_HEAD_BYTES, True))
+    if not notes:
+        raise Refusal("NOTE", "an empty file")
+    return Checkpoint(Note(notes[0]))
+
+
+def verify_given(head, keys, known):
+    """Whether the log signed a head: under the key in force, or, of more entries than are known here, under any that it had."""
+    if head.origin != keys.origin:
+        raise Refusal("HEAD_ORIGIN", "head of another origin: %s" % head.origin[:200])
+    if head.size <= known:
+        keys.counts(head.size)
+        keys.verify_head(head.note, head.size)
+    elif not any(ed25519_verify(term.key, head.note.signed, line) for term in keys.terms[CHECKPOINT]
+                 for line in head.note.lines_of(keys.origin, term.key)):
+        raise Refusal("HEAD_UNSIGNED", "not signed by a checkpoint key that this log had")
+
+
+def read_tree(report, folder, seen=None, keys=None):
+    """The tree, read and its entries judged; the head and what hangs on pins are for the caller."""
+    tree = PublishedTree(report, folder, seen, keys)
+    guarded(report, "tree", tree.scan)
+    log = tree.log or tree.stopped
+    if log is not None and log.keys is not None:
+        guarded(report, "anchors", lambda: log.anchors.finish(log))
+        guarded(report, "statements", lambda: judge_revoked(report, log.keys, log.anchors, log.tapes))
+    elif log is not None and tree.head is not None:
+        report.find("genesis", CANNOT, "GENESIS_UNREAD", "entry 0 was not read, so no key of this log is known")
+    return tree
+
+
+def audit_tree(path, options):
+    """Checks a published tree and returns the report."""
+    report = Report("tree")
+    tree = read_tree(report, path)
+    guarded(report, "head", lambda: tree.judge_head(options.pins))
+    log = tree.log or tree.stopped
+    if log is not None:
+        guarded(report, "keys", lambda: check_pins(report, options.pins, log.keys))
+    else:
+        report.skip("entries", "entries", "none are published: only that the tiles are those of the checkpoint is known")
+    guarded(report, "anchored", lambda: check_anchored(report, tree.head, options.witnesses, log.keys if log else None))
+    for name in options.heads:
+        guarded(report, "heads", lambda name=name: tree.judge_given(name, options.pins))
+    report.whole_log = tree.is_whole and tree.has_entries
+    if tree.head is not None and tree.head.size == 0:
+        report.find("tree", CANNOT, "NO_ENTRIES", "a tree without entries: nothing is proven")
+    if report.anchored_ms is not None:
+        report.summary.append("all of it existed at the latest %s" % when(report.anchored_ms))
+    return report
+
+
+def compare_whole(report, evidence, folder):
+    """6.7, whole log: nothing about a given tape, and no change of keys, stands in the tree and not in the bundle."""
+    report.check("whole log", "every entry about the tapes, over all of the log")
+    own, last = evidence.head, evidence.indices[-1] if evidence.indices else -1
+
+    def seen(index, leaf, entry):
+        report.ok("whole log")
+        here = evidence.leaf_of(index)
+        if here is not None and here != leaf:
+            report.find("whole log", INCOMPLETE, "WHOLE_DIFFERS", "another entry stands here than in the log", None, None, index)
+        elif here is None and entry is not None and (entry.subject in evidence.given and index < last or SUCCESSION <= entry.kind <= KEY_REVOKED and index < own.size):
+            report.find("whole log", INCOMPLETE, "WHOLE_ABSENT", "an entry of the log that has to be here is not: %s" % kind_name(entry.kind),
+                        None, None, index)
+    other = Report("tree")
+    tree = read_tree(other, folder, seen if own is not None else None, evidence.keys)
+    tree.judge_head()
+    for finding in other.findings:
+        if EXITS.get(finding["severity"]) in (1, 3):
+            report.find("whole log", finding["severity"], finding["code"], finding["words"], "tree/%s" % (finding["file"] or ""), None, finding["entry"])
+    if own is None or tree.head is None:
+        return
+    if tree.head.size < own.size:
+        report.find("whole log", CANNOT, "WHOLE_SMALLER", "the tree has fewer entries than the head here", "tree/checkpoint")
+        return
+    root = tree.root_at(own.size)
+    if root is not None and root != own.root:
+        report.find("whole log", FORKED, "E_LOG_FORK", "the tree has another root at size %d" % own.size, "tree/checkpoint")
+    elif root is not None and tree.has_entries and tree.is_whole:
+        report.whole_log = report.checks["whole log"].findings == 0
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -3432,15 +5600,15 @@ def side_folders(report, ledger, state):
         report.find(None, INFO, "QUARANTINE", "%d files were put aside by recovery or repair" % len(os.listdir(folder)), "quarantine")
 
 
-def audit(ledger, state=None, heads=(), pins=()):
+def audit(ledger, state=None, heads=(), pins=(), witnesses=None):
     """Checks a ledger folder and returns the report."""
     report = Report()
     head = Heads(report)
     if state is not None:
-        guarded(report, "head", lambda: head.read(os.path.join(state, "head"), "state/head", True))
+        guarded(report, "head", lambda: head.read(os.path.join(state, "head"), HEAD_LABEL, True))
     for path in heads:
         guarded(report, "head", lambda path=path: head.read(path, path, False))
-    anchors = Anchors(report)
+    anchors = Anchors(report, witnesses)
     if state is not None:
         guarded(report, "anchors", lambda: anchors.read(os.path.join(state, "anchors")))
     lost, successor = LostKeys(report), Successor(report)
@@ -3452,7 +5620,8 @@ def audit(ledger, state=None, heads=(), pins=()):
     guarded(report, "head", lambda: lost.learn(journal))
     guarded(report, "successor", lambda: successor.judge(journal))
     guarded(report, "anchors", lambda: anchors.finish(journal))
-    guarded(report, "statements", journal.judge_revoked)
+    guarded(report, "anchored", anchors.judge_anchored)
+    guarded(report, "statements", lambda: judge_revoked(report, journal.keys, anchors, journal.tapes))
     if state is None and not heads:
         report.skip("head", "signed head", "no --state and no --head: entries cut off at the end, or a log written anew, cannot be seen")
         report.find("head", GAP, "HEAD_ABSENT", "no head was given to compare the log with")
@@ -3475,23 +5644,254 @@ def audit(ledger, state=None, heads=(), pins=()):
     return report
 
 
+# ----------------------------------------------------------------------------------------------------------------------
+# Batch mode: JSON objects, one a line, each answered at once by one line (audit-tools/README.md).
+
+MAX_BATCH_LINE = 256 << 20
+
+
+def _batch_cbor(raw, ask):
+    refused("CBOR", cbor_decode, raw)
+    return sha256(raw)
+
+
+def _batch_frame(raw, ask):
+    check_frame(raw, True)
+    return sha256(raw)
+
+
+def _batch_header(raw, ask):
+    if len(raw) > MAX_HEADER_BYTES or not is_header(refused("HEADER", cbor_decode, raw)):
+        raise Refusal("HEADER", "not what 2.2 says of a header")
+    return sha256(raw)
+
+
+def _batch_root(raw, ask):
+    root_file(raw)
+    return sha256(raw)
+
+
+def _batch_manifest(raw, ask):
+    if len(raw) > MAX_MANIFEST_BYTES:
+        raise Refusal("MANIFEST_LENGTH", "more than 64 MiB")
+    Manifest(raw)
+    return sha256(raw)
+
+
+def _batch_statement(raw, ask):
+    statement = Statement(raw)
+    check_subject(statement)
+    if "key" in ask:
+        key = batch_bytes(ask, "key")
+        if statement.protected[4] != thumbprint(key):
+            raise Refusal("STATEMENT_KEY", "statement names another key")
+        if not ed25519_verify(key, cbor_encode(["Signature1", statement.protected_raw, b"", statement.payload]), statement.signature):
+            raise Refusal("STATEMENT_SIGNATURE", "signature of the statement is wrong")
+    return statement.payload
+
+
+def _batch_private(raw, ask):
+    if not is_private(refused("PRIVATE", cbor_decode, raw)):
+        raise Refusal("PRIVATE", "not what 4.4 says of a private half")
+    return sha256(raw)
+
+
+def _batch_entry(raw, ask):
+    entry_by_itself(raw)
+    return leaf_hash(raw)
+
+
+def _batch_note(raw, ask):
+    if len(raw) > MAX_NOTE_BYTES:
+        raise Refusal("NOTE", "a note of more than 64 KiB")
+    head = head_by(Note(raw), check_vkey(batch_text(ask, "key")))
+    batch_quorum(head.note, ask)
+    return head.root
+
+
+def _batch_proof(raw, ask):
+    proof = EntryProof(raw)
+    if proof.extra is None:
+        raise Refusal("PROOF", "no extra data, so no entry")
+    head = head_by(proof.note, check_vkey(batch_text(ask, "key")))
+    batch_quorum(head.note, ask)
+    leaf = leaf_hash(proof.extra)
+    proof.check(head, leaf)
+    return leaf
+
+
+def _batch_receipt(raw, ask):
+    return Receipt(raw).check(batch_bytes(ask, "key"), batch_bytes(ask, "leaf"))
+
+
+def _batch_fork(raw, ask):
+    return check_fork(raw, check_vkey(batch_text(ask, "key")))
+
+
+def _batch_succession(raw, ask):
+    return sha256(Succession(raw).signed)
+
+
+BATCH_KINDS = {name[7:]: read for name, read in list(globals().items()) if name.startswith("_batch_")}
+BATCH_TEXTS = ("note", "proof", "fork", "succession")
+
+
+def batch_text(ask, name):
+    if not is_text(ask.get(name)):
+        raise Refusal("BATCH", "%s is not there, or no text" % name)
+    return ask[name]
+
+
+def batch_bytes(ask, name):
+    text = batch_text(ask, name)
+    if not re.fullmatch("[0-9a-f]{64}", text):
+        raise Refusal("BATCH", "%s is not 64 lower-case hexadecimal digits" % name)
+    return bytes.fromhex(text)
+
+
+def batch_quorum(note, ask):
+    """Where witnesses are named, a quorum of them is asked for as well."""
+    if "witness" in ask:
+        witnesses = Witnesses(batch_list(ask, "witness"), ask.get("quorum"))
+        if witnesses.saw(note) is None:
+            raise Refusal("QUORUM", "no quorum of the witnesses cosigned the head")
+
+
+def batch_list(ask, name):
+    value = ask.get(name)
+    if value is not None and not list_of(is_text, 0)(value):
+        raise Refusal("BATCH", "%s is no list of texts" % name)
+    return value or []
+
+
+def batch_raw(ask):
+    if ask["kind"] in BATCH_TEXTS and "text" in ask:
+        try:
+            return batch_text(ask, "text").encode("utf-8")
+        except UnicodeEncodeError:
+            raise Refusal("BATCH", "text is not Unicode") from None
+    text = batch_text(ask, "hex")
+    if len(text) % 2 or not re.fullmatch("[0-9a-fA-F]*", text):
+        raise Refusal("BATCH", "hex is not hexadecimal")
+    return bytes.fromhex(text)
+
+
+def batch_path(ask):
+    """A bundle, tree or ledger: verdict, exit code, words, and which tapes are given."""
+    try:
+        quorum = ask.get("quorum")
+        if quorum is not None and not is_uint(quorum):
+            raise Refusal("BATCH", "quorum is no number")
+        options = Options([Pin(text) for text in batch_list(ask, "pub")], Witnesses(batch_list(ask, "witness"), quorum), batch_list(ask, "head"),
+                          *(batch_text(ask, name) if ask.get(name) is not None else None for name in ("tree", "state")))
+        for name in options.heads:
+            read_bounded(name, MAX_HEAD_BYTES, True)
+        report = audit_path(ask["kind"], batch_text(ask, "path"), options)
+    except (Refusal, OSError, ValueError):
+        return {"verdict": CANNOT, "exit": EXITS[CANNOT], "words": [CANNOT], "ids": []}
+    return {"verdict": report.verdict(), "exit": report.exit_code(), "words": report.words(), "ids": report.tapes}
+
+
+def batch_answer(line):
+    """The answer to one line; None for one that is no such object."""
+    try:
+        ask = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if type(ask) is not dict or type(ask.get("n")) is not int or not is_text(ask.get("kind")):
+        return None
+    if ask["kind"] in AUDITS:
+        return {"n": ask["n"], **batch_path(ask)}
+    if ask["kind"] not in BATCH_KINDS:
+        return None
+    try:
+        return {"n": ask["n"], "accept": True, "id": BATCH_KINDS[ask["kind"]](batch_raw(ask), ask).hex()}
+    except Refusal as refusal:
+        return {"n": ask["n"], "accept": False, "why": visible(refusal.words)}
+    except Exception as trouble:  # deliberately everything: what nobody thought of is no reason to take it
+        return {"n": ask["n"], "accept": False, "why": visible("%s: %s" % (type(trouble).__name__, str(trouble)[:300]))}
+
+
+def batch(lines, out):
+    code = 0
+    for line in iter(lambda: lines.readline(MAX_BATCH_LINE), b""):
+        answer = batch_answer(line)
+        if answer is None:
+            code, answer = EXIT_USAGE, {"n": None, "error": "not an object with n and a kind that is known"}
+        out.write(json.dumps(answer, ensure_ascii=True) + "\n")
+        out.flush()
+    return code
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Command line.
+
+def audit_ledger(path, options):
+    return audit(path, options.state, options.heads, options.pins, options.witnesses)
+
+
+AUDITS = {"bundle": audit_bundle, "tree": audit_tree, "ledger": audit_ledger}
+
+
+def audit_path(kind, path, options):
+    return AUDITS[kind](path, options)
+
+
+def kind_of(path):
+    """What stands at a path. A folder that looks like nothing is checked as a ledger, and found to be none."""
+    def has(*names):
+        return any(os.path.lexists(os.path.join(path, name)) for name in names)
+    if not os.path.isdir(path) or has("bagit.txt"):
+        return "bundle"
+    if has("journal"):
+        return "ledger"
+    if has("checkpoint") and has("tile"):
+        return "tree"
+    return "bundle" if has("tagmanifest-sha256.txt", "manifest-sha256.txt") else "ledger"
+
+
 def arguments(argv):
-    parser = argparse.ArgumentParser(prog="tapeaudit.py", description="Check an Immutape ledger folder without any key.")
-    parser.add_argument("ledger", metavar="LEDGER_FOLDER", nargs="?")
-    parser.add_argument("--state", metavar="DIR", help="state folder: head file and vault")
+    parser = argparse.ArgumentParser(prog="tapeaudit.py", description="Check an Immutape bundle, published tree or ledger folder without any key.")
+    parser.add_argument("path", metavar="PATH", nargs="?", help="a bundle (folder or tar file), a published tree, or a ledger folder")
+    parser.add_argument("--state", metavar="DIR", help="state folder of a ledger: head file and vault")
     parser.add_argument("--head", metavar="FILE", action="append", default=[],
                         help="a head file or checkpoint note kept elsewhere (may be repeated)")
     parser.add_argument("--pub", metavar="KEY", action="append", nargs="+", default=[],
                         help="pinned checkpoint and recorder keys: verifier key, 64 hexadecimal digits or public key file")
+    parser.add_argument("--witness", metavar="VKEY", action="append", default=[], help="verifier key of a witness that you know (may be repeated)")
+    parser.add_argument("--quorum", metavar="N", type=int, help="how many of the witnesses are enough; all without it")
+    parser.add_argument("--tree", metavar="FOLDER", help="the log's published tree with entry bundles, to check a bundle over the whole log")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
+    parser.add_argument("--batch", action="store_true", help="answer JSON objects, one a line, from standard input")
     options = parser.parse_args(argv)
     # "--pub A B LEDGER" reads naturally, and the greedy option has then swallowed the folder.
-    if options.ledger is None and options.pub and len(options.pub[-1]) > 1:
-        options.ledger = options.pub[-1].pop()
-    if options.ledger is None:
-        parser.error("LEDGER_FOLDER is needed")
+    if options.path is None and options.pub and len(options.pub[-1]) > 1:
+        options.path = options.pub[-1].pop()
+    if options.path is None and not options.batch:
+        parser.error("PATH is needed")
     options.pub = [key for group in options.pub for key in group]
     return options
+
+
+def run(options):
+    """Says what was found; the exit code."""
+    if options.batch:
+        return batch(sys.stdin.buffer if sys.stdin is not None else io.BytesIO(), sys.stdout)
+    try:
+        given = Options([Pin(text) for text in options.pub], Witnesses(options.witness, options.quorum), options.head, options.tree, options.state)
+    except Refusal as refusal:
+        sys.stderr.write("tapeaudit.py: %s\n" % visible(refusal.words))
+        return EXIT_USAGE
+    if not os.path.exists(options.path):
+        sys.stderr.write("tapeaudit.py: no such folder or file: %s\n" % visible(options.path))
+        return EXIT_USAGE
+    report = audit_path(kind_of(options.path), options.path, given)
+    if options.json:
+        report.print_json(sys.stdout)
+    else:
+        report.print_text(sys.stdout)
+    sys.stdout.flush()
+    return report.exit_code()
 
 
 def main(argv=None):
@@ -3501,19 +5901,11 @@ def main(argv=None):
             stream.reconfigure(errors="backslashreplace")
     options = arguments(sys.argv[1:] if argv is None else argv)
     try:
-        pins = [Pin(text) for text in options.pub]
-    except Refusal as refusal:
-        sys.stderr.write("tapeaudit.py: %s\n" % visible(refusal.words))
+        return run(options)
+    except BrokenPipeError:
+        # Nobody reads on. Nothing is left to be written when the program ends, so it ends quietly.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_USAGE
-    if not os.path.isdir(options.ledger):
-        sys.stderr.write("tapeaudit.py: no such folder: %s\n" % visible(options.ledger))
-        return EXIT_USAGE
-    report = audit(options.ledger, options.state, options.head, pins)
-    if options.json:
-        report.print_json(sys.stdout)
-    else:
-        report.print_text(sys.stdout)
-    return report.exit_code()
 
 
 if __name__ == "__main__":

@@ -81,8 +81,8 @@ impl Asked {
 /// Asks every witness of the policy what it holds of this log, and compares. Nothing is signed for it.
 ///
 /// # Errors
-/// `E_LOG_ROLLBACK`, `E_LOG_FORK` as [`Ledger::confirm`]; `E_NOT_CONFIRMED` when those who did not answer are a quorum by
-/// themselves; `E_NOT_FOUND` without a policy.
+/// `E_LOG_ROLLBACK`, `E_LOG_FORK` as [`Ledger::confirm`]; `E_NOT_CONFIRMED` after a start, until those who answered are a quorum
+/// and those who did not are none; `E_NOT_FOUND` without a policy.
 pub async fn confirm(ledger: &Ledger, transport: &Arc<dyn Transport>) -> Result<()> {
     held_by_all(ledger, transport).await.map(|_| ())
 }
@@ -148,15 +148,25 @@ async fn held_by_all(ledger: &Ledger, transport: &Arc<dyn Transport>) -> Result<
             _ => {}
         }
     }
-    // Those who are silent may hold a head that the others know nothing of. Where they are a quorum by themselves, whoever
-    // goes by the policy may have believed that head.
-    let is_silent = |name: &str| found.iter().any(|(w, held)| w.name == name && matches!(held, Held::Unknown(_)));
-    if !policy_of(ledger)?.is_met_by(is_silent) {
+    // A witness that shows nothing has answered, also one whose cosignature is kept here: it is told in the round that it
+    // forgot. Of two of two, one that lost its folder could otherwise never be asked to cosign again. What it knew is then
+    // known by the others alone.
+    let has_answered = |name: &str| found.iter().any(|(w, held)| w.name == name && !matches!(held, Held::Unknown(_)));
+    if is_enough(policy_of(ledger)?, has_answered) {
         ledger.confirm(None).await?;
     } else if !ledger.is_confirmed() {
         return Err(too_few(&found));
     }
     Ok(found)
+}
+
+/// May a log sign after a start, once these witnesses have answered and the others are silent?
+///
+/// Those who are silent may hold a head that the others know nothing of. Where they are a quorum by themselves, whoever goes by
+/// the policy may have believed that head. Where those who answered are none, as of two of two of whom one is away, the silent one
+/// may hold a head that a machine which was put back would contradict; and what is signed then could get no quorum anyway.
+fn is_enough(policy: &Policy, has_answered: impl Fn(&str) -> bool) -> bool {
+    policy.is_met_by(&has_answered) && !policy.is_met_by(|name| !has_answered(name))
 }
 
 fn too_few(found: &[(Asked, Held)]) -> Error {
@@ -169,7 +179,8 @@ fn too_few(found: &[(Asked, Held)]) -> Error {
         .collect();
     let who = if why.len() == found.len() { "no witness" } else { "too few witnesses" };
     Error::new(Code::NotConfirmed, format!("{who} could say what is held of this log ({})", why.join("; "))).with_hint(
-        "entries are kept meanwhile; no head is signed while those who are silent are a quorum by themselves",
+        "entries are kept meanwhile; after a start no head is signed before those who answer are a quorum of the policy, and \
+         those who are silent are none",
     )
 }
 
@@ -293,4 +304,51 @@ fn judged(head: &ReleasedHead, witness: &Asked, body: &str, forgot: bool) -> (Wi
 async fn blocking<T: Send + 'static>(f: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     let died = |_| Error::new(Code::Internal, "a thread that asked a witness died");
     tokio::task::spawn_blocking(f).await.map_err(died)?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keyring::{LocalSigner, OsRandom};
+    use crate::seal::Signer as _;
+
+    /// A policy over this many witnesses named `a`, `b` and so on.
+    fn policy(witnesses: u8, rest: &str) -> Policy {
+        let line = |name: char| {
+            let key = LocalSigner::generate(&OsRandom).unwrap().public_key();
+            format!("witness {name} {}\n", CosignerKey::new("w.example", key).unwrap().to_text())
+        };
+        let lines: String = ('a'..).take(witnesses.into()).map(line).collect();
+        Policy::parse(&format!("{lines}{rest}")).unwrap()
+    }
+
+    #[test]
+    fn those_who_answered_are_a_quorum_and_those_who_did_not_are_none() {
+        let nested = "group x 1 a b\ngroup y 1 c d\ngroup both 2 x y\nquorum both\n";
+        for (witnesses, rest, enough, too_few) in [
+            (1, "quorum a\n", "a", "-"),
+            // Any one of two: the silent one would be a quorum.
+            (2, "group g 1 a b\nquorum g\n", "ab", "- a b"),
+            // Two of two: the silent one would be none, and neither is the other.
+            (2, "group g 2 a b\nquorum g\n", "ab", "- a b"),
+            (3, "group g 1 a b c\nquorum g\n", "abc", "- a ab bc"),
+            (3, "group g 2 a b c\nquorum g\n", "ab ac bc abc", "- a b c"),
+            (3, "group g 3 a b c\nquorum g\n", "abc", "- a ab ac bc"),
+            (4, "group g 2 a b c d\nquorum g\n", "abc bcd abcd", "- a ab cd"),
+            (4, nested, "abc bcd abcd", "- a ab ac bd cd"),
+            // One whom the quorum does not name decides nothing.
+            (2, "quorum a\n", "a ab", "- b"),
+            // Nobody needs to answer, and so nobody's silence matters: such a log is confirmed from its start.
+            (1, "quorum none\n", "", "- a"),
+        ] {
+            let policy = policy(witnesses, rest);
+            let says = |answered: &str| is_enough(&policy, |name| answered.contains(name));
+            for answered in enough.split_whitespace() {
+                assert!(says(answered), "{rest}{answered}");
+            }
+            for answered in too_few.split_whitespace() {
+                assert!(!says(answered), "{rest}{answered}");
+            }
+        }
+    }
 }

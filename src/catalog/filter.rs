@@ -113,6 +113,38 @@ impl Filter {
         self.plain(summary) && self.named(&Seen::of_header(header, labels))
     }
 
+    /// Why a tape does not pass: the key of its header that shows it, and the condition. `None` where no single field does, or
+    /// where labels were changed after it was saved. Of several the one that tells least of the tape.
+    #[must_use]
+    pub fn shown_by(&self, header: &Header, summary: &Summary, is_relabelled: bool) -> (Option<u64>, String) {
+        let only = |filter: Self| {
+            if filter.is_empty() || filter.passes(header, summary, None) { None } else { Some(filter.to_text()) }
+        };
+        let is_named = header.named != crate::tape::Named::default();
+        let labels = Some(10).filter(|_| !is_relabelled);
+        let named = Some(27).filter(|_| is_named);
+        let started = header.started_wall_ns.and(Some(4));
+        let alone = Self::default;
+        let conditions = [
+            (Some(1), Self { kind: self.kind.clone(), ..alone() }),
+            (Some(16), Self { class: self.class.clone(), ..alone() }),
+            (Some(24), Self { namespace: self.namespace.clone(), ..alone() }),
+            (Some(12), Self { end: self.end.clone(), ..alone() }),
+            (started, Self { since: self.since, until: self.until, ..alone() }),
+            (Some(11), Self { errors: self.errors, ..alone() }),
+            (named, Self { method: self.method.clone(), ..alone() }),
+            (named, Self { tool: self.tool.clone(), ..alone() }),
+            (named, Self { error_code: self.error_code, ..alone() }),
+            (labels, Self { tags: self.tags.clone(), ..alone() }),
+            (None, Self { name: self.name.clone(), ..alone() }),
+        ];
+        let shown = conditions.into_iter().find_map(|(field, filter)| Some((field, only(filter)?)));
+        match shown {
+            Some((field, condition)) => (field, format!("{condition} does not hold")),
+            None => (None, format!("{} does not hold", self.to_text())),
+        }
+    }
+
     /// Conditions that a row always knows enough for.
     fn plain(&self, s: &Summary) -> bool {
         let at = s.started.unwrap_or(s.saved);

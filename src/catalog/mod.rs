@@ -26,4 +26,4 @@ pub use saved::CatalogRow;
 pub use subjects::{ManifestPlace, SubjectRow, TapeFacts};
 pub use summary::Summary;
 pub use terms::Item;
-pub use tiles::{TilesCheck, consistency, inclusion, root_at, tile_hashes};
+pub use tiles::{TilesCheck, consistency, inclusion, root_at, set_of, tile_hashes};

@@ -3,6 +3,7 @@
 use super::keys;
 use crate::codec::digest::{LeafHash, RootHash, sha256};
 use crate::error::{Code, Error, Result};
+use crate::evidence::bundle::set_proof;
 use crate::log::{Frontier, Tile, consistency_path, inclusion_path};
 use crate::store::{Batch, Rows};
 
@@ -165,6 +166,14 @@ pub fn inclusion(rows: &dyn Rows, index: u64, size: u64) -> Result<Vec<[u8; 32]>
 /// `E_ROWS_UNAVAILABLE`.
 pub fn consistency(rows: &dyn Rows, old: u64, new: u64) -> Result<Vec<[u8; 32]>> {
     path(|subtree| consistency_path(old, new, subtree), rows)
+}
+
+/// Set proof of several leaves of the first `size`, ascending (`docs/format/6-evidence.md` 6.5), from rows.
+///
+/// # Errors
+/// `E_ROWS_UNAVAILABLE`.
+pub fn set_of(rows: &dyn Rows, known: &[u64], size: u64) -> Result<Vec<[u8; 32]>> {
+    path(|subtree| set_proof(size, known, subtree), rows)
 }
 
 /// The hashes under a tile.

@@ -16,7 +16,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(super) use keep::{Import, Keep, Label, Save};
 pub(super) use live::{Failure, Record, Replay, Tail, When};
-pub(super) use outside::{Checkpoint, Clock, ClockVerb, Prove, Publish, Succeed, Witness, WitnessVerb};
+pub(super) use outside::{Checkpoint, Clock, ClockVerb, Evidence, Prove, Publish, Succeed, Witness, WitnessVerb};
 pub(super) use schedule::{Schedule, ScheduleVerb, Scrub};
 pub(super) use tapes::{Filters, List, Page, Stats};
 pub(super) use tools::{Completions, Config, ConfigVerb, Key, KeyVerb, Man, Provider, ProviderVerb};
@@ -139,6 +139,9 @@ pub(super) enum Verb {
     /// Prove to strangers that a tape is in the log, or that the log extends an older one.
     #[command(after_help = help::PROVE)]
     Prove(Prove),
+    /// Make one file with which a stranger can check tapes, their custody, and that nothing is missing.
+    #[command(after_help = help::EVIDENCE)]
+    Evidence(Box<Evidence>),
     /// Bring a published tree of heads and hashes up to date.
     #[command(after_help = help::PUBLISH)]
     Publish(Publish),

@@ -185,6 +185,19 @@ Examples:
   immutape prove 51bd --receipt --output tape.cose
   immutape prove --consistency 12 57";
 
+pub(super) const EVIDENCE: &str = "\
+A bundle holds the tapes with their frames open, every entry about them, proofs, heads that
+others hold, the keys, a page about the custody, and what was withheld and why. Making it is
+the last entry about each tape in it. A witness policy is asked for a head over it first.
+Encrypt what leaves the house with --encrypt-to, or on the way.
+
+Examples:
+  immutape evidence 51bd a07c --to exam.tar --authority \"exam 2026-123\"
+  immutape evidence 51bd --frames 0..9 --close-payload --to folder --authority \"ticket 7\"
+  immutape evidence --query tag:payments --sealed 2026-10-01..2026-10-31 --to october.tar \\
+      --authority \"subpoena 4\" --recipient \"district court\" --expires 2027-06-30
+  immutape evidence --list";
+
 pub(super) const PUBLISH: &str = "\
 Static files as in C2SP tlog-tiles; the checkpoint never names what is not there yet.
 Hashes disclose how many entries there are and when; --entries discloses public halves.

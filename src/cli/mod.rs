@@ -7,6 +7,7 @@ mod abreast;
 mod anchors;
 mod args;
 mod asked;
+mod bag_files;
 mod configuration;
 mod confirmed;
 mod demo;

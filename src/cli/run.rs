@@ -115,6 +115,7 @@ fn dispatch(out: &mut Out, cli: &Cli) -> Result<u8> {
         Verb::Custody(args) => verbs::custody(s, args),
         Verb::Checkpoint(args) => verbs::checkpoint(s, args),
         Verb::Prove(args) => verbs::prove(s, args),
+        Verb::Evidence(args) => verbs::evidence(s, args),
         Verb::Publish(args) => verbs::publish(s, args),
         Verb::Witness(args) => verbs::witness(s, &args.verb),
         Verb::Clock(args) => verbs::clock(s, &args.verb),

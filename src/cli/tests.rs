@@ -97,6 +97,7 @@ impl Home {
             ("label", "tag") => return Some(vec!["--tag".into(), "t".into()]),
             ("config", "wanted") => "ledger".into(),
             ("prove", "output") => return Some(vec!["--output".into(), "-".into()]),
+            ("evidence", "list") => return Some(vec!["--list".into()]),
             ("publish", "to") => self.path("published"),
             ("witness", "policy") => self.path("policy"),
             ("witness", "name") => return Some(vec!["--name".into(), "w.example".into()]),

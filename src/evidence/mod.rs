@@ -2,7 +2,9 @@
 
 pub mod bundle;
 mod custody;
+mod page;
 mod verdict;
 
 pub use custody::{CustodyEvent, CustodyReport};
+pub use page::{BundlePage, PageEntry, PageTape, custody_html, custody_json, verify_text};
 pub use verdict::{Check, Finding, Report, Severity, Verdict};

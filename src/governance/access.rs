@@ -31,6 +31,8 @@ pub enum Action {
     ReadCustody,
     /// Write a tape out in a format.
     Export,
+    /// Make an evidence bundle.
+    Evidence,
     /// Get a proof or a receipt.
     Prove,
     /// Publish heads, hashes or public halves.
@@ -49,7 +51,7 @@ pub enum Action {
 
 impl Action {
     /// Every action, for the table of tests.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Save,
         Self::Record,
         Self::List,
@@ -62,6 +64,7 @@ impl Action {
         Self::ReadLog,
         Self::ReadCustody,
         Self::Export,
+        Self::Evidence,
         Self::Prove,
         Self::Publish,
         Self::Verify,
@@ -87,6 +90,7 @@ impl Action {
             Self::ReadLog => EntryKind::LOG_READ,
             Self::ReadCustody => EntryKind::CUSTODY_READ,
             Self::Export => EntryKind::EXPORTED,
+            Self::Evidence => EntryKind::EVIDENCE_MADE,
             Self::Prove => EntryKind::RECEIPT_ISSUED,
             Self::Publish => EntryKind::PUBLISHED,
             Self::Verify => EntryKind::VERIFIED,

@@ -39,7 +39,7 @@ impl Core {
         Ok((report, placed.first().map_or(0, |p| p.index)))
     }
 
-    fn links(&self, custody: &CustodyId, size: u64) -> Result<Vec<CustodyEvent>> {
+    pub(super) fn links(&self, custody: &CustodyId, size: u64) -> Result<Vec<CustodyEvent>> {
         let queries = self.queries();
         let mut events = Vec::new();
         for index in queries.postings(custody)?.into_iter().filter(|i| *i < size) {
@@ -51,7 +51,12 @@ impl Core {
     }
 
     /// Did this entry of the ledger's own chain give out anything about the tape, or refuse to?
-    fn touches(&self, e: &CustodyEvent, (custody, tape): (&CustodyId, &TapeId), saved_at: u64) -> Result<bool> {
+    pub(super) fn touches(
+        &self,
+        e: &CustodyEvent,
+        (custody, tape): (&CustodyId, &TapeId),
+        saved_at: u64,
+    ) -> Result<bool> {
         let set = e.private.as_ref().and_then(|p: &PrivateHalf| p.set.as_ref());
         Ok(match (&e.body, set) {
             (Body::Listed { .. } | Body::Searched { .. } | Body::Refused { .. }, Some(set)) => {

@@ -169,7 +169,7 @@ impl Ledger {
     /// replaced at the same moment.
     ///
     /// # Errors
-    /// `E_NOT_PERMITTED` (recorded); `E_NOT_CONFIRMED` while no witness has confirmed this log; `E_KEY_MISSING`, `E_KEY_FOREIGN` for the
+    /// `E_NOT_PERMITTED` (recorded); `E_NOT_CONFIRMED` while too few witnesses have confirmed this log; `E_KEY_MISSING`, `E_KEY_FOREIGN` for the
     /// key that follows; `E_USAGE` for a key that this log never had or an index that is not there; those of [`Ledger::close`]. After an
     /// error before the commit the ledger is as it was, and closed.
     pub async fn change_key(self, who: &Who, change: KeyChange) -> Result<KeyChanged> {

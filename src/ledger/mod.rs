@@ -16,6 +16,7 @@ mod create;
 mod custody;
 mod engine_name;
 mod environment;
+mod evidence;
 mod exported;
 mod facade;
 mod gather;
@@ -57,6 +58,9 @@ pub use check::{
 };
 pub use custody::CustodyLink;
 pub use environment::Environment;
+pub use evidence::{
+    BUNDLE_TAPES_MAX, BundleState, Evidence, EvidenceDraft, EvidenceFile, EvidenceOrder, RegisteredBundle, Wanted,
+};
 pub use exported::ExportedFile;
 pub use facade::Ledger;
 pub use heads::{

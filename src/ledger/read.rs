@@ -10,13 +10,13 @@ use super::core::Core;
 use super::look_up::FoundTape;
 use super::{Event, Who};
 use crate::catalog::TapeFacts;
-use crate::codec::digest::{CustodyId, TapeId};
+use crate::codec::digest::{CustodyId, LeafHash, TapeId};
 use crate::error::{Code, Error, Result};
 use crate::governance::Action;
-use crate::log::{Body, EntryDraft};
+use crate::log::{Body, EntryDraft, leaf_hash};
 use crate::seal::{Manifest, ManifestObject, RowKey, SealedHeader, TapeKeys, TapeSecret, open_chunk};
 use crate::store::{Hint, ObjectRef, Objects};
-use crate::tape::{Frame, Header, Labels};
+use crate::tape::{Frame, Header, Labels, frame_leaf};
 
 use super::rebuild::by_digest;
 
@@ -31,6 +31,13 @@ pub struct DurableGrant {
     custody: CustodyId,
     /// Frames that the entry names; `None` = all.
     range: Option<(u64, u64)>,
+}
+
+impl DurableGrant {
+    /// Of an entry that is durable, and names these frames.
+    pub(super) const fn of(index: u64, custody: CustodyId, range: Option<(u64, u64)>) -> Self {
+        Self { index, custody, range }
+    }
 }
 
 /// Which frames, among those that the grant names.
@@ -136,7 +143,7 @@ impl TapeReader {
         Self::with_grant(core, who, found, grant)
     }
 
-    fn with_grant(core: Arc<Core>, who: Who, found: FoundTape, grant: DurableGrant) -> Result<Self> {
+    pub(super) fn with_grant(core: Arc<Core>, who: Who, found: FoundTape, grant: DurableGrant) -> Result<Self> {
         core.progress.content_unwraps.fetch_add(1, Ordering::Relaxed);
         let OpenedTape { keys, manifest, header } = core.open_header(&found)?;
         let FoundTape { facts, class, .. } = found;
@@ -217,6 +224,11 @@ impl TapeReader {
     /// Where object `position` lies, when the rows know.
     pub(super) fn hint(&self, position: usize) -> Result<Hint> {
         self.core.queries().hint(&self.grant.custody, &self.facts, position)
+    }
+
+    /// What was read so far went nowhere: its digest was taken, and it will be read again.
+    pub(super) fn took_digest_only(&self) {
+        self.given.store(0, Ordering::Relaxed);
     }
 
     /// Counts bytes that leave.
@@ -311,6 +323,18 @@ impl TapeReader {
         let hint = self.hint(position)?;
         let stored = stored_object(&self.core, &ObjectRef { digest: object.digest, bytes: object.bytes, hint })?;
         Ok(open_chunk(&self.keys, &self.grant.custody, position as u64, &stored, range)?)
+    }
+
+    /// Leaf hashes of all frames, in their order, whichever of them may leave: what closed frames are known by.
+    pub(super) fn leaves(&self) -> Result<Vec<LeafHash>> {
+        let mut leaves = Vec::new();
+        for (n, range) in self.header.chunks.iter().enumerate() {
+            self.core.refuse_if_broken()?;
+            for frame in self.chunk(n.saturating_add(1), range)? {
+                leaves.push(leaf_hash(&frame_leaf(&frame.parts()?, &self.keys.frame_salt(frame.seq))));
+            }
+        }
+        Ok(leaves)
     }
 
     /// The frames of a selection together; for selections known to be small.

@@ -256,6 +256,23 @@ impl Core {
         Judged::Passes(Box::new(Listing { entry, custody, summary: Some(summary), class_shown, labelled }))
     }
 
+    /// Does a tape pass, and if not, which field of its header shows that?
+    pub(super) fn passes(&self, row: &CatalogRow, filter: &Filter, labelled: Option<u64>) -> Passed {
+        match self.judge_one(row, filter, labelled) {
+            Judged::Passes(listing) if listing.summary.is_some() => Passed::Yes,
+            Judged::Fails => self.why_not(row, filter, labelled.is_some()).unwrap_or(Passed::Unknown),
+            _ => Passed::Unknown,
+        }
+    }
+
+    fn why_not(&self, row: &CatalogRow, filter: &Filter, is_relabelled: bool) -> Result<Passed> {
+        let summary = self.open_summary(row)?;
+        let found = FoundTape { custody: row.custody, facts: row.facts.clone(), class: summary.class.clone() };
+        let header = self.open_header(&found)?.header.header;
+        let (field, why) = filter.shown_by(&header, &summary, is_relabelled);
+        Ok(Passed::No { field, why })
+    }
+
     fn open_summary(&self, row: &CatalogRow) -> Result<crate::catalog::Summary> {
         self.progress.list_unwraps.fetch_add(1, Ordering::Relaxed);
         let key = self.unwrap_row_key(&row.custody, &row.facts.epoch, row.facts.slot)?;
@@ -263,6 +280,17 @@ impl Core {
         crate::catalog::Summary::decode(&plain)
             .map_err(|e| Error::new(Code::RowsUnavailable, "a row of the catalogue is damaged").with_source(e))
     }
+}
+
+/// Whether a tape passes a search.
+pub(super) enum Passed {
+    Yes,
+    /// With the key of the header that shows it, where one does, and the condition that does not hold.
+    No {
+        field: Option<u64>,
+        why: String,
+    },
+    Unknown,
 }
 
 enum Judged {

@@ -149,6 +149,12 @@ impl EntryKind {
         matches!(self.0, 86 | 88 | 90)
     }
 
+    /// Is it about an evidence bundle?
+    #[must_use]
+    pub const fn is_evidence(self) -> bool {
+        matches!(self.0, 163 | 166)
+    }
+
     /// Can this program write and fully read it?
     #[must_use]
     pub const fn is_written(self) -> bool {

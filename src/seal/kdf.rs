@@ -57,7 +57,7 @@ mod tests {
         let info: Vec<u8> = (0xf0..=0xf9).collect();
         let okm: Zeroizing<[u8; 42]> = derive(&[0x0b; 22], &salt, &[&info[..4], &info[4..]]);
         assert_eq!(
-            hex::encode(okm.as_ref()),
+            hex::encode(okm.as_slice()),
             "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf34007208d5b887185865"
         );
         let mut key = [0u8; 32];

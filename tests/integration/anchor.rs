@@ -157,9 +157,11 @@ async fn two_witnesses_cosign_each_head_that_extends_the_last() {
     ledger.close().await.unwrap();
 }
 
+/// Two of two: both must answer at a start. A process that they have confirmed goes on with one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_witness_that_is_away_is_told_and_the_other_confirms() {
+async fn a_witness_that_is_away_is_told_and_the_other_alone_confirms_no_start() {
     let (town, ledger) = Town::new(2).await;
+    confirm(&ledger, &town.transport()).await.unwrap();
     town.net.away(W2);
     let made = round(&ledger, &town.transport()).await.unwrap();
     assert!(!made.is_quorum && made.recorded_as.is_some());
@@ -174,15 +176,54 @@ async fn a_witness_that_is_away_is_told_and_the_other_confirms() {
     grow(&ledger, 2).await;
     let refused = round(&ledger, &town.transport()).await.unwrap_err();
     assert_eq!(refused.code(), Code::NotConfirmed);
+    assert!(refused.message().starts_with("no witness could say"), "{refused}");
     assert!(refused.message().contains("one: no route; two: no route"), "{refused}");
     assert_eq!(ledger.release_head().await.unwrap_err().code(), Code::NotConfirmed);
-    // One is back.
+    // One is back, and is no quorum.
     town.net.serve(W2, &serving(12, &town.log, &town.path("w2")));
+    let refused = round(&ledger, &town.transport()).await.unwrap_err();
+    assert_eq!(refused.code(), Code::NotConfirmed);
+    assert!(refused.message().starts_with("too few witnesses could say"), "{refused}");
+    assert!(refused.message().ends_with("(one: no route)"), "{refused}");
+    assert!(!ledger.is_confirmed());
+    assert_eq!(ledger.release_head().await.unwrap_err().code(), Code::NotConfirmed);
+    town.net.serve(W1, &serving(11, &town.log, &town.path("w1")));
     confirm(&ledger, &town.transport()).await.unwrap();
     assert!(ledger.is_confirmed());
     let made = round(&ledger, &town.transport()).await.unwrap();
-    assert!(made.answers.iter().any(|answer| matches!(answer.state, WitnessState::Cosigned(_))));
+    assert!(made.is_quorum, "{made:?}");
     ledger.close().await.unwrap();
+}
+
+/// Two of two: what one of them alone had cosigned is not contradicted while that one is away.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_head_that_one_of_two_had_seen_is_not_contradicted_while_it_is_away() {
+    let (town, ledger) = Town::new(2).await;
+    round(&ledger, &town.transport()).await.unwrap();
+    ledger.close().await.unwrap();
+    copy_folder(&town.path("home"), &town.path("snapshot"));
+    let ledger = open(&town.path("home")).await.unwrap();
+    confirm(&ledger, &town.transport()).await.unwrap();
+    grow(&ledger, 7).await;
+    town.net.away(W2);
+    let seen = round(&ledger, &town.transport()).await.unwrap();
+    assert!(!seen.is_quorum && matches!(states(&seen)[0], WitnessState::Cosigned(_)), "{seen:?}");
+    ledger.close().await.unwrap();
+    std::fs::remove_dir_all(town.path("home")).unwrap();
+    copy_folder(&town.path("snapshot"), &town.path("home"));
+    town.net.away(W1);
+    town.net.serve(W2, &serving(12, &town.log, &town.path("w2")));
+    let ledger = open(&town.path("home")).await.unwrap();
+    let signed = ledger.last_signed_head().unwrap();
+    grow(&ledger, 20).await;
+    assert!(ledger.size() > seen.head.size, "it could sign a head of that size");
+    let posts = || town.net.asked.lock().unwrap().iter().filter(|line| line.starts_with("POST")).count();
+    let before = posts();
+    assert_eq!(round(&ledger, &town.transport()).await.unwrap_err().code(), Code::NotConfirmed);
+    assert_eq!(ledger.release_head().await.unwrap_err().code(), Code::NotConfirmed);
+    assert_eq!((posts(), ledger.last_signed_head().unwrap()), (before, signed), "nothing was signed or shown");
+    town.net.serve(W1, &serving(11, &town.log, &town.path("w1")));
+    assert_eq!(round(&ledger, &town.transport()).await.unwrap_err().code(), Code::LogFork);
 }
 
 /// Whole folders put back, local anchors among them: only who is outside knows.
@@ -374,6 +415,17 @@ async fn a_witness_that_forgets_is_named() {
     town.net.serve(W1, &serving(11, &town.log, &town.path("w1-anew")));
     let made = round(&ledger, &town.transport()).await.unwrap();
     assert!(matches!(states(&made)[..], [WitnessState::Forgot(_), WitnessState::Cosigned(_)]), "{made:?}");
+    ledger.close().await.unwrap();
+    // Nor does it keep two of two from starting: it has answered, and can be asked again.
+    let (town, ledger) = Town::new(2).await;
+    round(&ledger, &town.transport()).await.unwrap();
+    ledger.close().await.unwrap();
+    town.net.serve(W1, &serving(11, &town.log, &town.path("w1-anew")));
+    let ledger = open(&town.path("home")).await.unwrap();
+    assert!(!ledger.is_confirmed());
+    let made = round(&ledger, &town.transport()).await.unwrap();
+    assert!(matches!(states(&made)[..], [WitnessState::Forgot(_), WitnessState::Cosigned(_)]), "{made:?}");
+    assert!(made.is_quorum);
     ledger.close().await.unwrap();
 }
 

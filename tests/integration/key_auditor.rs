@@ -3,12 +3,16 @@
 
 use std::path::Path;
 
-use immutape::codec::digest::sha256;
+use immutape::Code;
+use immutape::codec::digest::{LedgerId, RootHash, sha256};
 use immutape::evidence::Verdict;
 use immutape::keyring::{LocalSigner, read_signer};
 use immutape::ledger::{CheckOptions, Checker, KeyChange, Ledger, Places, RevocationReason, RevokeKey};
-use immutape::log::{AnchorBody, Body, EntryKind, HeadFile, KeyRole, SignedNote};
+use immutape::log::{
+    AnchorBody, Body, Checkpoint, EntryKind, HeadFile, KeyRole, NoteKey, SignedNote, Succession, leaf_hash, root_of,
+};
 use immutape::proof::{TimestampRequest, check_response};
+use immutape::seal::Signer as _;
 use immutape::store::files::RealFiles;
 
 use crate::heads::{cosigned, grow, with_policy};
@@ -46,7 +50,7 @@ fn agree(root: &Path, pins: &[String], verdict: Verdict, code: Option<&str>) -> 
     let (exit, said) = auditor::said(root, pins);
     let expected = match verdict {
         Verdict::Intact => 0,
-        Verdict::IntactWithGaps => 10,
+        Verdict::IntactWithGaps | Verdict::EndedByLoss => 10,
         Verdict::Altered => 3,
         Verdict::CannotTell => 1,
         other => panic!("{other:?}"),
@@ -265,4 +269,55 @@ async fn heads_that_others_hold_are_compared_by_both() {
     assert_ne!(longer, newer);
     std::fs::write(older.join("state/anchors/ahead.note"), longer).unwrap();
     agree(&older, &pinned, Verdict::Altered, Some("HEAD_SIGNATURE"));
+}
+
+/// A statement that the log ended, by its own key: what it names must be what the log has, wherever that ends within a group.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_a_log_says_that_it_ended_is_compared_by_both() {
+    if !is_here() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    let ledger = create(root).await;
+    save_tape(&ledger, "sqlite-claims").await.unwrap();
+    ledger.close().await.unwrap();
+    let (pinned, key) = (pins(root), forge::signer(root, "checkpoint.pem"));
+    let journal = forge::Forge::read(root);
+    let leaves: Vec<_> = journal.records.iter().map(|record| leaf_hash(&record.public)).collect();
+    let long = journal.groups.iter().position(|group| group.count > 1).expect("a group of several entries");
+    let first: usize = journal.groups[..long].iter().map(|group| group.count).sum();
+    let (inside, all) = (first + 1, leaves.len());
+    let stranger = forge::stranger();
+    let state = |size: usize, root_there: RootHash| {
+        let stated = Succession {
+            old: NoteKey::new(&forge::origin(root), key.public_key()).unwrap(),
+            head: Checkpoint { origin: String::new(), size: size as u64, root: root_there },
+            new: NoteKey::new("next.example/00000000000000000000000000000000", stranger.public_key()).unwrap(),
+            ledger: LedgerId::from_bytes([1; 32]),
+            first_lost: size as u64,
+            last_lost: None,
+        };
+        let note = stated.sign(&stranger, Some(&key)).unwrap();
+        assert!(Succession::verify(&note).unwrap().is_by_old());
+        std::fs::write(root.join("state/successor.note"), note).unwrap();
+    };
+    let ended = || Checker::open(&Places::beneath(root), &real()).unwrap().run(&CheckOptions::default()).ended;
+    let other = RootHash::from_bytes([7; 32]);
+    for size in [inside, all] {
+        state(size, root_of(&leaves[..size]));
+        agree(root, &pinned, Verdict::EndedByLoss, Some("LOG_ENDED"));
+        assert!(ended().unwrap().starts_with(&format!("ended by loss at {size}, ")));
+        state(size, other);
+        let said = agree(root, &pinned, Verdict::Altered, Some("E_LOG_FORK"));
+        assert!(said.lines().any(|line| line.starts_with("FORKED E_LOG_FORK")), "{said}");
+        assert_eq!(ended(), None);
+        // As a head of another history is named elsewhere.
+        let report = Checker::open(&Places::beneath(root), &real()).unwrap().run(&CheckOptions::default());
+        let named = |f: &&immutape::evidence::Finding| f.part == "succession" && f.place == Code::LogFork.as_str();
+        assert_eq!(report.findings.iter().filter(named).count(), 1, "{:?}", report.findings);
+    }
+    // Beyond the end nobody can compare.
+    state(all + 1, other);
+    agree(root, &pinned, Verdict::EndedByLoss, Some("LOG_ENDED"));
 }

@@ -41,6 +41,7 @@ mod conformance_spool;
 mod conformance_vault;
 mod docs_examples;
 mod error_variants;
+mod evidence;
 mod floors;
 mod golden;
 mod golden_make;

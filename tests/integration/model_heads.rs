@@ -10,8 +10,8 @@ mod world;
 use std::collections::BTreeSet;
 
 use rules::{
-    ALL_COSIGNED, ANSWER_LOST, ConfirmedBy, FORK_REFUSED, GOES_ON, LASTING, ONE_COSIGNED, ONE_HISTORY, ONE_ROOT,
-    ROLLBACK_REFUSED, Rules, Step,
+    ALL_COSIGNED, ANSWER_LOST, ConfirmedBy, FORK_REFUSED, GIVEN, GOES_ON, Given, LASTING, ONE_COSIGNED, ONE_HISTORY,
+    ONE_ROOT, ROLLBACK_REFUSED, Rules, Step,
 };
 use stateright::{Checker, HasDiscoveries, Model as _};
 
@@ -43,7 +43,8 @@ fn one_witness_and_every_crash_and_copy() {
 
 #[test]
 fn two_witnesses_and_every_crash_and_copy() {
-    holds(Rules::honest(2, 2), &[ROLLBACK_REFUSED, FORK_REFUSED, ALL_COSIGNED, ANSWER_LOST, GOES_ON]);
+    let rules = Rules { claims_one_root: true, ..Rules::honest(2, 2) };
+    holds(rules, &[ROLLBACK_REFUSED, FORK_REFUSED, ALL_COSIGNED, ANSWER_LOST, GOES_ON]);
 }
 
 /// What any one of them cosigned is one history too, if none may be silent at a start.
@@ -96,15 +97,40 @@ fn a_witness_that_breaks_its_rules_is_found() {
     fails(Rules { witness_checks_nothing: true, ..rules }, ONE_COSIGNED);
 }
 
-/// What the rules cannot do. A head counts against a log that was put back although no witness holds it, or one alone does who
-/// was silent at the start: strangers who have it see two histories. That is why rounds are made often, and what is given out should
-/// be cosigned.
+/// Two of two, and one is away at the start: the other confirms a machine that was put back, which signs another head of the
+/// size of one that the silent one alone had cosigned. No quorum cosigned either.
+#[test]
+fn a_start_that_could_reach_no_quorum_is_found() {
+    let rules = Rules { claims_one_root: true, confirmed: ConfirmedBy::SilentAreNone, ..Rules::honest(2, 2) };
+    let steps = fails(rules, ONE_ROOT);
+    assert!(steps.contains(&Step::PutBack), "{steps:?}");
+    let is_by_one = |step: &Step| matches!(step, Step::Ask(0, answered) if answered.count_ones() == 1);
+    assert!(steps.iter().any(is_by_one), "{steps:?}");
+}
+
+/// What the rules cannot do. A head that no witness holds counts against a log that was put back: strangers who have it see two
+/// histories. Of three witnesses one may be silent, and have cosigned what the other two did not. That is why rounds are made
+/// often, and what is given out should be cosigned by a quorum.
 #[test]
 fn heads_that_too_few_hold_can_be_contradicted() {
-    let rules = Rules { claims_one_root: true, ..Rules::honest(1, 1) };
-    let steps = fails(Rules { strangers_get_heads_first: true, ..rules }, ONE_ROOT);
-    assert!(steps.contains(&Step::Give(0)), "{steps:?}");
-    let two = Rules { claims_one_root: true, ..Rules::honest(2, 2) };
-    fails(two, ONE_ROOT);
-    holds(Rules { confirmed: ConfirmedBy::All, ..two }, &[]);
+    for (witnesses, quorum) in [(1, 1), (2, 1), (2, 2)] {
+        let rules = Rules { claims_one_root: true, ..Rules::honest(witnesses, quorum) };
+        let steps = fails(Rules { strangers: Given::Everything, ..rules }, ONE_ROOT);
+        assert!(steps.contains(&Step::Give(0)) && steps.contains(&Step::PutBack), "{steps:?}");
+    }
+    let three = Rules { claims_one_root: true, ..Rules::honest(3, 2) };
+    let steps = fails(three, ONE_ROOT);
+    assert!(steps.contains(&Step::PutBack), "{steps:?}");
+    // What a quorum cosigned is one history all the same.
+    let honest = Rules::honest(2, 2);
+    holds(Rules { strangers: Given::Everything, ..honest }, &[GIVEN, ALL_COSIGNED]);
+    holds(Rules { claims_one_root: false, starts_max: 2, ..three }, &[ALL_COSIGNED]);
+}
+
+#[test]
+fn heads_that_a_quorum_cosigned_can_be_given_to_strangers() {
+    for (witnesses, quorum) in [(1, 1), (2, 1), (2, 2)] {
+        let rules = Rules { claims_one_root: true, ..Rules::honest(witnesses, quorum) };
+        holds(Rules { strangers: Given::Cosigned, ..rules }, &[GIVEN, ROLLBACK_REFUSED, FORK_REFUSED]);
+    }
 }

@@ -1,10 +1,11 @@
-//! Verbs about what others hold of the log: `checkpoint`, `prove`, `publish`, `witness`, `clock`.
+//! Verbs about what others hold of the log: `checkpoint`, `prove`, `evidence`, `publish`, `witness`, `clock`.
 
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
 use super::values;
+use crate::cli::range::FrameRange;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Checkpoint {
@@ -36,6 +37,51 @@ pub(in crate::cli) struct Prove {
     /// Ask witnesses at private addresses, too.
     #[arg(long, conflicts_with = "consistency")]
     pub allow_private: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("wanted").required(true).args(["ids", "query", "list"]))]
+pub(in crate::cli) struct Evidence {
+    /// Tape ids, or the first digits of them (at least 4).
+    #[arg(value_name = "ID")]
+    pub ids: Vec<String>,
+    /// The tapes that pass this search, of those saved in the time of --sealed.
+    #[arg(long, value_name = "SEARCH", requires = "sealed", conflicts_with = "ids")]
+    pub query: Option<String>,
+    /// When they were saved: two dates or moments, both included.
+    #[arg(long, value_name = "FROM..TO", requires = "query")]
+    pub sealed: Option<String>,
+    /// A new folder, or a file that ends in .tar; .tar.age with --encrypt-to.
+    #[arg(long, value_name = "FOLDER|FILE", required_unless_present = "list")]
+    pub to: Option<PathBuf>,
+    /// On whose authority the bundle is made; stands in it, and in the log's private half.
+    #[arg(long, value_name = "TEXT", required_unless_present = "list", value_parser = values::some_text())]
+    pub authority: Option<String>,
+    /// Whom it is for.
+    #[arg(long, value_name = "TEXT", value_parser = values::some_text())]
+    pub recipient: Option<String>,
+    /// When it is to be given back or destroyed: a date or a moment.
+    #[arg(long, value_name = "WHEN")]
+    pub expires: Option<String>,
+    /// These frames of each tape alone, both included; the others stay closed.
+    #[arg(long, value_name = "A..B")]
+    pub frames: Option<FrameRange>,
+    /// Times and directions of the frames, and of the payloads their digests alone.
+    #[arg(long)]
+    pub close_payload: bool,
+    /// Leaves out a tape that was asked for, and says so; may be given again.
+    #[arg(long, value_name = "ID=WHY", value_parser = values::some_text())]
+    pub withhold: Vec<String>,
+    /// Encrypt the tar file to this age recipient (age1...).
+    #[arg(long, value_name = "KEY", value_parser = values::some_text())]
+    pub encrypt_to: Option<String>,
+    /// Ask witnesses at private addresses, too.
+    #[arg(long)]
+    pub allow_private: bool,
+    /// List the bundles that were made, and do nothing else.
+    #[arg(long, conflicts_with_all = ["to", "authority", "recipient", "expires", "frames", "close_payload", "withhold",
+        "encrypt_to", "allow_private"])]
+    pub list: bool,
 }
 
 #[derive(Debug, Args)]

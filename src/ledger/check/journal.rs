@@ -13,7 +13,9 @@ use crate::error::Error;
 use crate::evidence::{Report, Severity};
 use crate::ledger::head_file::{self, JournalEnd};
 use crate::ledger::rebuild::BEGINNING;
-use crate::log::{ChainState, CriticalBody, EntryKind, HeadFile, KeyHistory, LogError, SubjectTip, Succession};
+use crate::log::{
+    ChainState, Checkpoint, CriticalBody, EntryKind, HeadFile, KeyHistory, LogError, SubjectTip, Succession,
+};
 use crate::store::Position;
 
 /// Of so many groups, a power of two less one, one is told to who waits.
@@ -30,6 +32,8 @@ pub struct Walked {
     pub root: Option<RootHash>,
     /// Root at the size of the head file, when the walk came past it.
     pub root_at_head: Option<RootHash>,
+    /// Root at the size at which the log says that it ended, when the walk came past it. No group need end there.
+    root_at_end: Option<RootHash>,
     /// The last group says "closed in order".
     pub clean_close: bool,
     /// Where the first group that does not hold starts.
@@ -51,6 +55,7 @@ impl Walked {
             groups: 0,
             root: None,
             root_at_head: None,
+            root_at_end: None,
             clean_close: false,
             broken_at: None,
             critical: Vec::new(),
@@ -58,6 +63,12 @@ impl Walked {
             subjects: HashMap::new(),
             keys,
         }
+    }
+
+    /// Does this log have as many entries as the head at which it says that it ended, and are they others?
+    pub(super) fn is_other_than(&self, end: &Checkpoint) -> bool {
+        // A group that broke off does not count.
+        self.entries >= end.size && self.root_at_end.is_some_and(|root| root != end.root)
     }
 }
 
@@ -74,6 +85,7 @@ pub struct SubjectEntries {
 pub(super) struct Walk<'a> {
     checker: &'a Checker,
     head_size: Option<u64>,
+    end_size: Option<u64>,
     chain: ChainState,
     walked: Walked,
     previous: [u8; 32],
@@ -83,14 +95,23 @@ pub(super) struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     pub(super) fn new(checker: &'a Checker, head: Option<&HeadFile>, part: &'static str) -> Self {
-        Self {
+        let mut walk = Self {
             checker,
+            end_size: checker.stated_end().map(|end| end.size),
             head_size: head.map(|h| h.checkpoint.size),
             chain: ChainState::default(),
             walked: Walked::of(checker.identity.keys.of_entry_0()),
             previous: [0; 32],
             term: 0,
             part,
+        };
+        walk.keep_root_at_end();
+        walk
+    }
+
+    fn keep_root_at_end(&mut self) {
+        if self.end_size == Some(self.chain.size()) {
+            self.walked.root_at_end = Some(self.chain.frontier.root());
         }
     }
 
@@ -163,6 +184,7 @@ impl<'a> Walk<'a> {
                 self.walked.subjects.insert(entry.subject, SubjectEntries { tip, indices: vec![entry.index] });
             }
         }
+        self.keep_root_at_end();
         if entry.kind.is_critical() {
             if !entry.kind.is_written() {
                 let what = format!("{} is critical and unknown to this program", entry.kind);

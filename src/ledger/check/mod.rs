@@ -274,11 +274,11 @@ impl Checker {
             }
         }
         self.strays(&mut report);
-        self.succession(&mut report);
         let head = self.head(&mut report);
         self.stores.journal.set_reopened(head.as_ref().is_some_and(|h| h.state == HeadState::Open));
         let mut saved = tapes::SavedTapes::default();
         let journal = journal::walk(self, options, head.as_ref(), &mut saved, &mut report);
+        self.succession(&journal, &mut report);
         let rows = rows::compare(self, options, &journal, &mut saved, &mut report);
         journal::compare_head(self, head.as_ref(), &journal, rows, &mut report);
         vault::check(self, options, head.as_ref(), &mut report);
@@ -389,13 +389,18 @@ impl Checker {
 
 /// The statement of a `tape.saved` entry; `None` for other kinds.
 pub(super) fn saved_statement(public: &[u8]) -> Result<Option<Statement>> {
+    saved_statement_bytes(public)?.map(|bytes| Ok(Statement::decode(&bytes)?)).transpose()
+}
+
+/// The statement in a `tape.saved`, as it was signed.
+pub(super) fn saved_statement_bytes(public: &[u8]) -> Result<Option<Vec<u8>>> {
     let entry = Entry::decode(public)?;
     if entry.kind != EntryKind::TAPE_SAVED {
         return Ok(None);
     }
     let fault = |fault| LogError::Body { index: entry.index, kind: entry.kind.number(), fault };
     match Body::decode(entry.kind, entry.body).map_err(fault)? {
-        Body::TapeSaved { statement, .. } => Ok(Some(Statement::decode(&statement)?)),
+        Body::TapeSaved { statement, .. } => Ok(Some(statement)),
         _ => Ok(None),
     }
 }

@@ -6,13 +6,22 @@ use crate::governance::Action;
 use crate::ledger::acts::Act;
 use crate::ledger::core::died;
 use crate::ledger::{Ledger, Who};
-use crate::log::{AnchorBody, Body, Checkpoint, NoteKey, Tile};
+use crate::log::{AnchorBody, Body, Checkpoint, KeyRole, NoteKey, Tile};
+use crate::seal::PublicKey;
 
 impl Ledger {
     /// The key of its heads, as verifiers and witnesses know it.
     #[must_use]
     pub fn checkpoint_key(&self) -> &NoteKey {
         &self.core().identity.checkpoint
+    }
+
+    /// The key that signs tapes now.
+    ///
+    /// # Errors
+    /// Never: each log has one.
+    pub fn recorder_key(&self) -> Result<PublicKey> {
+        Ok(self.core().identity.keys.in_force(KeyRole::Recorder)?.key)
     }
 
     /// Bytes of a hash tile of a tree that the log has had.

@@ -28,7 +28,7 @@ impl Core {
         }
         Err(Error::new(
             Code::NotConfirmed,
-            "no witness has confirmed this log since it was opened, so no head is signed",
+            "too few witnesses have confirmed this log since it was opened, so no head is signed",
         )
         .with_hint("`immutape witness run` asks the witnesses of the policy now; entries are kept meanwhile"))
     }

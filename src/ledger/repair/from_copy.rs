@@ -3,15 +3,16 @@
 
 use std::path::Path;
 
+use super::begin::Begun;
 use super::copies::{self, Held};
 use super::journal::{hash_files, rows_digest};
-use super::which::{Mended, RepairDone, find_in_either, permit, read_head};
+use super::which::{Mended, RepairDone};
 use crate::codec::digest::{Digest, ObjectDigest, sha256};
 use crate::error::{Code, Error, Result};
 use crate::keyring::VaultKeys;
 use crate::ledger::core::Identity;
-use crate::ledger::{Environment, Places, head_file, known_keys, start, succeed};
-use crate::log::{Actor, Body, Checkpoint, HeadState};
+use crate::ledger::{Environment, Places, head_file, start};
+use crate::log::{Actor, Body, Checkpoint};
 use crate::store::contracts::Listed;
 use crate::store::{NewObject, Position, Stores};
 
@@ -26,14 +27,9 @@ pub(in crate::ledger) fn from_copy(
     (copy, held): (&Path, Option<&str>),
     actor: &Actor,
 ) -> Result<Mended> {
-    let (mut identity, folders) = find_in_either(places, env)?;
-    permit(&identity, actor)?;
-    start::wait_for_turn(&folders.state, env, start::end_of_patience())?;
-    let stores = start::open_stores(&identity, &folders, env)?;
-    known_keys::learn(&mut identity, &folders, env, &stores)?;
-    succeed::refuse_ended(&*env.files, &folders.state, &identity.keys)?;
-    let head = read_head(env, &folders, &identity)?;
-    stores.journal.set_reopened(head.state == HeadState::Open);
+    let begun = Begun::new(places, env, actor)?;
+    let head = begun.head(env)?;
+    let Begun { identity, folders, stores } = begun;
     let vault = start::read_vault(&identity, &folders, env, &stores)?;
     let ours = copies::journal(&stores, Some(head.checkpoint.size), Some(&vault));
     let is_whole = ours.fault.is_none() && ours.root_at_mark == Some(head.checkpoint.root);

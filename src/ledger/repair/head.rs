@@ -1,25 +1,20 @@
 //! A new signed head over the log as it stands. Only for a head that is missing or invalid: a journal behind its valid
 //! head stays refused, since that is what a rollback looks like.
 
-use super::which::{Mended, RepairDone, compare_end, find_in_either, lost_its_end, permit};
+use super::begin::Begun;
+use super::which::{Mended, RepairDone, compare_end, lost_its_end};
 use super::{copies, journal};
 use crate::error::{Code, Error, Result};
 use crate::keyring::{ConfigFolder, VaultKeys};
 use crate::ledger::core::{Folders, Identity};
-use crate::ledger::{Environment, Places, head_file, known_keys, start, succeed};
+use crate::ledger::{Environment, Places, head_file, start};
 use crate::log::{Actor, Body, Checkpoint, HeadFile, HeadState};
 use crate::store::Stores;
 
 /// Signs a new head, once every group of the log chains and carries the ledger's own code. Entries that only sled still
 /// has are brought back first: a head over less would bury them.
 pub(super) fn accept(places: &Places, env: &Environment, actor: &Actor) -> Result<Mended> {
-    // A journal that a repair had put aside when it was cut off is brought back as below.
-    let (mut identity, folders) = find_in_either(places, env)?;
-    permit(&identity, actor)?;
-    start::wait_for_turn(&folders.state, env, start::end_of_patience())?;
-    let stores = start::open_stores(&identity, &folders, env)?;
-    known_keys::learn(&mut identity, &folders, env, &stores)?;
-    succeed::refuse_ended(&*env.files, &folders.state, &identity.keys)?;
+    let Begun { identity, folders, stores } = Begun::new(places, env, actor)?;
     let keys = ConfigFolder::new(folders.config.clone()).read(&*env.files, &identity.keys)?;
     let text = head_file::read(&*env.files, &folders.state);
     let reason = match &text {

@@ -3,6 +3,7 @@
 //! replaced goes to `quarantine/`, and an entry says so. What nothing can bring back (a head, keys of the newest tapes) is
 //! done without only when a person asks for it by name.
 
+mod begin;
 mod copies;
 mod from_copy;
 mod head;

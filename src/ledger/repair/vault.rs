@@ -1,7 +1,8 @@
 //! A vault that lacks the keys of the newest tapes, taken as it is. Only on request: an older copy of the vault looks the
 //! same, and where a newer one exists nothing need be lost.
 
-use super::which::{Mended, RepairDone, permit};
+use super::begin::permit;
+use super::which::{Mended, RepairDone};
 use crate::codec::digest::TapeId;
 use crate::error::{Code, Error, Result};
 use crate::ledger::acts::{Act, LEDGER_CLASS};

@@ -1,19 +1,18 @@
 //! What is to be mended, and which copy is the better one.
 
+use super::begin::Begun;
 use super::copies::{self, Held};
 use super::{head, journal, vault};
 use crate::catalog::Queries;
 use crate::codec::digest::TapeId;
 use crate::error::{Code, Error, Result};
 use crate::evidence::Verdict;
-use crate::governance::{Action, Decision, Policy, decide};
-use crate::ledger::acts::refusal_words;
 use crate::ledger::check::{CheckOptions, Checker};
 use crate::ledger::core::{Folders, Identity};
 use crate::ledger::head_file::{self, JournalEnd};
 use crate::ledger::rebuild::rows_ahead;
-use crate::ledger::{Environment, Places, known_keys, start, succeed};
-use crate::log::{Actor, Body, HeadFile, HeadState};
+use crate::ledger::{Environment, Places, start};
+use crate::log::{Actor, Body, HeadFile};
 use crate::store::Stores;
 
 /// What to mend.
@@ -80,38 +79,10 @@ pub(in crate::ledger) fn repair(places: &Places, env: &Environment, what: Repair
     }
 }
 
-/// Asked before anything is changed. The ledger is not open, so a refusal is recorded by who asked, if it opens.
-pub(super) fn permit(identity: &Identity, actor: &Actor) -> Result<()> {
-    match decide(Policy::from_name(&identity.genesis.policy), actor, Action::Repair) {
-        Decision::Granted => Ok(()),
-        Decision::Refused(code) => {
-            let (words, hint) = refusal_words(code);
-            Err(Error::new(code, words).with_hint(hint))
-        }
-    }
-}
-
-/// Who this ledger is: by entry 0 in the journal, or by sled's copy when not even that can be read.
-pub(super) fn find_in_either(places: &Places, env: &Environment) -> Result<(Identity, Folders)> {
-    match start::find(places, env) {
-        Ok(found) => Ok((found.identity, found.folders)),
-        Err(e) if matches!(e.code(), Code::LogDamaged | Code::LedgerMissing | Code::NewerFormat) => {
-            journal::from_rows(places, env).map_err(|_| e)
-        }
-        Err(e) => Err(e),
-    }
-}
-
 fn log(places: &Places, env: &Environment, actor: &Actor) -> Result<Mended> {
-    let (mut identity, folders) = find_in_either(places, env)?;
-    permit(&identity, actor)?;
-    // Whoever has the ledger may be about to be done, and what is read before that is out of date.
-    start::wait_for_turn(&folders.state, env, start::end_of_patience())?;
-    let stores = start::open_stores(&identity, &folders, env)?;
-    known_keys::learn(&mut identity, &folders, env, &stores)?;
-    succeed::refuse_ended(&*env.files, &folders.state, &identity.keys)?;
-    let head = read_head(env, &folders, &identity)?;
-    stores.journal.set_reopened(head.state == HeadState::Open);
+    let begun = Begun::new(places, env, actor)?;
+    let head = begun.head(env)?;
+    let Begun { identity, folders, stores } = begun;
     let held = copies::journal(&stores, Some(head.checkpoint.size), None);
     let broken = match breaks_off(&held, &head, &stores) {
         Some(why) => Some(why),
@@ -181,14 +152,6 @@ fn rows_or_nothing(places: &Places, env: &Environment, stores: Stores) -> Result
         .with_hint("`immutape verify --all` names it; put that file back from a copy"));
     }
     Ok(Mended::nothing())
-}
-
-pub(super) fn read_head(env: &Environment, folders: &Folders, identity: &Identity) -> Result<HeadFile> {
-    let text = head_file::read(&*env.files, &folders.state)?.ok_or_else(|| {
-        Error::new(Code::HeadMissing, "the signed head file is missing, so nothing says what a repair must reach")
-            .with_hint("`immutape repair --accept-head` makes a new one from the journal as it stands")
-    })?;
-    head_file::parse(&text, &identity.keys)
 }
 
 /// Compares the head with the journal's end.

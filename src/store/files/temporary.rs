@@ -1,4 +1,4 @@
-//! A folder that goes away again: for demonstrations, never for anything that is kept.
+//! A folder that goes away again, unless it gets its name: for demonstrations, and for what is to be there whole or not at all.
 
 use std::fs;
 use std::io;
@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug)]
 pub struct TemporaryFolder {
     path: PathBuf,
+    is_placed: bool,
 }
 
 impl TemporaryFolder {
@@ -22,7 +23,17 @@ impl TemporaryFolder {
     pub fn create(base: &Path, name: &str) -> io::Result<Self> {
         let path = base.join(name);
         fs::DirBuilder::new().mode(0o700).create(&path)?;
-        Ok(Self { path })
+        Ok(Self { path, is_placed: false })
+    }
+
+    /// Gives it its name, where nothing stands yet; durable on return.
+    ///
+    /// # Errors
+    /// `AlreadyExists`; the system's error. It goes away then.
+    pub fn place(mut self, files: &dyn super::Files, target: &Path) -> io::Result<()> {
+        files.rename_noreplace(&self.path, target)?;
+        self.is_placed = true;
+        files.sync_dir(super::parent(target))
     }
 
     /// Where it is.
@@ -34,8 +45,10 @@ impl TemporaryFolder {
 
 impl Drop for TemporaryFolder {
     fn drop(&mut self) {
-        // What cannot be removed is the system's to clean up.
-        let _left_behind = fs::remove_dir_all(&self.path);
+        if !self.is_placed {
+            // What cannot be removed is the system's to clean up.
+            let _left_behind = fs::remove_dir_all(&self.path);
+        }
     }
 }
 
@@ -54,6 +67,14 @@ mod tests {
         std::os::unix::fs::symlink(&kept, made.path().join("link")).unwrap();
         let path = made.path().to_owned();
         drop(made);
+        assert!(!path.exists() && kept.exists());
+        let made = TemporaryFolder::create(base.path(), "made").unwrap();
+        fs::write(made.path().join("file"), b"x").unwrap();
+        made.place(&crate::store::files::RealFiles, &base.path().join("placed")).unwrap();
+        assert_eq!(fs::read(base.path().join("placed/file")).unwrap(), b"x");
+        let made = TemporaryFolder::create(base.path(), "made").unwrap();
+        let taken = made.place(&crate::store::files::RealFiles, &kept).unwrap_err();
+        assert_eq!(taken.kind(), io::ErrorKind::AlreadyExists);
         assert!(!path.exists() && kept.exists());
     }
 }

@@ -110,6 +110,8 @@ fn spoken() -> (Vec<Value>, BTreeSet<String>) {
     say(&world, &["checkpoint"]);
     say(&world, &["prove", &id, "--output", "proof"]);
     say(&world, &["prove", "--consistency", "1", "3"]);
+    say(&world, &["evidence", &id, "--to", "bundle.tar", "--authority", "exam"]);
+    say(&world, &["evidence", "--list"]);
     say(&world, &["publish", "tree"]);
     let verifier = say(&world, &["checkpoint"])[0]["verifier"].as_str().unwrap().to_owned();
     fs::write(world.path("logs"), format!("log {verifier}\nquorum none\n")).unwrap();

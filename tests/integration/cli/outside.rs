@@ -70,6 +70,12 @@ fn saying(get: (u16, &str), post: (u16, &str)) -> Answers {
     })
 }
 
+/// Lets who asks what is held through, and takes no head.
+fn deaf(witness: &Running) -> Answers {
+    let through = to(witness);
+    Box::new(move |request| if request.method == "GET" { through(request) } else { response(503, "deaf") })
+}
+
 impl Gate {
     fn new(notes: &Notes) -> Self {
         let answers: Arc<Mutex<Answers>> = Arc::new(Mutex::new(away()));
@@ -244,19 +250,29 @@ fn a_machine_that_was_rolled_back_signs_nothing_while_nobody_is_there() {
     assert_eq!(town.heads(), signed);
 }
 
-/// The copy finds a witness that knows nothing newer, and so signs; then the other one comes back.
+/// The copy finds one witness that knows nothing newer and another that says that it knows nothing, and so signs; then that one
+/// tells the truth.
 #[test]
 fn a_copy_that_ran_on_is_called_a_fork_with_a_proof_for_strangers() {
     let (town, elsewhere) = (Town::new(2), tempfile::tempdir().unwrap());
     town.copy(elsewhere.path());
-    town.gates[1].set(away());
+    town.gates[1].set(deaf(&town.witnesses[1]));
     town.grow(2);
-    let held = town.round(10)["size"].as_u64().unwrap();
+    let round = town.round(10);
+    assert_eq!((state(&round, 0).as_str(), state(&round, 1).as_str()), ("cosigned", "refused with 503 deaf"));
+    let held = round["size"].as_u64().unwrap();
     town.put_back(elsewhere.path());
+    // Silent, it would keep the copy from signing.
+    let before = town.heads();
     town.gates[0].set(away());
     town.gates[1].set(to(&town.witnesses[1]));
     town.grow(6);
-    let ran_on = town.round(10)["size"].as_u64().unwrap();
+    assert!(town.refused("E_NOT_CONFIRMED").stderr.contains("too few witnesses"));
+    assert_eq!(town.heads(), before);
+    town.gates[0].set(saying((404, ""), (503, "deaf")));
+    let round = town.round(10);
+    assert_eq!((state(&round, 0).as_str(), state(&round, 1).as_str()), ("refused with 503 deaf", "cosigned"));
+    let ran_on = round["size"].as_u64().unwrap();
     assert!(ran_on > held);
     let signed = town.heads();
     town.back();
@@ -336,13 +352,10 @@ fn a_witness_that_lies_changes_nothing_and_is_told() {
         (saying((404, ""), (409, "1\n")), "refused with 409 again and again"),
         (saying((404, ""), (409, "18446744073709551615\n")), "claims to hold 18446744073709551615 entries"),
         (saying((404, ""), (409, "-1\n")), "refused with 409 -1"),
-        (saying((200, &other_note), (500, "")), "with a head that this log did not sign"),
-        (saying((200, "\u{1b}[2J"), (500, "")), "with a head that this log did not sign"),
         (saying((404, ""), (200, &stale)), "its cosignature does not hold"),
         (saying((404, ""), (200, "")), "its answer"),
         (saying((404, ""), (422, "no\u{1b}[2J")), "refused with 422"),
         (saying((404, ""), (200, &long)), "longer than 65536 bytes"),
-        (saying((200, &long), (200, "")), "longer than 65536 bytes"),
     ] {
         town.gates[1].set(answers);
         let round = town.round(10);
@@ -350,43 +363,80 @@ fn a_witness_that_lies_changes_nothing_and_is_told() {
         assert!(!state(&round, 1).contains('\u{1b}'));
         assert_eq!((state(&round, 0), round["quorum"].as_bool()), ("cosigned".into(), Some(false)));
     }
-    // With the liar alone nothing is cosigned, and when it says nothing of use nothing is signed.
-    town.gates[0].set(away());
+    // When it says nothing of use of what it holds, no start is confirmed by the other alone, and nothing is signed.
+    let signed = town.heads();
+    for (answers, wanted) in [
+        (saying((200, &other_note), (500, "")), "with a head that this log did not sign"),
+        (saying((200, "\u{1b}[2J"), (500, "")), "with a head that this log did not sign"),
+        (saying((200, &long), (200, "")), "longer than 65536 bytes"),
+        (saying((200, &other_note), (409, "999999\n")), "with a head that this log did not sign"),
+    ] {
+        town.gates[1].set(answers);
+        let refused = town.refused("E_NOT_CONFIRMED");
+        assert!(refused.stderr.contains("too few witnesses") && refused.stderr.contains(wanted), "{}", refused.stderr);
+        assert!(!refused.stderr.contains('\u{1b}'));
+    }
+    assert_eq!(town.heads(), signed);
+    // With the liar alone nothing is cosigned.
+    town.gates[0].set(deaf(&town.witnesses[0]));
     town.gates[1].set(saying((404, ""), (409, "999999\n")));
     let round = town.round(10);
     assert_eq!((round["quorum"].as_bool(), round["entry"].as_u64()), (Some(false), None));
-    town.gates[1].set(saying((200, &other_note), (409, "999999\n")));
-    town.refused("E_NOT_CONFIRMED");
     town.back();
     assert_eq!(state(&town.round(0), 1), "cosigned");
     town.heads();
+}
+
+/// Reads a request; one that asks what is held is told that nothing is, if `tells`. `true` when it was answered so.
+fn told_nothing(stream: &mut TcpStream, tells: bool) -> bool {
+    let mut request = [0; 4_096];
+    let length = stream.read(&mut request).unwrap_or(0);
+    let is_told = tells && request[..length].starts_with(b"GET ");
+    if is_told {
+        let _gone_already = stream.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
+    }
+    is_told
 }
 
 #[test]
 fn a_witness_that_leads_elsewhere_or_never_ends_is_left() {
     let town = Town::new(2);
     let (elsewhere, came) = raw(|_| {});
-    let (leading, led) = raw(move |mut stream| {
-        let mut request = [0; 4_096];
-        let _whatever_was_asked = stream.read(&mut request);
+    let leading = |tells: bool| {
         let head = format!("HTTP/1.1 302 Found\r\nLocation: http://{elsewhere}/x\r\nContent-Length: 0\r\n\r\n");
-        let _gone_already = stream.write_all(head.as_bytes());
-    });
-    let (silent, heard) = raw(|stream| {
-        // Held open, and nothing said.
-        std::mem::forget(stream);
-    });
+        raw(move |mut stream| {
+            if !told_nothing(&mut stream, tells) {
+                let _gone_already = stream.write_all(head.as_bytes());
+            }
+        })
+    };
+    let silent = |tells: bool| {
+        raw(move |mut stream| {
+            if !told_nothing(&mut stream, tells) {
+                // Held open, and nothing said.
+                std::mem::forget(stream);
+            }
+        })
+    };
     let policy = fs::read_to_string(town.world.path("policy")).unwrap();
-    for (address, wanted, asked) in
-        [(leading, "redirects are not followed", led), (silent, "did not answer in time", heard)]
-    {
-        let changed = policy.replace(&town.gates[1].url, &format!("http://{address}"));
-        fs::write(town.world.path("policy"), changed).unwrap();
-        town.run(&["witness", "set", "policy"]).exits(0);
-        let round = town.round(10);
-        assert!(state(&round, 1).contains(wanted), "{round}");
-        assert_eq!(state(&round, 0), "cosigned");
-        assert!(asked.load(Ordering::SeqCst) > 0);
+    for tells in [true, false] {
+        for ((address, asked), wanted) in
+            [(leading(tells), "redirects are not followed"), (silent(tells), "did not answer in time")]
+        {
+            let changed = policy.replace(&town.gates[1].url, &format!("http://{address}"));
+            fs::write(town.world.path("policy"), changed).unwrap();
+            town.run(&["witness", "set", "policy"]).exits(0);
+            if tells {
+                let round = town.round(10);
+                assert!(state(&round, 1).contains(wanted), "{round}");
+                assert_eq!(state(&round, 0), "cosigned");
+            } else {
+                let (signed, refused) = (town.heads(), town.refused("E_NOT_CONFIRMED"));
+                assert!(refused.stderr.contains(wanted), "{}", refused.stderr);
+                assert_eq!(town.heads(), signed);
+            }
+            assert_eq!(asked.load(Ordering::SeqCst), if tells { 2 } else { 1 });
+        }
     }
     assert_eq!(came.load(Ordering::SeqCst), 0, "nobody went where it points");
     town.heads();

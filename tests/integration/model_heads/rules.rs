@@ -12,6 +12,7 @@ pub const LASTING: &str = "no crash takes back a signed head";
 pub const ROLLBACK_REFUSED: &str = "an older copy is refused";
 pub const FORK_REFUSED: &str = "another history is refused";
 pub const ALL_COSIGNED: &str = "a head that every witness cosigned";
+pub const GIVEN: &str = "a stranger has a head";
 pub const ANSWER_LOST: &str = "a witness holds what the ledger does not know of";
 pub const GOES_ON: &str = "a log that was put back goes on, since it lost nothing that others hold";
 
@@ -22,9 +23,20 @@ pub enum ConfirmedBy {
     Nobody,
     /// One witness, whichever it is.
     One,
-    /// So many that those who are silent are no quorum.
+    /// So many that those who are silent are no quorum, be those who answered one or not.
+    SilentAreNone,
+    /// A quorum, and those who are silent are none.
     Quorum,
-    All,
+}
+
+/// Which heads are given to people who are no witnesses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Given {
+    Nothing,
+    /// A head once a quorum has cosigned it.
+    Cosigned,
+    /// Every head once it was released.
+    Everything,
 }
 
 /// One choice of rules and of what may happen.
@@ -43,7 +55,7 @@ pub struct Rules {
     pub is_signed_before_sync: bool,
     /// The first group of a term comes with a new head over what was found, confirmed or not.
     pub first_group_signs: bool,
-    pub strangers_get_heads_first: bool,
+    pub strangers: Given,
     pub witness_answers_before_it_keeps: bool,
     pub witness_checks_nothing: bool,
 }
@@ -61,7 +73,7 @@ impl Rules {
             claims_one_root: false,
             is_signed_before_sync: false,
             first_group_signs: false,
-            strangers_get_heads_first: false,
+            strangers: Given::Nothing,
             witness_answers_before_it_keeps: false,
             witness_checks_nothing: false,
         }
@@ -72,8 +84,8 @@ impl Rules {
         match self.confirmed {
             ConfirmedBy::Nobody => true,
             ConfirmedBy::One => answered >= 1,
-            ConfirmedBy::Quorum => self.witnesses - answered < self.quorum,
-            ConfirmedBy::All => answered == self.witnesses,
+            ConfirmedBy::SilentAreNone => self.witnesses - answered < self.quorum,
+            ConfirmedBy::Quorum => answered >= self.quorum && self.witnesses - answered < self.quorum,
         }
     }
 }
@@ -130,7 +142,7 @@ impl Model for Rules {
             if machine.signed.is_some() {
                 steps.extend([Step::Crash(m, false, true), Step::Crash(m, true, true)]);
             }
-            if self.strangers_get_heads_first {
+            if self.strangers != Given::Nothing {
                 steps.push(Step::Give(m));
             }
         }
@@ -162,7 +174,7 @@ impl Model for Rules {
             }
             Step::Ask(m, answered) => self.ask(&mut world, m, answered)?,
             Step::Show(m, w, comes_back) => self.show(&mut world, m, w, comes_back)?,
-            Step::Give(m) => drop(world.given.insert(world.machines[m].process?.released?)),
+            Step::Give(m) => self.give(&mut world, m)?,
             Step::Crash(m, group, head) => crash(&mut world.machines[m], group, head),
             Step::CopyFolders if world.copy.is_none() => world.copy = Some(world.machines[0].folder),
             Step::CopyFolders => return None,
@@ -200,6 +212,9 @@ impl Model for Rules {
         ];
         if self.claims_one_root {
             all.push(Property::always(ONE_ROOT, |_, world: &World| !any_two(&world.heads(), Log::contradicts)));
+        }
+        if self.strangers != Given::Nothing {
+            all.push(Property::sometimes(GIVEN, |_, world: &World| !world.given.is_empty()));
         }
         if self.may_be_put_back {
             all.push(Property::sometimes(ROLLBACK_REFUSED, |_, world: &World| has_refused(world, Refusal::Rollback)));
@@ -279,6 +294,15 @@ impl Rules {
             None if self.is_enough(answered) => machine.process.as_mut()?.is_confirmed = true,
             None => return None,
         }
+        Some(())
+    }
+
+    fn give(&self, world: &mut World, m: usize) -> Option<()> {
+        let head = world.machines[m].process?.released?;
+        if self.strangers == Given::Cosigned && !world.quorum_heads(self.quorum).contains(&head) {
+            return None;
+        }
+        world.given.insert(head);
         Some(())
     }
 

@@ -1,0 +1,243 @@
+// A published tree (5.4): all hashes against the checkpoint, all public halves where they are published.
+// A tree is a reader of files: `file(path)` resolves to {path, size, read} or null.
+
+import { refuse, same, toHex } from './bytes.js';
+import { Frontier, EMPTY_ROOT } from './tree.js';
+import { readEntry, kindName } from './entry.js';
+import { Keys } from './keys.js';
+import { splitNote, readHead, checkLines, cosignatures, quorumTime } from './notes.js';
+import { tilePlace, readTile, readEntryBundle } from './tiles.js';
+import { readAll } from './bag.js';
+import { checkStatement, checkAnchor, checkSuccessor, checkPins, openGiven } from './log.js';
+
+const WIDE = 256;
+const BUNDLE_MAX = WIDE * 65537;
+
+/**
+ * Goes through a tree. With `keys` the checkpoint is verified under them; without, `visit` has to find them in the entries.
+ * Resolves to the head and whether entries are published. A fault is refused.
+ */
+export async function readTree(tree, { keys = null, witnesses = [], report, start = () => {}, leaf = () => {}, visit = async () => {} }) {
+  const file = await tree.file('checkpoint');
+  if (!file) refuse('the tree has no checkpoint', 'missing');
+  const bytes = await readAll(file, 1 << 20);
+  const head = keys ? await keys.openHead(bytes, witnesses) : readHead(splitNote(bytes).text);
+  if (keys && !head.counts) refuse('the checkpoint of the tree is of a revoked key');
+  if (head.size > 9007199254740991n) refuse('the checkpoint of the tree says more entries than can be read', 'cannot tell');
+  await start(head);
+  const size = Number(head.size);
+  const entries = size > 0 && (await piece(tree, 'tile/entries', 0, Math.min(size, WIDE))) !== null;
+  const frontier = new Frontier();
+  for (let n = 0; n * WIDE < size; n++) {
+    const count = Math.min(WIDE, size - n * WIDE);
+    const raw = await piece(tree, 'tile/0', n, count);
+    if (!raw) refuse(`the tile of hashes ${n} is not there`, 'missing');
+    if (raw.size > 32 * WIDE) refuse(`the tile of hashes ${n} is too long`);
+    let tile = await readAll(raw, 32 * WIDE);
+    if (raw.whole && count < WIDE && tile.length === 32 * WIDE) tile = tile.subarray(0, 32 * count);
+    const hashes = readTile(tile, count);
+    report.check('tiles');
+    let list = null;
+    if (entries) {
+      const bundle = await piece(tree, 'tile/entries', n, count);
+      if (!bundle) refuse(`the bundle of entries ${n} is not there`, 'missing');
+      let all = await readAll(bundle, BUNDLE_MAX);
+      if (bundle.whole && count < WIDE) all = cut(all, count);
+      list = readEntryBundle(all, hashes);
+    }
+    for (let i = 0; i < count; i++) {
+      frontier.add(hashes[i]);
+      leaf(frontier);
+      if (list) await visit(list[i], frontier);
+    }
+    await report.tick('published tree', n * WIDE, size);
+  }
+  if (!same(size ? frontier.root() : EMPTY_ROOT, head.root)) refuse('the tiles do not lead to the root of the checkpoint');
+  return { head, bytes, entries };
+}
+
+/** A tile at its place: the partial one of this size, or the whole one that came after it. */
+async function piece(tree, prefix, n, count) {
+  const path = `${prefix}/${tilePlace(n)}`;
+  if (count < WIDE) {
+    const partial = await tree.file(`${path}.p/${count}`);
+    if (partial) return partial;
+  }
+  const whole = await tree.file(path);
+  return whole ? { ...whole, whole: true } : null;
+}
+
+function cut(bytes, count) {
+  let at = 0;
+  for (let i = 0; i < count; i++) {
+    if (bytes.length - at < 2) return bytes;
+    at += 2 + bytes[at] * 256 + bytes[at + 1];
+  }
+  return bytes.subarray(0, at);
+}
+
+/** A tree by itself: with public halves, everything of chapter 4 that can be seen in them. */
+export async function auditTree(tree, pins, report) {
+  const out = { pinned: { checkpoint: false, recorder: false }, anchoredMs: null, wholeLog: false, tapes: [], tree: true, size: 0 };
+  const log = new Walk(report, pins);
+  const read = await report.attempt('published tree', 'checkpoint', () => readTree(tree, { report, visit: (bytes, frontier) => log.visit(bytes, frontier) }));
+  if (!read?.head) return words(out, pins, report);
+  out.size = read.head.size;
+  if (read.entries && log.keys) {
+    await report.attempt('head', 'checkpoint', async () => {
+      const head = await log.keys.openHead(read.bytes, pins.witnesses);
+      if (!head.counts) refuse('the checkpoint is of a revoked key');
+      out.head = head;
+    });
+    out.pinned = checkPins(pins, log.keys, report);
+    await log.finish(read.head);
+    out.wholeLog = true;
+    out.keys = log.keys;
+  } else if (!read.entries) await bare(out, read, pins, report);
+  if (out.head && pins.quorum) {
+    const at = quorumTime(out.head.times, pins.quorum);
+    out.anchoredMs = at === null ? null : Number(at);
+  }
+  return words(out, pins, report, !read.entries);
+}
+
+/** A tree of hashes alone has no keys in it: the pinned one has to do. */
+async function bare(out, read, pins, report) {
+  const note = splitNote(read.bytes);
+  const mine = pins.log.filter((key) => key.name === read.head.origin);
+  if (pins.log.length && !mine.length) report.finding('altered', 'checkpoint', 'the checkpoint is of another origin than the pinned key', 'head');
+  if (!mine.length) {
+    report.finding('cannot tell', 'checkpoint', 'the tree has no entries and no key of the log was given, so that nobody vouches for its checkpoint');
+    return;
+  }
+  await report.attempt('head', 'checkpoint', async () => {
+    let lines = 0;
+    for (const key of mine) lines += await checkLines(note, key);
+    if (!lines) refuse('the pinned key did not sign the checkpoint');
+    out.pinned.checkpoint = true;
+    out.pinned.recorder = null;
+    out.head = { ...read.head, times: await cosignatures(note, pins.witnesses) };
+  });
+}
+
+function words(out, pins, report, hashesAlone = false) {
+  if (!out.pinned.checkpoint || (!hashesAlone && !out.pinned.recorder)) report.finding('unpinned keys', 'keys', 'no checkpoint key and recorder key of this log were given from elsewhere');
+  if (out.anchoredMs === null) report.finding('not anchored', 'checkpoint', pins.witnesses.length ? 'no quorum of the given witnesses signed the head' : 'no witness was given');
+  out.pinned.recorder ??= false;
+  return out;
+}
+
+/** The state that goes through all entries, one after another. */
+class Walk {
+  constructor(report, pins) {
+    Object.assign(this, { report, pins });
+    this.keys = null;
+    this.genesis = null;
+    this.before = null;
+    this.subjects = new Map();
+    this.leaves = []; // of all entries: heads are of sizes in between
+    this.later = []; // what is checked when the keys are all known
+    this.kept = [];
+  }
+
+  async visit(bytes, frontier) {
+    const { report } = this;
+    const index = frontier.size - 1;
+    const place = `entry ${index}`;
+    const entry = await report.attempt('entries', place, () => {
+      const e = readEntry(bytes);
+      if (e.index !== index) refuse('it says that it is another');
+      return e;
+    });
+    if (!entry?.leaf) {
+      this.before = null;
+      return;
+    }
+    if (index === 0) {
+      this.genesis = entry;
+      this.keys = new Keys(entry);
+    }
+    await report.attempt('entries', place, () => this.chain(entry));
+    if (!this.keys) return;
+    if (entry.kind === 32769 || entry.kind === 32770) await report.attempt('changes of keys', place, () => this.keys.change(entry));
+    else if (entry.kind >= 32768 && entry.kind !== 32768) report.finding('cannot tell', place, `a critical entry of kind ${entry.kind}, which is not known here`);
+    if ([16, 128, 129, 130, 133, 32768].includes(entry.kind)) this.later.push(entry);
+    this.leaves.push(entry.leaf);
+  }
+
+  chain(entry) {
+    const { before } = this;
+    const subject = toHex(entry.subject);
+    if (before) {
+      if (!same(entry.previous, before.leaf)) refuse('it does not name the entry before it');
+      if (entry.time < before.time) refuse('its time is before that of the entry before it');
+    }
+    const last = this.subjects.get(subject);
+    const saved = (last?.saved ?? false) || entry.kind === 16;
+    const opened = (last?.opened ?? false) || entry.kind === 18;
+    const ended = (last?.ended ?? false) || [86, 88, 90].includes(entry.kind);
+    this.before = entry;
+    this.subjects.set(subject, { seq: entry.seq, leaf: entry.leaf, saved, opened, ended });
+    if (last ? BigInt(entry.seq) !== BigInt(last.seq) + 1n || !same(entry.prev, last.leaf) : entry.seq !== 0) refuse('it does not go on from the last entry of its subject');
+    if (last?.saved && entry.kind === 16) refuse('an entry before it saved this subject');
+  }
+
+  async finish(top) {
+    const { report, keys, pins } = this;
+    const heads = [];
+    for (const entry of this.later) {
+      const place = `entry ${entry.index} (${kindName(entry.kind)})`;
+      if (entry.kind === 128 || entry.kind === 129) {
+        const anchor = await report.attempt('anchors', place, () => checkAnchor(entry, keys, pins.witnesses));
+        if (!anchor?.head) continue;
+        if (anchor.revoked) report.finding('intact with gaps', place, 'a head that a key signed which was revoked later: it proves nothing');
+        else {
+          this.kept.push(anchor);
+          heads.push({ ...anchor.head, place, word: 'forked' });
+        }
+      } else if (entry.kind === 130) {
+        report.check('anchors');
+        if (entry.body.get(0) > entry.index) report.finding('altered', place, 'a head of more entries than there were', 'anchors');
+        else heads.push({ size: BigInt(entry.body.get(0)), root: entry.body.get(1), place, word: 'altered' });
+      } else if (entry.kind === 133) await report.attempt('anchors', place, () => keys.openHead(entry.body.get(1), pins.witnesses, BigInt(entry.index)));
+      else if (entry.kind === 32768) {
+        const gap = await report.attempt('succession', place, () => checkSuccessor(entry, this.genesis, keys));
+        if (typeof gap === 'string') report.finding('intact with gaps', place, gap);
+      }
+    }
+    for (const head of await openGiven(pins, keys, report, top.size)) {
+      if (head.size > top.size) report.finding('rolled back', head.place, `others hold a head of ${head.size} entries, and there are ${top.size}`, 'heads given');
+      else heads.push({ ...head, word: 'forked' });
+    }
+    const roots = rootsAt(this.leaves, heads.map((head) => head.size));
+    for (const head of heads) {
+      report.check('roots of heads');
+      const root = roots.get(head.size);
+      if (!root || !same(root, head.root)) report.finding(head.word, head.place, `its head has another root of the first ${head.size} entries`, 'roots of heads');
+    }
+    const vouched = (index, from, before) => this.kept.some((a) => a.kind === 128 && a.index < before && a.head.size > BigInt(index) && a.head.size <= BigInt(from));
+    for (const entry of this.later) {
+      if (entry.kind !== 16) continue;
+      const place = `entry ${entry.index} (tape.saved)`;
+      const done = await report.attempt('statements', place, () => checkStatement(entry, keys, this.genesis.leaf, vouched));
+      if (done?.gap) report.finding('intact with gaps', place, done.gap);
+    }
+    for (const [subject, one] of this.subjects) {
+      if (one.opened && !one.saved && !one.ended) report.finding('unsealed tail', `custody id ${subject}`, 'a recording was begun that is no tape yet');
+    }
+  }
+}
+
+function rootsAt(leaves, sizes) {
+  const want = new Set(sizes);
+  const out = new Map();
+  const frontier = new Frontier();
+  if (want.has(0n)) out.set(0n, EMPTY_ROOT);
+  for (const leaf of leaves) {
+    frontier.add(leaf);
+    const size = BigInt(frontier.size);
+    if (want.has(size)) out.set(size, frontier.root());
+  }
+  return out;
+}
+

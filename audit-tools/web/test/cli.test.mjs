@@ -1,0 +1,163 @@
+// The command line: exit codes, batch mode, folders with things in them that are no files, and the built page.
+
+import test from 'node:test';
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, mkdirSync, writeFileSync, rmSync, symlinkSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as w from './writer.mjs';
+import { build } from '../build.mjs';
+
+const PROGRAM = new URL('../tapeaudit.mjs', import.meta.url).pathname;
+const folder = mkdtempSync(join(tmpdir(), 'tapeaudit-'));
+test.after(() => rmSync(folder, { recursive: true, force: true }));
+
+const run = (args, input = '') => {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [PROGRAM, ...args], { input, encoding: 'utf8' });
+  assert.ok(!/\n {4}at /.test(stderr), stderr);
+  return { status, stdout, stderr };
+};
+const write = (root, files) => {
+  for (const [path, bytes] of files) {
+    mkdirSync(join(root, path, '..'), { recursive: true });
+    writeFileSync(join(root, path), bytes);
+  }
+  return root;
+};
+const good = w.asTar();
+const tar = join(folder, 'good.tar');
+writeFileSync(tar, good.tar);
+const keys = [...good.pins.pub.flatMap((k) => ['--pub', k]), ...good.pins.witness.flatMap((k) => ['--witness', k])];
+
+test('a good bundle, in words and as JSON', () => {
+  const human = run([...keys, '--quorum', '2', tar]);
+  assert.equal(human.status, 0, human.stdout + human.stderr);
+  assert.equal(human.stdout.trim().split('\n').at(-1), 'intact');
+  assert.match(human.stdout, /access\.granted by carol, for: incident 7/);
+  assert.match(human.stdout, /by the ledger's claim/);
+  const { status, stdout } = run([...keys, '--json', tar]);
+  assert.equal(status, 0);
+  const json = JSON.parse(stdout);
+  assert.deepEqual(Object.keys(json), ['verdict', 'exit', 'words', 'pinned', 'anchored_ms', 'whole_log', 'tapes', 'checks', 'findings']);
+  assert.equal(stdout.trim().split('\n').length, 1);
+  assert.ok(json.checks.every((c) => c.count > 0));
+});
+
+test('exit codes', () => {
+  assert.equal(run([tar]).status, 10);
+  const altered = join(folder, 'altered.tar');
+  const bytes = new Uint8Array(good.tar);
+  bytes[bytes.length >> 1] ^= 1;
+  writeFileSync(altered, bytes);
+  assert.equal(run([...keys, altered]).status, 3);
+  assert.equal(run([...keys, join(folder, 'none')]).status, 1);
+  assert.equal(run([...keys, '/dev/null']).status, 1);
+  for (const args of [[], ['--what', tar], ['--pub'], [tar, tar], ['--quorum', '0', tar], ['--quorum', 'x', tar], ['--pub', 'x', tar], ['--pub', folder, tar], ['--head', folder, tar], ['--tree', tar, tar], ['--witness', good.pins.pub[0], tar]]) {
+    const { status, stderr, stdout } = run(args);
+    assert.deepEqual([status, stdout], [2, ''], args.join(' '));
+    assert.ok(stderr.startsWith('tapeaudit: '));
+  }
+  const empty = join(folder, 'empty.pem');
+  writeFileSync(empty, '');
+  assert.equal(run(['--pub', empty, tar]).status, 2);
+  const file = join(folder, 'key.vkey');
+  writeFileSync(file, `${good.pins.pub[0]}\n`);
+  assert.equal(run(['--pub', file, '--pub', good.pins.pub[1], ...keys.slice(4), tar]).status, 0);
+});
+
+test('a folder, and what must not be in it', () => {
+  const bag = w.makeBag(good.files);
+  const root = write(join(folder, 'bag'), bag);
+  assert.equal(run([...keys, root]).status, 0);
+  symlinkSync('/etc/passwd', join(root, 'data/x'));
+  const link = run([...keys, '--json', root]);
+  assert.equal(link.status, 3);
+  assert.match(link.stdout, /neither a file nor a folder/);
+  rmSync(join(root, 'data/x'));
+  rmSync(join(root, 'data/VERIFY.txt'));
+  writeFileSync(join(folder, 'verify'), bag.get('data/VERIFY.txt'));
+  symlinkSync(join(folder, 'verify'), join(root, 'data/VERIFY.txt'));
+  assert.equal(run([...keys, root]).status, 3, 'a link to the right bytes is a link');
+  rmSync(join(root, 'data/VERIFY.txt'));
+  writeFileSync(join(root, 'data/VERIFY.txt'), bag.get('data/VERIFY.txt'));
+  mkdirSync(join(root, 'data/none'));
+  assert.match(run([...keys, '--json', root]).stdout, /a folder without a file/);
+  rmSync(join(root, 'data/none'), { recursive: true });
+  spawnSync('mkfifo', [join(root, 'data/pipe')]);
+  assert.equal(run([...keys, root]).status, 3);
+  rmSync(join(root, 'data/pipe'), { force: true });
+  writeFileSync(join(root, 'data/a\u001b[31mb'), '');
+  const escape = run([...keys, root]);
+  assert.equal(escape.status, 3);
+  assert.ok(!escape.stdout.includes('\u001b') && escape.stdout.includes('[ESC]'));
+});
+
+test('a published tree, alone and beside a bundle', () => {
+  const root = write(join(folder, 'tree'), w.makeTree(good.log));
+  assert.equal(run([...keys, root]).status, 0);
+  const { stdout } = run([...keys, '--json', '--tree', root, tar]);
+  assert.deepEqual([JSON.parse(stdout).verdict, JSON.parse(stdout).whole_log], ['intact', true]);
+});
+
+test('an encrypted bundle is to be opened first', () => {
+  const path = join(folder, 'x.tar.age');
+  writeFileSync(path, `age-encryption.org/v1\n${'x'.repeat(2000)}`);
+  const { status, stdout } = run([...keys, path]);
+  assert.equal(status, 1);
+  assert.match(stdout, /open it with age/);
+});
+
+test('batch', () => {
+  const ask = [
+    { n: 1, kind: 'cbor', hex: '8101' }, { n: 2, kind: 'cbor', hex: '1801' }, { n: 'x', kind: 'cbor', hex: 'zz' }, { n: 4, kind: 'bundle', path: tar, pub: good.pins.pub, witness: good.pins.witness, quorum: 2 },
+    { n: 5, kind: 'ledger', path: folder }, { n: 6, kind: 'nothing' }, { n: 7, kind: 'bundle' }, { n: 8, kind: 'bundle', path: tar, pub: ['x'] }, { n: 9, kind: 'bundle', path: join(folder, 'gone') }, { n: 10, kind: 'note', text: 'x' },
+    { n: 11, kind: 'tree', path: join(folder, 'tree'), pub: good.pins.pub }, { n: 12, kind: 'private', hex: 'a0' }, { n: 13, kind: 'bundle', path: tar, quorum: 1.5 },
+  ];
+  const { status, stdout } = run(['--batch'], `${ask.map((a) => JSON.stringify(a)).join('\n')}\n`);
+  assert.equal(status, 0);
+  const said = stdout.trim().split('\n').map((l) => JSON.parse(l));
+  assert.deepEqual(said.map((s) => s.n), ask.map((a) => a.n));
+  assert.deepEqual(said[0], { n: 1, accept: true, id: w.hex(w.sha(Uint8Array.of(0x81, 1))) });
+  assert.equal(said[1].accept, false);
+  assert.ok(said[2].error && said[5].error && said[6].error);
+  assert.deepEqual(said[3], { n: 4, verdict: 'intact', exit: 0, words: ['intact'], ids: [w.hex(good.tapes[0].id)] });
+  assert.deepEqual(said[4], { n: 5, error: 'not read by this auditor' });
+  assert.deepEqual([said[7].verdict, said[7].exit, said[7].ids], ['cannot tell', 1, []]);
+  assert.deepEqual(said[8].words, ['not anchored', 'unpinned keys', 'cannot tell']);
+  assert.equal(said[9].accept, false);
+  assert.deepEqual(said[10].words, ['not anchored']);
+  assert.equal(said[11].accept, true);
+  assert.equal(said[12].verdict, 'cannot tell');
+  const bad = run(['--batch'], 'nonsense\n[1]\n{"n":1,"kind":"cbor","hex":"00"}\n');
+  assert.equal(bad.status, 2);
+  assert.equal(bad.stdout.trim().split('\n').length, 3);
+  assert.deepEqual(run(['--batch'], ''), { status: 0, stdout: '', stderr: '' });
+});
+
+test('a reader that goes away, and an input that is closed, end it quietly', () => {
+  const line = JSON.stringify({ n: 1, kind: 'cbor', hex: '00' });
+  writeFileSync(join(folder, 'lines'), `${line}\n`.repeat(20_000));
+  const piped = spawnSync('sh', ['-c', `"${process.execPath}" "${PROGRAM}" --batch < "${join(folder, 'lines')}" | head -1`], { encoding: 'utf8' });
+  assert.equal(piped.stdout, `{"n":1,"accept":true,"id":"${w.hex(w.sha(Uint8Array.of(0)))}"}\n`);
+  assert.equal(piped.stderr, '');
+  const closed = spawnSync('sh', ['-c', `"${process.execPath}" "${PROGRAM}" --batch <&-`], { encoding: 'utf8' });
+  assert.equal(closed.stdout, '');
+  assert.ok(!/\n {4}at /.test(closed.stderr), closed.stderr);
+  const gone = spawnSync('sh', ['-c', `"${process.execPath}" "${PROGRAM}" "${tar}" | true`], { encoding: 'utf8' });
+  assert.equal(gone.stderr, '');
+});
+
+test('the page is the one that src/ gives, and its policy names its script and its style', () => {
+  const page = readFileSync(new URL('../tapeaudit.html', import.meta.url), 'utf8');
+  assert.ok(page === build(), 'run node build.mjs');
+  const policy = /Content-Security-Policy" content="([^"]+)"/.exec(page)[1];
+  const hash = (text) => `'sha256-${Buffer.from(w.sha(text)).toString('base64')}'`;
+  const [, style] = /<style>([^]*?)<\/style>/.exec(page);
+  const [, script] = /<script>([^]*?)<\/script>/.exec(page);
+  assert.ok(policy.includes(`script-src ${hash(script)}`) && policy.includes(`style-src ${hash(style)}`));
+  for (const rule of ["default-src 'none'", "connect-src 'none'", "base-uri 'none'", "form-action 'none'"]) assert.ok(policy.includes(rule), rule);
+  assert.ok(!policy.includes('unsafe'));
+  assert.ok(!/innerHTML|outerHTML|insertAdjacent|document\.write|\beval\(|new Function|fetch\(|XMLHttpRequest|WebSocket|localStorage|https?:\/\/(?!www\.w3\.org\/2000\/svg)/.test(script));
+  assert.ok(!/compliant|tamper-proof/i.test(page));
+});
