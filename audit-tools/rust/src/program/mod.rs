@@ -1,0 +1,3 @@
+//! The program around the core: files, command line, batch.
+
+pub mod batch;
