@@ -3,8 +3,10 @@
 use crate::digest::Hash;
 use crate::entry::{Genesis, Revoked, Rotated};
 use crate::error::{Result, ensure, refuse};
+use crate::note::Head;
 use crate::receipt::rotation_message;
 use crate::sign::{KeyType, PublicKey, VerifierKey};
+use crate::succession::Succession;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -64,6 +66,7 @@ pub struct Keys {
     origin: String,
     held: Vec<Held>,
     changes: u64,
+    predecessor: Option<(String, Vec<u8>, u64, Option<u64>)>,
 }
 
 impl Keys {
@@ -76,7 +79,9 @@ impl Keys {
         for ((role, key), next) in ROLES.into_iter().zip(genesis.keys).zip(genesis.next) {
             held.push(Held { role, since: 0, key: PublicKey::new(key)?, next, until: None, revoked: None });
         }
-        Ok(Self { origin: genesis.origin.into(), held, changes: 0 })
+        let before = genesis.predecessor.as_ref();
+        let predecessor = before.map(|old| (old.origin.into(), old.note.to_vec(), old.first, old.last));
+        Ok(Self { origin: genesis.origin.into(), held, changes: 0, predecessor })
     }
 
     /// Name of the log.
@@ -144,6 +149,24 @@ impl Keys {
     pub fn in_force(&self, role: Role, at: u64) -> Option<&Held> {
         // A rotation at r is behind heads of up to r entries, and behind statements up to index r.
         self.of(role).filter(|held| held.since < at || held.since == 0).last()
+    }
+
+    /// Checks that a statement says what entry 0 says (4.6).
+    ///
+    /// # Errors
+    /// An entry 0 that follows no log, or another.
+    pub fn successor(&self, found: &Succession) -> Result<()> {
+        let Some((origin, note, first, last)) = &self.predecessor else {
+            return refuse("a succession in a log that follows none");
+        };
+        ensure(found.old.name == *origin, "a succession of another log than the one of entry 0")?;
+        let head = Head::read(note)?;
+        head.verify(&found.old)?;
+        ensure(found.head == (head.size, head.root), "another head than the one of entry 0")?;
+        ensure(found.lost == (*first, *last), "other lost entries than those of entry 0")?;
+        let genesis = self.of(Role::Checkpoint).next();
+        let own = genesis.is_some_and(|held| found.new == self.verifier(held));
+        ensure(own, "another successor than this log")
     }
 
     /// The verifier key of a checkpoint key.

@@ -6,6 +6,8 @@
 
 extern crate alloc;
 
+pub mod anchors;
+pub mod bundle;
 pub mod cbor;
 pub mod cose;
 pub mod digest;
@@ -18,11 +20,13 @@ pub mod opened;
 pub mod private;
 pub mod proof;
 pub mod receipt;
+pub mod report;
 pub mod sign;
 pub mod statement;
 pub mod succession;
 pub mod tape;
 pub mod text;
+pub mod token;
 pub mod tree;
 
 pub use error::{CUT, Refused, Result, ensure, refuse};

@@ -4,9 +4,5 @@
 mod program;
 
 fn main() -> std::process::ExitCode {
-    let done = program::batch::run(std::io::stdin().lock(), &mut std::io::stdout().lock());
-    match done {
-        Ok(true) => std::process::ExitCode::SUCCESS,
-        _ => std::process::ExitCode::from(2),
-    }
+    program::command::run(std::env::args_os().skip(1)).into()
 }

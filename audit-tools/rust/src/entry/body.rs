@@ -37,8 +37,8 @@ pub enum Body<'a> {
     Published(u64, Hash),
     /// Kind 133: the note that others hold.
     ForkFound(&'a [u8]),
-    /// Kind 163: bundle id, export commitment.
-    EvidenceMade([u8; 16], Hash),
+    /// Kind 163: bundle id, export commitment, number of tapes.
+    EvidenceMade([u8; 16], Hash, u64),
     /// Kind 32768: the note.
     Succession(&'a [u8]),
     /// Kind 32769.
@@ -320,6 +320,7 @@ fn digest_rows<'a>(kind: u16, reader: &mut Reader<'a>) -> Result<Body<'a>> {
             (163, 0) => id = value.fixed()?,
             (_, 0) => number = value.uint()?,
             (_, 1) => digest = value.fixed()?,
+            (163, _) => number = value.uint()?,
             _ => drop(value.uint()?),
         }
         Ok(())
@@ -327,7 +328,7 @@ fn digest_rows<'a>(kind: u16, reader: &mut Reader<'a>) -> Result<Body<'a>> {
     Ok(match kind {
         19 => Body::Mark(number, digest),
         130 => Body::Published(number, digest),
-        _ => Body::EvidenceMade(id, digest),
+        _ => Body::EvidenceMade(id, digest, number),
     })
 }
 

@@ -4,7 +4,7 @@ mod body;
 mod kinds;
 mod rules;
 
-pub use body::{Body, Cosigned, Genesis, Predecessor, Revoked, Rotated, Set, Timestamped};
+pub use body::{Body, Cosigned, Genesis, Predecessor, Revoked, Rotated, SavedStatement, Set, Timestamped};
 pub use kinds::{Subject, is_known_critical, name, subject_rule};
 pub use rules::MOST_BYTES;
 

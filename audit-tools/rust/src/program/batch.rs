@@ -1,13 +1,17 @@
 //! Batch mode: one JSON object a line in, one a line out.
 
+use super::judge::{Kind, check};
+use super::pinned;
 use serde_json::{Value, json};
 use std::io::{BufRead, Read, Write};
+use std::path::{Path, PathBuf};
 use tapeaudit_core::digest::hash;
 use tapeaudit_core::entry::Entry;
 use tapeaudit_core::fork::Fork;
 use tapeaudit_core::note::Head;
 use tapeaudit_core::proof::Proof;
 use tapeaudit_core::receipt::Receipt;
+use tapeaudit_core::report::{Report, Word};
 use tapeaudit_core::sign::{KeyType, PublicKey, VerifierKey};
 use tapeaudit_core::statement::Statement;
 use tapeaudit_core::succession::Succession;
@@ -49,8 +53,19 @@ type Request = serde_json::Map<String, Value>;
 fn one(request: &Request) -> Option<Value> {
     let n = request.get("n")?;
     let kind = request.get("kind")?.as_str()?;
-    if matches!(kind, "bundle" | "tree" | "ledger") {
-        return None;
+    let whole = match kind {
+        "bundle" => Some(Kind::Bundle),
+        "tree" => Some(Kind::Tree),
+        "ledger" => Some(Kind::Ledger),
+        _ => None,
+    };
+    if let Some(kind) = whole {
+        let report = judged(kind, request)?;
+        let words: Vec<&str> = report.words().iter().map(|word| word.name()).collect();
+        let verdict = report.verdict();
+        return Some(
+            json!({"n": n, "verdict": verdict.name(), "exit": verdict.exit(), "words": words, "ids": report.tapes}),
+        );
     }
     let bytes = match (request.get("hex"), request.get("text")) {
         (Some(hex), _) => text::unhex(&hex.as_str()?.to_ascii_lowercase()).ok()?,
@@ -62,6 +77,31 @@ fn one(request: &Request) -> Option<Value> {
         Ok(id) => json!({"n": n, "accept": true, "id": text::hex(&id)}),
         Err(why) => json!({"n": n, "accept": false, "why": why.0}),
     })
+}
+
+/// A list of texts; empty where the request has none.
+fn texts(request: &Request, name: &str) -> Option<Vec<String>> {
+    let Some(list) = request.get(name) else { return Some(Vec::new()) };
+    list.as_array()?.iter().map(|item| item.as_str().map(String::from)).collect()
+}
+
+/// Checks a bundle, a tree or a ledger. What was given wrongly from elsewhere leaves nothing to check by.
+fn judged(kind: Kind, request: &Request) -> Option<Report> {
+    let path = Path::new(request.get("path")?.as_str()?);
+    let quorum = match request.get("quorum") {
+        None | Some(Value::Null) => None,
+        Some(number) => Some(number.as_u64()?),
+    };
+    let folder = |name: &str| request.get(name).and_then(Value::as_str).map(PathBuf::from);
+    let mut report = Report::new();
+    let given = (texts(request, "pub")?, texts(request, "witness")?, texts(request, "head")?);
+    match pinned::read(&given.0, &given.1, quorum, &given.2) {
+        Err(why) => report.find(Word::CannotTell, "what was given from elsewhere", why.0),
+        Ok(pins) => {
+            check(Some(kind), path, &pins, folder("tree").as_deref(), folder("state").as_deref(), &mut report);
+        }
+    }
+    Some(report)
 }
 
 /// What a decoder says of these bytes; None for a kind that is none.
