@@ -225,7 +225,7 @@ class Report:
             finding["severity"].upper(), finding["code"], " [%s]" % where if where else "", visible(finding["words"]))
 
     def print_text(self, out):
-        for key in ("ledger id", "origin", "profile"):
+        for key in ("bundle digest", "ledger id", "origin", "profile"):
             if key in self.facts:
                 out.write("%s: %s\n" % (key, visible(self.facts[key])))
         for check in self.checks.values():
@@ -264,6 +264,7 @@ class Report:
 # encoded again to be compared.
 
 MAX_NESTING = 16
+MAX_SMALL_ITEM, MAX_PARTS = 1 << 20, 1 << 22
 MAX_ITEMS = 1 << 24
 
 
@@ -361,6 +362,20 @@ def cbor_decode(data):
 def cbor_prefix(data):
     """One item and the position after it."""
     return _cbor_item(data, 0, 0)
+
+
+def cbor_bounded(data):
+    """Refuses a large item of more parts than a manifest or header has, before any of them takes memory: an empty array is one byte
+    here, and sixty in memory."""
+    if len(data) <= MAX_SMALL_ITEM:
+        return
+    pos = parts = 0
+    while pos < len(data):
+        major, _, value, pos = _cbor_head(data, pos)
+        pos += value if major in (2, 3) else 0
+        parts += 1
+        if parts > MAX_PARTS:
+            raise CborError("more than %d parts" % MAX_PARTS)
 
 
 def _cbor_encode_head(major, value):
@@ -2902,6 +2917,7 @@ class Packs:
 class Manifest:
     def __init__(self, raw):
         try:
+            cbor_bounded(raw)
             items = cbor_decode(raw)
         except CborError as error:
             raise Refusal("MANIFEST_SHAPE", "manifest: %s" % error) from None
@@ -3475,6 +3491,8 @@ MAX_ENVELOPE_BYTES = 1 << 20
 MAX_HEADER_BYTES = 8 << 20
 MAX_SET_BYTES = 16384
 MAX_FIELDS = 1024
+# More than a header has, and than a group that holds a private half.
+MAX_OPENED_BYTES = 16 << 20
 
 
 def list_of(rule, least=1, most=MAX_ITEMS):
@@ -3631,8 +3649,10 @@ class Opened:
         stream.expect(4, 2)
         self.digests = {number: stream.bytes32() for number in stream.ascending(4, MAX_FIELDS, lambda: (stream.expect(4, 2), stream.uint())[1])}
         self.raw, self.values = {}, {}
+        room = MAX_OPENED_BYTES
         for number in stream.ascending(4, MAX_FIELDS, lambda: (stream.expect(4, 3), stream.uint())[1]):
-            self.raw[number] = stream.bytes32(), stream.bytes(MAX_PAYLOAD_BYTES)
+            self.raw[number] = stream.bytes32(), stream.bytes(room)
+            room -= len(self.raw[number][1])
         self.closed = frozenset(self.digests) - frozenset(self.raw)
 
     def check(self, label, rules):
@@ -3652,6 +3672,7 @@ class Opened:
     @staticmethod
     def _decode(number, raw):
         try:
+            cbor_bounded(raw)
             value, end = _cbor_item(raw, 0, 1)
         except CborError as error:
             raise Refusal("OPENED_VALUE", "field %d: %s" % (number, error)) from None
@@ -4869,6 +4890,8 @@ class Evidence:
             find(ALTERED, "SAVED_ABSENT", "no entry about the tape is its tape.saved")
         if tape.saved is not None and tape.saved != tape.item["entry"]:
             find(ALTERED, "GIVEN_ENTRY", "its tape.saved is another entry than is said")
+        if tape.statement is not None and tape.statement.payload != tape.tape:
+            find(ALTERED, "STATEMENT_TAPE", "its tape.saved is of another tape")
         if tape.made is None:
             find(INCOMPLETE, "EVIDENCE_LAST", "the last entry about the tape here is no evidence.made")
             return
@@ -4928,8 +4951,6 @@ class Evidence:
             return
         if raw != Entry(tape.saved_raw).body[0]:
             raise Refusal("STATEMENT_FILE", "not the statement in tape.saved")
-        if tape.statement.payload != tape.tape:
-            raise Refusal("STATEMENT_TAPE", "tape.saved is of another tape")
 
     def _header(self, folder, root):
         path = folder + "header.cbor"
@@ -5123,7 +5144,7 @@ class Evidence:
             judge_revoked(report, self.keys, self.anchors, self.tapes + list(self._revoked_later()))
         else:
             report.skip("anchors", Anchors.WHAT, "no genesis")
-        for tape in self.by_tape.values():
+        for tape in list(self.by_tape.values())[:MAX_SUMMARY_LINES]:
             seen = "at the latest %s, by witnesses" % when(tape.seen_ms) if tape.seen_ms is not None else "at a time that no witness vouches for"
             report.summary.append("tape %s: %d frames, %s opened, %d links of custody, saved as entry %s, %s" % (
                 tape.name(), tape.frames, "none" if tape.item["opened"] is None else "%d to %d" % tuple(tape.item["opened"]), tape.chained,
@@ -5876,7 +5897,11 @@ def arguments(argv):
 def run(options):
     """Says what was found; the exit code."""
     if options.batch:
-        return batch(sys.stdin.buffer if sys.stdin is not None else io.BytesIO(), sys.stdout)
+        try:
+            return batch(sys.stdin.buffer if sys.stdin is not None else io.BytesIO(), sys.stdout)
+        except BrokenPipeError:
+            nobody_reads()
+            return 0
     try:
         given = Options([Pin(text) for text in options.pub], Witnesses(options.witness, options.quorum), options.head, options.tree, options.state)
     except Refusal as refusal:
@@ -5886,26 +5911,29 @@ def run(options):
         sys.stderr.write("tapeaudit.py: no such folder or file: %s\n" % visible(options.path))
         return EXIT_USAGE
     report = audit_path(kind_of(options.path), options.path, given)
-    if options.json:
-        report.print_json(sys.stdout)
-    else:
-        report.print_text(sys.stdout)
-    sys.stdout.flush()
+    try:
+        (report.print_json if options.json else report.print_text)(sys.stdout)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        nobody_reads()
     return report.exit_code()
 
 
+def nobody_reads():
+    """The other end of the pipe is gone. What is still held back is not written either, so the program ends quietly."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def main(argv=None):
+    if sys.stdout is None:
+        # Closed by who started this: the exit code still tells.
+        sys.stdout = open(os.devnull, "w")
     for stream in (sys.stdout, sys.stderr):
         # A name that the terminal's encoding lacks must not end the check.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     options = arguments(sys.argv[1:] if argv is None else argv)
-    try:
-        return run(options)
-    except BrokenPipeError:
-        # Nobody reads on. Nothing is left to be written when the program ends, so it ends quietly.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_USAGE
+    return run(options)
 
 
 if __name__ == "__main__":

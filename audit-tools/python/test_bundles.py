@@ -1221,6 +1221,9 @@ class Command(unittest.TestCase):
             line = "%s %s %s; echo ${PIPESTATUS[0]}" % (sys.executable, os.path.join(HERE, "tapeaudit.py"), bag)
             done = subprocess.run(["bash", "-c", line.replace(";", "| head -1;")], capture_output=True, text=True)
             self.assertEqual((done.stderr, len(done.stdout.splitlines())), ("", 2))
+            self.assertEqual(done.stdout.splitlines()[1], "10")
+            done = subprocess.run(["bash", "-c", "%s %s %s >&-" % (sys.executable, os.path.join(HERE, "tapeaudit.py"), bag)], capture_output=True, text=True)
+            self.assertEqual((done.returncode, done.stderr), (10, ""))
             done = subprocess.run(["bash", "-c", "%s %s --batch <&-" % (sys.executable, os.path.join(HERE, "tapeaudit.py"))], capture_output=True, text=True)
             self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
 
@@ -1271,6 +1274,13 @@ class Hostile(unittest.TestCase):
                 name = path[5:] if path.startswith("data/") else path
                 report = check(Bundle(file(name, lambda old: raw)))
                 self.assertEqual((report.verdict() in ("altered", "missing"), "UNEXPECTED" in {one["code"] for one in report.findings}), (True, False), (path, raw[:9]))
+
+    def test_many_small_parts(self):
+        """Bytes that would be a thousand times as much in memory are refused before they are made."""
+        many = b"\x9a" + (1 << 23).to_bytes(4, "big") + b"\x80" * (1 << 23)
+        self.assertRaises(audit.Refusal, audit.Manifest, many)
+        self.assertRaises(audit.CborError, audit.cbor_bounded, many)
+        audit.cbor_bounded(b"\x5a" + (1 << 23).to_bytes(4, "big") + bytes(1 << 23))
 
     def test_names_do_not_reach_the_terminal(self):
         bad = "\x1b[2J\u202eevil<b>"
