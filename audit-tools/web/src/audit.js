@@ -1,6 +1,7 @@
 // One run over a bundle or a published tree, and its result as the object of `--json`.
 
-import { Refusal, fromBase64, fromHex } from './bytes.js';
+import { Refusal, refuse, fromBase64, fromHex } from './bytes.js';
+import { hasEd25519 } from './ed25519.js';
 import { Report } from './report.js';
 import { auditBundle } from './bundle.js';
 import { auditTree } from './published.js';
@@ -18,6 +19,8 @@ export async function audit(what, pins, { pause, progress, faults = [] } = {}) {
   let run = null;
   for (const { word, place, message } of faults) report.finding(word, place, message);
   try {
+    // half of the checks are no check: what hangs on a signature would look as if it were missing
+    if (what && !(await hasEd25519())) refuse('this browser has no Ed25519', 'cannot tell');
     if (what?.publishedTree) run = await auditTree(what.publishedTree, pins, report);
     else if (what) {
       const bag = what.bag ?? (await openTar(what.tar, report));

@@ -53,7 +53,7 @@ class Browser {
 
 /** One fresh tab with the page in it, and everything that it did that it should not. */
 class Tab {
-  static async open(browser, { width = 1000, height = 900, dark = false } = {}) {
+  static async open(browser, { width = 1000, height = 900, dark = false, before = null } = {}) {
     const { targetId } = await browser.call('Target.createTarget', { url: 'about:blank' });
     const { sessionId } = await browser.call('Target.attachToTarget', { targetId, flatten: true });
     const tab = new Tab();
@@ -62,6 +62,7 @@ class Tab {
     for (const domain of ['Page', 'Runtime', 'Network', 'Log', 'DOM']) await tab.call(`${domain}.enable`);
     await tab.call('Emulation.setDeviceMetricsOverride', { width, height, deviceScaleFactor: 1, mobile: width < 500 });
     await tab.call('Emulation.setEmulatedMedia', { features: [{ name: 'prefers-color-scheme', value: dark ? 'dark' : 'light' }] });
+    if (before) await tab.call('Page.addScriptToEvaluateOnNewDocument', { source: before });
     const loaded = new Promise((go) => browser.listeners.push((m) => m.sessionId === sessionId && m.method === 'Page.loadEventFired' && go()));
     await tab.call('Page.navigate', { url: PAGE });
     await loaded;
@@ -271,6 +272,14 @@ try {
     await tab.shot('hostile-frames', { selector: 'section.card:has(.lanes)', height: 900 });
     await tab.shot('hostile', { selector: '.verdict', height: 1000 });
     await tab.shot('hostile-custody', { selector: 'section.card:has(.line)', height: 900 });
+    await tab.close();
+  });
+  await test('a browser without Ed25519', async () => {
+    const { tab, seen } = await shown('good', { before: `SubtleCrypto.prototype.importKey = () => Promise.reject(new DOMException('no', 'NotSupportedError'));` });
+    assert.equal(await tab.eval(`document.getElementById('banner').hidden`), false);
+    assert.deepEqual([seen.verdict, seen.exit], ['cannot tell', 'exit 1']);
+    assert.ok(seen.text.includes('this browser has no Ed25519'));
+    await tab.clean();
     await tab.close();
   });
   await test('narrow', async () => {
