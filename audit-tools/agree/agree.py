@@ -30,6 +30,8 @@ from test_tapeaudit import H, ORIGIN, cosignature, enc, keys_of, make_note, make
 
 NUMBERS = [0, 1, 2, 3, 23, 24, 255, 256, 65535, 65536, 2**32 - 1, 2**32, 2**53 - 1, 2**53, 2**63 - 1, 2**63, 2**64 - 1]
 FLOOR = 20
+# What is signed comes more often: half of all cases are to be hashed and signed anew.
+KINDS = ["cbor", "frame", "header", "root", "manifest", "private", "entry", "entry"] + 3 * ["statement", "note", "receipt", "succession"] + 2 * ["proof", "fork"]
 KEY = make_vkey(ORIGIN, keys_of("checkpoint")[1])
 RECORDER, ISSUER = keys_of("recorder")[1].hex(), keys_of("issuer")[1].hex()
 
@@ -163,7 +165,7 @@ def samples(bundle):
 
 def item_case(rng, bundle, pool, n):
     """One question about a single item, and what was done to it."""
-    kind = rng.choice(["cbor", "frame", "header", "root", "manifest", "private", "entry", "entry", "statement", "note", "proof", "receipt", "fork", "succession"])
+    kind = rng.choice(KINDS)
     case = {"n": n, "kind": kind}
     if kind in pool:
         value = rng.choice(pool[kind])
@@ -176,7 +178,7 @@ def item_case(rng, bundle, pool, n):
 
 def statement_case(rng, bundle, case):
     items = audit.cbor_decode(bundle.statement_a[1:])
-    if rng.random() < 0.7:
+    if rng.random() < 0.85:
         if rng.random() < 0.8:
             items[0] = enc(altered(rng, audit.cbor_decode(items[0])))
         else:
@@ -192,7 +194,7 @@ def receipt_case(rng, bundle, case):
     items = audit.cbor_decode(raw[1:])
     leaf, root = H(b"\0" + bundle.entries[4]), made.root_by_recursion(bundle.entries)
     how = "signed"
-    if rng.random() < 0.35:
+    if rng.random() < 0.6:
         items[0] = enc(altered(rng, audit.cbor_decode(items[0])))
         items[3] = sign(keys_of("issuer")[0], enc(["Signature1", items[0], b"", root]))
     elif rng.random() < 0.5:
@@ -220,7 +222,7 @@ def note_text(rng, size, root):
 
 
 def note_case(rng, bundle, case):
-    if rng.random() < 0.6:
+    if rng.random() < 0.85:
         changed = note_text(rng, len(bundle.entries), made.root_by_recursion(bundle.entries))
         note, how = make_note(changed, keys_of("checkpoint")[0], ORIGIN), "signed"
         if rng.random() < 0.3:
@@ -235,7 +237,7 @@ def proof_case(rng, bundle, case):
     note = make_note("%s\n%d\n%s\n" % (ORIGIN, len(entries), base64.b64encode(made.root_by_recursion(entries)).decode()), keys_of("checkpoint")[0], ORIGIN)
     index = rng.randrange(len(entries))
     path, extra, at = made.inclusion(index, entries), entries[index], index
-    how = rng.choice(["path", "extra", "index", "text", "head"])
+    how = rng.choice(["path", "extra", "index", "text", "head", "head"])
     if how == "path":
         path = [part if isinstance(part, bytes) else b"" for part in altered_list(rng, path)]
     elif how == "extra":
@@ -253,6 +255,8 @@ def fork_case(rng, bundle, case):
     one, other = bundle.entries[:6], bundle.entries[:4] + [b"other"] + bundle.entries[5:rng.choice([6, 8])]
     if rng.random() < 0.3:
         other = list(bundle.entries[:8])
+    if rng.random() < 0.3:
+        one = one[:rng.randrange(1, 6)]
 
     def head(entries):
         return make_note("%s\n%d\n%s\n" % (ORIGIN, len(entries), base64.b64encode(made.root_by_recursion(entries)).decode()), keys_of("checkpoint")[0], ORIGIN)
@@ -269,7 +273,7 @@ def succession_case(rng, bundle, case):
     old = "old.example/" + "11" * 16
     lines = ["immutape/succession/1", "old " + make_vkey(old, keys_of("checkpoint")[1]), "head 7 " + base64.b64encode(H(b"head")).decode(),
              "new " + make_vkey(ORIGIN, keys_of("checkpoint", 1)[1]), "ledger " + H(b"genesis").hex(), rng.choice(["lost 7 -", "lost 7 9", "lost 9 7", "lost 0 0"])]
-    how = rng.choice(["signed", "signed", "text"])
+    how = rng.choice(["signed", "signed", "signed", "text"])
     if how == "signed":
         at = rng.randrange(len(lines))
         lines[at] = text(altered_text(rng, lines[at].encode())).replace("\n", " ")
@@ -283,18 +287,22 @@ def succession_case(rng, bundle, case):
 # Bundles.
 
 STAGES = ["frame", "frames", "header", "root", "manifest", "protected", "row", "entry", "mark", "member", "cosigned", "stamped", "completeness", "completeness",
-          "completeness", "chosen", "item", "item", "paths", "frame_item", "frame_paths", "shown", "consistency", "cosignatures", "manifest_lines", "more"]
+          "completeness", "chosen", "item", "paths", "frame_item", "frame_paths", "shown", "consistency", "cosignatures", "manifest_lines", "more"]
 OPTIONS = [{}, {}, {"query": True}, {"frames": [1, 1]}, {"frames": [2, 9]}, {"payloads": False}, {"closed_header": (10, 24)}]
 
 
-def remade(rng):
+TOUCHED = ["COMPLETENESS.json", "entries.cbor", "log/checkpoint", "log/paths.cbor", "root.cbor", "header.cbor", "manifest.cbor", "statement.cose", "frames.cbor",
+           "frames-paths.cbor", "saved.tlog-proof", "evidence.tlog-proof", "receipt.cose", ".note", ".tst", "keys/", "custody.", "tar", "tar"]
+
+
+def remade(rng, n):
     """A bundle with one stage changed and everything behind it hashed and signed anew."""
-    if rng.random() < 0.35:
+    if n % 3 == 0:
         name = rng.choice(sorted(made.CASES))
         case = made.CASES[name]
         options = case[3] if len(case) > 3 and case[3] else {}
         return made.Bundle(case[0], **options), "case"
-    stage, turn = rng.choice(STAGES), rng.randrange(4)
+    stage, turn = STAGES[n // 3 % len(STAGES)], rng.randrange(4)
     seen = {"count": 0, "changed": False}
 
     def hook(name, value, **place):
@@ -308,34 +316,36 @@ def remade(rng):
     return bundle, stage
 
 
-def bundle_case(rng, folder, n):
+def touched(rng, n):
+    """A bundle of which one file is other than it was made; most often the bag is made anew around it, so that digests fit."""
+    bundle, what = made.Bundle(**rng.choice(OPTIONS)), TOUCHED[n % len(TOUCHED)]
+    if what == "tar":
+        return altered_bytes(rng, bundle.tar()), what
+    path, turn = rng.choice([path for path in sorted(bundle.files) if what in path]), rng.randrange(10)
+    if turn < 8:
+        change = altered_bytes if rng.random() < 0.6 else altered_text
+        bundle.files[path] = change(rng, bundle.files[path])
+    elif turn == 8:
+        del bundle.files[path]
+    else:
+        bundle.files[rng.choice(["data/extra", path + "x", "data/time/9.note", "data/tapes/%s/root.cbor" % ("0" * 64)])] = b"x"
+    return bundle.tar(), what
+
+
+def bundle_case(rng, folder, first, n):
     while True:
         try:
-            if rng.random() < 0.6:
-                bundle, how = remade(rng)
-                raw = bundle.tar()
-                group = "remade"
+            if n % 10 < 7:
+                bundle, how = remade(rng, n // 10 * 7 + n % 10)
+                group, raw = "remade", bundle.tar()
             else:
-                bundle = made.Bundle(**rng.choice(OPTIONS))
-                path = rng.choice(sorted(bundle.files))
-                group, how = "touched", path.split("/")[-1].split("-")[0]
-                what = rng.random()
-                if what < 0.7:
-                    # The bag is made anew around it: digests fit, the content does not.
-                    bundle.files[path] = altered_bytes(rng, bundle.files[path]) if rng.random() < 0.6 else altered_text(rng, bundle.files[path])
-                    raw = bundle.tar()
-                elif what < 0.8:
-                    del bundle.files[path]
-                    raw = bundle.tar()
-                elif what < 0.88:
-                    bundle.files[rng.choice(["data/extra", path + "x", "data/time/9.note", "data/tapes/%s/root.cbor" % ("0" * 64)])] = b"x"
-                    raw = bundle.tar()
-                else:
-                    raw, how = altered_bytes(rng, bundle.tar()), "tar"
+                group = "touched"
+                raw, how = touched(rng, n // 10 * 3 + n % 10 - 7)
             break
         except (AssertionError, ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, StopIteration, RecursionError, ZeroDivisionError):
             # The change left nothing that could be written down.
             continue
+    n += first
     place = os.path.join(folder, "%d.tar" % n)
     with open(place, "wb") as file:
         file.write(raw)
@@ -388,11 +398,14 @@ def shown(answer):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int)
-    parser.add_argument("--bundles", type=int, default=1_000)
-    parser.add_argument("--items", type=int, default=4_200)
+    parser.add_argument("--bundles", type=int, default=1_800)
+    parser.add_argument("--items", type=int, default=3_600)
     parser.add_argument("--keep", help="folder that keeps what was made")
+    parser.add_argument("--golden", help="folder of golden bundles: what its index.toml says, word by word, instead of altered ones")
     parser.add_argument("verifier", nargs="+")
     args = parser.parse_args()
+    if args.golden:
+        return golden(args.golden, [Verifier(*one.split("=", 1)) for one in args.verifier])
     seed = args.seed if args.seed is not None else int.from_bytes(os.urandom(4), "big")
     print("seed %d" % seed, flush=True)
     rng = random.Random(seed)
@@ -407,12 +420,32 @@ def main():
                 cases.append(item_case(rng, good, pool, len(cases)))
             except (ValueError, TypeError, KeyError, IndexError, AssertionError, AttributeError, OverflowError):
                 continue
-        cases += [bundle_case(rng, folder, args.items + n) for n in range(args.bundles)]
+        cases += [bundle_case(rng, folder, args.items, n) for n in range(args.bundles)]
         verifiers = [Verifier(*one.split("=", 1)) for one in args.verifier]
         for verifier in verifiers:
             verifier.ask([case for case, _ in cases])
         ends = {verifier.name: verifier.done() for verifier in verifiers}
         return judge(cases, verifiers, ends)
+
+
+def golden(folder, verifiers):
+    """Each verifier gives each golden bundle the word, the exit code and the other words that its index says."""
+    with open(os.path.join(folder, "index.json")) as file:
+        index = json.load(file)
+    wanted = index["accept"] + index["reject"]
+    pins = {"pub": index["pub"], "witness": index["witness"]}
+    for verifier in verifiers:
+        verifier.ask([{"n": n, "kind": "bundle", "path": os.path.join(folder, one["file"]), **pins} for n, one in enumerate(wanted)])
+    wrong = 0
+    for verifier in verifiers:
+        end = verifier.done()
+        wrong += end != 0 or len(verifier.answers) != len(wanted)
+        for one, answer in zip(wanted, verifier.answers):
+            if any(answer.get(key) != one[key] for key in ("verdict", "exit", "words")):
+                wrong += 1
+                print("%s of %s (%s): %s instead of %s" % (verifier.name, one["file"], one["fault"], json.dumps(answer), one["words"]))
+    print("%d golden bundles, %d verifiers, %d wrong" % (len(wanted), len(verifiers), wrong))
+    return 1 if wrong or not wanted else 0
 
 
 def judge(cases, verifiers, ends):
@@ -442,7 +475,12 @@ def judge(cases, verifiers, ends):
         print("  %5d  %s" % (count, name))
     print("%d bundles that are broken in several places were called by several words" % words_apart)
     print("%d cases, %d of them hashed and signed anew; %d disagreements among %s" % (len(cases), again, apart, ", ".join(verifier.name for verifier in verifiers)))
-    return 1 if failed or apart else 0
+    few = {name: count for name, count in checks.items() if count < FLOOR and name.count(":") and len(cases) >= 5_000}
+    if few:
+        print("reached too seldom: %s" % few)
+    if again * 2 < len(cases):
+        print("too few were hashed and signed anew")
+    return 1 if failed or apart or few or again * 2 < len(cases) else 0
 
 
 if __name__ == "__main__":

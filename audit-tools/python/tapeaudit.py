@@ -3837,8 +3837,9 @@ class Receipt:
         claims = said.protected.get(15)
         if set(said.protected) != {1, 4, 15, 395} or not b32(said.protected[4]) or said.protected[395] != 1 or said.payload is not None:
             raise Refusal("RECEIPT", "the protected header, or the payload, is not that of a receipt")
-        if type(claims) is not dict or set(claims) != {1, 2} or not is_text(claims[1]) or not is_text(claims[2]):
-            raise Refusal("RECEIPT", "claims (15) are not issuer and subject")
+        if type(claims) is not dict or set(claims) != {1, 2} or not _origin_text(claims[1]) or not (
+                is_text(claims[2]) and re.fullmatch("[0-9a-f]{64}", claims[2])):
+            raise Refusal("RECEIPT", "claims (15) are not an origin and a custody id")
         self.origin, self.subject = claims[1], claims[2]
         proofs = said.unprotected.get(396)
         if set(said.unprotected) != {396} or type(proofs) is not dict or set(proofs) != {-1} or not list_of(is_bytes, 1, 1)(proofs[-1]):
@@ -4449,7 +4450,7 @@ class Evidence:
 
     def __init__(self, report, bag, witnesses):
         self.report, self.bag, self.witnesses = report, bag, witnesses
-        self.said, self.head = None, None
+        self.said, self.head, self.head_holds = None, None, False
         # What Anchors and judge_revoked ask of a log.
         self.keys, self.critical, self.genesis, self.tapes = None, {}, None, []
         self.anchors = Anchors(report)
@@ -4850,6 +4851,7 @@ class Evidence:
                     raise Refusal("HEAD_ORIGIN", "head of another origin: %s" % head.origin[:200])
                 self.keys.counts(head.size)
                 self.keys.verify_head(head.note, head.size)
+                self.head_holds = True
             except Refusal as refusal:
                 severity = CANNOT if refusal.code in ("HEAD_UNSIGNED", "HEAD_KEY") and self.critical else ALTERED
                 self.find("head", severity, refusal.code, refusal.words, "data/log/checkpoint")
@@ -5112,7 +5114,7 @@ class Evidence:
 
     def judge_outside(self, pins, heads):
         check_pins(self.report, pins, self.keys)
-        check_anchored(self.report, self.head, self.witnesses, self.keys)
+        check_anchored(self.report, self.head if self.head_holds else None, self.witnesses, self.keys)
         for path in heads:
             self._given_head(path)
 

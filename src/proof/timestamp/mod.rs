@@ -22,4 +22,4 @@ pub use claim::read_token;
 pub use error::TimestampError;
 pub use request::TimestampRequest;
 pub use response::check_response;
-pub use token::{CheckedToken, check_token, };
+pub use token::{CheckedToken, check_token};
