@@ -114,7 +114,8 @@ export async function auditTree(tree, pins, report) {
     await log.finish(read.head);
     out.wholeLog = true;
     out.keys = log.keys;
-  } else if (!read.entries) await bare(out, read, pins, report, log.leaves);
+  } else if (read.entries) report.finding('cannot tell', 'checkpoint', 'entry 0 could not be read, so that nobody vouches for the checkpoint');
+  else await bare(out, read, pins, report, log.leaves);
   if (out.head && pins.quorum) {
     const at = quorumTime(out.head.times, pins.quorum);
     out.anchoredMs = at === null ? null : Number(at);
