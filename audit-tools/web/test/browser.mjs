@@ -3,7 +3,7 @@
 // `node browser.mjs [--shots FOLDER]`; CHROMIUM names the program. A missing Chromium is a failure, not a skip.
 
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, mkdirSync, writeFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, mkdirSync, writeFileSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import assert from 'node:assert/strict';
@@ -329,6 +329,19 @@ try {
     await tab.clean();
     await tab.close();
   });
+  // A bundle and a file of keys that the caller names: SAMPLE, KEYS and the word that has to come out, VERDICT.
+  if (process.env.SAMPLE) {
+    await test('the bundle that was named', async () => {
+      const tab = await Tab.open(browser);
+      await tab.files('#file', [process.env.SAMPLE]);
+      if (process.env.KEYS) await tab.pins(readFileSync(process.env.KEYS, 'utf8'));
+      const seen = await tab.check();
+      await tab.clean();
+      await tab.shot('named', { height: 3000 });
+      assert.equal(seen.verdict, process.env.VERDICT ?? 'intact');
+      await tab.close();
+    });
+  }
 } finally {
   browser.child.kill();
   await new Promise((go) => (browser.child.exitCode === null && browser.child.signalCode === null ? browser.child.on('exit', go) : go()));

@@ -385,6 +385,14 @@ test('a published tree', async () => {
   const tree = w.makeTree(b.log);
   tree.set('checkpoint', w.utf8(Buffer.from(tree.get('checkpoint')).toString().replace('\n', 'x\n')));
   assert.equal((await run(tree)).verdict, 'altered');
+  // what stands before a fault counts: the keys are known, and the head holds under them
+  const cut = w.makeTree(b.log);
+  const bundle = [...cut.keys()].find((p) => p.startsWith('tile/entries'));
+  cut.set(bundle, cut.get(bundle).slice(0, -3));
+  assert.deepEqual((await run(cut)).words, ['altered']);
+  // an entry that breaks its grammar keeps its place among the leaves
+  const odd = w.makeBundle({ tweak: { entry: (e) => (e.kind === 19 ? { ...e, seq: 900 } : e) } });
+  assert.deepEqual((await run(w.makeTree(odd.log), odd.pins)).findings.filter((f) => f.word === 'forked'), []);
   const gone = w.makeTree(b.log);
   gone.delete([...gone.keys()][0]);
   assert.equal((await run(gone)).verdict, 'missing');
@@ -396,7 +404,12 @@ test('a tree of hashes alone', async () => {
   const run = async (pins) => (await judgeTree(w.makeTree(b.log, undefined, { entries: false }), pins)).json;
   assert.deepEqual((await run({ ...b.pins, pub: [b.pins.pub[0]] })).words, ['intact']);
   assert.deepEqual((await run({ witness: b.pins.witness })).words, ['not anchored', 'unpinned keys', 'cannot tell']);
-  assert.equal((await run({ ...b.pins, pub: [w.vkey(w.ORIGIN, 1, otherKey.key)] })).verdict, 'altered');
+  assert.equal((await run({ ...b.pins, pub: [w.vkey(w.ORIGIN, 1, otherKey.key)] })).verdict, 'cannot tell');
+  assert.equal((await run({ ...b.pins, pub: [w.vkey('other.example/x', 1, otherKey.key)] })).verdict, 'altered');
+  assert.deepEqual((await run({ ...b.pins, pub: [b.pins.pub[0]], head: [w.headNote(4, w.fill(1))] })).words, ['forked']);
+  assert.deepEqual((await run({ ...b.pins, pub: [b.pins.pub[0]], head: [b.log.note(4)] })).words, ['intact']);
+  assert.deepEqual((await run({ ...b.pins, pub: [b.pins.pub[0]], head: [w.headNote(900, w.fill(1))] })).words, ['rolled back']);
+  assert.deepEqual((await run({ ...b.pins, pub: [b.pins.pub[0]], head: [w.headNote(4, w.fill(1), { signer: otherKey })] })).words, ['cannot tell']);
 });
 
 test('all words of the table and their exit codes', async () => {
