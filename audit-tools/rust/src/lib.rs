@@ -15,6 +15,7 @@ pub mod entry;
 mod error;
 pub mod fork;
 pub mod keys;
+pub mod log;
 pub mod note;
 pub mod opened;
 pub mod private;

@@ -160,6 +160,22 @@ impl Report {
         }
     }
 
+    /// Takes over findings and counts of a part.
+    pub fn absorb(&mut self, part: Report) {
+        for finding in part.findings {
+            self.find(finding.word, finding.place, finding.what);
+        }
+        for (word, times) in part.words {
+            let count = self.words.entry(word).or_default();
+            *count = (*count).max(times);
+        }
+        self.unlisted = self.unlisted.saturating_add(part.unlisted);
+        for (check, times) in part.checks {
+            let count = self.checks.entry(check).or_default();
+            *count = count.saturating_add(times);
+        }
+    }
+
     /// One check more.
     pub fn count(&mut self, check: &'static str) {
         let count = self.checks.entry(check).or_default();

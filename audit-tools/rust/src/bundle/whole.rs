@@ -5,11 +5,14 @@ use super::entries::Log;
 use crate::digest::Hash;
 use crate::entry::Entry;
 use crate::error::Result;
+use crate::note::Head;
 use crate::report::{Report, Word};
 use alloc::format;
 
 /// The public halves of a log, from somewhere else.
 pub trait Outside {
+    /// The head that it was published under.
+    fn head(&self) -> &Head;
     /// Number of entries.
     fn size(&self) -> u64;
     /// Root over the first so many; None past the end.
@@ -28,6 +31,12 @@ const PLACE: &str = "--tree";
 /// Compares.
 pub fn compare(outside: &mut dyn Outside, lists: Option<&Completeness>, log: &Log, report: &mut Report) {
     let Some(head) = &log.head else { return };
+    // A tree without entries has no keys of its own to be verified by.
+    let signed = log.keys.as_ref().is_some_and(|keys| super::signed_by_log(outside.head(), keys, head.size));
+    if !outside.has_entries() && !signed {
+        report.find(Word::CannotTell, PLACE, "a tree whose head the log did not sign");
+        return;
+    }
     if outside.size() < head.size {
         report.find(Word::CannotTell, PLACE, "a tree of fewer entries than the head of the bundle");
         return;

@@ -2,10 +2,11 @@
 
 use super::folder::Folder;
 use super::tar::Tar;
+use super::tree;
 use std::fs::{self, File};
 use std::io::{Read, Seek};
 use std::path::Path;
-use tapeaudit_core::bundle::{self, Pins, Source};
+use tapeaudit_core::bundle::{self, Outside, Pins, Source};
 use tapeaudit_core::report::{Report, Word};
 
 /// What a path may be.
@@ -52,6 +53,7 @@ pub fn check(
     let _ = state;
     match kind {
         Some(Kind::Bundle) => bundle_at(path, pins, tree, report),
+        Some(Kind::Tree) => tree::check(path, pins, report),
         _ => closed(report, path, Word::CannotTell, "neither a bundle nor a published tree nor a ledger"),
     }
 }
@@ -69,8 +71,12 @@ fn bundle_at(path: &Path, pins: &Pins, tree: Option<&Path>, report: &mut Report)
     match source {
         Err((word, what)) => closed(report, path, word, what),
         Ok(mut source) => {
-            let _ = tree;
-            bundle::check(source.as_mut(), pins, None, report);
+            let mut outside = tree.and_then(|tree| tree::beside(tree, report));
+            if tree.is_some() && outside.is_none() {
+                report.skip("the whole log: the tree does not read");
+            }
+            let outside = outside.as_mut().map(|tree| tree as &mut dyn Outside);
+            bundle::check(source.as_mut(), pins, outside, report);
         }
     }
 }

@@ -7,3 +7,4 @@ mod judge;
 mod output;
 mod pinned;
 mod tar;
+mod tree;
