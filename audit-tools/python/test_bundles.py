@@ -16,6 +16,7 @@ import tempfile
 import unittest
 
 import tapeaudit as audit
+from test_tapeaudit import Outside as Grown, World
 from test_tapeaudit import (ORIGIN, ROLES, ROOT, ZERO, H, cosignature, enc, junk, keys_of, make_note, make_token, make_vkey,
                             public_key, root_by_recursion, sign, thumb, witness_key, STAMP_MS)
 
@@ -1130,6 +1131,49 @@ class Longer(Bundle):
         self.say(36, A, {})
         self.note = self.head()
         return files
+
+
+class Ledgers(unittest.TestCase):
+    """What 6.7 asks of a ledger folder beyond what test_tapeaudit.py looks at."""
+
+    def judged(self, world, witnesses, quorum=None):
+        with tempfile.TemporaryDirectory() as folder:
+            ledger, state = world.write(folder)
+            report = audit.audit(ledger, state, (), [audit.Pin(pin) for pin in PINS], audit.Witnesses(witnesses, quorum))
+        return report.verdict(), report.words(), report.last_line(), report.anchored_ms
+
+    def test_witnesses(self):
+        nobody = ("not anchored", ["not anchored"], "intact, not anchored", None)
+        seen = ("intact", ["intact"], "intact", T0)
+        plain, kept = World(), Grown(lambda world: world.cosign(witnesses=("w1", "w2")))
+        self.assertEqual(self.judged(plain, []), ("intact", ["intact"], "intact", None))
+        self.assertEqual(self.judged(plain, WITNESSES), nobody)
+        self.assertEqual(self.judged(kept, WITNESSES), seen)
+        self.assertEqual(self.judged(kept, [witness_key("w3")]), nobody)
+        self.assertEqual(self.judged(kept, [witness_key("w3"), WITNESSES[0]], 1), seen)
+        # One that its entry does not name is a line like any other, until somebody knows its key.
+        wrong = Grown(lambda world: world.cosign(world.head() + cosignature(world.head(), "w3", seed=keys_of("w1")[0])))
+        self.assertEqual(self.judged(wrong, [WITNESSES[0]])[0], "intact")
+        self.assertEqual(self.judged(wrong, [WITNESSES[0], witness_key("w3")])[:2], ("altered", ["not anchored", "altered"]))
+
+    def test_newest_note(self):
+        world = Grown(lambda world: None)
+        note = world.head()
+        world.files["state/anchors/newest.note"] = bytearray(note + cosignature(note, "w1"))
+        self.assertEqual(self.judged(world, WITNESSES, 1)[::3], ("intact", T0))
+        self.assertEqual(self.judged(world, WITNESSES)[0], "not anchored")
+
+    def test_order_of_words(self):
+        """The first of 6.7 names the verdict, the others stand beside it in the order of the table."""
+        report = audit.Report()
+        for severity in reversed(audit.WEIGHT):
+            if severity != audit.UNPINNED:
+                report.find(None, severity, "X", "x")
+            if severity in (audit.GAP, audit.UNSEALED, audit.NOT_ANCHORED):
+                self.assertEqual(report.words()[0], "intact with gaps")
+        self.assertEqual(report.verdict(), "altered")
+        self.assertEqual(report.words(), ["not anchored", "unpinned keys", "unsealed tail", "ended by loss", "cannot tell", "altered", "missing", "incomplete",
+                                          "rolled back", "forked"])
 
 
 # Batch mode, and the program itself.
