@@ -162,6 +162,8 @@ class Report:
         self.check(name, what).skipped = why
 
     def find(self, name, severity, code, words, file=None, offset=None, entry=None, tape=None):
+        if code.endswith("_UNCHECKED") and self.kind != "ledger":
+            severity = INFO  # 6.7: a check that cannot be made for want of something else adds no word.
         self.totals[severity] = self.totals.get(severity, 0) + 1
         check = self.checks.get(name)
         if check is not None and severity not in (INFO, GAP, ENDED, UNSEALED):
@@ -943,7 +945,7 @@ def _three_thumbprints(value):
 
 
 def _predecessor(value):
-    return (type(value) is list and len(value) == 4 and is_text(value[0]) and is_bytes(value[1])
+    return (type(value) is list and len(value) == 4 and is_text(value[0]) and key_name_ok(value[0]) and is_bytes(value[1])
             and is_uint(value[2]) and (value[3] is None or is_uint(value[3])))
 
 
@@ -3462,7 +3464,7 @@ def check_pins(report, pins, keys):
         return
     report.check("keys", "pinned keys are this log's")
     if keys is None:
-        report.find("keys", CANNOT if report.kind == "ledger" else INFO, "PIN_UNCHECKED", "no genesis to compare the pinned keys with")
+        report.find("keys", CANNOT, "PIN_UNCHECKED", "no genesis to compare the pinned keys with")
         return
     roles = {role: {term.key for term in terms} for role, terms in zip(ROLES, keys.terms)}
     found = set()
@@ -4462,6 +4464,8 @@ class Evidence:
         self.in_span, self.span_times, self.span_saved = 0, None, []
         # What COMPLETENESS.json says of entries, and has not been found there yet.
         self.private, self.destroyed = {}, {}
+        # Whether the head holds, and entries that keep a head which it does not extend.
+        self.head_holds, self.split = False, []
         # The entry that the consistency path read last belongs to; files of keys and times that entries called for; heads that are here.
         self.path_of, self.side_files, self.own_heads = None, set(), {}
         for name, what in (("files", "each has a row of 6.2, and all that have to be there are"),
@@ -4668,8 +4672,7 @@ class Evidence:
             return
         kept = self.tried("anchors", INFO, lambda: Checkpoint(Note(entry.body[0])), ENTRIES.label, entry.index)
         if kept is not None and self.head is not None and not is_extended(kept.size, kept.root, self.head.size, self.head.root, path):
-            self.find("anchors", FORKED, "CONSISTENCY", "the head of %d entries that others hold is none of this log" % kept.size,
-                      ENTRIES.label, entry.index)
+            self.split.append((entry.index, kept.size))
 
     # What entries mean.
 
@@ -4855,6 +4858,8 @@ class Evidence:
             except Refusal as refusal:
                 severity = CANNOT if refusal.code in ("HEAD_UNSIGNED", "HEAD_KEY") and self.critical else ALTERED
                 self.find("head", severity, refusal.code, refusal.words, "data/log/checkpoint")
+        for index, size in self.split if self.head_holds else ():
+            self.find("anchors", FORKED, "CONSISTENCY", "the head of %d entries that others hold is none of this log" % size, ENTRIES.label, index)
         if self.indices and self.indices[-1] >= head.size:
             self.find("head", ALTERED, "HEAD_SIZE", "the head is not over the last entry here", "data/log/checkpoint")
         self.report.checks["head"].extra = "size %d" % head.size
@@ -4984,6 +4989,8 @@ class Evidence:
             raise Refusal("PROOF_HEAD", "proof under another head than log/checkpoint")
         if self.keys is not None:
             self.keys.verify_head(proof.note, head.size)
+        # A line of a witness that is known here must hold, too.
+        self.witnesses.saw(proof.note)
         proof.check(head, leaf_hash(raw))
 
     def _receipt(self, tape):
@@ -5221,8 +5228,9 @@ def check_anchored(report, head, witnesses, keys):
     """6.7, pins: whether a quorum of the given witnesses saw the head."""
     report.check("anchored", "a quorum of the given witnesses cosigned the head")
     if not witnesses.keys or head is None:
-        report.skip("anchored", "cosignatures", "no --witness given: nobody else vouches for this head" if not witnesses.keys else "no head to look at")
-        report.find("anchored", NOT_ANCHORED, "NO_WITNESS", "no witness was given, or no head can be read")
+        why = "no --witness given: nobody else vouches for this head" if not witnesses.keys else "no head that holds"
+        report.skip("anchored", "cosignatures", why)
+        report.find("anchored", NOT_ANCHORED, "NO_WITNESS" if not witnesses.keys else "NO_HEAD", why)
         return
     report.ok("anchored")
     try:
@@ -5298,7 +5306,7 @@ class PublishedTree:
     def __init__(self, report, folder, seen=None, keys=None):
         self.report, self.folder, self.keys = report, folder, keys
         self.head, self.log, self.tree = None, None, Tree()
-        self.is_whole = self.has_entries = False
+        self.is_whole = self.has_entries = self.head_holds = False
         # The entries, once a bundle of them could not be read.
         self.stopped = None
         self.folders = {}
@@ -5435,6 +5443,7 @@ class PublishedTree:
                 verify_given(self.head, keys, self.head.size)
             else:
                 self._by_pins(pins)
+            self.head_holds = self.is_whole and self.tree.root() == self.head.root
         except Refusal as refusal:
             critical = log is not None and log.critical
             severity = CANNOT if refusal.code == "HEAD_KEYLESS" or refusal.code in ("HEAD_UNSIGNED", "HEAD_KEY") and critical else ALTERED
@@ -5505,7 +5514,7 @@ def read_tree(report, folder, seen=None, keys=None):
         guarded(report, "anchors", lambda: log.anchors.finish(log))
         guarded(report, "statements", lambda: judge_revoked(report, log.keys, log.anchors, log.tapes))
     elif log is not None and tree.head is not None:
-        report.find("genesis", CANNOT, "GENESIS_UNREAD", "entry 0 was not read, so no key of this log is known")
+        report.find("genesis", INFO, "GENESIS_UNREAD", "entry 0 was not read, so no key of this log is known")
     return tree
 
 
@@ -5519,7 +5528,7 @@ def audit_tree(path, options):
         guarded(report, "keys", lambda: check_pins(report, options.pins, log.keys))
     else:
         report.skip("entries", "entries", "none are published: only that the tiles are those of the checkpoint is known")
-    guarded(report, "anchored", lambda: check_anchored(report, tree.head, options.witnesses, log.keys if log else None))
+    guarded(report, "anchored", lambda: check_anchored(report, tree.head if tree.head_holds else None, options.witnesses, log.keys if log else None))
     for name in options.heads:
         guarded(report, "heads", lambda name=name: tree.judge_given(name, options.pins))
     report.whole_log = tree.is_whole and tree.has_entries
@@ -5535,14 +5544,16 @@ def compare_whole(report, evidence, folder):
     report.check("whole log", "every entry about the tapes, over all of the log")
     own, last = evidence.head, evidence.indices[-1] if evidence.indices else -1
 
+    wrong = []
+
     def seen(index, leaf, entry):
         report.ok("whole log")
         here = evidence.leaf_of(index)
         if here is not None and here != leaf:
-            report.find("whole log", INCOMPLETE, "WHOLE_DIFFERS", "another entry stands here than in the log", None, None, index)
+            wrong.append((index, "WHOLE_DIFFERS", "another entry stands here than in the log"))
         elif here is None and entry is not None and (entry.subject in evidence.given and index < last or SUCCESSION <= entry.kind <= KEY_REVOKED and index < own.size):
-            report.find("whole log", INCOMPLETE, "WHOLE_ABSENT", "an entry of the log that has to be here is not: %s" % kind_name(entry.kind),
-                        None, None, index)
+            wrong.append((index, "WHOLE_ABSENT", "an entry of the log that has to be here is not: %s" % kind_name(entry.kind)))
+        del wrong[MAX_FINDINGS_KEPT:]
     other = Report("tree")
     tree = read_tree(other, folder, seen if own is not None else None, evidence.keys)
     tree.judge_head()
@@ -5557,7 +5568,10 @@ def compare_whole(report, evidence, folder):
     root = tree.root_at(own.size)
     if root is not None and root != own.root:
         report.find("whole log", FORKED, "E_LOG_FORK", "the tree has another root at size %d" % own.size, "tree/checkpoint")
-    elif root is not None and tree.has_entries and tree.is_whole:
+        return
+    for index, code, words in wrong:
+        report.find("whole log", INCOMPLETE, code, words, None, None, index)
+    if root is not None and tree.has_entries and tree.is_whole:
         report.whole_log = report.checks["whole log"].findings == 0
 
 
