@@ -149,6 +149,7 @@ impl Head {
         };
         ensure(text::is_key_name(origin), "an origin that is no key name")?;
         let (origin, size, root) = (origin.into(), text::decimal(size)?, text::unbase64_of(root)?);
+        ensure(size > 0 || root == crate::tree::empty(), "a head of nothing whose root is that of some")?;
         Ok(Self { origin, size, root, note })
     }
 

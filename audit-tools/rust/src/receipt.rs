@@ -5,6 +5,7 @@ use crate::cose::{Sign1, algorithm, claims};
 use crate::digest::Hash;
 use crate::error::{Result, ensure, refuse};
 use crate::sign::PublicKey;
+use crate::text;
 use crate::tree;
 use alloc::vec::Vec;
 
@@ -75,6 +76,9 @@ impl<'a> Receipt<'a> {
         })?;
         reader.end()?;
         ensure(seen == 4, "a protected key is missing")?;
+        let is_digit = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+        ensure(text::is_origin(names.0), "an issuer that is no origin")?;
+        ensure(names.1.len() == 64 && names.1.bytes().all(is_digit), "a subject that is no custody id")?;
         Ok(Self { sign, key, issuer: names.0, subject: names.1, size, index, path })
     }
 

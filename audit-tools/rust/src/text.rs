@@ -125,6 +125,14 @@ pub fn is_key_name(name: &str) -> bool {
     !name.is_empty() && name.chars().all(|c| !c.is_whitespace() && c != '+' && c >= ' ')
 }
 
+/// A name, a slash and 32 hexadecimal digits (1.4).
+#[must_use]
+pub fn is_origin(text: &str) -> bool {
+    let is_digit = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
+    text.rsplit_once('/')
+        .is_some_and(|(name, digits)| is_key_name(name) && digits.len() == 32 && digits.chars().all(is_digit))
+}
+
 /// The lines of a text, each of which ends in U+000A.
 ///
 /// # Errors

@@ -16,7 +16,6 @@ const CHECK: &str = "accounting";
 pub fn check(lists: &Completeness, log: &Log, judged: &[Judged], report: &mut Report) {
     asked(lists, report);
     span(lists, log, report);
-    saved_entries(lists, log, report);
     for (given, judged) in lists.given.iter().zip(judged) {
         frames(lists, given, judged, report);
     }
@@ -87,17 +86,6 @@ fn span(lists: &Completeness, log: &Log, report: &mut Report) {
         PATH,
         "other tapes in the lists than were saved in the time asked for",
     );
-}
-
-/// `entry` is the index of the `tape.saved`. Given tapes have that from their own check.
-fn saved_entries(lists: &Completeness, log: &Log, report: &mut Report) {
-    for (tape, custody, index) in all(lists).skip(lists.given.len()) {
-        if log.fact(index).is_none() && log.saved_of(&custody).is_none() {
-            continue;
-        }
-        let so = log.saved.iter().any(|saved| (saved.tape, saved.custody, saved.index) == (tape, custody, index));
-        report.want(CHECK, so, Word::Altered, PATH, "an entry that is not the one that saved the tape");
-    }
 }
 
 fn withheld_of(lists: &Completeness, given: &Given, what: What) -> Vec<Withheld> {

@@ -119,8 +119,8 @@ pub struct Log {
     pub stamps: Vec<(u64, Hash, Hash)>,
     /// The head.
     pub head: Option<Head>,
-    /// The key that is in force at its size signed it.
-    pub head_holds: bool,
+    /// A critical kind that is not known here stands among the entries.
+    pub is_doubtful: bool,
     /// Indices of kinds 32768 to 32770.
     pub changes: BTreeSet<u64>,
     /// By subject, the last entry here.
@@ -286,6 +286,7 @@ fn bodies(entry: &Entry<'_>, place: &str, log: &mut Log, report: &mut Report) {
         if is_known_critical(entry.kind) {
             log.changes.insert(entry.index);
         } else {
+            log.is_doubtful = true;
             report.find(Word::CannotTell, place, "an entry of a critical kind that is not known here");
         }
     }
@@ -573,7 +574,11 @@ impl Log {
             report.find(word, place, "a head that a revoked key signed");
         }
         let Some(head) = &self.head else { return };
-        report.take("head", Word::Altered, HEAD, head_holds(head, keys));
+        let held = head_holds(head, keys);
+        // Which key signs behind a critical entry that is not known nobody can tell.
+        if !(self.is_doubtful && is_unsigned(head, keys)) {
+            report.take("head", Word::Altered, HEAD, held);
+        }
         let so = self.facts.last().is_none_or(|fact| fact.index < head.size);
         report.want("head", so, Word::Altered, HEAD, "a head of fewer entries than are here");
     }
@@ -599,6 +604,12 @@ impl Log {
             }
         }
     }
+}
+
+/// No line of the key in force, and none that is wrong.
+pub fn is_unsigned(head: &Head, keys: &Keys) -> bool {
+    keys.in_force(Role::Checkpoint, head.size)
+        .is_some_and(|held| matches!(head.note.signed_by(&keys.verifier(held)), Ok(false)))
 }
 
 /// Whether a head holds under the key in force at its size.

@@ -1,7 +1,7 @@
 //! Given tapes: their entries and their files (checks 7 and 8).
 
 use super::completeness::{Elsewhere, Given};
-use super::entries::{Chain, Log, MOST_PATHS, Saved, head_holds, read_hashes};
+use super::entries::{Chain, Log, MOST_PATHS, Saved, head_holds, is_unsigned, read_hashes};
 use super::frames::{self, Seen};
 use super::source::{Source, has, whole};
 use crate::cbor::Reader;
@@ -204,7 +204,7 @@ fn proof(source: &mut dyn Source, path: &str, entry: (u64, Hash), log: &Log, rep
         if let Some(head) = &log.head {
             ensure(proof.head.note.text == head.note.text, "a proof under another head")?;
         }
-        if let Some(keys) = &log.keys {
+        if let Some(keys) = log.keys.as_ref().filter(|keys| !(log.is_doubtful && is_unsigned(&proof.head, keys))) {
             head_holds(&proof.head, keys)?;
         }
         proof.check(&leaf)

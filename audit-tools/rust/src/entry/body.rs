@@ -218,7 +218,7 @@ fn genesis<'a>(reader: &mut Reader<'a>) -> Result<Genesis<'a>> {
             0 => ensure(value.uint()? == 1, "another format")?,
             1 => {
                 origin = value.text()?;
-                ensure(text::is_key_name(origin), "an origin that is no key name")?;
+                ensure(text::is_origin(origin), "an origin that is none")?;
             }
             2..=4 => {
                 if let Some(slot) = keys.get_mut(usize::try_from(key).unwrap_or(9).saturating_sub(2)) {
@@ -245,6 +245,7 @@ fn genesis<'a>(reader: &mut Reader<'a>) -> Result<Genesis<'a>> {
 fn before<'a>(reader: &mut Reader<'a>) -> Result<Predecessor<'a>> {
     reader.array_of(4)?;
     let (origin, note) = (reader.text()?, reader.bytes()?);
+    ensure(text::is_origin(origin), "an origin that is none")?;
     Ok(Predecessor { origin, note, first: reader.uint()?, last: reader.nullable(Reader::uint)? })
 }
 
@@ -281,9 +282,6 @@ fn with_digests<'a>(kind: u16, reader: &mut Reader<'a>) -> Result<Body<'a>> {
     })?;
     ensure(seen & keys == keys, "a key of the kind is missing")?;
     let [first, second, third, ..] = found;
-    if kind == 164 {
-        ensure((1..=second).contains(&first), "a part that is not one of so many")?;
-    }
     Ok(if kind == 4 { Body::Recovered(first, second, third, digest) } else { Body::Other })
 }
 

@@ -2,6 +2,7 @@
 
 use crate::cbor::{Labelled, Reader, Writer};
 use crate::digest::Hash;
+use crate::ensure;
 use crate::error::Result;
 use crate::tree;
 
@@ -27,6 +28,7 @@ impl Root {
         reader.label("immutape/tape/1")?;
         let root = Self { header: reader.fixed()?, frames: reader.uint()?, tree: reader.fixed()? };
         reader.end()?;
+        ensure(root.frames > 0 || root.tree == crate::tree::empty(), "a tape without frames has the root of nothing")?;
         Ok(root)
     }
 }
