@@ -202,7 +202,12 @@ fn entries_by_themselves_and_in_their_order() {
         CriticalBody::Succession { note: b"x".to_vec() },
     ] {
         let kind = body.kind();
-        log(&|log, _| drop(log.ledger(kind, &Body::Critical(body.clone()))), ALTERED);
+        log(
+            &|log, _| {
+                log.ledger(kind, &Body::Critical(body.clone()));
+            },
+            ALTERED,
+        );
     }
     // What is not read is not here, either.
     items(&|items| items.swap(1, 2), NOT_WHOLE);
@@ -213,7 +218,7 @@ fn entries_by_themselves_and_in_their_order() {
         &|items| without(items, 0),
         &[Verdict::NotAnchored, Verdict::UnpinnedKeys, Verdict::Altered, Verdict::Missing],
     );
-    files(&|files| drop(files.get_mut(path::ENTRIES).unwrap().pop()), NOT_WHOLE);
+    files(&|files| files.get_mut(path::ENTRIES).unwrap().truncate(900), NOT_WHOLE);
 }
 
 /// The second tape, as it is listed where it does not pass a search.
@@ -226,8 +231,18 @@ fn other(log: &Log) -> OutOfScope {
 /// Checks 4 and 5.
 #[test]
 fn critical_kinds_the_head_and_the_proof_of_the_entries() {
-    log(&|log, _| drop(log.ledger(EntryKind::from_number(40_000), &Body::Other(vec![0xa0]))), CANNOT_TELL);
-    log(&|log, _| drop(log.ledger(EntryKind::from_number(32_771), &Body::Other(vec![0xa0]))), CANNOT_TELL);
+    log(
+        &|log, _| {
+            log.ledger(EntryKind::from_number(40_000), &Body::Other(vec![0xa0]));
+        },
+        CANNOT_TELL,
+    );
+    log(
+        &|log, _| {
+            log.ledger(EntryKind::from_number(32_771), &Body::Other(vec![0xa0]));
+        },
+        CANNOT_TELL,
+    );
     let altered = [Verdict::NotAnchored, Verdict::Altered];
     let note =
         |log: &Log, size: u64, seed: u8| SignedNote::sign(&log.head(size).text(), ORIGIN, &Seed::of(seed)).unwrap();
@@ -335,7 +350,7 @@ fn heads_that_entries_keep() {
     stamped(&|_, _, _, _| {}, INTACT);
     stamped(&|_, _, _, time_ms| *time_ms += 1, ALTERED);
     stamped(&|_, _, der, _| *der = token(&[0; 32]), ALTERED);
-    stamped(&|_, _, der, _| drop(der.pop()), ALTERED);
+    stamped(&|_, _, der, _| der.truncate(der.len() - 1), ALTERED);
     stamped(
         &|log, note, der, _| {
             *note = log.cosigned(6).into_bytes();
@@ -587,7 +602,7 @@ fn everything_of_the_span_is_here_and_accounted_for() {
         );
     };
     search(&|_, _| {}, GAPS);
-    search(&|asked, _| drop(asked.out_of_scope.pop()), INCOMPLETE);
+    search(&|asked, _| asked.out_of_scope.clear(), INCOMPLETE);
     search(&|asked, _| asked.out_of_scope[0].custody = CustodyId::from_bytes([1; 32]), NOT_WHOLE);
     search(&|asked, _| asked.log_size -= 1, INCOMPLETE);
     let times = |from: u64, to: u64| {

@@ -59,7 +59,9 @@ fn what_a_bundle_leaves_out_is_found() {
 fn another_history_a_shorter_one_and_a_broken_tree() {
     let made = make(&Change::NONE);
     let other = make(&Change {
-        log: &|log, _| drop(log.ledger(EntryKind::LOG_STARTED, &Body::LogStarted { term: 7 })),
+        log: &|log, _| {
+            log.ledger(EntryKind::LOG_STARTED, &Body::LogStarted { term: 7 });
+        },
         ..Change::NONE
     });
     assert_eq!(beside(&made, tree(&other)).0, [Verdict::Incomplete, Verdict::Forked]);
