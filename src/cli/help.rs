@@ -157,7 +157,7 @@ Examples:
   immutape verify --bundle exam.tar --pub log.vkey --pub recorder.pem --witness w1.vkey
   immutape verify --bundle exam.tar --pub log.vkey --pub recorder.pem --tree published --json
   immutape verify --published tree --pub log.vkey --head kept.note
-  immutape verify --batch < pieces.jsonl";
+  cat pieces.jsonl | immutape verify --batch";
 
 pub(super) const LOG: &str = "\
 Examples:

@@ -31,5 +31,6 @@ mod streams;
 mod together;
 mod transcripts;
 mod vault;
+mod verify_bundle;
 mod witness;
 mod world;

@@ -42,6 +42,8 @@ mod conformance_vault;
 mod docs_examples;
 mod error_variants;
 mod evidence;
+mod evidence_check;
+mod evidence_check_tree;
 mod floors;
 mod golden;
 mod golden_make;

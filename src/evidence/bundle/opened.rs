@@ -60,6 +60,13 @@ impl Opened {
         self.digests.iter().map(|(number, _)| *number).filter(|number| !is_open(number)).collect()
     }
 
+    /// Closes a field; was it open?
+    pub fn close(&mut self, number: u64) -> bool {
+        let before = self.fields.len();
+        self.fields.retain(|field| field.number != number);
+        self.fields.len() < before
+    }
+
     /// A map of the opened fields alone, as the decoders of headers and private halves read it.
     #[must_use]
     pub fn map(&self) -> Vec<u8> {

@@ -110,7 +110,9 @@ fn spoken() -> (Vec<Value>, BTreeSet<String>) {
     say(&world, &["checkpoint"]);
     say(&world, &["prove", &id, "--output", "proof"]);
     say(&world, &["prove", "--consistency", "1", "3"]);
-    say(&world, &["evidence", &id, "--to", "bundle.tar", "--authority", "exam"]);
+    let keys = say(&world, &["evidence", &id, "--to", "bundle.tar", "--authority", "exam"])[0].clone();
+    let [log, recorder] = ["verifier", "recorder"].map(|name| keys[name].as_str().unwrap().to_owned());
+    say(&world, &["verify", "--bundle", "bundle.tar", "--pub", &log, "--pub", &recorder]);
     say(&world, &["evidence", "--list"]);
     say(&world, &["publish", "tree"]);
     let verifier = say(&world, &["checkpoint"])[0]["verifier"].as_str().unwrap().to_owned();
@@ -120,6 +122,13 @@ fn spoken() -> (Vec<Value>, BTreeSet<String>) {
     say(&world, &["witness", "set", "policy"]);
     say(&world, &["witness", "run", "--allow-private"]);
     say(&world, &["witness", "show"]);
+    let until = ["--recipient", "court", "--expires", "2099-01-01", "--allow-private"];
+    say(&world, &[&["evidence", &id, "--to", "second.tar", "--authority", "exam"][..], &until].concat());
+    let witnesses = say(&world, &["witness", "show"]);
+    let cosigner = witnesses[0]["witnesses"][0]["key"].as_str().unwrap().to_owned();
+    say(&world, &["verify", "--bundle", "second.tar", "--pub", &log, "--pub", &recorder, "--witness", &cosigner]);
+    say(&world, &["publish", "tree", "--allow-private"]);
+    say(&world, &["verify", "--published", "tree", "--pub", &log, "--witness", &cosigner]);
     let serving = witness.1.clone();
     let authority = Authority::new(Keys::P256);
     fs::write(world.path("roots.pem"), authority.read("root.pem")).unwrap();

@@ -1,6 +1,7 @@
 //! Shared helpers of the integration tests.
 
 pub mod crash;
+pub mod evidence;
 pub mod failing;
 pub mod journals;
 pub mod ledgers;

@@ -247,11 +247,7 @@ fn one(item: &EvidenceEntry, walk: &mut Walk<'_>, log: &mut Log, report: &mut Bu
         subject: half.entry.subject,
         seq: half.entry.subject_seq,
         leaf: half.leaf,
-        private: item
-            .opened
-            .as_ref()
-            .filter(|opened| has_few(opened))
-            .map_or(Private::Closed, |opened| Private::Open(opened.closed())),
+        private: how_open(item.opened.as_ref()),
         has_member: !item.members.is_empty(),
     });
 }
@@ -276,6 +272,15 @@ fn private(half: &PublicHalf<'_>, opened: &Opened, report: &mut BundleReport) ->
             report.altered(part::PRIVATE, place, format!("an opened field is none: {e}"));
             None
         }
+    }
+}
+
+/// What is no private half was told as that, and has no fields of which one could be withheld.
+fn how_open(opened: Option<&Opened>) -> Private {
+    match opened {
+        None => Private::Closed,
+        Some(opened) if has_few(opened) => Private::Open(opened.closed()),
+        Some(_) => Private::Open(Vec::new()),
     }
 }
 

@@ -24,15 +24,21 @@ pub(super) fn check(
     here: &HashMap<TapeId, TapeHere>,
     report: &mut BundleReport,
 ) {
-    for given in &completeness.given {
+    let mut withheld: HashMap<TapeId, Vec<&Withheld>> = HashMap::new();
+    completeness.withheld.iter().for_each(|one| withheld.entry(one.tape).or_default().push(one));
+    // What is listed twice was told with the accounting.
+    let mut seen = HashSet::new();
+    for given in completeness.given.iter().filter(|given| seen.insert(given.tape)) {
         report.looked(part::ACCOUNTING, 1);
         if let Some(here) = here.get(&given.tape) {
-            tape(completeness, given, here, report);
+            let withheld = withheld.get(&given.tape).map(Vec::as_slice).unwrap_or_default();
+            tape(completeness, given, (here, withheld), report);
         }
     }
     withheld_of_given(completeness, report);
     private(completeness, log, report);
-    for tape in &completeness.out_of_scope {
+    let mut seen = HashSet::new();
+    for tape in completeness.out_of_scope.iter().filter(|tape| seen.insert(tape.tape)) {
         match tape.field {
             Some(field) => out_of_scope(&tape.tape, field, (paths, payload), report),
             None => gap(report, tape.tape.to_text(), "that it is out of scope is said, and not shown"),
@@ -69,10 +75,15 @@ fn due(asked: Option<(u64, u64)>, frames: u64) -> Option<(u64, u64)> {
     }
 }
 
-fn tape(completeness: &Completeness, given: &Given, here: &TapeHere, report: &mut BundleReport) {
+fn tape(
+    completeness: &Completeness,
+    given: &Given,
+    (here, withheld): (&TapeHere, &[&Withheld]),
+    report: &mut BundleReport,
+) {
     let place = given.tape.to_text();
     let mut wrong = |what: &str| report.incomplete(part::ACCOUNTING, place.as_str(), what);
-    let withheld = |what: What| completeness.withheld.iter().filter(move |w| w.what == what && w.tape == given.tape);
+    let withheld = |what: What| withheld.iter().filter(move |w| w.what == what);
     if here.frames.is_some_and(|frames| frames != given.frames) {
         wrong("the tape has another number of frames than is said");
     }
@@ -97,7 +108,7 @@ fn tape(completeness: &Completeness, given: &Given, here: &TapeHere, report: &mu
         }
     }
     if let Some(closed) = &here.closed_header {
-        let said: Vec<&Withheld> = withheld(What::Header).collect();
+        let said: Vec<&&Withheld> = withheld(What::Header).collect();
         let is_said = match said.as_slice() {
             [] => closed.is_empty(),
             [one] => !closed.is_empty() && one.fields == *closed,

@@ -22,7 +22,7 @@ mod tar_source;
 mod tree;
 mod walk;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 pub use entries::read_private;
 pub use entry::PublicHalf;
@@ -103,13 +103,14 @@ fn tapes_and_lists(
     let digest = payload.digest(path::COMPLETENESS).copied().unwrap_or(Digest::from_bytes([0; 32]));
     let around = tapes::Around { paths, payload, log, pins, completeness, digest };
     let mut here = HashMap::new();
-    for given in &completeness.given {
+    // A tape that is listed twice is told as that, and read once.
+    let mut seen = HashSet::new();
+    for given in completeness.given.iter().filter(|given| seen.insert(given.tape)) {
         let (made, there) = tapes::check(&around, given, report);
         report.tapes.push(made);
         here.insert(given.tape, there);
     }
     report.tapes.sort_by_key(|tape| tape.tape);
-    report.tapes.dedup_by_key(|tape| tape.tape);
     named::folders(paths, completeness, report);
     if log.was_read {
         accounting::check(completeness, log, report);

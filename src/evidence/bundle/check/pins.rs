@@ -234,3 +234,69 @@ pub fn public_key_pem(key: &PublicKey) -> String {
     let der = [SPKI_FRONT.as_slice(), &key.to_bytes()].concat();
     format!("{PEM_BEGIN}\n{}\n{PEM_END}\n", STANDARD.encode(der))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(seed: u8) -> PublicKey {
+        PublicKey::from_bytes(ed25519_dalek::SigningKey::from_bytes(&[seed; 32]).verifying_key().as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn keys_in_every_form_that_is_taken() {
+        let mut pins = Pins::default();
+        pins.add_key(&format!(" {}\n", NoteKey::new("a.example/1", key(1)).unwrap().to_text())).unwrap();
+        pins.add_key(&hex::encode(key(2).to_bytes())).unwrap();
+        pins.add_key(&public_key_pem(&key(2))).unwrap();
+        pins.add_key(&public_key_pem(&key(2)).replace("MCow", "MC\now")).unwrap();
+        assert_eq!((pins.log_keys().len(), pins.recorders.len()), (1, 3));
+        let weak = format!("{PEM_BEGIN}\n{}\n{PEM_END}\n", STANDARD.encode([SPKI_FRONT.as_slice(), &[0; 32]].concat()));
+        for bad in ["", "x", &"0".repeat(62), PEM_BEGIN, &weak, &public_key_pem(&key(1)).replace("MCow", "MCox")] {
+            assert_eq!(pins.add_key(bad), Err(PinError::Key), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_witness_no_head_and_no_quorum() {
+        let mut pins = Pins::default();
+        let witness = CosignerKey::new("w.example", key(3)).unwrap().to_text();
+        pins.add_witness(&witness).unwrap();
+        pins.add_witness(&witness).unwrap();
+        assert!(pins.witnesses.len() == 1 && pins.has_witnesses());
+        assert!(matches!(pins.add_witness(""), Err(PinError::Witness(_))));
+        let log = NoteKey::new("a.example/1", key(1)).unwrap().to_text();
+        assert!(matches!(pins.add_witness(&log), Err(PinError::Witness(_))));
+        assert!(matches!(pins.add_head("x"), Err(PinError::Head(_))));
+        assert_eq!(pins.set_quorum(0), Err(PinError::Quorum));
+    }
+
+    #[test]
+    fn the_earliest_quorum_tells_the_time() {
+        struct Seed(ed25519_dalek::SigningKey);
+        impl crate::seal::Signer for Seed {
+            fn sign(&self, message: &[u8]) -> crate::seal::Signature {
+                use ed25519_dalek::Signer as _;
+                self.0.sign(message).to_bytes()
+            }
+            fn public_key(&self) -> PublicKey {
+                PublicKey::from_bytes(self.0.verifying_key().as_bytes()).unwrap()
+            }
+        }
+        let text = format!("a.example/1\n0\n{}\n", STANDARD.encode([0; 32]));
+        let seed = |seed: u8| Seed(ed25519_dalek::SigningKey::from_bytes(&[seed; 32]));
+        let mut note = SignedNote::sign(&text, "a.example/1", &seed(1)).unwrap();
+        let mut pins = Pins::default();
+        assert_eq!(pins.anchored_ms(&SignedNote::parse(&note).unwrap()), Ok(None), "a quorum of nobody is none");
+        for (byte, time_s) in [(5, 50), (6, 20), (7, 70)] {
+            let witness = CosignerKey::new("w.example", key(byte)).unwrap();
+            note.push_str(&witness.cosign(&text, time_s, &seed(byte)).unwrap().to_line());
+            pins.add_witness(&witness.to_text()).unwrap();
+        }
+        let note = SignedNote::parse(&note).unwrap();
+        for (quorum, time_s) in [(None, Some(70)), (Some(1), Some(20)), (Some(2), Some(50)), (Some(4), None)] {
+            pins.quorum = quorum;
+            assert_eq!(pins.anchored_ms(&note), Ok(time_s.map(|time_s| time_s * 1_000)), "{quorum:?}");
+        }
+    }
+}

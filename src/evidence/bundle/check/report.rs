@@ -148,7 +148,7 @@ impl BundleReport {
         place: impl Into<String>,
         what: impl Into<String>,
     ) {
-        self.tally(check, 0, 1);
+        self.tally(check, 0, u64::from(matches!(word.exit_code(), 1 | 3)));
         if !self.words.contains(&word) {
             self.words.push(word);
         }

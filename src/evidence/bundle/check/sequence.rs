@@ -123,7 +123,7 @@ mod tests {
         let lengths = [0, 1, 65_530, 7, 65_536, 200_000, 3];
         let file: Vec<u8> = lengths.iter().flat_map(|n| encode(|w| w.bytes(&vec![7; *n]))).collect();
         assert_eq!(read(file.clone(), 1 << 20), (lengths.to_vec(), None));
-        for cut in [1, 4, 100_000] {
+        for cut in [1, 3, 100_000] {
             let (found, why) = read(file[..file.len() - cut].to_vec(), 1 << 20);
             assert!(found.len() < 7 && found.iter().eq(&lengths[..found.len()]), "{found:?}");
             assert!(why.unwrap().contains("cut off"));
