@@ -194,8 +194,8 @@ Encrypt what leaves the house with --encrypt-to, or on the way.
 Examples:
   immutape evidence 51bd a07c --to exam.tar --authority \"exam 2026-123\"
   immutape evidence 51bd --frames 0..9 --close-payload --to folder --authority \"ticket 7\"
-  immutape evidence --query tag:payments --sealed 2026-10-01..2026-10-31 --to october.tar \\
-      --authority \"subpoena 4\" --recipient \"district court\" --expires 2027-06-30
+  immutape evidence --query tag:pay --sealed 2026-10-01..2026-10-31 --to oct.tar --authority \"sub 4\"
+  immutape evidence 51bd --to x.tar --authority \"order 9\" --recipient court --expires 2027-06-30
   immutape evidence --list";
 
 pub(super) const PUBLISH: &str = "\

@@ -28,7 +28,7 @@ const RECEIPT = 'receipt.cose';
 const ALWAYS = ['COMPLETENESS.json', 'entries.cbor', 'log/checkpoint', 'log/paths.cbor'];
 const ROW = new RegExp(
   `^(?:${ALWAYS.join('|').replaceAll('.', '\\.')}|tapes/${HEX}/(?:${[...TAPE_FILES, RECEIPT].join('|').replaceAll('.', '\\.')})|time/${NUMBER}\\.(?:note|tst)`
-  + `|keys/(?:checkpoint|recorder|issuer)-${NUMBER}\\.pem|keys/checkpoint-${NUMBER}\\.vkey|witnesses|custody\\.html|custody\\.json|VERIFY\\.txt)$`,
+  + `|keys/(?:checkpoint|recorder|issuer)-${NUMBER}\\.pem|keys/checkpoint-${NUMBER}\\.vkey|witnesses|custody\\.html|custody\\.json|VERIFY\\.txt|COMPLETENESS\\.json\\.sig|keys/allowed_signers)$`,
 );
 
 class Bundle {
@@ -450,7 +450,7 @@ async function keyAndTimeFiles(b) {
     else await report.attempt('keys and time-stamps as files', path, async () => void (same(await b.bytes(path, MIB), bytes) || refuse('it is not what the entry says')));
   }
   for (const path of b.files.keys()) {
-    if (/^(time|keys)\//.test(path) && !want.has(path)) report.finding('altered', path, 'no entry here has it', 'keys and time-stamps as files');
+    if (/^(time|keys)\//.test(path) && path !== 'keys/allowed_signers' && !want.has(path)) report.finding('altered', path, 'no entry here has it', 'keys and time-stamps as files');
   }
 }
 

@@ -46,10 +46,10 @@ pub(in crate::cli) struct Evidence {
     #[arg(value_name = "ID")]
     pub ids: Vec<String>,
     /// The tapes that pass this search, of those saved in the time of --sealed.
-    #[arg(long, value_name = "SEARCH", requires = "sealed", conflicts_with = "ids")]
+    #[arg(long, value_name = "SEARCH", requires = "sealed", conflicts_with = "ids", value_parser = values::some_text())]
     pub query: Option<String>,
     /// When they were saved: two dates or moments, both included.
-    #[arg(long, value_name = "FROM..TO", requires = "query")]
+    #[arg(long, value_name = "FROM..TO", requires = "query", value_parser = values::some_text())]
     pub sealed: Option<String>,
     /// A new folder, or a file that ends in .tar; .tar.age with --encrypt-to.
     #[arg(long, value_name = "FOLDER|FILE", required_unless_present = "list")]
@@ -61,7 +61,7 @@ pub(in crate::cli) struct Evidence {
     #[arg(long, value_name = "TEXT", value_parser = values::some_text())]
     pub recipient: Option<String>,
     /// When it is to be given back or destroyed: a date or a moment.
-    #[arg(long, value_name = "WHEN")]
+    #[arg(long, value_name = "WHEN", value_parser = values::some_text())]
     pub expires: Option<String>,
     /// These frames of each tape alone, both included; the others stay closed.
     #[arg(long, value_name = "A..B")]

@@ -140,11 +140,11 @@ pub fn bag_info(bundle: &[u8; 16], origin: &str, date: &str, (bytes, files): (u6
     )
 }
 
-/// Reads `bag-info.txt`, of which the size of the payload alone is looked at.
+/// Reads `bag-info.txt`, of which the size of the payload alone is looked at; `None` where a file is missing, so that there is nothing to compare it with.
 ///
 /// # Errors
 /// [`BundleError::Form`].
-pub fn check_bag_info(text: &[u8], (bytes, files): (u64, u64)) -> Result<(), BundleError> {
+pub fn check_bag_info(text: &[u8], payload: Option<(u64, u64)>) -> Result<(), BundleError> {
     let bad = |why| Err(BundleError::Form(why));
     let Ok(text) = std::str::from_utf8(text) else { return bad("bag-info.txt is not UTF-8") };
     let Some(body) = text.strip_suffix('\n') else { return bad("bag-info.txt has no end") };
@@ -159,9 +159,21 @@ pub fn check_bag_info(text: &[u8], (bytes, files): (u64, u64)) -> Result<(), Bun
     }
     let mut sizes = lines.iter().filter_map(|line| line.strip_prefix(OXUM));
     match (sizes.next(), sizes.next()) {
-        (Some(size), None) if *size == format!("{bytes}.{files}") => Ok(()),
+        (Some(size), None)
+            if is_oxum(size) && payload.is_none_or(|(bytes, files)| size == format!("{bytes}.{files}")) =>
+        {
+            Ok(())
+        }
         _ => bad("bag-info.txt does not say how large the payload is, or says it wrongly"),
     }
+}
+
+/// Two decimal numbers.
+fn is_oxum(size: &str) -> bool {
+    let is_number = |text: &str| {
+        !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !text.starts_with('0'))
+    };
+    size.split_once('.').is_some_and(|(bytes, files)| is_number(bytes) && is_number(files))
 }
 
 #[cfg(test)]
@@ -213,12 +225,14 @@ mod tests {
     #[test]
     fn what_bag_info_says_of_the_payload_is_compared() {
         let text = bag_info(&[7; 16], "a.example/00", "2026-11-29", (12, 3));
-        assert!(check_bag_info(text.as_bytes(), (12, 3)).is_ok());
-        form(check_bag_info(text.as_bytes(), (12, 4)));
+        assert!(check_bag_info(text.as_bytes(), Some((12, 3))).is_ok());
+        form(check_bag_info(text.as_bytes(), Some((12, 4))));
         for bad in ["", "a: b", "a: b\n", " a: b\nPayload-Oxum: 1.1\n", "Payload-Oxum: 1.1\nPayload-Oxum: 1.1\n"] {
-            form(check_bag_info(bad.as_bytes(), (1, 1)));
+            form(check_bag_info(bad.as_bytes(), Some((1, 1))));
         }
-        form(check_bag_info("x: y\n".repeat(65).as_bytes(), (1, 1)));
-        form(check_bag_info(&[0xff, b'\n'], (1, 1)));
+        form(check_bag_info("x: y\n".repeat(65).as_bytes(), Some((1, 1))));
+        form(check_bag_info(b"Payload-Oxum: 1.x\n", None));
+        assert!(check_bag_info(b"Payload-Oxum: 1.1\n", None).is_ok());
+        form(check_bag_info(&[0xff, b'\n'], Some((1, 1))));
     }
 }

@@ -28,20 +28,25 @@ pub struct Completeness {
     pub recipient: Option<String>,
     #[serde(deserialize_with = "or_null")]
     pub expires_ms: Option<u64>,
+    #[serde(deserialize_with = "asked")]
     pub asked: Asked,
     #[serde(deserialize_with = "or_null")]
     pub frames: Option<(u64, u64)>,
     pub payloads: bool,
     #[serde(deserialize_with = "or_null")]
     pub span: Option<(u64, u64)>,
+    #[serde(deserialize_with = "objects")]
     pub given: Vec<Given>,
+    #[serde(deserialize_with = "objects")]
     pub withheld: Vec<Withheld>,
+    #[serde(deserialize_with = "objects")]
     pub destroyed: Vec<Destroyed>,
+    #[serde(deserialize_with = "objects")]
     pub out_of_scope: Vec<OutOfScope>,
 }
 
 /// What was asked for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Asked {
     /// These tapes.
@@ -51,17 +56,15 @@ pub enum Asked {
 }
 
 /// Tapes by their ids.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AskedIds {
     /// Tape ids.
-    #[serde(with = "hex32_list")]
+    #[serde(serialize_with = "hex32_list")]
     pub ids: Vec<TapeId>,
 }
 
 /// A search, and when the tapes were saved.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AskedQuery {
     /// The search, as it was typed.
     pub query: String,
@@ -85,7 +88,7 @@ pub struct Given {
 }
 
 /// What kind of thing is withheld.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs, reason = "the words say it")]
 pub enum What {
@@ -101,6 +104,7 @@ pub enum What {
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "the names and types are those of docs/format/6-evidence 6.3")]
 pub struct Withheld {
+    #[serde(deserialize_with = "what")]
     pub what: What,
     #[serde(with = "hex32")]
     pub tape: TapeId,
@@ -161,7 +165,8 @@ impl Completeness {
         if bytes.len() > BYTES_MAX {
             return Err(BundleError::Form("COMPLETENESS.json has more than 64 MiB"));
         }
-        let read: Self = serde_json::from_slice(bytes).map_err(|e| BundleError::Json(e.to_string()))?;
+        let Object(read) =
+            serde_json::from_slice::<Object<Self>>(bytes).map_err(|e| BundleError::Json(e.to_string()))?;
         if read.format != FORMAT {
             return Err(BundleError::Form("COMPLETENESS.json is of another form"));
         }
@@ -170,6 +175,10 @@ impl Completeness {
         }
         if read.ranges().any(|(first, last)| first > last) {
             return Err(BundleError::Form("a range whose first is above its last"));
+        }
+        let has_fields = |w: &Withheld| matches!(w.what, What::Header | What::Private) || w.fields.is_empty();
+        if !read.withheld.iter().all(has_fields) {
+            return Err(BundleError::Form("fields of what has none"));
         }
         if matches!(read.asked, Asked::Query(_)) != read.span.is_some() {
             return Err(BundleError::Form("a span without a search, or a search without one"));
@@ -204,6 +213,61 @@ impl Completeness {
             .chain(whole.map(|w| (w.tape, w.custody, w.entry)))
             .chain(self.destroyed.iter().map(|d| (d.tape, d.custody, d.entry)))
             .chain(self.out_of_scope.iter().map(|o| (o.tape, o.custody, o.entry)))
+    }
+}
+
+/// An object and nothing else: a list of its values in order would be another spelling of it.
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Names<T>(std::marker::PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> serde::de::Visitor<'de> for Names<T> {
+            type Value = T;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+                T::deserialize(serde::de::value::MapAccessDeserializer::new(map))
+            }
+        }
+        from.deserialize_map(Names(std::marker::PhantomData)).map(Self)
+    }
+}
+
+fn objects<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Vec<T>, D::Error> {
+    Ok(Vec::<Object<T>>::deserialize(from)?.into_iter().map(|Object(one)| one).collect())
+}
+
+fn asked<'de, D: Deserializer<'de>>(from: D) -> Result<Asked, D::Error> {
+    use serde::de::Error as _;
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Either {
+        ids: Option<Vec<String>>,
+        query: Option<String>,
+        sealed_ms: Option<(u64, u64)>,
+    }
+    let Object(either) = Object::<Either>::deserialize(from)?;
+    match (either.ids, either.query, either.sealed_ms) {
+        (Some(ids), None, None) if !ids.is_empty() => {
+            let ids = ids.iter().map(|id| read_digits(id).map(TapeId::from_bytes)).collect::<Option<_>>();
+            ids.map(|ids| Asked::Ids(AskedIds { ids })).ok_or_else(|| D::Error::custom("not 64 digits"))
+        }
+        (None, Some(query), Some(sealed_ms)) => Ok(Asked::Query(AskedQuery { query, sealed_ms })),
+        _ => Err(D::Error::custom("neither ids nor a query with its time")),
+    }
+}
+
+fn what<'de, D: Deserializer<'de>>(from: D) -> Result<What, D::Error> {
+    use serde::de::Error as _;
+    match String::deserialize(from)?.as_str() {
+        "tape" => Ok(What::Tape),
+        "frames" => Ok(What::Frames),
+        "payloads" => Ok(What::Payloads),
+        "header" => Ok(What::Header),
+        "private" => Ok(What::Private),
+        _ => Err(D::Error::custom("nothing that can be withheld")),
     }
 }
 
@@ -268,20 +332,8 @@ mod hex32 {
     }
 }
 
-mod hex32_list {
-    use serde::de::Error as _;
-
-    use super::{Deserialize, Deserializer, Id, Serializer, read_digits};
-
-    pub(super) fn serialize<S: Serializer, T: Id>(ids: &[T], to: S) -> Result<S::Ok, S::Error> {
-        to.collect_seq(ids.iter().map(Id::digits))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>, T: Id>(from: D) -> Result<Vec<T>, D::Error> {
-        let texts = Vec::<String>::deserialize(from)?;
-        let read = |text: String| read_digits(&text).map(T::of).ok_or_else(|| D::Error::custom("not 64 digits"));
-        texts.into_iter().map(read).collect()
-    }
+fn hex32_list<S: Serializer, T: Id>(ids: &[T], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_seq(ids.iter().map(Id::digits))
 }
 
 #[cfg(test)]
@@ -346,6 +398,15 @@ mod tests {
         json("\"tape\": \"01", "\"tape\": \"0");
         json("exam 1", "\\ud800");
         json("\"what\": \"tape\"", "\"what\": \"tapes\"");
+        json("\"what\": \"tape\"", "\"what\": {\"tape\": null}");
+        json("\"asked\": {", "\"asked\": {\"ids\": [], ");
+        json("\"query\": \"tag:x\"", "\"query\": null");
+        json("\"sealed_ms\": [\n      1,", "\"sealed_ms\": [\n      1, 1,");
+        let list = format!("[\"{}\", \"{}\", 6, 8]", "01".repeat(32), "02".repeat(32));
+        let (front, rest) = text.split_once("\"destroyed\": [").unwrap();
+        let behind = rest.split_once(']').unwrap().1;
+        let read = Completeness::parse(format!("{front}\"destroyed\": [{list}]{behind}").as_bytes());
+        assert!(matches!(read, Err(BundleError::Json(_))), "a list is no object: {read:?}");
         for (from, to) in
             [("immutape/completeness/1", "immutape/completeness/2"), ("\"by\": 8", "\"by\": 9007199254740992")]
         {

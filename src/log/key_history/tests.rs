@@ -1,5 +1,5 @@
 use super::*;
-use crate::codec::digest::RootHash;
+use crate::codec::digest::{RootHash, sha256};
 use crate::log::{DurableHead, SignedNote};
 use crate::seal::{Signature, Signer};
 
@@ -41,7 +41,7 @@ fn history() -> KeyHistory {
 }
 
 fn head(size: u64, by: u8) -> String {
-    let root = RootHash::from_bytes([9; 32]);
+    let root = RootHash::from_bytes(if size == 0 { sha256(b"") } else { [9; 32] });
     DurableHead::after_sync(Checkpoint { origin: ORIGIN.into(), size, root }).sign(&key(by)).unwrap()
 }
 

@@ -15,7 +15,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 /// Files that have a row whatever is given.
-const ROWS: [&str; 8] = [
+const ROWS: [&str; 10] = [
     "data/COMPLETENESS.json",
     "data/entries.cbor",
     "data/log/checkpoint",
@@ -24,6 +24,8 @@ const ROWS: [&str; 8] = [
     "data/custody.html",
     "data/custody.json",
     "data/VERIFY.txt",
+    "data/COMPLETENESS.json.sig",
+    "data/keys/allowed_signers",
 ];
 
 /// DER in front of the 32 bytes of an Ed25519 key.

@@ -23,7 +23,6 @@ pub(super) fn check(completeness: &Completeness, log: &Log, report: &mut BundleR
     for (tape, _) in listed.iter().filter(|(_, times)| **times > 1) {
         report.incomplete(part::ACCOUNTING, tape.to_text(), "it is accounted for twice");
     }
-    entries_named(completeness, log, report);
     match &completeness.asked {
         Asked::Ids(asked) => {
             for tape in asked.ids.iter().filter(|tape| !listed.contains_key(tape)) {
@@ -31,18 +30,6 @@ pub(super) fn check(completeness: &Completeness, log: &Log, report: &mut BundleR
             }
         }
         Asked::Query(asked) => span(completeness, asked.sealed_ms, log, report),
-    }
-}
-
-/// `entry` of a tape is that of its `tape.saved`, as far as the entry is here.
-fn entries_named(completeness: &Completeness, log: &Log, report: &mut BundleReport) {
-    let destroyed = completeness.destroyed.iter().map(|tape| (tape.tape, tape.custody, tape.entry));
-    let out = completeness.out_of_scope.iter().map(|tape| (tape.tape, tape.custody, tape.entry));
-    for (tape, custody, entry) in destroyed.chain(out) {
-        let saved = log.saved_at(entry).filter(|saved| saved.tape == tape && saved.custody == custody);
-        if log.at(entry).is_some() && saved.is_none() {
-            report.altered(part::ACCOUNTING, tape.to_text(), format!("entry {entry} is not the one that saved it"));
-        }
     }
 }
 

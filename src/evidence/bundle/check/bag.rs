@@ -127,10 +127,13 @@ fn tag_files(paths: &Paths<'_>, payload: &Payload, report: &mut BundleReport) {
     }
     let files = || paths.source().files().iter().filter(|file| file.path.starts_with("data/"));
     let size = (files().fold(0u64, |sum, file| sum.saturating_add(file.bytes)), files().count() as u64);
+    let are_here = |manifest: &BagManifest| manifest.lines().iter().all(|line| paths.has(&line.path));
+    let manifest = of(MANIFEST).map(BagManifest::parse);
+    let size = Some(size).filter(|_| manifest.as_ref().is_none_or(|read| read.as_ref().is_ok_and(are_here)));
     if let Some(Err(e)) = of(BAG_INFO).map(|bytes| check_bag_info(bytes, size)) {
         report.altered(part::BAG, BAG_INFO, e.to_string());
     }
-    match of(MANIFEST).map(BagManifest::parse) {
+    match manifest {
         Some(Ok(manifest)) => compare(&manifest, paths, payload, report),
         Some(Err(e)) => report.altered(part::BAG, MANIFEST, e.to_string()),
         None => {}

@@ -14,7 +14,7 @@ use super::walk::{Mark, Said, Saved, Walk};
 use crate::codec::digest::{CustodyId, Digest, LeafHash, sha256};
 use crate::codec::limits::NOTE_BYTES_MAX;
 use crate::evidence::Verdict;
-use crate::log::{AnchorBody, Body, Checkpoint, EntryKind, EvidenceBody, PrivateHalf};
+use crate::log::{AnchorBody, Body, Checkpoint, EntryKind, EvidenceBody, LogError, PrivateHalf};
 use crate::proof::verify_consistency;
 use crate::seal::PersonStatement;
 
@@ -105,11 +105,6 @@ impl Log {
         self.places(subject, 2).filter_map(|at| self.said.marks.get(at))
     }
 
-    /// The tape that the entry at this index saved.
-    pub(super) fn saved_at(&self, index: u64) -> Option<&Saved> {
-        self.said.saved.binary_search_by_key(&index, |saved| saved.entry).ok().and_then(|at| self.said.saved.get(at))
-    }
-
     fn index(&mut self) {
         let facts = self.facts.iter().map(|fact| fact.subject).enumerate().map(|(at, of)| (0, at, of));
         let saved = self.said.saved.iter().map(|saved| saved.custody).enumerate().map(|(at, of)| (1, at, of));
@@ -195,6 +190,8 @@ fn head(paths: &Paths<'_>, pins: &Pins, log: &mut Log, report: &mut BundleReport
             log.anchored_ms = anchored_ms;
         }
         Ok(_) => report.altered(part::HEAD, path::CHECKPOINT, "it is no head"),
+        // What makes it doubtful is told of at its entry.
+        Err(LogError::Unsigned) if log.keys.as_ref().is_some_and(|keys| keys.is_doubtful) => {}
         Err(e) => report.altered(part::HEAD, path::CHECKPOINT, format!("the head does not hold: {e}")),
     }
 }

@@ -12,6 +12,8 @@ pub(super) struct LogKeys {
     pub genesis: Genesis,
     pub ledger: LedgerId,
     pub history: KeyHistory,
+    /// A critical kind that is not known here stands among the entries: by which key later heads were signed nobody can tell.
+    pub is_doubtful: bool,
     /// Entries that change keys against the rules.
     faults: Vec<(u64, String)>,
 }
@@ -26,9 +28,11 @@ impl LogKeys {
                     genesis: (**genesis).clone(),
                     ledger: LedgerId::from_bytes(*half.leaf.as_bytes()),
                     history,
+                    is_doubtful: false,
                     faults: Vec::new(),
                 });
             }
+            (Body::Other(_), Some(keys)) if half.entry.kind.is_critical() => keys.is_doubtful = true,
             (Body::Critical(critical), Some(keys)) => keys.critical(half.entry.index, critical),
             _ => {}
         }

@@ -122,10 +122,10 @@ fn tape(
 
 /// Parts are withheld of tapes that are given.
 fn withheld_of_given(completeness: &Completeness, report: &mut BundleReport) {
-    let given: HashSet<(TapeId, CustodyId)> = completeness.given.iter().map(|g| (g.tape, g.custody)).collect();
+    let given: HashSet<_> = completeness.given.iter().map(|g| (g.tape, g.custody, g.entry)).collect();
     for withheld in &completeness.withheld {
         let is_part = matches!(withheld.what, What::Frames | What::Payloads | What::Header);
-        if is_part && !given.contains(&(withheld.tape, withheld.custody)) {
+        if is_part && !given.contains(&(withheld.tape, withheld.custody, withheld.entry)) {
             let what = "a part of it is withheld, and it is not given";
             report.incomplete(part::ACCOUNTING, withheld.tape.to_text(), what);
         }

@@ -13,7 +13,8 @@ use crate::log::{KeyRole, NoteKey};
 
 /// Compares the files of the two folders with those that entries call for.
 pub(super) fn check(paths: &Paths<'_>, payload: &Payload, log: &Log, report: &mut BundleReport) {
-    if !log.was_read {
+    // Without entry 0 nobody can say which keys these are.
+    if !log.was_read || log.keys.is_none() {
         return;
     }
     let mut wanted: BTreeMap<String, Digest> = log.time_files.clone();
