@@ -31,5 +31,5 @@ mod streams;
 mod together;
 mod transcripts;
 mod vault;
-mod witness;
-mod world;
+pub mod witness;
+pub mod world;
