@@ -11,15 +11,19 @@ use ::cddl::validator::cbor_value::decode_cbor;
 use crate::golden_make::folder;
 use crate::golden_make::index::{self, Accepted};
 
+/// Chapters with golden files.
 const CHAPTERS: [&str; 6] = ["1-bytes", "2-tape", "3-seal", "4-commit", "5-proof", "store-embedded"];
 
+/// Chapters with a schema.
+const SCHEMAS: [&str; 7] = ["1-bytes", "2-tape", "3-seal", "4-commit", "5-proof", "6-evidence", "store-embedded"];
+
 /// Items by rule: name and bytes.
-type ByRule = BTreeMap<String, Vec<(String, Vec<u8>)>>;
+pub type ByRule = BTreeMap<String, Vec<(String, Vec<u8>)>>;
 
 /// All schemas with `rule` as the root.
 fn schema(rule: &str) -> String {
     let mut out = format!("golden = {rule}\n");
-    for chapter in CHAPTERS {
+    for chapter in SCHEMAS {
         let path = format!("{}/docs/format/cddl/{chapter}.cddl", env!("CARGO_MANIFEST_DIR"));
         writeln!(out, "{}", std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}"))).unwrap();
     }
@@ -27,7 +31,7 @@ fn schema(rule: &str) -> String {
 }
 
 /// Names of items with the verdict on each; a schema is parsed once.
-fn verdicts(items: &ByRule) -> Vec<(String, Result<(), String>)> {
+pub fn verdicts(items: &ByRule) -> Vec<(String, Result<(), String>)> {
     let mut out = Vec::new();
     for (rule, items) in items {
         let text = schema(rule);
@@ -117,7 +121,7 @@ fn is_plain(a: &Accepted) -> bool {
 }
 
 /// Items one after another (RFC 8742).
-fn sequence(bytes: &[u8]) -> Vec<Vec<u8>> {
+pub fn sequence(bytes: &[u8]) -> Vec<Vec<u8>> {
     let (mut left, mut out) = (bytes, Vec::new());
     while !left.is_empty() {
         let before = left;

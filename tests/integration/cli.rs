@@ -34,3 +34,5 @@ mod vault;
 mod verify_bundle;
 mod witness;
 mod world;
+pub mod witness;
+pub mod world;

@@ -103,6 +103,7 @@ mod ledger_turns;
 mod ledger_vault_accepted;
 mod model_heads;
 mod net_tls;
+mod oracle_bundle;
 mod oracle_go;
 mod oracle_note;
 mod oracle_receipt;

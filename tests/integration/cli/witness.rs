@@ -11,14 +11,14 @@ use crate::support::crash::copy_folder;
 use crate::support::ledgers::tape_path;
 
 /// A witness that runs; ended by Ctrl-C when it is dropped.
-pub(super) struct Running(Child, pub(super) Value);
+pub struct Running(Child, pub Value);
 
 impl Running {
-    pub(super) fn new(world: &World, folder: &str) -> Self {
+    pub fn new(world: &World, folder: &str) -> Self {
         Self::named(world, folder, "w1.example")
     }
 
-    pub(super) fn named(world: &World, folder: &str, name: &str) -> Self {
+    pub fn named(world: &World, folder: &str, name: &str) -> Self {
         let mut command = world.command();
         let folder = world.path(folder);
         fs::create_dir_all(&folder).unwrap();
@@ -31,7 +31,7 @@ impl Running {
         Self(child, serde_json::from_str(&line).unwrap())
     }
 
-    pub(super) fn policy(&self) -> String {
+    pub fn policy(&self) -> String {
         let text = |key: &str| self.1[key].as_str().unwrap();
         format!("witness w1 {} http://{}\nquorum w1\n", text("key"), text("address"))
     }
