@@ -32,7 +32,4 @@ mod together;
 mod transcripts;
 mod vault;
 mod verify_bundle;
-mod witness;
-mod world;
-pub mod witness;
-pub mod world;
+pub pub mod world;
