@@ -12,7 +12,7 @@ have() { command -v "$1" >/dev/null 2>&1; }
 say "tools"
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; elif have sudo; then sudo -n "$@"; else return 1; fi; }
 missing=()
-for pair in gcc:gcc python3:python3 openssl:openssl setpriv:util-linux tmux:tmux go:golang-go; do
+for pair in gcc:gcc python3:python3 openssl:openssl setpriv:util-linux tmux:tmux go:golang-go age:age ssh-keygen:openssh-client node:nodejs npm:npm; do
     have "${pair%%:*}" || missing+=("${pair##*:}")
 done
 [ -d /usr/share/gocode/src/golang.org/x/mod ] || missing+=(golang-golang-x-mod-dev)

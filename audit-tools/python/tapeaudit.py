@@ -162,6 +162,8 @@ class Report:
         self.check(name, what).skipped = why
 
     def find(self, name, severity, code, words, file=None, offset=None, entry=None, tape=None):
+        if code.endswith("_UNCHECKED") and self.kind != "ledger":
+            severity = INFO  # 6.7: a check that cannot be made for want of something else adds no word.
         self.totals[severity] = self.totals.get(severity, 0) + 1
         check = self.checks.get(name)
         if check is not None and severity not in (INFO, GAP, ENDED, UNSEALED):
@@ -225,7 +227,7 @@ class Report:
             finding["severity"].upper(), finding["code"], " [%s]" % where if where else "", visible(finding["words"]))
 
     def print_text(self, out):
-        for key in ("ledger id", "origin", "profile"):
+        for key in ("bundle digest", "ledger id", "origin", "profile"):
             if key in self.facts:
                 out.write("%s: %s\n" % (key, visible(self.facts[key])))
         for check in self.checks.values():
@@ -264,6 +266,7 @@ class Report:
 # encoded again to be compared.
 
 MAX_NESTING = 16
+MAX_SMALL_ITEM, MAX_PARTS = 1 << 20, 1 << 22
 MAX_ITEMS = 1 << 24
 
 
@@ -361,6 +364,20 @@ def cbor_decode(data):
 def cbor_prefix(data):
     """One item and the position after it."""
     return _cbor_item(data, 0, 0)
+
+
+def cbor_bounded(data):
+    """Refuses a large item of more parts than a manifest or header has, before any of them takes memory: an empty array is one byte
+    here, and sixty in memory."""
+    if len(data) <= MAX_SMALL_ITEM:
+        return
+    pos = parts = 0
+    while pos < len(data):
+        major, _, value, pos = _cbor_head(data, pos)
+        pos += value if major in (2, 3) else 0
+        parts += 1
+        if parts > MAX_PARTS:
+            raise CborError("more than %d parts" % MAX_PARTS)
 
 
 def _cbor_encode_head(major, value):
@@ -928,7 +945,7 @@ def _three_thumbprints(value):
 
 
 def _predecessor(value):
-    return (type(value) is list and len(value) == 4 and is_text(value[0]) and is_bytes(value[1])
+    return (type(value) is list and len(value) == 4 and is_text(value[0]) and key_name_ok(value[0]) and is_bytes(value[1])
             and is_uint(value[2]) and (value[3] is None or is_uint(value[3])))
 
 
@@ -2902,6 +2919,7 @@ class Packs:
 class Manifest:
     def __init__(self, raw):
         try:
+            cbor_bounded(raw)
             items = cbor_decode(raw)
         except CborError as error:
             raise Refusal("MANIFEST_SHAPE", "manifest: %s" % error) from None
@@ -3446,7 +3464,7 @@ def check_pins(report, pins, keys):
         return
     report.check("keys", "pinned keys are this log's")
     if keys is None:
-        report.find("keys", CANNOT if report.kind == "ledger" else INFO, "PIN_UNCHECKED", "no genesis to compare the pinned keys with")
+        report.find("keys", CANNOT, "PIN_UNCHECKED", "no genesis to compare the pinned keys with")
         return
     roles = {role: {term.key for term in terms} for role, terms in zip(ROLES, keys.terms)}
     found = set()
@@ -3475,6 +3493,8 @@ MAX_ENVELOPE_BYTES = 1 << 20
 MAX_HEADER_BYTES = 8 << 20
 MAX_SET_BYTES = 16384
 MAX_FIELDS = 1024
+# More than a header has, and than a group that holds a private half.
+MAX_OPENED_BYTES = 16 << 20
 
 
 def list_of(rule, least=1, most=MAX_ITEMS):
@@ -3631,8 +3651,10 @@ class Opened:
         stream.expect(4, 2)
         self.digests = {number: stream.bytes32() for number in stream.ascending(4, MAX_FIELDS, lambda: (stream.expect(4, 2), stream.uint())[1])}
         self.raw, self.values = {}, {}
+        room = MAX_OPENED_BYTES
         for number in stream.ascending(4, MAX_FIELDS, lambda: (stream.expect(4, 3), stream.uint())[1]):
-            self.raw[number] = stream.bytes32(), stream.bytes(MAX_PAYLOAD_BYTES)
+            self.raw[number] = stream.bytes32(), stream.bytes(room)
+            room -= len(self.raw[number][1])
         self.closed = frozenset(self.digests) - frozenset(self.raw)
 
     def check(self, label, rules):
@@ -3652,6 +3674,7 @@ class Opened:
     @staticmethod
     def _decode(number, raw):
         try:
+            cbor_bounded(raw)
             value, end = _cbor_item(raw, 0, 1)
         except CborError as error:
             raise Refusal("OPENED_VALUE", "field %d: %s" % (number, error)) from None
@@ -3816,8 +3839,9 @@ class Receipt:
         claims = said.protected.get(15)
         if set(said.protected) != {1, 4, 15, 395} or not b32(said.protected[4]) or said.protected[395] != 1 or said.payload is not None:
             raise Refusal("RECEIPT", "the protected header, or the payload, is not that of a receipt")
-        if type(claims) is not dict or set(claims) != {1, 2} or not is_text(claims[1]) or not is_text(claims[2]):
-            raise Refusal("RECEIPT", "claims (15) are not issuer and subject")
+        if type(claims) is not dict or set(claims) != {1, 2} or not _origin_text(claims[1]) or not (
+                is_text(claims[2]) and re.fullmatch("[0-9a-f]{64}", claims[2])):
+            raise Refusal("RECEIPT", "claims (15) are not an origin and a custody id")
         self.origin, self.subject = claims[1], claims[2]
         proofs = said.unprotected.get(396)
         if set(said.unprotected) != {396} or type(proofs) is not dict or set(proofs) != {-1} or not list_of(is_bytes, 1, 1)(proofs[-1]):
@@ -4428,7 +4452,7 @@ class Evidence:
 
     def __init__(self, report, bag, witnesses):
         self.report, self.bag, self.witnesses = report, bag, witnesses
-        self.said, self.head = None, None
+        self.said, self.head, self.head_holds = None, None, False
         # What Anchors and judge_revoked ask of a log.
         self.keys, self.critical, self.genesis, self.tapes = None, {}, None, []
         self.anchors = Anchors(report)
@@ -4440,6 +4464,8 @@ class Evidence:
         self.in_span, self.span_times, self.span_saved = 0, None, []
         # What COMPLETENESS.json says of entries, and has not been found there yet.
         self.private, self.destroyed = {}, {}
+        # Whether the head holds, and entries that keep a head which it does not extend.
+        self.head_holds, self.split = False, []
         # The entry that the consistency path read last belongs to; files of keys and times that entries called for; heads that are here.
         self.path_of, self.side_files, self.own_heads = None, set(), {}
         for name, what in (("files", "each has a row of 6.2, and all that have to be there are"),
@@ -4646,8 +4672,7 @@ class Evidence:
             return
         kept = self.tried("anchors", INFO, lambda: Checkpoint(Note(entry.body[0])), ENTRIES.label, entry.index)
         if kept is not None and self.head is not None and not is_extended(kept.size, kept.root, self.head.size, self.head.root, path):
-            self.find("anchors", FORKED, "CONSISTENCY", "the head of %d entries that others hold is none of this log" % kept.size,
-                      ENTRIES.label, entry.index)
+            self.split.append((entry.index, kept.size))
 
     # What entries mean.
 
@@ -4829,9 +4854,12 @@ class Evidence:
                     raise Refusal("HEAD_ORIGIN", "head of another origin: %s" % head.origin[:200])
                 self.keys.counts(head.size)
                 self.keys.verify_head(head.note, head.size)
+                self.head_holds = True
             except Refusal as refusal:
                 severity = CANNOT if refusal.code in ("HEAD_UNSIGNED", "HEAD_KEY") and self.critical else ALTERED
                 self.find("head", severity, refusal.code, refusal.words, "data/log/checkpoint")
+        for index, size in self.split if self.head_holds else ():
+            self.find("anchors", FORKED, "CONSISTENCY", "the head of %d entries that others hold is none of this log" % size, ENTRIES.label, index)
         if self.indices and self.indices[-1] >= head.size:
             self.find("head", ALTERED, "HEAD_SIZE", "the head is not over the last entry here", "data/log/checkpoint")
         self.report.checks["head"].extra = "size %d" % head.size
@@ -4869,6 +4897,8 @@ class Evidence:
             find(ALTERED, "SAVED_ABSENT", "no entry about the tape is its tape.saved")
         if tape.saved is not None and tape.saved != tape.item["entry"]:
             find(ALTERED, "GIVEN_ENTRY", "its tape.saved is another entry than is said")
+        if tape.statement is not None and tape.statement.payload != tape.tape:
+            find(ALTERED, "STATEMENT_TAPE", "its tape.saved is of another tape")
         if tape.made is None:
             find(INCOMPLETE, "EVIDENCE_LAST", "the last entry about the tape here is no evidence.made")
             return
@@ -4928,8 +4958,6 @@ class Evidence:
             return
         if raw != Entry(tape.saved_raw).body[0]:
             raise Refusal("STATEMENT_FILE", "not the statement in tape.saved")
-        if tape.statement.payload != tape.tape:
-            raise Refusal("STATEMENT_TAPE", "tape.saved is of another tape")
 
     def _header(self, folder, root):
         path = folder + "header.cbor"
@@ -4961,6 +4989,8 @@ class Evidence:
             raise Refusal("PROOF_HEAD", "proof under another head than log/checkpoint")
         if self.keys is not None:
             self.keys.verify_head(proof.note, head.size)
+        # A line of a witness that is known here must hold, too.
+        self.witnesses.saw(proof.note)
         proof.check(head, leaf_hash(raw))
 
     def _receipt(self, tape):
@@ -5091,7 +5121,7 @@ class Evidence:
 
     def judge_outside(self, pins, heads):
         check_pins(self.report, pins, self.keys)
-        check_anchored(self.report, self.head, self.witnesses, self.keys)
+        check_anchored(self.report, self.head if self.head_holds else None, self.witnesses, self.keys)
         for path in heads:
             self._given_head(path)
 
@@ -5123,7 +5153,7 @@ class Evidence:
             judge_revoked(report, self.keys, self.anchors, self.tapes + list(self._revoked_later()))
         else:
             report.skip("anchors", Anchors.WHAT, "no genesis")
-        for tape in self.by_tape.values():
+        for tape in list(self.by_tape.values())[:MAX_SUMMARY_LINES]:
             seen = "at the latest %s, by witnesses" % when(tape.seen_ms) if tape.seen_ms is not None else "at a time that no witness vouches for"
             report.summary.append("tape %s: %d frames, %s opened, %d links of custody, saved as entry %s, %s" % (
                 tape.name(), tape.frames, "none" if tape.item["opened"] is None else "%d to %d" % tuple(tape.item["opened"]), tape.chained,
@@ -5198,8 +5228,9 @@ def check_anchored(report, head, witnesses, keys):
     """6.7, pins: whether a quorum of the given witnesses saw the head."""
     report.check("anchored", "a quorum of the given witnesses cosigned the head")
     if not witnesses.keys or head is None:
-        report.skip("anchored", "cosignatures", "no --witness given: nobody else vouches for this head" if not witnesses.keys else "no head to look at")
-        report.find("anchored", NOT_ANCHORED, "NO_WITNESS", "no witness was given, or no head can be read")
+        why = "no --witness given: nobody else vouches for this head" if not witnesses.keys else "no head that holds"
+        report.skip("anchored", "cosignatures", why)
+        report.find("anchored", NOT_ANCHORED, "NO_WITNESS" if not witnesses.keys else "NO_HEAD", why)
         return
     report.ok("anchored")
     try:
@@ -5275,7 +5306,7 @@ class PublishedTree:
     def __init__(self, report, folder, seen=None, keys=None):
         self.report, self.folder, self.keys = report, folder, keys
         self.head, self.log, self.tree = None, None, Tree()
-        self.is_whole = self.has_entries = False
+        self.is_whole = self.has_entries = self.head_holds = False
         # The entries, once a bundle of them could not be read.
         self.stopped = None
         self.folders = {}
@@ -5412,6 +5443,7 @@ class PublishedTree:
                 verify_given(self.head, keys, self.head.size)
             else:
                 self._by_pins(pins)
+            self.head_holds = self.is_whole and self.tree.root() == self.head.root
         except Refusal as refusal:
             critical = log is not None and log.critical
             severity = CANNOT if refusal.code == "HEAD_KEYLESS" or refusal.code in ("HEAD_UNSIGNED", "HEAD_KEY") and critical else ALTERED
@@ -5482,7 +5514,7 @@ def read_tree(report, folder, seen=None, keys=None):
         guarded(report, "anchors", lambda: log.anchors.finish(log))
         guarded(report, "statements", lambda: judge_revoked(report, log.keys, log.anchors, log.tapes))
     elif log is not None and tree.head is not None:
-        report.find("genesis", CANNOT, "GENESIS_UNREAD", "entry 0 was not read, so no key of this log is known")
+        report.find("genesis", INFO, "GENESIS_UNREAD", "entry 0 was not read, so no key of this log is known")
     return tree
 
 
@@ -5496,7 +5528,7 @@ def audit_tree(path, options):
         guarded(report, "keys", lambda: check_pins(report, options.pins, log.keys))
     else:
         report.skip("entries", "entries", "none are published: only that the tiles are those of the checkpoint is known")
-    guarded(report, "anchored", lambda: check_anchored(report, tree.head, options.witnesses, log.keys if log else None))
+    guarded(report, "anchored", lambda: check_anchored(report, tree.head if tree.head_holds else None, options.witnesses, log.keys if log else None))
     for name in options.heads:
         guarded(report, "heads", lambda name=name: tree.judge_given(name, options.pins))
     report.whole_log = tree.is_whole and tree.has_entries
@@ -5512,14 +5544,16 @@ def compare_whole(report, evidence, folder):
     report.check("whole log", "every entry about the tapes, over all of the log")
     own, last = evidence.head, evidence.indices[-1] if evidence.indices else -1
 
+    wrong = []
+
     def seen(index, leaf, entry):
         report.ok("whole log")
         here = evidence.leaf_of(index)
         if here is not None and here != leaf:
-            report.find("whole log", INCOMPLETE, "WHOLE_DIFFERS", "another entry stands here than in the log", None, None, index)
+            wrong.append((index, "WHOLE_DIFFERS", "another entry stands here than in the log"))
         elif here is None and entry is not None and (entry.subject in evidence.given and index < last or SUCCESSION <= entry.kind <= KEY_REVOKED and index < own.size):
-            report.find("whole log", INCOMPLETE, "WHOLE_ABSENT", "an entry of the log that has to be here is not: %s" % kind_name(entry.kind),
-                        None, None, index)
+            wrong.append((index, "WHOLE_ABSENT", "an entry of the log that has to be here is not: %s" % kind_name(entry.kind)))
+        del wrong[MAX_FINDINGS_KEPT:]
     other = Report("tree")
     tree = read_tree(other, folder, seen if own is not None else None, evidence.keys)
     tree.judge_head()
@@ -5534,7 +5568,10 @@ def compare_whole(report, evidence, folder):
     root = tree.root_at(own.size)
     if root is not None and root != own.root:
         report.find("whole log", FORKED, "E_LOG_FORK", "the tree has another root at size %d" % own.size, "tree/checkpoint")
-    elif root is not None and tree.has_entries and tree.is_whole:
+        return
+    for index, code, words in wrong:
+        report.find("whole log", INCOMPLETE, code, words, None, None, index)
+    if root is not None and tree.has_entries and tree.is_whole:
         report.whole_log = report.checks["whole log"].findings == 0
 
 
@@ -5876,7 +5913,11 @@ def arguments(argv):
 def run(options):
     """Says what was found; the exit code."""
     if options.batch:
-        return batch(sys.stdin.buffer if sys.stdin is not None else io.BytesIO(), sys.stdout)
+        try:
+            return batch(sys.stdin.buffer if sys.stdin is not None else io.BytesIO(), sys.stdout)
+        except BrokenPipeError:
+            nobody_reads()
+            return 0
     try:
         given = Options([Pin(text) for text in options.pub], Witnesses(options.witness, options.quorum), options.head, options.tree, options.state)
     except Refusal as refusal:
@@ -5886,26 +5927,29 @@ def run(options):
         sys.stderr.write("tapeaudit.py: no such folder or file: %s\n" % visible(options.path))
         return EXIT_USAGE
     report = audit_path(kind_of(options.path), options.path, given)
-    if options.json:
-        report.print_json(sys.stdout)
-    else:
-        report.print_text(sys.stdout)
-    sys.stdout.flush()
+    try:
+        (report.print_json if options.json else report.print_text)(sys.stdout)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        nobody_reads()
     return report.exit_code()
 
 
+def nobody_reads():
+    """The other end of the pipe is gone. What is still held back is not written either, so the program ends quietly."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def main(argv=None):
+    if sys.stdout is None:
+        # Closed by who started this: the exit code still tells.
+        sys.stdout = open(os.devnull, "w")
     for stream in (sys.stdout, sys.stderr):
         # A name that the terminal's encoding lacks must not end the check.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     options = arguments(sys.argv[1:] if argv is None else argv)
-    try:
-        return run(options)
-    except BrokenPipeError:
-        # Nobody reads on. Nothing is left to be written when the program ends, so it ends quietly.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_USAGE
+    return run(options)
 
 
 if __name__ == "__main__":

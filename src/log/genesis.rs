@@ -76,7 +76,7 @@ pub(super) fn read_genesis(mut f: Fields<'_>) -> Result<Genesis, CborError> {
 }
 
 /// Name, slash and 32 hexadecimal digits (`docs/format/1-bytes.md` 1.4); a key name of C2SP signed-note.
-fn is_origin(text: &str) -> bool {
+pub fn is_origin(text: &str) -> bool {
     let is_digit = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
     let is_bad = |c: char| c.is_whitespace() || c == '+' || c < ' ';
     text.rsplit_once('/').is_some_and(|(name, digits)| {
@@ -87,6 +87,7 @@ fn is_origin(text: &str) -> bool {
 fn read_predecessor(raw: &[u8]) -> Result<(String, Vec<u8>, u64, Option<u64>), CborError> {
     let mut r = Reader::new(raw);
     r.array_of(4)?;
-    let (origin, note, first) = (r.text()?.to_owned(), r.bytes()?.to_vec(), r.uint()?);
+    let origin = Some(r.text()?).filter(|text| is_origin(text)).ok_or(CborError::Range)?.to_owned();
+    let (note, first) = (r.bytes()?.to_vec(), r.uint()?);
     Ok((origin, note, first, if r.null_if_next() { None } else { Some(r.uint()?) }))
 }

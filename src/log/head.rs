@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::{HeadKeys, LogError, SignedNote};
-use crate::codec::digest::{Digest, RootHash};
+use crate::codec::digest::{Digest, RootHash, sha256};
 use crate::seal::Signer;
 
 /// Size and root of a log.
@@ -69,6 +69,9 @@ impl Checkpoint {
         let root = lines.next().and_then(parse_root).ok_or(LogError::Checkpoint("no root"))?;
         if lines.next().is_some() {
             return Err(LogError::Checkpoint("an extension line"));
+        }
+        if size == 0 && *root.as_bytes() != sha256(b"") {
+            return Err(LogError::Checkpoint("the root of an empty log is another"));
         }
         Ok(Self { origin: origin.to_owned(), size, root })
     }

@@ -49,6 +49,8 @@ pub use chain::{Chain, ChainState, SubjectTip, examine};
 #[doc(hidden)]
 pub use entry::EntryDraft;
 #[doc(hidden)]
+pub use genesis::is_origin;
+#[doc(hidden)]
 pub use group::{FinishedGroup, GroupBuilder, GroupPlace, PlacedEntry, group_entries};
 #[doc(hidden)]
 pub use tree::Frontier;

@@ -4,7 +4,7 @@ use super::ProofError;
 use crate::codec::CborError;
 use crate::codec::cbor::{Key, Reader, encode};
 use crate::codec::digest::{LeafHash, RootHash, Thumbprint};
-use crate::log::Checkpoint;
+use crate::log::{Checkpoint, is_origin};
 use crate::seal::{PublicKey, Signer, cose_to_be_signed, is_ed25519};
 
 const SIGN1_TAG: u64 = 18;
@@ -174,5 +174,10 @@ fn read_protected(bytes: &[u8]) -> Result<(Thumbprint, String, String), ProofErr
     }
     let need = |text: Option<String>| text.ok_or(ProofError::Cbor(CborError::MissingKey));
     let key = Thumbprint::from_bytes(key.ok_or(CborError::MissingKey)?);
-    Ok((key, need(issuer)?, need(subject)?))
+    let (issuer, subject) = (need(issuer)?, need(subject)?);
+    let is_digit = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+    if !is_origin(&issuer) || subject.len() != 64 || !subject.bytes().all(is_digit) {
+        return Err(ProofError::Receipt("issuer or subject than an origin and a custody id"));
+    }
+    Ok((key, issuer, subject))
 }

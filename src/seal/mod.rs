@@ -19,6 +19,7 @@ mod salts;
 mod secret;
 mod set_list;
 mod signature;
+mod sshsig;
 mod statement;
 mod wrap;
 
@@ -27,6 +28,7 @@ pub use error::SealError;
 pub use live::{live_key_id, open_live, seal_live};
 pub use person::{PersonStatement, PersonVerdict};
 pub use signature::{PublicKey, Signature, Signer, thumbprint};
+pub use sshsig::{allowed_signer, ssh_signature};
 pub use statement::{Statement, StatementClaims};
 pub use wrap::WRAPPED_KEY_BYTES;
 

@@ -1,6 +1,7 @@
 //! The tape root file, whose plain SHA-256 is the tape id.
 
 use super::TapeError;
+use crate::codec::CborError;
 use crate::codec::cbor::{Reader, Writer};
 use crate::codec::digest::{Digest, RootHash, TapeId, sha256};
 
@@ -58,6 +59,10 @@ impl TapeRoot {
             tree: RootHash::from_bytes(r.bytes_n()?),
         };
         r.end()?;
+        // A tape without frames has the root of nothing, and there is one file for it.
+        if root.frames == 0 && *root.tree.as_bytes() != sha256(b"") {
+            return Err(CborError::Range.into());
+        }
         Ok(root)
     }
 

@@ -1,11 +1,15 @@
 // One run over a bundle or a published tree, and its result as the object of `--json`.
 
-import { Refusal, fromBase64, fromHex } from './bytes.js';
+import { Refusal, refuse, fromBase64, fromHex, fromUtf8 } from './bytes.js';
+import { hasEd25519 } from './ed25519.js';
 import { Report } from './report.js';
 import { auditBundle } from './bundle.js';
 import { auditTree } from './published.js';
 import { openTar } from './bag.js';
 import { readPins } from './log.js';
+
+/** How a file begins that age encrypted (6.1). */
+const AGE = 'age-encryption.org/v1';
 
 export const pinsOf = (options) => readPins(options, fromBase64, fromHex);
 
@@ -18,6 +22,9 @@ export async function audit(what, pins, { pause, progress, faults = [] } = {}) {
   let run = null;
   for (const { word, place, message } of faults) report.finding(word, place, message);
   try {
+    // half of the checks are no check: what hangs on a signature would look as if it were missing
+    if (what && !(await hasEd25519())) refuse('this browser has no Ed25519', 'cannot tell');
+    if (what?.tar && fromUtf8((await what.tar.read(0, AGE.length))) === AGE) refuse('it is encrypted: open it with age first', 'cannot tell');
     if (what?.publishedTree) run = await auditTree(what.publishedTree, pins, report);
     else if (what) {
       const bag = what.bag ?? (await openTar(what.tar, report));

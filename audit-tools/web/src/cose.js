@@ -3,7 +3,7 @@
 import { refuse, same, toHex, isLowerHex } from './bytes.js';
 import { decode, encode, Tagged } from './cbor.js';
 import { verify, thumbprint } from './ed25519.js';
-import { isKeyName } from './notes.js';
+import { isOrigin } from './notes.js';
 import { rootFromPath } from './tree.js';
 import * as s from './shape.js';
 
@@ -89,7 +89,7 @@ export async function checkReceipt(bytes, key, leaf) {
   const proof = decode(raw);
   inclusion(proof);
   const claims = c.header.get(15);
-  if (!isKeyName(claims.get(1))) refuse('an issuer that is no origin');
+  if (!isOrigin(claims.get(1))) refuse('an issuer that is no origin');
   if (!isLowerHex(claims.get(2), 64)) refuse('a subject that is no custody id');
   if (!same(c.header.get(4), thumbprint(key))) refuse('a receipt of another key');
   const root = rootFromPath(leaf, proof[1], proof[0], proof[2]);

@@ -4,7 +4,7 @@ import { refuse, isZero, same } from './bytes.js';
 import { decode, encode } from './cbor.js';
 import { H } from './sha256.js';
 import { leafHash } from './tree.js';
-import { isKeyName } from './notes.js';
+import { isOrigin } from './notes.js';
 import { readStatement, readPerson } from './cose.js';
 import { labels } from './tape.js';
 import * as s from './shape.js';
@@ -13,7 +13,7 @@ const NOTE = s.size(0, 65000);
 const kind16 = s.upTo(65535);
 const origin = (v) => {
   s.text(v);
-  if (!isKeyName(v)) refuse('an origin that is no key name');
+  if (!isOrigin(v)) refuse('an origin that is none');
 };
 const u = s.uint;
 const digest = s.map({ 0: s.bytes32 });
@@ -97,6 +97,7 @@ export function readEntry(bytes) {
     if (known[1] === LEDGER && !isZero(subject)) refuse(`an entry of kind ${kind} that is not about the ledger`);
     if (known[1] === TAPE && isZero(subject)) refuse(`an entry of kind ${kind} that is about no tape`);
   }
+  if (kind === 16 && !same(readStatement(body.get(0)).custody, subject)) refuse('the statement of another custody id than the subject');
   if (index === 0 ? kind !== 0 : kind === 0) refuse('entry 0 is a genesis, and no other is');
   if (index === 0 && !isZero(previous)) refuse('entry 0 names an entry before it');
   if (index === 0 && seq !== 0) refuse('entry 0 is not the first of its subject');

@@ -8,6 +8,8 @@ import { splitNote, checkLines, readHead, cosignatures, logKey } from './notes.j
 export const ROLES = ['checkpoint', 'recorder', 'issuer'];
 const MOST = 1024;
 
+export const UNSIGNED = 'the key in force at its size did not sign this head';
+
 export class Keys {
   constructor(genesis) {
     const body = genesis.body;
@@ -74,7 +76,7 @@ export class Keys {
       const lines = await checkLines(note, logKey(this.origin, one.key));
       if ((one === key || (known !== null && head.size > known)) && lines) signed = true;
     }
-    if (!signed) refuse('the key in force at its size did not sign this head');
+    if (!signed) refuse(UNSIGNED);
     const times = await cosignatures(note, witnesses);
     const counts = !(key.revoked && head.size > key.revoked.from);
     return { ...head, note, times, counts, key };

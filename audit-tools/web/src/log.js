@@ -11,6 +11,10 @@ import { readToken } from './der.js';
 const CRITICAL = 32768;
 const KNOWN_CRITICAL = new Set([32768, 32769, 32770]);
 
+export function hasUnknownCritical(entries) {
+  return entries.some((entry) => entry.kind >= CRITICAL && !KNOWN_CRITICAL.has(entry.kind));
+}
+
 /** The keys that the log had, out of entry 0 and its changes; entries are ascending. */
 export async function readKeys(genesis, entries, report) {
   const keys = new Keys(genesis);

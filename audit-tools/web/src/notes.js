@@ -3,7 +3,7 @@
 import { refuse, fromUtf8, toUtf8, fromBase64, toBase64, toHex, same, concat, decimal, isLowerHex } from './bytes.js';
 import { H } from './sha256.js';
 import { verify, isPublicKeyCached } from './ed25519.js';
-import { leafHash, rootFromPath, isConsistent } from './tree.js';
+import { EMPTY_ROOT, leafHash, rootFromPath, isConsistent } from './tree.js';
 
 const NOTE_MAX = 65536;
 const LINES_MAX = 64;
@@ -13,6 +13,11 @@ const SPACE = /[\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3
 export function isKeyName(name) {
   // eslint-disable-next-line no-control-regex
   return name.length > 0 && !SPACE.test(name) && !name.includes('+') && !/[\u0000-\u001f]/.test(name);
+}
+
+/** A name, a slash and 32 digits, 1.4. */
+export function isOrigin(text) {
+  return isKeyName(text) && /^[\s\S]+\/[0-9a-f]{32}$/.test(text);
 }
 
 export function keyId(name, type, key) {
@@ -90,6 +95,7 @@ export function readHead(text, origin = null) {
   const root = lines.length > 2 ? fromBase64(lines[2]) : null;
   if (!root || root.length !== 32) refuse('a head without root');
   if (lines.length !== 4 || lines[3] !== '') refuse('an extension line in a head');
+  if (!size && !same(root, EMPTY_ROOT)) refuse('a head of nothing whose root is that of some');
   return { origin: lines[0], size, root };
 }
 

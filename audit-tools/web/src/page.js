@@ -271,7 +271,7 @@ function custody(b, tape) {
     const l = link(entry);
     const kind = CLASS.get(entry.kind) ?? 'other';
     const machine = l.whoKind === 'system' && !l.purpose;
-    const who = [l.who === null ? (l.closed ? 'by whom stays closed' : null) : machine ? null : `by ${l.who} (${l.whoKind})`, l.onBehalf ? `on behalf of ${l.onBehalf}` : null, l.purpose ? `for \u201c${l.purpose}\u201d` : null,
+    const who = [l.who === null ? (l.closed && kind !== 'anchor' ? 'by whom stays closed' : null) : machine ? null : `by ${l.who} (${l.whoKind})`, l.onBehalf ? `on behalf of ${l.onBehalf}` : null, l.purpose ? `for \u201c${l.purpose}\u201d` : null,
       l.authority ? `authority ${l.authority}` : null, l.recipient ? `to ${l.recipient}` : null, l.range ? `frames ${l.range[0]} to ${l.range[1] ?? 'the end'}` : null, l.outcome && l.outcome !== 'ok' ? `outcome: ${l.outcome}` : null].filter(Boolean);
     return el(`li.k-${kind}${entry.kind === 33 || entry.kind === 19 ? '.minor' : ''}`, {}, time(entry.time), el('div.what', {}, el('b', {}, WORDS.get(entry.kind)?.(entry) ?? l.kind), ' ', el('small.quiet', {}, `entry ${entry.index}, ${l.kind}`), who.length ? el('span.who', {}, who.join(', ')) : null));
   })), 'entries');

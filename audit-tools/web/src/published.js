@@ -1,12 +1,12 @@
 // A published tree (5.4): all hashes against the checkpoint, all public halves where they are published.
 // A tree is a reader of files: `file(path)` resolves to {path, size, read} or null.
 
-import { refuse, same, toHex } from './bytes.js';
+import { refuse, Refusal, same, toHex } from './bytes.js';
 import { Frontier, EMPTY_ROOT } from './tree.js';
 import { readEntry, kindName } from './entry.js';
 import { Keys } from './keys.js';
 import { splitNote, readHead, checkLines, cosignatures, quorumTime } from './notes.js';
-import { tilePlace, readTile, readEntryBundle } from './tiles.js';
+import { tilePlace, readTile, fillFromBundle } from './tiles.js';
 import { readAll } from './bag.js';
 import { checkStatement, checkAnchor, checkSuccessor, checkPins, openGiven } from './log.js';
 
@@ -15,9 +15,9 @@ const BUNDLE_MAX = WIDE * 65537;
 
 /**
  * Goes through a tree. With `keys` the checkpoint is verified under them; without, `visit` has to find them in the entries.
- * Resolves to the head and whether entries are published. A fault is refused.
+ * Resolves to the head and whether entries are published. A fault is refused, or told to `fault`, and then what stands before it counts.
  */
-export async function readTree(tree, { keys = null, witnesses = [], report, start = () => {}, leaf = () => {}, visit = async () => {} }) {
+export async function readTree(tree, { keys = null, witnesses = [], report, start = () => {}, leaf = () => {}, visit = async () => {}, fault = null }) {
   const file = await tree.file('checkpoint');
   if (!file) refuse('the tree has no checkpoint', 'missing');
   const bytes = await readAll(file, 1 << 20);
@@ -28,6 +28,17 @@ export async function readTree(tree, { keys = null, witnesses = [], report, star
   const size = Number(head.size);
   const entries = size > 0 && (await piece(tree, 'tile/entries', 0, Math.min(size, WIDE))) !== null;
   const frontier = new Frontier();
+  try {
+    await tiles({ tree, size, entries, frontier, report, leaf, visit });
+    if (!same(size ? frontier.root() : EMPTY_ROOT, head.root)) refuse('the tiles do not lead to the root of the checkpoint');
+  } catch (e) {
+    if (!fault || !(e instanceof Refusal)) throw e;
+    fault(e);
+  }
+  return { head, bytes, entries };
+}
+
+async function tiles({ tree, size, entries, frontier, report, leaf, visit }) {
   for (let n = 0; n * WIDE < size; n++) {
     const count = Math.min(WIDE, size - n * WIDE);
     const raw = await piece(tree, 'tile/0', n, count);
@@ -37,23 +48,28 @@ export async function readTree(tree, { keys = null, witnesses = [], report, star
     if (raw.whole && count < WIDE && tile.length === 32 * WIDE) tile = tile.subarray(0, 32 * count);
     const hashes = readTile(tile, count);
     report.check('tiles');
-    let list = null;
+    const list = [];
+    let broken = null;
     if (entries) {
       const bundle = await piece(tree, 'tile/entries', n, count);
       if (!bundle) refuse(`the bundle of entries ${n} is not there`, 'missing');
       let all = await readAll(bundle, BUNDLE_MAX);
       if (bundle.whole && count < WIDE) all = cut(all, count);
-      list = readEntryBundle(all, hashes);
+      try {
+        fillFromBundle(list, all, hashes);
+      } catch (e) {
+        broken = e;
+      }
     }
     for (let i = 0; i < count; i++) {
       frontier.add(hashes[i]);
-      leaf(frontier);
-      if (list) await visit(list[i], frontier);
+      leaf(frontier, hashes[i]);
+      if (i < list.length) await visit(list[i], frontier);
+      else if (broken) throw broken;
     }
+    if (broken) throw broken;
     await report.tick('published tree', n * WIDE, size);
   }
-  if (!same(size ? frontier.root() : EMPTY_ROOT, head.root)) refuse('the tiles do not lead to the root of the checkpoint');
-  return { head, bytes, entries };
 }
 
 /** A tile at its place: the partial one of this size, or the whole one that came after it. */
@@ -80,7 +96,12 @@ function cut(bytes, count) {
 export async function auditTree(tree, pins, report) {
   const out = { pinned: { checkpoint: false, recorder: false }, anchoredMs: null, wholeLog: false, tapes: [], tree: true, size: 0 };
   const log = new Walk(report, pins);
-  const read = await report.attempt('published tree', 'checkpoint', () => readTree(tree, { report, visit: (bytes, frontier) => log.visit(bytes, frontier) }));
+  const read = await report.attempt('published tree', 'checkpoint', () => readTree(tree, {
+    report,
+    leaf: (_, hash) => log.leaves.push(hash),
+    visit: (bytes, frontier) => log.visit(bytes, frontier),
+    fault: (e) => report.finding(e.word, 'tile', e.message, 'published tree'),
+  }));
   if (!read?.head) return words(out, pins, report);
   out.size = read.head.size;
   if (read.entries && log.keys) {
@@ -93,7 +114,8 @@ export async function auditTree(tree, pins, report) {
     await log.finish(read.head);
     out.wholeLog = true;
     out.keys = log.keys;
-  } else if (!read.entries) await bare(out, read, pins, report);
+  } else if (read.entries) report.finding('cannot tell', 'checkpoint', 'entry 0 could not be read, so that nobody vouches for the checkpoint');
+  else await bare(out, read, pins, report, log.leaves);
   if (out.head && pins.quorum) {
     const at = quorumTime(out.head.times, pins.quorum);
     out.anchoredMs = at === null ? null : Number(at);
@@ -102,7 +124,7 @@ export async function auditTree(tree, pins, report) {
 }
 
 /** A tree of hashes alone has no keys in it: the pinned one has to do. */
-async function bare(out, read, pins, report) {
+async function bare(out, read, pins, report, leaves) {
   const note = splitNote(read.bytes);
   const mine = pins.log.filter((key) => key.name === read.head.origin);
   if (pins.log.length && !mine.length) report.finding('altered', 'checkpoint', 'the checkpoint is of another origin than the pinned key', 'head');
@@ -113,11 +135,31 @@ async function bare(out, read, pins, report) {
   await report.attempt('head', 'checkpoint', async () => {
     let lines = 0;
     for (const key of mine) lines += await checkLines(note, key);
-    if (!lines) refuse('the pinned key did not sign the checkpoint');
+    if (!lines) refuse('the pinned key did not sign the checkpoint, and which key followed it is not published', 'cannot tell');
     out.pinned.checkpoint = true;
     out.pinned.recorder = null;
     out.head = { ...read.head, times: await cosignatures(note, pins.witnesses) };
   });
+  const heads = [];
+  for (const [i, bytes] of pins.heads.entries()) {
+    const head = await report.attempt('heads given', `head ${i + 1}`, async () => {
+      for (const key of mine) {
+        const given = splitNote(bytes);
+        if (await checkLines(given, key)) return { ...readHead(given.text, key.name), place: `head ${i + 1}` };
+      }
+      return refuse('the pinned key did not sign it', 'cannot tell');
+    }, 'cannot tell');
+    if (head?.root) heads.push(head);
+  }
+  compareGiven(heads, read.head, rootsAt(leaves, heads.map((head) => head.size)), report);
+}
+
+/** Heads that others kept against the roots of the tree. */
+function compareGiven(heads, top, roots, report) {
+  for (const head of heads) {
+    if (head.size > top.size) report.finding('rolled back', head.place, `others hold a head of ${head.size} entries, and there are ${top.size}`, 'heads given');
+    else if (roots.has(head.size) && !same(roots.get(head.size), head.root)) report.finding('forked', head.place, `its head has another root of the first ${head.size} entries`, 'heads given');
+  }
 }
 
 function words(out, pins, report, hashesAlone = false) {
@@ -162,7 +204,6 @@ class Walk {
     if (entry.kind === 32769 || entry.kind === 32770) await report.attempt('changes of keys', place, () => this.keys.change(entry));
     else if (entry.kind >= 32768 && entry.kind !== 32768) report.finding('cannot tell', place, `a critical entry of kind ${entry.kind}, which is not known here`);
     if ([16, 128, 129, 130, 133, 32768].includes(entry.kind)) this.later.push(entry);
-    this.leaves.push(entry.leaf);
   }
 
   chain(entry) {
@@ -205,15 +246,13 @@ class Walk {
         if (typeof gap === 'string') report.finding('intact with gaps', place, gap);
       }
     }
-    for (const head of await openGiven(pins, keys, report, top.size)) {
-      if (head.size > top.size) report.finding('rolled back', head.place, `others hold a head of ${head.size} entries, and there are ${top.size}`, 'heads given');
-      else heads.push({ ...head, word: 'forked' });
-    }
-    const roots = rootsAt(this.leaves, heads.map((head) => head.size));
+    const given = await openGiven(pins, keys, report, top.size);
+    const roots = rootsAt(this.leaves, [...heads, ...given].map((head) => head.size));
+    compareGiven(given, top, roots, report);
     for (const head of heads) {
       report.check('roots of heads');
       const root = roots.get(head.size);
-      if (!root || !same(root, head.root)) report.finding(head.word, head.place, `its head has another root of the first ${head.size} entries`, 'roots of heads');
+      if (root && !same(root, head.root)) report.finding(head.word, head.place, `its head has another root of the first ${head.size} entries`, 'roots of heads');
     }
     const vouched = (index, from, before) => this.kept.some((a) => a.kind === 128 && a.index < before && a.head.size > BigInt(index) && a.head.size <= BigInt(from));
     for (const entry of this.later) {

@@ -1,7 +1,8 @@
 // Chapters 2 and 3.2: frames, headers, tape root files and manifests.
 
-import { refuse } from './bytes.js';
+import { refuse, same } from './bytes.js';
 import { decode, encode } from './cbor.js';
+import { EMPTY_ROOT } from './tree.js';
 import * as s from './shape.js';
 
 const FLAGS = 8191;
@@ -112,6 +113,7 @@ export function checkHeaderNumbers(numbers) {
 export function readRoot(bytes) {
   const root = decode(bytes);
   s.tuple(s.exactly('immutape/tape/1'), s.bytes32, s.uint, s.bytes32)(root);
+  if (root[2] === 0 && !same(root[3], EMPTY_ROOT)) refuse('a tape without frames whose tree root is that of some');
   return { commitment: root[1], frames: root[2], tree: root[3] };
 }
 

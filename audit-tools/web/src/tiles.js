@@ -20,6 +20,12 @@ export function readTile(bytes, count) {
 /** The entries of a bundle, each compared with its place in the tile. */
 export function readEntryBundle(bytes, hashes) {
   const entries = [];
+  fillFromBundle(entries, bytes, hashes);
+  return entries;
+}
+
+/** The same, into a list, which holds what stands before a fault when there is one. */
+export function fillFromBundle(entries, bytes, hashes) {
   let at = 0;
   while (at < bytes.length) {
     if (bytes.length - at < 2) refuse('a length is cut off in a bundle of entries');
@@ -33,5 +39,4 @@ export function readEntryBundle(bytes, hashes) {
     at += n;
   }
   if (entries.length !== hashes.length) refuse('fewer entries than hashes');
-  return entries;
 }

@@ -3,7 +3,7 @@
 // `node browser.mjs [--shots FOLDER]`; CHROMIUM names the program. A missing Chromium is a failure, not a skip.
 
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, mkdirSync, writeFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, mkdirSync, writeFileSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import assert from 'node:assert/strict';
@@ -53,7 +53,7 @@ class Browser {
 
 /** One fresh tab with the page in it, and everything that it did that it should not. */
 class Tab {
-  static async open(browser, { width = 1000, height = 900, dark = false } = {}) {
+  static async open(browser, { width = 1000, height = 900, dark = false, before = null } = {}) {
     const { targetId } = await browser.call('Target.createTarget', { url: 'about:blank' });
     const { sessionId } = await browser.call('Target.attachToTarget', { targetId, flatten: true });
     const tab = new Tab();
@@ -62,6 +62,7 @@ class Tab {
     for (const domain of ['Page', 'Runtime', 'Network', 'Log', 'DOM']) await tab.call(`${domain}.enable`);
     await tab.call('Emulation.setDeviceMetricsOverride', { width, height, deviceScaleFactor: 1, mobile: width < 500 });
     await tab.call('Emulation.setEmulatedMedia', { features: [{ name: 'prefers-color-scheme', value: dark ? 'dark' : 'light' }] });
+    if (before) await tab.call('Page.addScriptToEvaluateOnNewDocument', { source: before });
     const loaded = new Promise((go) => browser.listeners.push((m) => m.sessionId === sessionId && m.method === 'Page.loadEventFired' && go()));
     await tab.call('Page.navigate', { url: PAGE });
     await loaded;
@@ -273,6 +274,14 @@ try {
     await tab.shot('hostile-custody', { selector: 'section.card:has(.line)', height: 900 });
     await tab.close();
   });
+  await test('a browser without Ed25519', async () => {
+    const { tab, seen } = await shown('good', { before: `SubtleCrypto.prototype.importKey = () => Promise.reject(new DOMException('no', 'NotSupportedError'));` });
+    assert.equal(await tab.eval(`document.getElementById('banner').hidden`), false);
+    assert.deepEqual([seen.verdict, seen.exit], ['cannot tell', 'exit 1']);
+    assert.ok(seen.text.includes('this browser has no Ed25519'));
+    await tab.clean();
+    await tab.close();
+  });
   await test('narrow', async () => {
     for (const [name, options] of [['good', { width: 390, height: 844 }], ['hostile', { width: 390, height: 844, dark: true }]]) {
       const { tab } = await shown(name, options);
@@ -320,6 +329,19 @@ try {
     await tab.clean();
     await tab.close();
   });
+  // A bundle and a file of keys that the caller names: SAMPLE, KEYS and the word that has to come out, VERDICT.
+  if (process.env.SAMPLE) {
+    await test('the bundle that was named', async () => {
+      const tab = await Tab.open(browser);
+      await tab.files('#file', [process.env.SAMPLE]);
+      if (process.env.KEYS) await tab.pins(readFileSync(process.env.KEYS, 'utf8'));
+      const seen = await tab.check();
+      await tab.clean();
+      await tab.shot('named', { height: 3000 });
+      assert.equal(seen.verdict, process.env.VERDICT ?? 'intact');
+      await tab.close();
+    });
+  }
 } finally {
   browser.child.kill();
   await new Promise((go) => (browser.child.exitCode === null && browser.child.signalCode === null ? browser.child.on('exit', go) : go()));

@@ -6,6 +6,7 @@ import * as w from './writer.mjs';
 import { judge } from './help.mjs';
 import { visible } from '../src/visible.js';
 import { decode, encode } from '../src/cbor.js';
+import { readRoot } from '../src/tape.js';
 import { parseJson } from '../src/json.js';
 import { Refusal } from '../src/bytes.js';
 import { H, Sha256 } from '../src/sha256.js';
@@ -120,6 +121,11 @@ test('SHA-256 of every length around the blocks, in one piece and in several', (
   }
   const big = new Uint8Array(3_000_001).fill(0x61);
   assert.deepEqual(H(big), w.sha(big));
+});
+
+test('a tape without frames has the root of an empty tree', () => {
+  assert.equal(readRoot(w.cbor(['immutape/tape/1', w.fill(1), 0, w.sha('')])).frames, 0);
+  assert.throws(() => readRoot(w.cbor(['immutape/tape/1', w.fill(1), 0, w.fill(1)])), Refusal);
 });
 
 test('the encoder and the decoder agree with the one of the tests', () => {

@@ -45,6 +45,10 @@ pub enum BundleError {
 pub mod path {
     /// What was asked and what is given.
     pub const COMPLETENESS: &str = "data/COMPLETENESS.json";
+    /// SSHSIG over it, for who has OpenSSH alone.
+    pub const COMPLETENESS_SIGNATURE: &str = "data/COMPLETENESS.json.sig";
+    /// Who may have signed it, as `ssh-keygen -Y verify` asks for it.
+    pub const ALLOWED_SIGNERS: &str = "data/keys/allowed_signers";
     /// Entries of the log.
     pub const ENTRIES: &str = "data/entries.cbor";
     /// The head.

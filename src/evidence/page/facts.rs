@@ -139,13 +139,11 @@ fn of_labels<'a>(labels: &'a Labels, facts: &mut Vec<Fact<'a>>) {
     facts.extend(labels.tags.iter().map(|tag| ("tag", Value::Said(tag))));
 }
 
-/// Who acted, and from where.
+/// How who acted was authenticated, what he is called besides, and from where; the name stands apart.
 pub(super) fn who(private: &PrivateHalf) -> Vec<Fact<'_>> {
     let mut facts = Vec::new();
     if let Some(actor) = &private.actor {
-        facts.push(("", Value::Said(&actor.id)));
-        facts.push(("authenticated", own(actor.authentication.word())));
-        facts.push(("kind", own(actor.kind.word())));
+        facts.push(("", own(format!("{}; {}", actor.authentication.word(), actor.kind.word()))));
     }
     facts.extend(private.roles.iter().map(|role| ("role", Value::Said(role.as_bytes()))));
     facts.extend(private.on_behalf_of.as_deref().map(|name| ("on behalf of", Value::Said(name))));

@@ -45,7 +45,7 @@ pub fn custody_html(page: &BundlePage) -> String {
 fn head(html: &mut Html) {
     let hash = STANDARD.encode(sha256(STYLE.as_bytes()));
     html.tag("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n<meta http-equiv=\"Content-Security-Policy\" content=\"");
-    html.own("default-src ").tag("'none'; style-src 'sha256-").own(hash);
+    html.tag("default-src 'none'; style-src 'sha256-").own(hash);
     html.tag("'; img-src 'none'; base-uri 'none'; form-action 'none'\">\n");
     html.tag("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n");
     html.tag("<meta name=\"referrer\" content=\"no-referrer\">\n<title>Chain of custody</title>\n<style>").tag(STYLE);
@@ -115,7 +115,9 @@ fn asked_for(html: &mut Html, asked: &Asked) {
         }
         Asked::Query(query) => {
             let (from, to) = query.sealed_ms;
-            html.tag("every tape that the search ").said_text(&query.query).tag(" finds among those saved from ");
+            html.tag("every tape that the search ")
+                .quoted(query.query.as_bytes())
+                .tag(" finds among those saved from ");
             html.own(words::moment(Timestamp::from_ms(from)))
                 .tag(" to ")
                 .own(words::moment(Timestamp::from_ms(to)))
@@ -216,7 +218,7 @@ fn missing(html: &mut Html, (what, entry): (&'static str, u64), tape: Option<Str
         Some(tape) => html.id(tape),
         None => html.tag("about the ledger as a whole"),
     };
-    html.tag("<span class=\"v\">").own(own);
+    html.tag("<span class=\"line\">").own(own);
     if let Some(why) = why {
         html.said_text(why);
     }

@@ -15,7 +15,7 @@ pub(super) fn section(html: &mut Html, n: usize, custody: &Custody<'_>, merged: 
     let number = n.saturating_add(1);
     html.tag("<section class=\"tape\" id=\"tape-").own(number).tag("\"><h2>Tape ").own(number);
     if let Some(name) = &custody.tape.header.labels.name {
-        html.tag(": ").said(name);
+        html.tag(": ").quoted(name);
     }
     html.tag("</h2>\n<p>").id(custody.tape.given.tape.to_text()).tag("</p>\n");
     summary(html, custody);
@@ -30,7 +30,7 @@ pub(super) fn section(html: &mut Html, n: usize, custody: &Custody<'_>, merged: 
 fn actor(html: &mut Html, entry: &PageEntry) {
     match entry.private.as_ref().map(|private| &private.actor) {
         Some(Some(actor)) => {
-            html.said(&actor.id).tag(" (").own(actor.authentication.word()).tag(")");
+            html.quoted(&actor.id).tag(" (").own(actor.authentication.word()).tag(")");
         }
         Some(None) => {
             html.tag("nobody named");
@@ -79,7 +79,7 @@ fn told(totals: &Totals) -> String {
             (0, bytes) => format!(" ({} given)", words::bytes(bytes)),
             (unknown, bytes) => {
                 format!(
-                    " ({} given; amount unknown, up to the range, for {})",
+                    " ({} given; amount unknown, up to the range, for {} of them)",
                     words::bytes(bytes),
                     words::grouped(unknown)
                 )
@@ -195,8 +195,8 @@ fn list(html: &mut Html, parts: &[Fact<'_>]) {
     }
     html.tag("<ul>");
     for (name, value) in parts {
-        html.tag("<li>").tag(name).tag(" ");
-        put(html, value);
+        html.tag("<li>");
+        labelled(html, name, value);
         html.tag("</li>");
     }
     html.tag("</ul>");
@@ -286,7 +286,7 @@ fn link(html: &mut Html, entry: &PageEntry, amount: Amount) {
     html.tag("<tr class=\"").own(Sort::of(entry.kind).word()).tag("\"><td data-l=\"Entry\">#").own(entry.index);
     html.tag("</td><td class=\"when\">");
     match when.split_once(' ') {
-        Some((day, hour)) => html.own(day).tag(" <span class=\"v\">").own(hour).tag("</span>"),
+        Some((day, hour)) => html.own(day).tag(" <span class=\"line\">").own(hour).tag("</span>"),
         None => html.own(when),
     };
     html.tag("</td><td><b>")
@@ -295,7 +295,12 @@ fn link(html: &mut Html, entry: &PageEntry, amount: Amount) {
         .own(entry.kind.name())
         .tag("</span></td><td>");
     match &entry.private {
-        Some(private) => put_facts(html, &who(private)),
+        Some(private) => {
+            if let Some(actor) = &private.actor {
+                html.tag("<span class=\"line who\">").said(&actor.id).tag("</span>");
+            }
+            put_facts(html, &who(private));
+        }
         None => {
             html.tag("<i>not open in this bundle</i>");
         }
@@ -305,14 +310,18 @@ fn link(html: &mut Html, entry: &PageEntry, amount: Amount) {
     html.tag("</td></tr>\n");
 }
 
+fn labelled(html: &mut Html, label: &'static str, value: &Value<'_>) {
+    if !label.is_empty() {
+        html.tag("<span class=\"k\">").tag(label).tag("</span>");
+    }
+    put(html, value);
+}
+
 fn put_facts(html: &mut Html, facts: &[Fact<'_>]) {
     for (label, value) in facts {
         html.tag("<span class=\"v\">");
-        if !label.is_empty() {
-            html.tag("<span class=\"k\">").tag(label).tag("</span>");
-        }
-        put(html, value);
-        html.tag("</span>");
+        labelled(html, label, value);
+        html.tag("</span> ");
     }
 }
 

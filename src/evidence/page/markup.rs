@@ -52,6 +52,11 @@ impl Html {
         self
     }
 
+    /// As [`Html::said`], within a sentence of the program: marks show where it begins and ends.
+    pub(super) fn quoted(&mut self, bytes: &[u8]) -> &mut Self {
+        self.tag("\u{201c}").said(bytes).tag("\u{201d}")
+    }
+
     /// As [`Html::said`], of a text.
     pub(super) fn said_text(&mut self, text: &str) -> &mut Self {
         self.said(text.as_bytes())

@@ -298,8 +298,8 @@ fn life(e: &mut Entries, t: &Texts, (first, later): (u64, u64), custody: Custody
     );
     let mut refused = who("contractor7");
     refused.outcome = Some(Outcome::Refused);
-    refused.error = Some((70, t.text("the policy does not permit this")));
-    add(58 * DAY, Body::Refused { act: 32, error: 30 }, Some(refused));
+    refused.error = Some((50, t.text("the policy does not permit this")));
+    add(58 * DAY, Body::Refused { act: 32, error: 50 }, Some(refused));
     add(58 * DAY + 5_000, Body::MetadataRead, None);
     add(58 * DAY + 6_000, Body::CustodyRead { size: 90 }, Some(who("mkeller")));
     add(59 * DAY, Body::Other(vec![0xa0]), Some(who("legal-hold")));

@@ -39,16 +39,16 @@ fn shape(tag: &str) -> String {
 }
 
 /// The page without its style, which is no markup.
-fn body_of(html: &str) -> (String, &str) {
+fn body_of(html: &str) -> (String, String) {
     let (before, rest) = html.split_once("<style>").unwrap();
     let (style, after) = rest.split_once("</style>").unwrap();
-    (format!("{before}{after}"), style)
+    (format!("{before}{after}"), style.to_owned())
 }
 
 #[test]
 fn hostile_text_adds_no_tag_and_hides_nothing() {
-    let (plain, _) = body_of(&custody_html(&page(&PLAIN))).into_owned_pair();
-    let (hostile, style) = body_of(&custody_html(&page(&Texts::all(HOSTILE)))).into_owned_pair();
+    let (plain, _) = body_of(&custody_html(&page(&PLAIN)));
+    let (hostile, style) = body_of(&custody_html(&page(&Texts::all(HOSTILE))));
     let shapes = |html: &str| tags(html).iter().map(|tag| shape(tag)).collect::<Vec<_>>();
     // Tag for tag the same page: whatever was recorded, it is text.
     assert_eq!(shapes(&hostile), shapes(&plain));
@@ -69,16 +69,6 @@ fn hostile_text_adds_no_tag_and_hides_nothing() {
     let hidden = hostile.chars().find(|c| *c != '\n' && !is_visible(*c));
     assert_eq!(hidden, None);
     assert!(!style.contains('<'));
-}
-
-trait Pair {
-    fn into_owned_pair(self) -> (String, String);
-}
-
-impl Pair for (String, &str) {
-    fn into_owned_pair(self) -> (String, String) {
-        (self.0, self.1.to_owned())
-    }
 }
 
 #[test]
@@ -182,7 +172,7 @@ fn numbers_agree() {
     assert_eq!(given.iter().filter_map(|given| given.as_u64()).sum::<u64>(), 92_011);
     let html = custody_html(&page);
     assert!(html.contains(
-        "Its frames were read 6 times since (92,011 bytes given; amount unknown, up to the range, for 1), its header once"
+        "Its frames were read 6 times since (92,011 bytes given; amount unknown, up to the range, for 1 of them), its header once"
     ));
     assert_eq!(html.matches("amount unknown, up to the range</span>").count(), 2);
     assert_eq!(json["entries"].as_array().unwrap().len(), page.entries.len());
@@ -276,6 +266,40 @@ fn how_to_check_is_short_plain_and_names_this_bundle() {
         page.head.origin = "$(touch x)\u{202e}é`<b>`".into();
         let text = verify_text(&page);
         assert!(text.is_ascii() && text.contains("$(touch x)\\u{202e}\\u{e9}`<b>`"), "{text}");
+    }
+}
+
+/// Every key of a document, however deep.
+fn keys(value: &Value, out: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(map) => map.iter().for_each(|(key, value)| {
+            out.insert(key.clone());
+            keys(value, out);
+        }),
+        Value::Array(list) => list.iter().for_each(|value| keys(value, out)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_key_of_the_data_is_documented() {
+    let page_of_json = include_str!("../../../docs/json.md");
+    let ours = page_of_json.split("\n# custody.json of a bundle").nth(1).unwrap();
+    let of_entries = page_of_json.split("\n## entry\n").nth(1).unwrap().split("\n## ").next().unwrap();
+    let of_bundle = include_str!("../../../docs/format/6-evidence.md");
+    let mut json: Value = serde_json::from_str(&custody_json(&page(&PLAIN))).unwrap();
+    // What people would ask of a body is as free as in `entry`.
+    json["entries"].as_array_mut().unwrap().iter_mut().for_each(|entry| entry["body"] = Value::Null);
+    let mut found = BTreeSet::new();
+    keys(&json, &mut found);
+    assert!(found.len() > 80, "{found:?}");
+    for key in found {
+        let named = [format!("`{key}`"), format!("`{key}?`"), format!("`{key}[]`"), format!("`{key}[]?`")];
+        let is_there = named.iter().any(|name| ours.contains(name) || of_entries.contains(name))
+            || of_entries.contains(&format!("{key}."))
+            || of_entries.contains(&format!(".{key}"))
+            || of_bundle.contains(&format!("\"{key}\""));
+        assert!(is_there, "{key}");
     }
 }
 

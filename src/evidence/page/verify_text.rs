@@ -70,12 +70,12 @@ const KEYS: [&str; 9] = [
     "   sessions publishes the first two, each witness its own; a regulator, an earlier bundle or a notary may have them.",
     "   Never take them from this bundle: whoever makes a false log puts false keys in it. With keys of the bundle alone",
     "   every program below proves only that the bundle agrees with itself (\"unpinned keys\"). Compare, then write down",
-    "   which keys you used and who gave them to you.",
-    "   LOG is the verifier key of the log, RECORDER the recorder's key, WITNESS a witness's; give --witness once for each.",
+    "   which keys you used and who gave them to you. In these commands",
+    "   LOG is the log's verifier key, RECORDER the recorder's key, WITNESS a witness's; give --witness once for each.",
     "   Keys that were replaced since are as good as newer ones.",
 ];
 
-const PROGRAMS: [&str; 13] = [
+const PROGRAMS: [&str; 15] = [
     "",
     "2. PROGRAMS THAT CHECK ALL OF IT",
     "   immutape verify --bundle . --pub LOG --pub RECORDER --witness WITNESS",
@@ -84,11 +84,13 @@ const PROGRAMS: [&str; 13] = [
     "   tapeaudit.html: open it in a browser, drop the bundle on it, paste the keys.",
     "   Each is written apart from the others, and all must say the same word. Exit 0: intact. 10: what is there holds,",
     "   something declared is missing, or nobody outside vouches. 3: altered, missing, incomplete, forked or rolled back.",
-    "   1: cannot tell. Take at least one of them from somebody else than who gave you the bundle.",
+    "   1: cannot tell. Take at least one of them from somebody else than who gave you the bundle. Given the published",
+    "   log as well (--tree FOLDER), they look for entries about these tapes that are not in the bundle.",
     "",
     "3. TOOLS OF OTHER PEOPLE, FOR A PART EACH",
-    "   Files are those that were packed; says nothing about who packed them:",
-    "      sha256sum -c manifest-sha256.txt && sha256sum -c tagmanifest-sha256.txt; bagit.py --validate .",
+    "   Every file is the one that was packed (nothing about who packed it):",
+    "      sha256sum -c manifest-sha256.txt && sha256sum -c tagmanifest-sha256.txt",
+    "      bagit.py --validate .",
 ];
 
 fn tools(say: &mut impl FnMut(&str), first: &str) {
@@ -135,7 +137,7 @@ const LIMITS: [&str; 9] = [
     "   That what was recorded is true or all that happened. When it happened, but for \"at the latest at\": witnesses and",
     "   time-stamps. That the log is the only one: only heads in other hands (WITNESS) show that. That no later entry is",
     "   about a tape: the bundle ends where it was made. That the ledger counted right what is about a tape: \"complete up",
-    "   to the last entry, by the ledger's claim\"; give the auditor the published log as well, and it looks for itself.",
+    "   to the last entry, by the ledger's claim\", until it is compared with the published log.",
     "   Who a name is: \"os-user, unverified\" is the name of an account.",
     "",
     "Ask whoever gave you this for the log's newest head, and compare it with what the witnesses hold.",

@@ -65,8 +65,8 @@ pub(super) fn length(ms: u64) -> String {
     let mut rest = ms;
     let mut parts: Vec<String> = Vec::new();
     for (unit, name) in units {
-        let n = rest.wrapping_div(unit);
-        rest = rest.wrapping_rem(unit);
+        let n = rest.checked_div(unit).unwrap_or(0);
+        rest = rest.checked_rem(unit).unwrap_or(0);
         if n > 0 {
             parts.push(format!("{} {name}", grouped(n)));
         }

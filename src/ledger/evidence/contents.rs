@@ -14,9 +14,11 @@ use crate::ledger::core::died;
 use crate::ledger::{FrameSelection, Who};
 use crate::log::{AnchorBody, Body, Checkpoint, KeyRole, NoteKey};
 use crate::proof::{Receipt, TlogProof};
-use crate::seal::PublicKey;
+use crate::seal::{PublicKey, Signer as _, allowed_signer, ssh_signature};
 
 const HEADER: &str = "immutape/header/1";
+/// What a signature of SSH says that it was made for.
+const SSH_NAMESPACE: &str = "evidence@immutape";
 
 /// One file of the payload.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -134,7 +136,7 @@ impl Evidence {
     fn make(&self, note: &str) -> Result<Vec<EvidenceFile>> {
         let mut files = Vec::new();
         let mut put = |path: &str, content| files.push(EvidenceFile { path: path.to_owned(), content });
-        put(path::COMPLETENESS, Content::Bytes(self.draft.completeness.to_json().into_bytes()));
+        self.completeness_file(&mut put)?;
         put(path::ENTRIES, Content::Entries);
         put(path::CHECKPOINT, Content::Bytes(note.as_bytes().to_vec()));
         let proof = self.draft.core.set_proof(&self.chosen.indices(), &self.head)?;
@@ -170,6 +172,17 @@ impl Evidence {
         put(path::VERIFY, Content::Bytes(verify_text(&page).into_bytes()));
         files.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(files)
+    }
+
+    /// What was asked and what is given, with a signature of it that OpenSSH checks.
+    fn completeness_file(&self, put: &mut impl FnMut(&str, Content)) -> Result<()> {
+        let (core, json) = (&self.draft.core, self.draft.completeness.to_json().into_bytes());
+        let signature = ssh_signature(&json, SSH_NAMESPACE, &core.keys.issuer)?;
+        let signers = allowed_signer(core.origin(), SSH_NAMESPACE, &core.keys.issuer.public_key())?;
+        put(path::COMPLETENESS, Content::Bytes(json));
+        put(path::COMPLETENESS_SIGNATURE, Content::Bytes(signature.into_bytes()));
+        put(path::ALLOWED_SIGNERS, Content::Bytes(signers.into_bytes()));
+        Ok(())
     }
 
     fn of_tape(&self, tape: &BundledTape, n: usize, note: &str) -> Result<Vec<(&'static str, Content)>> {

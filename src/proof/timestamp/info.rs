@@ -62,7 +62,7 @@ impl<'a> Info<'a> {
 }
 
 /// `YYYYMMDDhhmmss[.f]Z` (RFC 3161 2.4.2): the fraction without zeros at its end, cut down to milliseconds. Not before 1970.
-fn read_time(value: &[u8]) -> Option<Timestamp> {
+pub(super) fn read_time(value: &[u8]) -> Option<Timestamp> {
     let text = std::str::from_utf8(value).ok()?.strip_suffix('Z')?;
     let (whole, fraction) = match text.split_once('.') {
         Some((_, fraction)) if fraction.is_empty() || fraction.ends_with('0') => return None,

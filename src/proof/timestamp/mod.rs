@@ -6,6 +6,7 @@
 mod anchors;
 mod attributes;
 mod certificate;
+mod claim;
 mod error;
 mod info;
 mod items;
@@ -17,7 +18,8 @@ mod signed;
 mod token;
 
 pub use anchors::TimeAnchors;
+pub use claim::read_token;
 pub use error::TimestampError;
 pub use request::TimestampRequest;
 pub use response::check_response;
-pub use token::{CheckedToken, check_token, read_token};
+pub use token::{CheckedToken, check_token};

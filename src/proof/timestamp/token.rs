@@ -81,17 +81,6 @@ pub fn check_token(der: &[u8], imprint: &[u8; 32], anchors: &TimeAnchors) -> Res
     check_and_read(der, imprint, anchors).map(|(checked, _)| checked)
 }
 
-/// What a token says, for who has no roots: the SHA-256 that it is over, and its time. Nothing of it is vouched for.
-///
-/// # Errors
-/// [`TimestampError`] for what is no token.
-pub fn read_token(der: &[u8]) -> Result<([u8; 32], Timestamp), TimestampError> {
-    limited(der)?;
-    let info = Info::read(Signed::read(der)?.content)?;
-    let imprint = info.imprint.try_into().map_err(|_| TimestampError::Imprint)?;
-    Ok((imprint, info.time))
-}
-
 pub(super) const fn limited(der: &[u8]) -> Result<(), TimestampError> {
     if der.len() > BYTES_MAX { Err(TimestampError::TooLong) } else { Ok(()) }
 }

@@ -5,6 +5,7 @@
 //	{"note": text, "key": verifier key, "leaf": hex, "index": number, "path": [hex]}            an entry in a log
 //	{"note": text, "key": verifier key, "old": number, "old_root": hex, "path": [hex]}         a log that extends an older one
 //	{"note": text, "key": verifier key}                                                       a signed head alone
+//	{"proof": text, "key": verifier key}                                                      a file of C2SP tlog-proof
 package main
 
 import (
@@ -24,6 +25,7 @@ import (
 
 type question struct {
 	Note    string   `json:"note"`
+	Proof   string   `json:"proof"`
 	Key     string   `json:"key"`
 	Leaf    string   `json:"leaf"`
 	Index   int64    `json:"index"`
@@ -69,10 +71,44 @@ func head(q question) (int64, tlog.Hash, error) {
 	return size, none, nil
 }
 
+// proof reads a file of C2SP tlog-proof, whose entry stands in it.
+func proof(q question) (question, error) {
+	front, note, found := strings.Cut(q.Proof, "\n\n")
+	lines := strings.Split(front, "\n")
+	if !found || len(lines) < 3 || lines[0] != "c2sp.org/tlog-proof@v1" {
+		return q, errors.New("not a proof")
+	}
+	before, text, isExtra := strings.Cut(lines[1], "extra ")
+	entry, err := base64.StdEncoding.Strict().DecodeString(text)
+	if err != nil || !isExtra || before != "" {
+		return q, errors.New("no entry")
+	}
+	leaf := tlog.RecordHash(entry)
+	before, text, isIndex := strings.Cut(lines[2], "index ")
+	if q.Index, err = strconv.ParseInt(text, 10, 64); err != nil || !isIndex || before != "" {
+		return q, errors.New("no index")
+	}
+	for _, line := range lines[3:] {
+		bytes, err := base64.StdEncoding.Strict().DecodeString(line)
+		if err != nil {
+			return q, err
+		}
+		q.Path = append(q.Path, hex.EncodeToString(bytes))
+	}
+	q.Leaf, q.Note = hex.EncodeToString(leaf[:]), note
+	return q, nil
+}
+
 func holds(line []byte) error {
 	var q question
 	if err := json.Unmarshal(line, &q); err != nil {
 		return err
+	}
+	if q.Proof != "" {
+		var err error
+		if q, err = proof(q); err != nil {
+			return err
+		}
 	}
 	size, root, err := head(q)
 	if err != nil {

@@ -182,19 +182,23 @@ fn compare(manifest: &BagManifest, paths: &Paths<'_>, payload: &Payload, report:
 
 /// Has a file of this path a row in the table of 6.2?
 fn has_row(path: &str) -> bool {
-    use path::{CHECKPOINT, COMPLETENESS, CUSTODY_HTML, CUSTODY_JSON, ENTRIES, LOG_PATHS, VERIFY, WITNESSES};
+    use path::{
+        ALLOWED_SIGNERS, CHECKPOINT, COMPLETENESS, COMPLETENESS_SIGNATURE, CUSTODY_HTML, CUSTODY_JSON, ENTRIES,
+    };
+    use path::{LOG_PATHS, VERIFY, WITNESSES};
     let plain = [COMPLETENESS, ENTRIES, CHECKPOINT, LOG_PATHS, WITNESSES, CUSTODY_HTML, CUSTODY_JSON, VERIFY];
     let index = |name: &str, end: &str| name.strip_suffix(end).is_some_and(|digits| decimal(digits).is_some());
     let parts: Vec<&str> = path.split('/').collect();
     match parts.as_slice() {
         ["data", "tapes", ..] => tape_of(path).is_some_and(|(_, name)| path::OF_TAPE.contains(&name)),
         ["data", "time", name] => index(name, ".note") || index(name, ".tst"),
+        _ if path == ALLOWED_SIGNERS => true,
         ["data", "keys", name] => name.split_once('-').is_some_and(|(role, rest)| match role {
             "checkpoint" => index(rest, ".pem") || index(rest, ".vkey"),
             "recorder" | "issuer" => index(rest, ".pem"),
             _ => false,
         }),
-        _ => plain.contains(&path),
+        _ => plain.contains(&path) || path == COMPLETENESS_SIGNATURE,
     }
 }
 
@@ -224,6 +228,8 @@ mod tests {
         let tape = "0".repeat(64);
         for good in [
             "data/entries.cbor".to_owned(),
+            "data/COMPLETENESS.json.sig".into(),
+            "data/keys/allowed_signers".into(),
             "data/time/12.note".into(),
             "data/time/0.tst".into(),
             "data/keys/issuer-0.pem".into(),
@@ -235,6 +241,9 @@ mod tests {
         for bad in [
             "data/x".to_owned(),
             "data/log/x".into(),
+            "data/entries.cbor.sig".into(),
+            "data/allowed_signers".into(),
+            "data/keys/allowed_signers/x".into(),
             "data/time/012.note".into(),
             "data/time/+1.note".into(),
             "data/time/.note".into(),

@@ -1,0 +1,58 @@
+//! Evidence bundles (6-evidence).
+
+mod accounting;
+mod bag;
+mod completeness;
+mod entries;
+mod extras;
+mod frames;
+mod json;
+mod pins;
+mod source;
+mod tapes;
+mod whole;
+
+pub use bag::{TAG_FILES, is_path};
+pub use completeness::{Asked, Completeness, Given, What, Withheld};
+pub use entries::{Fact, Log, head_holds, statement_holds};
+pub use extras::read_pem;
+pub use pins::{Pins, keys as pinned_keys, signed_by_log};
+pub use source::{Listed, Source, Stream, digest, has, whole};
+pub use whole::{Outside, compare};
+
+use crate::report::{Report, Word};
+
+/// Checks a bundle. `outside` are the log's public halves, where somebody has them.
+pub fn check(source: &mut dyn Source, pins: &Pins, outside: Option<&mut dyn Outside>, report: &mut Report) {
+    bag::check(source, report);
+    let completeness = completeness::read(source, report);
+    let log = entries::read(source, completeness.as_ref(), report);
+    log.judge(completeness.as_ref(), report);
+    if let Some(lists) = &completeness {
+        report.tapes = lists.ids();
+        let mut judged = alloc::vec::Vec::new();
+        for given in &lists.given {
+            judged.push(tapes::check(source, given, &log, report));
+        }
+        for out in lists.out_of_scope.iter().filter(|out| out.field.is_some()) {
+            tapes::check_out_of_scope(source, out, report);
+        }
+        accounting::check(lists, &log, &judged, report);
+    }
+    extras::check(source, completeness.as_ref(), &log, report);
+    pins::check(pins, &log, report);
+    pins::summary(completeness.as_ref(), &log, pins, report);
+    match outside {
+        Some(outside) => compare(outside, completeness.as_ref(), &log, report),
+        None => report.skip("the whole log: complete up to the last entry by the ledger's claim (no --tree)"),
+    }
+    report.skip("signatures and certificates of time-stamps (openssl ts -verify)");
+    report.skip("personal statements in private halves");
+    report.skip("whether an opened field puts a tape out of the scope of the query");
+    report.skip("custody.html, custody.json, VERIFY.txt and witnesses: claims for people");
+    if completeness.is_none() {
+        report.skip("tapes and accounting: COMPLETENESS.json does not read");
+    } else if completeness.is_some_and(|lists| lists.given.is_empty()) {
+        report.find(Word::CannotTell, "data/COMPLETENESS.json", "nothing is given, so nothing binds this to the log");
+    }
+}

@@ -1,0 +1,241 @@
+//! Published trees (5-proof, section 5.4).
+
+use super::folder::open_plain;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use tapeaudit_core::bundle::{Outside, Pins, pinned_keys};
+use tapeaudit_core::entry::Entry;
+use tapeaudit_core::log::{Walk, entry_bundle, given_heads};
+use tapeaudit_core::note::{Head, MOST_BYTES};
+use tapeaudit_core::report::{Report, Word};
+use tapeaudit_core::{Refused, Result, ensure, refuse, tree};
+
+/// Hashes of a whole tile.
+const WIDE: u64 = 256;
+/// Most bytes of a bundle of entries.
+const MOST_BUNDLE: u64 = WIDE * (2 + 65_535);
+
+/// A tree that was read.
+pub struct Tree {
+    root: PathBuf,
+    /// Its head.
+    pub head: Head,
+    /// What its entries came to; of a tree without them only the hashes are known.
+    pub walk: Walk,
+    entries: bool,
+}
+
+/// A file of at most so many bytes. None when it is not there.
+fn file(path: &Path, most: u64) -> Option<Result<Vec<u8>>> {
+    path.symlink_metadata().ok()?;
+    let read = open_plain(path).and_then(|file| {
+        let mut bytes = Vec::new();
+        let read = file.take(most.saturating_add(1)).read_to_end(&mut bytes);
+        read.map_err(|_| Refused("a file that cannot be read"))?;
+        ensure(bytes.len() as u64 <= most, "a file over its limit")?;
+        Ok(bytes)
+    });
+    Some(read)
+}
+
+/// Place of a tile: groups of three digits, all but the last behind an `x`.
+fn place(number: u64) -> String {
+    let mut path = format!("{:03}", number % 1000);
+    let mut rest = number / 1000;
+    while rest > 0 {
+        path = format!("x{:03}/{path}", rest % 1000);
+        rest /= 1000;
+    }
+    path
+}
+
+/// A tile or a bundle: that of so many, or the whole one, whose front is the same.
+fn piece(root: &Path, kind: &str, number: u64, width: u64, most: u64) -> Option<(Result<Vec<u8>>, u64)> {
+    let path = format!("tile/{kind}/{}", place(number));
+    if width < WIDE
+        && let Some(found) = file(&root.join(format!("{path}.p/{width}")), most)
+    {
+        return Some((found, width));
+    }
+    file(&root.join(path), most).map(|found| (found, WIDE))
+}
+
+impl Tree {
+    /// Reads head and tiles, and the entries where they are published; tells what is wrong. None where no head reads.
+    pub fn read(root: &Path, report: &mut Report) -> Option<Self> {
+        let head = match file(&root.join("checkpoint"), MOST_BYTES as u64) {
+            None => {
+                report.find(Word::Missing, "checkpoint", "the head of the tree is missing");
+                return None;
+            }
+            Some(bytes) => {
+                report.take("head", Word::Altered, "checkpoint", bytes.and_then(|bytes| Head::read(&bytes)))?
+            }
+        };
+        let entries = root.join("tile/entries").symlink_metadata().is_ok_and(|meta| meta.is_dir());
+        let mut found = Self { root: root.into(), head, walk: Walk::default(), entries };
+        found.tiles(report);
+        Some(found)
+    }
+
+    fn tiles(&mut self, report: &mut Report) {
+        let size = self.head.size;
+        for number in 0..size.div_ceil(WIDE) {
+            let width = size.saturating_sub(number.saturating_mul(WIDE)).min(WIDE);
+            let at = format!("tile/0/{}", place(number));
+            let Some((bytes, there)) = piece(&self.root, "0", number, width, WIDE * 32) else {
+                report.find(Word::Missing, at, "a tile is missing");
+                return;
+            };
+            let hashes = bytes.and_then(|bytes| {
+                let (hashes, rest) = bytes.as_chunks::<32>();
+                ensure(rest.is_empty() && hashes.len() as u64 == there, "a tile of another number of hashes")?;
+                Ok(hashes.to_vec())
+            });
+            let Some(mut hashes) = report.take("tiles", Word::Altered, &at, hashes) else { return };
+            hashes.truncate(usize::try_from(width).unwrap_or(0));
+            if !self.entries {
+                hashes.into_iter().for_each(|hash| self.walk.levels.push(hash));
+            } else if !self.bundle(number, width, &hashes, report) {
+                return;
+            }
+        }
+        let so = self.walk.levels.root_at(size) == Some(self.head.root);
+        report.want("tree root", so, Word::Altered, "tile/0", "tiles that do not lead to the root of the head");
+    }
+
+    fn bundle(&mut self, number: u64, width: u64, hashes: &[[u8; 32]], report: &mut Report) -> bool {
+        let at = format!("tile/entries/{}", place(number));
+        let Some((bytes, there)) = piece(&self.root, "entries", number, width, MOST_BUNDLE) else {
+            report.find(Word::Missing, at, "a bundle of entries is missing");
+            return false;
+        };
+        let Some(bytes) = report.take("entry bundles", Word::Altered, &at, bytes) else { return false };
+        let mut hashes = hashes.iter();
+        let walk = &mut self.walk;
+        let mut inner = Report::new();
+        let read = entry_bundle(&bytes, there, &mut |entry| {
+            // Of a whole bundle in the place of a part only the front is the tree's.
+            let Some(hash) = hashes.next() else { return Ok(()) };
+            ensure(tree::leaf(entry) == *hash, "an entry that is not the one of its tile")?;
+            walk.entry(entry, &mut inner);
+            Ok(())
+        });
+        report.absorb(inner);
+        report.take("entry bundles", Word::Altered, &at, read).is_some()
+    }
+}
+
+/// Checks a published tree by itself.
+pub fn check(root: &Path, pins: &Pins, report: &mut Report) {
+    let found = Tree::read(root, report);
+    let (mut checkpoint, mut recorder) = (false, false);
+    if let Some(tree) = &found {
+        if tree.entries {
+            tree.walk.finish(report);
+            if tree.walk.keys.is_some() {
+                report.take("head", Word::Altered, "checkpoint", tree.walk.head_holds(&tree.head));
+            }
+            (checkpoint, recorder) = pinned_keys(pins, tree.walk.keys.as_ref(), report);
+            given_heads(&tree.walk, &pins.heads, report);
+            for _ in tree.walk.unsealed() {
+                report.find(Word::UnsealedTail, "entries", "a recording was begun that is no tape yet");
+            }
+        } else {
+            checkpoint = by_pins(tree, pins, report);
+            recorder = true;
+            report.skip("entries: the tree has hash tiles alone");
+        }
+        witnesses(tree, pins, report);
+        report.say(format!("log {}: {} entries", tree.walk.origin(), tree.head.size));
+    }
+    report.pinned = checkpoint && recorder;
+    if !report.pinned {
+        report.find(Word::Unpinned, "keys", "the log vouches for its own keys");
+    }
+    if report.anchored_ms.is_none() {
+        report.find(Word::NotAnchored, "checkpoint", "no quorum of known witnesses vouches for the head");
+    }
+    report.skip("tiles above level 0");
+    report.skip("contents of tapes, and private halves");
+    report.skip("signatures and certificates of time-stamps");
+}
+
+/// Without entries only given keys can tell whose head it is.
+fn by_pins(tree: &Tree, pins: &Pins, report: &mut Report) -> bool {
+    if pins.log.is_empty() {
+        report.find(Word::CannotTell, "checkpoint", "no key is known under which the head could be verified");
+        return false;
+    }
+    let so = pins.log.iter().any(|key| tree.head.verify(key).is_ok());
+    report.want("head", so, Word::Altered, "checkpoint", "a head that none of the given keys signed");
+    for head in &pins.heads {
+        if pins.log.iter().any(|key| head.verify(key).is_ok()) {
+            tree.walk.compare("--head", head, report);
+        } else {
+            report.find(Word::CannotTell, "--head", "a head that the log did not sign");
+        }
+    }
+    so
+}
+
+fn witnesses(tree: &Tree, pins: &Pins, report: &mut Report) {
+    match pins.anchored(&tree.head, tree.walk.keys.as_ref()) {
+        Ok(time) => report.anchored_ms = time,
+        Err(why) => report.find(Word::Altered, "checkpoint", why.0),
+    }
+}
+
+impl Outside for Tree {
+    fn head(&self) -> &Head {
+        &self.head
+    }
+
+    fn size(&self) -> u64 {
+        self.walk.levels.size().min(self.head.size)
+    }
+
+    fn root_at(&self, size: u64) -> Option<[u8; 32]> {
+        self.walk.levels.root_at(size)
+    }
+
+    fn has_entries(&self) -> bool {
+        self.entries
+    }
+
+    fn each(&mut self, take: &mut dyn FnMut(&Entry<'_>)) -> Result<()> {
+        let size = self.head.size;
+        for number in 0..size.div_ceil(WIDE) {
+            let width = size.saturating_sub(number.saturating_mul(WIDE)).min(WIDE);
+            let Some((bytes, there)) = piece(&self.root, "entries", number, width, MOST_BUNDLE) else {
+                return refuse("a bundle of entries is missing");
+            };
+            let mut index = number.saturating_mul(WIDE);
+            entry_bundle(&bytes?, there, &mut |bytes| {
+                if index < size {
+                    // A second look: nobody may have changed the file since the first one.
+                    ensure(
+                        self.walk.levels.leaf(index) == Some(tree::leaf(bytes)),
+                        "a file that changed while it was looked at",
+                    )?;
+                    take(&Entry::read(bytes)?);
+                }
+                index = index.saturating_add(1);
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// The tree beside a bundle: what is wrong with it counts for the bundle.
+pub fn beside(root: &Path, report: &mut Report) -> Option<Tree> {
+    let tree = Tree::read(root, report)?;
+    if tree.entries {
+        tree.walk.finish(report);
+        if tree.walk.keys.is_some() {
+            report.take("head", Word::Altered, "--tree", tree.walk.head_holds(&tree.head));
+        }
+    }
+    Some(tree)
+}

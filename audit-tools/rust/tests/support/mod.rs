@@ -1,0 +1,62 @@
+//! What several test files use.
+#![allow(dead_code)]
+
+use serde_json::Value;
+use std::io::Write;
+use std::process::{Command, Stdio};
+use tapeaudit_core::sign::{KeyType, PublicKey, VerifierKey};
+pub use tapeaudit_core::text::hex;
+
+pub fn bytes(hex: &str) -> Vec<u8> {
+    tapeaudit_core::text::unhex(hex).unwrap()
+}
+
+pub fn pair(seed: &[u8]) -> salty::signature::Keypair {
+    salty::signature::Keypair::from(&<[u8; 32]>::try_from(seed).unwrap())
+}
+
+pub fn public(seed: &[u8]) -> PublicKey {
+    PublicKey::new(*pair(seed).public.as_bytes()).unwrap()
+}
+
+pub fn witness(name: &str, seed: &[u8]) -> VerifierKey {
+    VerifierKey { name: name.into(), of: KeyType::Witness, key: public(seed) }
+}
+
+pub fn tapeaudit() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_tapeaudit"))
+}
+
+/// Output and exit code of batch mode over an input.
+pub fn batch(input: &[u8]) -> (String, i32) {
+    let mut child =
+        tapeaudit().arg("--batch").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut to = child.stdin.take().unwrap();
+    let input = input.to_vec();
+    let writer = std::thread::spawn(move || {
+        let _ = to.write_all(&input);
+    });
+    let out = child.wait_with_output().unwrap();
+    writer.join().unwrap();
+    let errors = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert!(!errors.contains("panicked"), "{errors}");
+    (String::from_utf8(out.stdout).unwrap(), out.status.code().unwrap())
+}
+
+/// The answers to requests, which get their numbers here.
+pub fn answers(requests: &[Value]) -> Vec<Value> {
+    let mut input = Vec::new();
+    for (n, request) in requests.iter().enumerate() {
+        let mut request = request.clone();
+        request["n"] = serde_json::json!(n);
+        input.extend_from_slice(format!("{request}\n").as_bytes());
+    }
+    let (out, code) = batch(&input);
+    assert_eq!(code, 0, "{out}");
+    let found: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(found.len(), requests.len());
+    for (n, answer) in found.iter().enumerate() {
+        assert_eq!(answer["n"], n);
+    }
+    found
+}

@@ -1,0 +1,115 @@
+//! SSHSIG (OpenSSH's PROTOCOL.sshsig): a signature of a file for people who have nothing but `ssh-keygen`.
+
+use ssh_key::public::{Ed25519PublicKey, KeyData};
+use ssh_key::{Algorithm, HashAlg, LineEnding, PublicKey as SshPublicKey, Signature as SshKeySignature, SshSig};
+
+use super::{PublicKey, SealError, Signer};
+
+/// A signature of `message` as `ssh-keygen -Y verify` takes it: armored, over its SHA-512. The namespace keeps it from counting
+/// as a signature of anything else.
+///
+/// # Errors
+/// [`SealError::Header`] for an empty namespace.
+///
+/// # Examples
+/// ```
+/// use immutape::keyring::{LocalSigner, OsRandom};
+/// use immutape::seal::ssh_signature;
+///
+/// let key = LocalSigner::generate(&OsRandom)?;
+/// let signature = ssh_signature(b"a file", "evidence@immutape", &key)?;
+/// assert!(signature.starts_with("-----BEGIN SSH SIGNATURE-----\n"));
+/// # Ok::<(), immutape::Error>(())
+/// ```
+pub fn ssh_signature(message: &[u8], namespace: &str, signer: &dyn Signer) -> Result<String, SealError> {
+    let to_be_signed = SshSig::signed_data(namespace, HashAlg::Sha512, message).map_err(refused)?;
+    let signature = SshKeySignature::new(Algorithm::Ed25519, signer.sign(&to_be_signed)).map_err(refused)?;
+    let signed = SshSig::new(key_data(&signer.public_key()), namespace, HashAlg::Sha512, signature);
+    signed.and_then(|signed| signed.to_pem(LineEnding::LF)).map_err(refused)
+}
+
+/// The line of an `allowed_signers` file (ssh-keygen(1)) by which signatures of this key in this namespace alone are those of
+/// `principal`, an origin as writers make it: other characters could mean something there.
+///
+/// # Errors
+/// [`SealError::Header`] for a principal or namespace that the file would read as something else; [`SealError::PublicKey`].
+pub fn allowed_signer(principal: &str, namespace: &str, key: &PublicKey) -> Result<String, SealError> {
+    if !is_plain(principal) || !is_plain(namespace) {
+        return Err(SealError::Header("name of a signer"));
+    }
+    let key = SshPublicKey::new(key_data(key), "").to_openssh().map_err(|_| SealError::PublicKey)?;
+    Ok(format!("{principal} namespaces=\"{namespace}\" {}\n", key.trim_end()))
+}
+
+/// Neither a pattern nor a list, a comment or a quotation.
+fn is_plain(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-/@".contains(&byte))
+}
+
+fn key_data(key: &PublicKey) -> KeyData {
+    KeyData::Ed25519(Ed25519PublicKey(key.to_bytes()))
+}
+
+/// A key of 32 bytes and a signature of 64 always fit: what is left to refuse is the namespace.
+fn refused(_: ssh_key::Error) -> SealError {
+    SealError::Header("namespace")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seal::Signature;
+
+    struct Key(ed25519_dalek::SigningKey);
+
+    impl Signer for Key {
+        fn sign(&self, message: &[u8]) -> Signature {
+            use ed25519_dalek::Signer as _;
+            self.0.sign(message).to_bytes()
+        }
+
+        fn public_key(&self) -> PublicKey {
+            PublicKey::from_bytes(self.0.verifying_key().as_bytes()).unwrap()
+        }
+    }
+
+    fn key() -> Key {
+        Key(ed25519_dalek::SigningKey::from_bytes(&[5; 32]))
+    }
+
+    #[test]
+    fn a_signature_is_over_the_message_in_its_namespace() {
+        let key = key();
+        let text = ssh_signature(b"message", "evidence@immutape", &key).unwrap();
+        let read = SshSig::from_pem(&text).unwrap();
+        assert_eq!(
+            (read.namespace(), read.hash_alg(), read.reserved()),
+            ("evidence@immutape", HashAlg::Sha512, &b""[..])
+        );
+        assert_eq!(read.public_key(), &key_data(&key.public_key()));
+        let signature = read.signature_bytes().try_into().unwrap();
+        let over = |namespace: &str, message: &[u8]| {
+            let signed = SshSig::signed_data(namespace, HashAlg::Sha512, message).unwrap();
+            key.public_key().verify(&signed, &signature)
+        };
+        assert_eq!(over("evidence@immutape", b"message"), Ok(()));
+        assert_eq!(over("evidence@immutape", b"massage"), Err(SealError::Signature));
+        assert_eq!(over("file", b"message"), Err(SealError::Signature));
+        assert_eq!(key.public_key().verify(b"message", &signature), Err(SealError::Signature), "no bare signature");
+        assert!(text.ends_with("-----END SSH SIGNATURE-----\n") && !text.contains('\r'));
+    }
+
+    #[test]
+    fn names_that_mean_something_else_to_openssh_are_refused() {
+        let key = key();
+        assert_eq!(ssh_signature(b"", "", &key), Err(SealError::Header("namespace")));
+        let line = |principal, namespace| allowed_signer(principal, namespace, &key.public_key());
+        let good = line("log.example/0a", "evidence@immutape").unwrap();
+        assert!(good.starts_with("log.example/0a namespaces=\"evidence@immutape\" ssh-ed25519 AAAA"), "{good}");
+        assert_eq!((good.lines().count(), good.split(' ').count()), (1, 4));
+        for bad in ["", "*", "a,b", "!a", "#a", "a b", "a\"", "a\n", "\u{e9}"] {
+            assert_eq!(line(bad, "n"), Err(SealError::Header("name of a signer")), "{bad:?}");
+            assert_eq!(line("p", bad), Err(SealError::Header("name of a signer")), "{bad:?}");
+        }
+    }
+}
