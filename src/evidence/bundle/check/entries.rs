@@ -75,6 +75,8 @@ pub(super) struct Log {
     /// Does it hold?
     pub head_holds: bool,
     pub anchored_ms: Option<u64>,
+    /// Is an entry of a critical kind here that is not known? Then nobody can tell by which key the head was signed.
+    pub is_unknown: bool,
     /// Was `entries.cbor` there?
     pub was_read: bool,
     /// Of each subject, where its facts, saves and marks stand in their lists.
@@ -136,7 +138,7 @@ pub(super) fn check(
     let mut log = Log::default();
     if let Ok(entries) = entries(paths) {
         log.was_read = true;
-        log.keys = first_walk(entries);
+        (log.keys, log.is_unknown) = first_walk(entries);
     }
     head(paths, pins, &mut log, report);
     let Ok(mut entries) = entries(paths) else { return log };
@@ -163,14 +165,16 @@ pub(super) fn check(
     log
 }
 
-fn first_walk(entries: Sequence<'_, EvidenceEntry>) -> Option<LogKeys> {
-    let mut keys = None;
+/// The keys, and whether an entry may have changed them in a way that is not known here.
+fn first_walk(entries: Sequence<'_, EvidenceEntry>) -> (Option<LogKeys>, bool) {
+    let (mut keys, mut is_unknown) = (None, false);
     for item in entries.take(ENTRIES_MAX) {
         if let Ok(half) = PublicHalf::read(&item.public) {
             LogKeys::take(&mut keys, &half);
+            is_unknown |= half.entry.kind.is_critical() && !half.entry.kind.is_written();
         }
     }
-    keys
+    (keys, is_unknown)
 }
 
 /// Check 4, for the head.
@@ -195,6 +199,7 @@ fn head(paths: &Paths<'_>, pins: &Pins, log: &mut Log, report: &mut BundleReport
             log.anchored_ms = anchored_ms;
         }
         Ok(_) => report.altered(part::HEAD, path::CHECKPOINT, "it is no head"),
+        Err(_) if log.is_unknown && log.head.is_some() => {}
         Err(e) => report.altered(part::HEAD, path::CHECKPOINT, format!("the head does not hold: {e}")),
     }
 }
