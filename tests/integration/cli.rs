@@ -32,4 +32,5 @@ mod together;
 mod transcripts;
 mod vault;
 mod verify_bundle;
-pub pub mod world;
+pub mod witness;
+pub mod world;

@@ -124,6 +124,7 @@ fn spoken() -> (Vec<Value>, BTreeSet<String>) {
     say(&world, &["witness", "show"]);
     let until = ["--recipient", "court", "--expires", "2099-01-01", "--allow-private"];
     say(&world, &[&["evidence", &id, "--to", "second.tar", "--authority", "exam"][..], &until].concat());
+    say(&world, &["evidence", "--list"]);
     let witnesses = say(&world, &["witness", "show"]);
     let cosigner = witnesses[0]["witnesses"][0]["key"].as_str().unwrap().to_owned();
     say(&world, &["verify", "--bundle", "second.tar", "--pub", &log, "--pub", &recorder, "--witness", &cosigner]);

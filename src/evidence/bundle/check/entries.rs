@@ -158,6 +158,7 @@ pub(super) fn check(
     log
 }
 
+/// The keys, from what entries say of them.
 fn first_walk(entries: Sequence<'_, EvidenceEntry>) -> Option<LogKeys> {
     let mut keys = None;
     for item in entries.take(ENTRIES_MAX) {
