@@ -256,6 +256,7 @@ fn how_to_check_is_short_plain_and_names_this_bundle() {
             &format!("data/tapes/{first}/statement.cose"),
             "openssl ts -verify -data data/time/71.note -token_in -in data/time/71.tst -CAfile roots.pem",
             "immutape verify --bundle . --pub LOG",
+            "ssh-keygen -Y verify -f data/keys/allowed_signers -I ORIGIN -n evidence@immutape \\\n",
         ] {
             assert!(text.contains(wanted), "{wanted}\n{text}");
         }
