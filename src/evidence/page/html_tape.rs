@@ -74,18 +74,6 @@ fn summary(html: &mut Html, custody: &Custody<'_>) {
 /// The middle of the summary: how often it was touched since.
 fn told(totals: &Totals) -> String {
     let mut text = format!("Its frames were read {} since", words::times(totals.reads));
-    if totals.reads > 0 {
-        text.push_str(&match (totals.unknown, totals.bytes) {
-            (0, bytes) => format!(" ({} given)", words::bytes(bytes)),
-            (unknown, bytes) => {
-                format!(
-                    " ({} given; amount unknown, up to the range, for {} of them)",
-                    words::bytes(bytes),
-                    words::grouped(unknown)
-                )
-            }
-        });
-    }
     let header = format!(", its header {}", words::times(totals.header_reads));
     let lists = format!("; lists and searches named it {}", words::times(totals.lists));
     text.push_str(&(header + &lists));
@@ -100,6 +88,17 @@ fn told(totals: &Totals) -> String {
         text.push_str(&format!("; {phrase} {}", words::times(n)));
     }
     text.push('.');
+    // Reads and earlier bundles together: each is an access with an amount of its own.
+    if totals.reads > 0 || totals.bundles > 0 {
+        text.push_str(&format!(" In all {} of payloads were given out before this bundle", words::bytes(totals.bytes)));
+        if totals.unknown > 0 {
+            text.push_str(&format!(
+                "; for {} the amount is unknown, up to the range",
+                words::count(totals.unknown, "act")
+            ));
+        }
+        text.push('.');
+    }
     if totals.readers > 0 {
         let readers =
             if totals.readers == 1 { "One name stands".into() } else { format!("{} names stand", totals.readers) };

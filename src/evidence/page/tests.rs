@@ -171,8 +171,9 @@ fn numbers_agree() {
     assert_eq!(given.iter().filter(|given| **given == "this bundle").count(), 1);
     assert_eq!(given.iter().filter_map(|given| given.as_u64()).sum::<u64>(), 92_011);
     let html = custody_html(&page);
+    assert!(html.contains("Its frames were read 6 times since, its header once"));
     assert!(html.contains(
-        "Its frames were read 6 times since (92,011 bytes given; amount unknown, up to the range, for 1 of them), its header once"
+        "In all 92,011 bytes of payloads were given out before this bundle; for 1 act the amount is unknown, up to the range."
     ));
     assert_eq!(html.matches("amount unknown, up to the range</span>").count(), 2);
     assert_eq!(json["entries"].as_array().unwrap().len(), page.entries.len());
@@ -255,6 +256,7 @@ fn how_to_check_is_short_plain_and_names_this_bundle() {
             &format!("data/tapes/{first}/statement.cose"),
             "openssl ts -verify -data data/time/71.note -token_in -in data/time/71.tst -CAfile roots.pem",
             "immutape verify --bundle . --pub LOG",
+            "ssh-keygen -Y verify -f data/keys/allowed_signers -I ORIGIN -n evidence@immutape \\\n",
         ] {
             assert!(text.contains(wanted), "{wanted}\n{text}");
         }

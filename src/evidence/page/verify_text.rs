@@ -108,6 +108,9 @@ fn tools(say: &mut impl FnMut(&str), first: &str) {
     say(&format!("      {at}/evidence.tlog-proof"));
     say("   The same as a receipt (RFC 9942, issuer's key in place of LOG; scitt-cose):");
     say(&format!("      {at}/receipt.cose"));
+    say("   COMPLETENESS.json was signed for OpenSSH, too, by the issuer's key (ORIGIN: what is called Log above):");
+    say("      ssh-keygen -Y verify -f data/keys/allowed_signers -I ORIGIN -n evidence@immutape \\");
+    say("          -s data/COMPLETENESS.json.sig < data/COMPLETENESS.json");
     say("   docs/auditing.md of Immutape has these steps line by line.");
 }
 
