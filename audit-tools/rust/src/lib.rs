@@ -14,6 +14,7 @@ pub mod digest;
 pub mod entry;
 mod error;
 pub mod fork;
+pub mod journal;
 pub mod keys;
 pub mod log;
 pub mod note;

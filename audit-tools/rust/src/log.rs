@@ -114,7 +114,6 @@ pub struct Walk {
     kept: Vec<(u64, Head, Hash, bool)>,
     subjects: BTreeMap<Hash, Subject>,
     time: u64,
-    broken: bool,
 }
 
 impl Walk {
@@ -130,8 +129,8 @@ impl Walk {
         self.subjects.iter().filter(move |(_, subject)| open(subject)).map(|(custody, _)| custody)
     }
 
-    /// Takes the next entry; its kind when it reads.
-    pub fn entry(&mut self, bytes: &[u8], report: &mut Report) -> Option<u16> {
+    /// Takes the next entry; its kind and the digest of its sealed half when it reads.
+    pub fn entry(&mut self, bytes: &[u8], report: &mut Report) -> Option<(u16, Hash)> {
         let index = self.levels.size();
         let place = format!("entry {index}");
         self.levels.push(crate::tree::leaf(bytes));
@@ -145,7 +144,7 @@ impl Walk {
             self.keys = report.take("keys", Word::Altered, &place, Keys::new(genesis));
         }
         self.body(&entry, &place, report);
-        Some(entry.kind)
+        Some((entry.kind, entry.sealed))
     }
 
     fn links(&mut self, entry: &Entry<'_>, index: u64, place: &str, report: &mut Report) {
@@ -178,7 +177,6 @@ impl Walk {
     fn body(&mut self, entry: &Entry<'_>, place: &str, report: &mut Report) {
         let index = entry.index;
         let Some(keys) = &mut self.keys else {
-            self.broken = true;
             return;
         };
         match &entry.body {

@@ -1,6 +1,7 @@
 //! Decides what stands at a path, and has it checked.
 
 use super::folder::Folder;
+use super::ledger;
 use super::tar::Tar;
 use super::tree;
 use std::fs::{self, File};
@@ -50,11 +51,11 @@ pub fn check(
     state: Option<&Path>,
     report: &mut Report,
 ) {
-    let _ = state;
     match kind {
         Some(Kind::Bundle) => bundle_at(path, pins, tree, report),
         Some(Kind::Tree) => tree::check(path, pins, report),
-        _ => closed(report, path, Word::CannotTell, "neither a bundle nor a published tree nor a ledger"),
+        Some(Kind::Ledger) => ledger::check(path, state, pins, report),
+        None => closed(report, path, Word::CannotTell, "neither a bundle nor a published tree nor a ledger"),
     }
 }
 

@@ -4,6 +4,7 @@ pub mod batch;
 pub mod command;
 mod folder;
 mod judge;
+mod ledger;
 mod output;
 mod pinned;
 mod tar;

@@ -156,6 +156,7 @@ pub fn check(root: &Path, pins: &Pins, report: &mut Report) {
     if report.anchored_ms.is_none() {
         report.find(Word::NotAnchored, "checkpoint", "no quorum of known witnesses vouches for the head");
     }
+    report.whole_log = found.is_some_and(|tree| tree.entries);
     report.skip("tiles above level 0");
     report.skip("contents of tapes, and private halves");
     report.skip("signatures and certificates of time-stamps");

@@ -1,0 +1,244 @@
+//! Segments and groups of the journal (store-embedded, sections 2 to 4). Nothing here needs the journal key.
+
+use crate::digest::{Hash, Hasher, ZERO, hash};
+use crate::error::{Result, ensure, refuse};
+use alloc::vec::Vec;
+
+/// Longest segment, and shortest.
+pub const LENGTHS: core::ops::RangeInclusive<u64> = 1 << 20..=64 << 20;
+/// Most bytes of a group with its header.
+pub const MOST_GROUP: usize = 8 << 20;
+/// Bytes of a sector, of a segment's header, and what groups are aligned to.
+pub const SECTOR: usize = 512;
+const HEADER: usize = 256;
+
+fn number(bytes: &[u8], at: usize) -> u64 {
+    let part = bytes.get(at..at.saturating_add(8)).and_then(|part| <[u8; 8]>::try_from(part).ok());
+    part.map_or(0, u64::from_be_bytes)
+}
+
+fn short(bytes: &[u8], at: usize) -> u32 {
+    let part = bytes.get(at..at.saturating_add(4)).and_then(|part| <[u8; 4]>::try_from(part).ok());
+    part.map_or(0, u32::from_be_bytes)
+}
+
+fn digest(bytes: &[u8], at: usize) -> Hash {
+    bytes.get(at..at.saturating_add(32)).and_then(|part| part.try_into().ok()).unwrap_or(ZERO)
+}
+
+/// Whether all of it is zero.
+#[must_use]
+pub fn is_zero(bytes: &[u8]) -> bool {
+    bytes.iter().all(|b| *b == 0)
+}
+
+/// Header of a segment.
+#[derive(Clone, Copy, Debug)]
+pub struct Segment {
+    /// Its number.
+    pub number: u64,
+    /// Length of the file.
+    pub length: u64,
+    /// Term of the writer that began it.
+    pub term: u64,
+    /// Index of its first entry.
+    pub first: u64,
+    /// Hash of the last group before it.
+    pub before: Hash,
+    /// Where the last whole group of the segment before ends.
+    pub end_before: u64,
+    /// SHA-256 and number of torn bytes from there on.
+    pub torn: (Hash, u64),
+    /// H of the origin.
+    pub origin: Hash,
+}
+
+impl Segment {
+    /// Reads the first sector of a segment.
+    ///
+    /// # Errors
+    /// Any other form.
+    pub fn read(sector: &[u8]) -> Result<Self> {
+        let Some(sector) = sector.first_chunk::<SECTOR>() else { return refuse("a segment that ends in its header") };
+        ensure(sector.starts_with(b"IMTSEG\x00\x01"), "no segment of version 1")?;
+        let (front, check) = sector.split_at_checked(480).unwrap_or((sector, &[]));
+        ensure(hash(front) == digest(check, 0), "a header of a segment that has not its hash")?;
+        ensure(is_zero(sector.get(152..480).unwrap_or_default()), "bytes in a header where zeros belong")?;
+        let found = Self {
+            number: number(sector, 8),
+            length: number(sector, 16),
+            term: number(sector, 24),
+            first: number(sector, 32),
+            before: digest(sector, 40),
+            end_before: number(sector, 72),
+            torn: (digest(sector, 80), number(sector, 112)),
+            origin: digest(sector, 120),
+        };
+        ensure(found.number > 0 && found.term > 0, "a segment or a term without a number")?;
+        let length = found.length.is_power_of_two() && LENGTHS.contains(&found.length);
+        ensure(length, "a length that no segment has")?;
+        Ok(found)
+    }
+}
+
+/// A group with its records.
+pub struct Group<'a> {
+    /// Term of its writer.
+    pub term: u64,
+    /// Where it says that it stands: segment and offset.
+    pub place: (u64, u64),
+    /// Index of its first entry.
+    pub first: u64,
+    /// Closed in order with this group.
+    pub closed: bool,
+    /// Size and root of the tree after it.
+    pub after: (u64, Hash),
+    /// Hash of the group before.
+    pub before: Hash,
+    /// Leaf hash of its last entry.
+    pub last: Hash,
+    /// Its own hash.
+    pub hash: Hash,
+    /// Public and sealed half of each record.
+    pub records: Vec<(&'a [u8], &'a [u8])>,
+    /// Bytes from its header to the next group.
+    pub extent: usize,
+}
+
+/// Bytes of the extent that a group's header declares.
+fn extent(header: &[u8]) -> Result<usize> {
+    ensure(header.len() >= HEADER && header.starts_with(b"IMTGRP\x00\x01"), "no group of version 1")?;
+    let bytes = usize::try_from(number(header, 48)).unwrap_or(usize::MAX);
+    let whole = bytes.saturating_add(HEADER).div_ceil(SECTOR).saturating_mul(SECTOR);
+    ensure(whole <= MOST_GROUP, "a group over 8 MiB")?;
+    Ok(whole)
+}
+
+impl<'a> Group<'a> {
+    /// Reads the group at the front of some bytes.
+    ///
+    /// # Errors
+    /// Anything that is not one.
+    pub fn read(bytes: &'a [u8]) -> Result<Self> {
+        let extent = extent(bytes)?;
+        let Some(whole) = bytes.get(..extent) else { return refuse("a group past the end of its segment") };
+        let (front, rest) = whole.split_at_checked(192).unwrap_or((whole, &[]));
+        let (own, records) = (digest(rest, 0), rest.get(64..).unwrap_or_default());
+        let mut hasher = Hasher::new();
+        hasher.add(front);
+        hasher.add(&[0; 64]);
+        hasher.add(records);
+        ensure(hasher.done() == own, "a group that has not its hash")?;
+        let count = short(front, 40);
+        let flags = short(front, 44);
+        ensure((1..=1024).contains(&count) && flags <= 1, "a group of another number of entries or other flags")?;
+        ensure(is_zero(front.get(160..192).unwrap_or_default()), "bytes in a header where zeros belong")?;
+        let used = usize::try_from(number(front, 48)).unwrap_or(usize::MAX);
+        let Some((used, padding)) = records.split_at_checked(used) else {
+            return refuse("records past the end of a group");
+        };
+        ensure(is_zero(padding), "something behind the records of a group")?;
+        let found = Self {
+            term: number(front, 8),
+            place: (number(front, 16), number(front, 24)),
+            first: number(front, 32),
+            closed: flags == 1,
+            after: (number(front, 56), digest(front, 64)),
+            before: digest(front, 96),
+            last: digest(front, 128),
+            hash: own,
+            records: split(used, count)?,
+            extent,
+        };
+        ensure(
+            found.first.checked_add(u64::from(count)) == Some(found.after.0),
+            "a size that is not first and number",
+        )?;
+        Ok(found)
+    }
+}
+
+fn split(bytes: &[u8], count: u32) -> Result<Vec<(&[u8], &[u8])>> {
+    const OTHER: &str = "records that do not fill their group";
+    let (mut rest, mut found) = (bytes, Vec::new());
+    for _ in 0..count {
+        let (public, sealed) = (short(rest, 0), short(rest, 4));
+        ensure(public <= 65_535 && (1..=65_535).contains(&sealed), "a record of another length")?;
+        let Some(behind) = rest.get(8..) else { return refuse(OTHER) };
+        let Some((entry, behind)) = behind.split_at_checked(public as usize) else { return refuse(OTHER) };
+        let Some((half, behind)) = behind.split_at_checked(sealed as usize) else { return refuse(OTHER) };
+        found.push((entry, half));
+        rest = behind;
+    }
+    ensure(rest.is_empty(), OTHER)?;
+    Ok(found)
+}
+
+/// What follows the last whole group of the newest segment.
+pub enum Tail {
+    /// Nothing: zeros.
+    End,
+    /// One write of which a sector never arrived: so many bytes.
+    Tear(usize),
+    /// Anything else.
+    Damage,
+}
+
+/// Judges the bytes behind the last whole group (section 4, rules 1 to 4).
+#[must_use]
+pub fn tail(bytes: &[u8], segment: u64, offset: u64, next: u64, before: &Hash) -> Tail {
+    let Some(last) = bytes.iter().rposition(|b| *b != 0) else { return Tail::End };
+    let first = bytes.get(..SECTOR).unwrap_or(bytes);
+    let length = if is_zero(first) {
+        last.saturating_add(1)
+    } else {
+        let fits = (number(bytes, 16), number(bytes, 24), number(bytes, 32)) == (segment, offset, next);
+        match extent(bytes) {
+            Ok(extent) if fits && digest(bytes, 96) == *before => extent,
+            _ => return Tail::Damage,
+        }
+    };
+    let torn = bytes.get(..length).unwrap_or(bytes);
+    let hole = torn.chunks(SECTOR).any(is_zero);
+    let alone = bytes.get(length..).is_none_or(is_zero);
+    let inside = torn.chunks(SECTOR).enumerate().skip(1).filter_map(|(n, _)| torn.get(n.saturating_mul(SECTOR)..));
+    let groups = inside.filter(|rest| rest.starts_with(b"IMTGRP")).any(|rest| Group::read(rest).is_ok());
+    if hole && alone && !groups && length <= MOST_GROUP { Tail::Tear(length) } else { Tail::Damage }
+}
+
+/// Header of a record in a pack (section 7).
+#[derive(Clone, Copy, Debug)]
+pub struct PackRecord {
+    /// 1 object, 2 protection raised, 3 discarded.
+    pub of: u8,
+    /// Bytes of the object.
+    pub length: u64,
+    /// Digest of the object.
+    pub digest: Hash,
+}
+
+impl PackRecord {
+    /// Reads a record's header.
+    ///
+    /// # Errors
+    /// Bytes that are none.
+    pub fn read(bytes: &[u8; 64]) -> Result<Self> {
+        ensure(bytes.starts_with(b"IMTO"), "no record of a pack")?;
+        let (front, check) = bytes.split_at_checked(56).unwrap_or((bytes, &[]));
+        ensure(hash(front).starts_with(check), "a record that has not its check bytes")?;
+        let (of, mode) = (front.get(4).copied().unwrap_or(0), front.get(5).copied().unwrap_or(0));
+        let known = (1..=3).contains(&of) && (1..=2).contains(&mode) && is_zero(front.get(6..8).unwrap_or(&[1]));
+        ensure(known, "a record of another type or mode")?;
+        Ok(Self { of, length: number(front, 16), digest: digest(front, 24) })
+    }
+}
+
+/// Checks the 64 bytes at the front of a pack.
+///
+/// # Errors
+/// Another number or origin, check bytes that do not fit.
+pub fn pack_header(bytes: &[u8; 64], pack: u64, origin: &Hash) -> Result<()> {
+    let (front, check) = bytes.split_at_checked(48).unwrap_or((bytes, &[]));
+    ensure(bytes.starts_with(b"IMTPAC\x00\x01") && hash(front).starts_with(check), "no pack of version 1")?;
+    ensure(number(front, 8) == pack && digest(front, 16) == *origin, "a pack of another number or log")
+}

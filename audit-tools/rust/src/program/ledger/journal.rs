@@ -1,0 +1,217 @@
+//! The journal from its first segment on.
+
+use super::super::folder::open_plain;
+use std::io::Read;
+use std::path::Path;
+use tapeaudit_core::digest::{Hash, ZERO, hash};
+use tapeaudit_core::journal::{Group, LENGTHS, MOST_GROUP, SECTOR, Segment, Tail, is_zero, tail};
+use tapeaudit_core::log::Walk;
+use tapeaudit_core::report::{Report, Word};
+use tapeaudit_core::{Refused, Result, ensure};
+
+/// What was read.
+#[derive(Default)]
+pub struct Journal {
+    /// The log.
+    pub walk: Walk,
+    /// The last group says that the log was closed in order.
+    pub closed: bool,
+    /// A write was cut off behind that group: lawful where the head file says that the log was opened again.
+    pub torn_after_close: Option<String>,
+    term: u64,
+    group: Hash,
+    tears: Vec<(u64, u64)>,
+}
+
+/// What stands behind the last whole group of a segment.
+struct Before {
+    bytes: Vec<u8>,
+    end: usize,
+    /// Its own header sector is zero.
+    headless: bool,
+}
+
+/// Reads all segments in order; goes on as long as it can.
+pub fn read(ledger: &Path, report: &mut Report) -> Journal {
+    let (mut journal, mut before): (Journal, Option<Before>) = (Journal::default(), None);
+    let mut number = 1;
+    loop {
+        let path = ledger.join(format!("journal/{number:08}.seg"));
+        if path.symlink_metadata().is_err() {
+            break;
+        }
+        let place = format!("journal/{number:08}.seg");
+        let Some(bytes) = report.take("segments", Word::Altered, &place, segment(&path)) else { return journal };
+        if is_zero(&bytes) {
+            let next = ledger.join(format!("journal/{:08}.seg", number + 1)).symlink_metadata();
+            report.want("segments", next.is_err(), Word::Altered, &place, "a segment behind one that was not begun");
+            break;
+        }
+        if !journal.segment(number, bytes, &mut before, &place, report) {
+            return journal;
+        }
+        number += 1;
+    }
+    if number == 1 {
+        report.find(Word::Missing, "journal/00000001.seg", "the first segment is missing");
+    } else if gap(ledger, number) {
+        report.find(Word::Missing, format!("journal/{number:08}.seg"), "a segment is missing");
+    }
+    if let Some(before) = &before {
+        journal.newest(number.saturating_sub(1), before, report);
+    }
+    journal.recovered(report);
+    journal
+}
+
+/// Whether a segment stands behind the place of one that is not there.
+fn gap(ledger: &Path, missing: u64) -> bool {
+    let names = std::fs::read_dir(ledger.join("journal")).into_iter().flatten().flatten();
+    let number = |name: &str| name.strip_suffix(".seg").filter(|digits| digits.len() == 8)?.parse::<u64>().ok();
+    names.filter_map(|entry| number(entry.file_name().to_str()?)).any(|found| found > missing)
+}
+
+fn segment(path: &Path) -> Result<Vec<u8>> {
+    let file = open_plain(path)?;
+    let mut bytes = Vec::new();
+    let read = file.take(LENGTHS.end() + 1).read_to_end(&mut bytes);
+    read.map_err(|_| Refused("a file that cannot be read"))?;
+    let length = bytes.len() as u64;
+    ensure(length.is_power_of_two() && LENGTHS.contains(&length), "a length that no segment has")?;
+    Ok(bytes)
+}
+
+impl Journal {
+    /// False when nothing behind it can be read.
+    fn segment(
+        &mut self,
+        number: u64,
+        bytes: Vec<u8>,
+        before: &mut Option<Before>,
+        place: &str,
+        report: &mut Report,
+    ) -> bool {
+        let headless = is_zero(bytes.get(..SECTOR).unwrap_or_default());
+        let mut end = SECTOR;
+        if !headless {
+            let read = Segment::read(&bytes).and_then(|header| {
+                ensure(header.number == number && header.length == bytes.len() as u64, "a header of another segment")?;
+                self.header(&header, before.as_ref())?;
+                Ok(header)
+            });
+            let Some(header) = report.take("segments", Word::Altered, place, read) else { return false };
+            while let Some(rest) =
+                bytes.get(end..).filter(|rest| !rest.is_empty() && !is_zero(rest.get(..8).unwrap_or(rest)))
+            {
+                let Ok(group) = Group::read(rest) else { break };
+                if !self.group(&group, (number, end as u64), &header, report) {
+                    return false;
+                }
+                end += group.extent;
+            }
+        }
+        *before = Some(Before { bytes, end: if headless { 0 } else { end }, headless });
+        true
+    }
+
+    fn header(&mut self, header: &Segment, before: Option<&Before>) -> Result<()> {
+        ensure(header.first == self.walk.levels.size(), "a segment that begins at another entry")?;
+        ensure(header.before == self.group, "a segment behind another group")?;
+        ensure(header.term >= self.term, "a term that falls")?;
+        if let Some(keys) = &self.walk.keys {
+            ensure(header.origin == hash(keys.origin().as_bytes()), "a segment of another log")?;
+        }
+        let Some(before) = before else {
+            return ensure((header.end_before, header.torn) == (0, (ZERO, 0)), "a first segment that names one before");
+        };
+        ensure(header.end_before == before.end as u64, "another end of the segment before")?;
+        let length = usize::try_from(header.torn.1).unwrap_or(usize::MAX);
+        ensure(length <= MOST_GROUP + SECTOR, "a tear longer than a group")?;
+        let rest = before.bytes.get(before.end..).unwrap_or_default();
+        let Some((torn, after)) = rest.split_at_checked(length) else {
+            return ensure(false, "a tear past the end of its segment");
+        };
+        ensure(is_zero(after), "bytes behind the end of the segment before")?;
+        let digest = if length == 0 { ZERO } else { hash(torn) };
+        ensure(header.torn.0 == digest, "other torn bytes than are named")?;
+        if length > 0 {
+            self.tears.push((header.number.saturating_sub(1), before.end as u64));
+        }
+        Ok(())
+    }
+
+    fn group(&mut self, group: &Group<'_>, at: (u64, u64), header: &Segment, report: &mut Report) -> bool {
+        let place = format!("group at {}:{}", at.0, at.1);
+        let first = self.walk.levels.size();
+        let mut want = |so, what| report.want("groups", so, Word::Altered, &place, what);
+        want(group.place == at, "a group in another place than its own");
+        want(group.before == self.group, "another group before than the one here");
+        want(group.term >= self.term.max(header.term), "a term that falls");
+        want(!self.closed || group.term > self.term, "a group of a term that was closed");
+        if !want(group.first == first, "a group that begins at another entry") {
+            return false;
+        }
+        self.term = self.term.max(group.term);
+        self.group = group.hash;
+        let mut last = None;
+        for (entry, sealed) in &group.records {
+            let index = self.walk.levels.size();
+            last = self.walk.entry(entry, report);
+            if let Some((_, digest)) = last {
+                let so = hash(sealed) == digest;
+                report.want(
+                    "sealed halves",
+                    so,
+                    Word::Altered,
+                    &format!("entry {index}"),
+                    "a sealed half of another digest",
+                );
+            }
+        }
+        let walk = &self.walk.levels;
+        let mut want = |so, what| report.want("groups", so, Word::Altered, &place, what);
+        want(walk.root_at(group.after.0) == Some(group.after.1), "another root after the group");
+        want(walk.leaf(group.after.0.saturating_sub(1)) == Some(group.last), "another last entry of the group");
+        let stops = last.is_some_and(|(kind, _)| kind == 2) || group.after.0 == 1;
+        want(!group.closed || stops, "a group that closes without log.stopped");
+        if group.first == 0 {
+            want(group.after.0 == 1, "a genesis that is not alone in its group");
+        }
+        self.closed = group.closed;
+        true
+    }
+
+    /// The end of the newest segment.
+    fn newest(&mut self, number: u64, before: &Before, report: &mut Report) {
+        let place = format!("journal/{number:08}.seg");
+        let rest = before.bytes.get(before.end..).unwrap_or_default();
+        let from = if before.headless { rest.get(SECTOR..).unwrap_or_default() } else { rest };
+        let at = if before.headless { SECTOR } else { before.end } as u64;
+        match tail(from, number, at, self.walk.levels.size(), &self.group) {
+            Tail::End if !before.headless => report.count("tail"),
+            Tail::End => report.find(Word::Altered, place, "a segment of zeros that is not whole"),
+            Tail::Tear(bytes) if !self.closed => {
+                report.count("tail");
+                report.say(format!("{place}: a write of {bytes} bytes that a crash cut off at {at}"));
+            }
+            Tail::Tear(_) => self.torn_after_close = Some(place),
+            Tail::Damage => {
+                report.find(Word::Altered, place, "bytes that are neither a group nor a write that was cut off")
+            }
+        }
+    }
+
+    /// Each tear that a segment names has its entry.
+    fn recovered(&self, report: &mut Report) {
+        for (segment, offset) in &self.tears {
+            let so = self.walk.recovered.iter().any(|(_, s, o, ..)| (s, o) == (segment, offset));
+            if !so {
+                report.find(
+                    Word::Gaps,
+                    format!("journal/{segment:08}.seg"),
+                    "a write that was cut off, and no entry says so",
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,350 @@
+//! Ledger folders, read without a key.
+
+#[path = "support/mod.rs"]
+mod support;
+
+use serde_json::{Value, json};
+use support::maker::{self, Hash, Maker, OBJECTS, ORIGIN, SEALED, Spec, ZERO, log_key};
+use support::{Scratch, answers, hex, pair, public};
+use tapeaudit_core::digest::hash;
+use tapeaudit_core::log::Levels;
+use tapeaudit_core::text::base64;
+use tapeaudit_core::tree;
+
+const LENGTH: usize = 1 << 20;
+
+struct Group {
+    term: u64,
+    closed: bool,
+    entries: Vec<Vec<u8>>,
+}
+
+fn padded(mut bytes: Vec<u8>) -> Vec<u8> {
+    bytes.resize(bytes.len().div_ceil(512) * 512, 0);
+    bytes
+}
+
+/// The extent of a group.
+fn extent(group: &Group, place: (u64, u64), levels: &Levels, before: &Hash) -> Vec<u8> {
+    let first = levels.size() - group.entries.len() as u64;
+    let mut records = Vec::new();
+    for entry in &group.entries {
+        records.extend((entry.len() as u32).to_be_bytes());
+        records.extend((SEALED.len() as u32).to_be_bytes());
+        records.extend([entry, SEALED].concat());
+    }
+    let mut out = b"IMTGRP\x00\x01".to_vec();
+    for n in [group.term, place.0, place.1, first] {
+        out.extend(n.to_be_bytes());
+    }
+    out.extend((group.entries.len() as u32).to_be_bytes());
+    out.extend(u32::from(group.closed).to_be_bytes());
+    out.extend((records.len() as u64).to_be_bytes());
+    out.extend(levels.size().to_be_bytes());
+    out.extend(levels.root_at(levels.size()).unwrap());
+    out.extend(before);
+    out.extend(tree::leaf(group.entries.last().unwrap()));
+    out.resize(256, 0);
+    out.extend(records);
+    rehash(padded(out))
+}
+
+fn rehash(mut extent: Vec<u8>) -> Vec<u8> {
+    extent[192..256].fill(0);
+    let own = hash(&extent);
+    extent[192..224].copy_from_slice(&own);
+    extent
+}
+
+fn segment_header(number: u64, first: u64, before: &Hash) -> Vec<u8> {
+    let mut out = b"IMTSEG\x00\x01".to_vec();
+    for n in [number, LENGTH as u64, 1, first] {
+        out.extend(n.to_be_bytes());
+    }
+    out.extend(before);
+    out.resize(120, 0);
+    out.extend(hash(ORIGIN.as_bytes()));
+    out.resize(480, 0);
+    let own = hash(&out);
+    out.extend(own);
+    out
+}
+
+fn pack(objects: &[&[u8]]) -> Vec<u8> {
+    let mut out = b"IMTPAC\x00\x01".to_vec();
+    out.extend(1_u64.to_be_bytes());
+    out.extend(hash(ORIGIN.as_bytes()));
+    let check = hash(&out);
+    out.extend(&check[..16]);
+    for object in objects {
+        let mut record = b"IMTO\x01\x01\0\0".to_vec();
+        record.extend(0_u64.to_be_bytes());
+        record.extend((object.len() as u64).to_be_bytes());
+        record.extend(hash(object));
+        let check = hash(&record);
+        record.extend(&check[..8]);
+        out.extend([&record[..], object].concat());
+    }
+    out.resize(out.len() + 4096, 0);
+    out
+}
+
+fn head_file(size: u64, root: &Hash, state: &str) -> Vec<u8> {
+    let text = format!(
+        "immutape/head/1\n{ORIGIN}\n{size} {}\nvault 1 1 {}\nstate {state}\nterm 1\n",
+        base64(root),
+        base64(&[9; 32])
+    );
+    let signature = pair(&[1; 32]).sign(text.as_bytes()).to_bytes();
+    let all = [&log_key().id()[..], &signature].concat();
+    let second = format!("{text}\n\u{2014} {ORIGIN} {}\n", base64(&all));
+    [maker::head(size, root, 1, &[]), second.into_bytes()].concat()
+}
+
+struct Ledger {
+    scratch: Scratch,
+    segment: Vec<u8>,
+    end: usize,
+    levels: Levels,
+    last: Hash,
+    maker: Maker,
+}
+
+impl Ledger {
+    fn new(change: impl FnOnce(&mut Maker)) -> Self {
+        let mut maker = Maker::new();
+        change(&mut maker);
+        let made = maker.make();
+        let mut segment = segment_header(1, 0, &ZERO);
+        let (mut levels, mut last) = (Levels::default(), ZERO);
+        let (first, rest) = made.entries.split_at(1);
+        for (closed, entries) in [(false, first), (false, rest)] {
+            entries.iter().for_each(|entry| levels.push(tree::leaf(entry)));
+            let group = Group { term: 1, closed, entries: entries.to_vec() };
+            let extent = extent(&group, (1, segment.len() as u64), &levels, &last);
+            last = extent[192..224].try_into().unwrap();
+            segment.extend(extent);
+        }
+        let end = segment.len();
+        segment.resize(LENGTH, 0);
+        let found = Self { scratch: Scratch::new(), segment, end, levels: made.levels, last, maker };
+        found.write();
+        found
+    }
+
+    fn write(&self) {
+        self.put("l/journal/00000001.seg", &self.segment);
+        let manifest = self.maker.manifest();
+        self.put("l/packs/00000001.pack", &pack(&[OBJECTS[0], OBJECTS[1], &manifest]));
+        self.put("s/head", &head_file(8.min(self.levels.size()), &self.root(8.min(self.levels.size())), "open"));
+    }
+
+    fn root(&self, size: u64) -> Hash {
+        self.levels.root_at(size).unwrap()
+    }
+
+    fn put(&self, path: &str, bytes: &[u8]) {
+        self.scratch.write(path, bytes);
+    }
+
+    fn words_with(&self, more: Value) -> Vec<String> {
+        let path = |name: &str| self.scratch.0.join(name).to_str().unwrap().to_string();
+        let mut request = json!({"kind": "ledger", "path": path("l"), "state": path("s"),
+            "pub": [log_key().write(), hex(public(&[2; 32]).bytes())]});
+        for (key, value) in more.as_object().unwrap() {
+            request[key] = value.clone();
+        }
+        let answer = answers(&[request]).remove(0);
+        answer["words"].as_array().unwrap().iter().map(|word| word.as_str().unwrap().into()).collect()
+    }
+
+    fn words(&self) -> Vec<String> {
+        self.words_with(json!({}))
+    }
+}
+
+#[test]
+fn a_good_ledger_is_intact() {
+    let ledger = Ledger::new(|_| {});
+    assert_eq!(ledger.words(), ["intact"]);
+    assert_eq!(ledger.words_with(json!({"pub": []})), ["unpinned keys"]);
+    assert_eq!(ledger.words_with(json!({"state": null})), ["intact with gaps"]);
+    let keys = maker::witnesses().map(|key| key.write());
+    assert_eq!(ledger.words_with(json!({"witness": keys})), ["intact"]);
+    assert_eq!(ledger.words_with(json!({"witness": keys, "quorum": 3})), ["not anchored"]);
+    let told = ledger.words_with(json!({"path": ledger.scratch.0.join("s").to_str().unwrap()}));
+    assert!(told.contains(&"missing".into()), "{told:?}");
+}
+
+#[test]
+fn altered_journals() {
+    let mut ledger = Ledger::new(|_| {});
+    let good = ledger.segment.clone();
+    // In a header, in records, in the padding, in the zeros behind, in the segment's header.
+    for at in [10, 200, 512 + 16, 512 + 300, ledger.end - 600, ledger.end, LENGTH - 1] {
+        ledger.segment = good.clone();
+        ledger.segment[at] ^= 1;
+        ledger.write();
+        let told = ledger.words();
+        assert!(told.contains(&"altered".into()), "{at}: {told:?}");
+    }
+    // The root after a group, with its hash made anew.
+    let second = 512 + 256 + 512;
+    let second = (second..ledger.end).find(|at| good[*at..].starts_with(b"IMTGRP")).unwrap();
+    for at in [8, 32, 64, 96, 128, 160] {
+        let mut bytes = good.clone();
+        bytes[second + at + 7] ^= 0x80;
+        let extent = rehash(bytes[second..ledger.end].to_vec());
+        bytes[second..ledger.end].copy_from_slice(&extent);
+        ledger.segment = bytes;
+        ledger.write();
+        let told = ledger.words();
+        assert!(at == 8 || told.contains(&"altered".into()), "{at}: {told:?}");
+    }
+    // A sealed half that has not its digest.
+    let mut bytes = good.clone();
+    let at = (second..ledger.end).find(|at| good[*at..].starts_with(SEALED)).unwrap();
+    bytes[at] ^= 1;
+    let extent = rehash(bytes[second..ledger.end].to_vec());
+    bytes[second..ledger.end].copy_from_slice(&extent);
+    ledger.segment = bytes;
+    ledger.write();
+    assert_eq!(ledger.words(), ["altered"]);
+    std::fs::remove_file(ledger.scratch.0.join("l/journal/00000001.seg")).unwrap();
+    assert!(ledger.words().contains(&"missing".into()));
+}
+
+#[test]
+fn segments_follow_each_other() {
+    let ledger = Ledger::new(|_| {});
+    ledger.put("l/journal/00000002.seg", &vec![0; LENGTH]);
+    assert_eq!(ledger.words(), ["intact"]);
+    ledger.put("l/journal/00000002.seg", &vec![0; LENGTH + 512]);
+    assert_eq!(ledger.words(), ["altered"]);
+    ledger.put("l/journal/00000002.seg", &[&segment_header(2, 8, &[7; 32])[..], &vec![0; LENGTH - 512]].concat());
+    assert_eq!(ledger.words(), ["altered"]);
+    std::fs::rename(ledger.scratch.0.join("l/journal/00000002.seg"), ledger.scratch.0.join("l/journal/00000003.seg"))
+        .unwrap();
+    assert_eq!(ledger.words(), ["missing"]);
+    let mut header = segment_header(2, 8, &ledger.last);
+    header[72..80].copy_from_slice(&(ledger.end as u64).to_be_bytes());
+    let own = hash(&header[..480]);
+    header[480..].copy_from_slice(&own);
+    std::fs::remove_file(ledger.scratch.0.join("l/journal/00000003.seg")).unwrap();
+    ledger.put("l/journal/00000002.seg", &[&header[..], &vec![0; LENGTH - 512]].concat());
+    assert_eq!(ledger.words(), ["intact"]);
+}
+
+#[test]
+fn a_write_that_was_cut_off_is_no_alteration() {
+    let mut ledger = Ledger::new(|_| {});
+    let end = ledger.end;
+    // The header's sector never arrived.
+    ledger.segment[end + 512..end + 700].fill(7);
+    ledger.write();
+    assert_eq!(ledger.words(), ["intact"]);
+    // Every sector is there, and it is no group: nothing was cut off.
+    ledger.segment[end..end + 512].fill(7);
+    ledger.write();
+    assert_eq!(ledger.words(), ["altered"]);
+}
+
+#[test]
+fn heads_that_others_hold() {
+    let ledger = Ledger::new(|_| {});
+    let head = |size, root: &Hash| maker::head(size, root, 1, &[]);
+    ledger.put("s/anchors/newest.note", &head(5, &ledger.root(5)));
+    assert_eq!(ledger.words(), ["intact"]);
+    ledger.put("s/anchors/newest.note", &head(5, &[1; 32]));
+    assert_eq!(ledger.words(), ["forked"]);
+    ledger.put("s/anchors/newest.note", &head(9, &[1; 32]));
+    assert_eq!(ledger.words(), ["rolled back"]);
+    ledger.put("s/anchors/newest.note", &maker::head(5, &ledger.root(5), 9, &[]));
+    assert_eq!(ledger.words(), ["altered"]);
+    std::fs::remove_file(ledger.scratch.0.join("s/anchors/newest.note")).unwrap();
+    ledger.put("s/head", &head_file(8, &[1; 32], "open"));
+    assert_eq!(ledger.words(), ["forked"]);
+    ledger.put("s/head", &head_file(12, &[1; 32], "open"));
+    assert_eq!(ledger.words(), ["rolled back"]);
+    ledger.put("s/head", &head_file(7, &ledger.root(7), "open"));
+    assert_eq!(ledger.words(), ["intact"]);
+    ledger.put("s/head", &head_file(7, &ledger.root(7), "closed"));
+    assert_eq!(ledger.words(), ["altered"]);
+    let mut bytes = head_file(8, &ledger.root(8), "open");
+    let at = bytes.len() - 10;
+    bytes[at] ^= 1;
+    ledger.put("s/head", &bytes);
+    assert_eq!(ledger.words(), ["altered"]);
+    std::fs::remove_file(ledger.scratch.0.join("s/head")).unwrap();
+    assert_eq!(ledger.words(), ["missing"]);
+}
+
+#[test]
+fn objects_and_manifests_are_there() {
+    let ledger = Ledger::new(|_| {});
+    let manifest = ledger.maker.manifest();
+    let told = |bytes: &[u8]| {
+        ledger.put("l/packs/00000001.pack", bytes);
+        ledger.words()
+    };
+    assert_eq!(told(&pack(&[OBJECTS[0], &manifest])), ["missing"]);
+    assert_eq!(told(&pack(&[OBJECTS[0], OBJECTS[1]])), ["missing"]);
+    let good = pack(&[OBJECTS[0], OBJECTS[1], &manifest]);
+    let mut bytes = good.clone();
+    bytes[64 + 64] ^= 1;
+    assert_eq!(told(&bytes), ["altered"]);
+    // The same object stands in it once more, as it is.
+    let more = pack(&[OBJECTS[0]]);
+    bytes.truncate(bytes.len() - 4096);
+    bytes.extend(&more[64..]);
+    assert_eq!(told(&bytes), ["intact"]);
+    let mut bytes = good.clone();
+    bytes[3] ^= 1;
+    assert!(told(&bytes).contains(&"altered".into()));
+    let mut bytes = good;
+    let at = bytes.len() - 1000;
+    bytes[at..].fill(9);
+    assert_eq!(told(&bytes), ["intact"], "unused bytes");
+}
+
+#[test]
+fn recordings_that_are_no_tape_yet() {
+    let ledger = Ledger::new(|maker| {
+        let private = maker.specs[3].private.clone();
+        maker.specs.push(Spec { kind: 18, subject: maker::OTHER, private, closed: None, member: false, absent: false });
+        maker.entry = Box::new(|parts| {
+            if parts.kind == 18 {
+                parts.body = tapeaudit_core::cbor::Writer::new().map(1).uint(0).bytes(&[1; 16]).done();
+            }
+        });
+    });
+    assert_eq!(ledger.words(), ["altered"]);
+    ledger.put(&format!("l/spool/{}", hex(&maker::OTHER)), b"pieces");
+    assert_eq!(ledger.words(), ["unsealed tail"]);
+}
+
+#[test]
+fn no_damage_brings_it_down() {
+    let mut ledger = Ledger::new(|_| {});
+    let good = ledger.segment.clone();
+    let mut n = 0x1234_5678_u64;
+    let mut next = || {
+        n ^= n << 13;
+        n ^= n >> 7;
+        n ^= n << 17;
+        n
+    };
+    for _ in 0..40 {
+        ledger.segment = good.clone();
+        for _ in 0..3 {
+            let at = next() as usize % ledger.end;
+            ledger.segment[at] = next() as u8;
+        }
+        if ledger.segment == good {
+            continue;
+        }
+        ledger.write();
+        let told = ledger.words();
+        assert_ne!(told, ["intact"]);
+    }
+}
