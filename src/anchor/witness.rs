@@ -112,8 +112,10 @@ impl WitnessServer {
         if keys.is_empty() {
             return Reply::text(404, "no such log\n");
         }
-        let Some(head) = signed_by_any(&request.note, &keys) else {
-            return Reply::text(403, "not signed by a known key of this log\n");
+        let head = match signed_by_any(&request.note, &keys) {
+            Some(Ok(head)) => head,
+            Some(Err(e)) => return Reply::text(422, format!("{e}\n")),
+            None => return Reply::text(403, "not signed by a known key of this log\n"),
         };
         if request.old_size > head.size {
             return Reply::text(400, "the old size is larger than the head\n");
@@ -172,7 +174,7 @@ impl WitnessServer {
         };
         let note = String::from_utf8(bytes).map_err(|_| damaged())?;
         let keys: Vec<&NoteKey> = self.logs.iter().filter(|log| log.name() == origin).collect();
-        let checkpoint = signed_by_any(&note, &keys).ok_or_else(damaged)?;
+        let checkpoint = signed_by_any(&note, &keys).and_then(std::result::Result::ok).ok_or_else(damaged)?;
         // Its own signature on it: nobody else put it there.
         let own = SignedNote::parse(&note).and_then(|parsed| self.key.time_on(&parsed));
         if !matches!(own, Ok(Some(_))) {
@@ -188,12 +190,14 @@ struct Held {
 }
 
 /// The head that a note says, if one of these keys signed it and none of their signatures fails.
-fn signed_by_any(note: &str, keys: &[&NoteKey]) -> Option<Checkpoint> {
+/// One that is signed and can be no head is an error.
+fn signed_by_any(note: &str, keys: &[&NoteKey]) -> Option<std::result::Result<Checkpoint, LogError>> {
     let mut found = None;
     for key in keys {
         match Checkpoint::from_note(note, key) {
-            Ok(head) => found = Some(head),
+            Ok(head) => found = Some(Ok(head)),
             Err(LogError::Unsigned) => {}
+            Err(e @ LogError::Checkpoint(_)) => return Some(Err(e)),
             Err(_) => return None,
         }
     }

@@ -87,7 +87,6 @@ pub fn is_origin(text: &str) -> bool {
 fn read_predecessor(raw: &[u8]) -> Result<(String, Vec<u8>, u64, Option<u64>), CborError> {
     let mut r = Reader::new(raw);
     r.array_of(4)?;
-    let origin = Some(r.text()?).filter(|text| is_origin(text)).ok_or(CborError::Range)?.to_owned();
-    let (note, first) = (r.bytes()?.to_vec(), r.uint()?);
+    let (origin, note, first) = (r.text()?.to_owned(), r.bytes()?.to_vec(), r.uint()?);
     Ok((origin, note, first, if r.null_if_next() { None } else { Some(r.uint()?) }))
 }

@@ -289,11 +289,16 @@ fn a_receipt_holds_for_its_leaf_alone() {
     let all = leaves(11, 0);
     let head = note(&all).0;
     let path = inclusion_path(5, 11, &mut subtree(&all)).unwrap();
-    let bytes = Receipt::sign(&head, "the subject", 5, &path, &Seed::of(8)).unwrap();
+    let subject = "5c".repeat(32);
+    let bytes = Receipt::sign(&head, &subject, 5, &path, &Seed::of(8)).unwrap();
     let receipt = Receipt::decode(&bytes).unwrap();
+    for other in ["the subject", &subject[1..], &subject.to_uppercase()] {
+        let other = Receipt::sign(&head, other, 5, &path, &Seed::of(8)).unwrap();
+        assert!(matches!(Receipt::decode(&other), Err(ProofError::Receipt(_))));
+    }
     assert_eq!(
         (receipt.issuer.as_str(), receipt.subject.as_str(), receipt.size, receipt.index),
-        (ORIGIN, "the subject", 11, 5)
+        (ORIGIN, subject.as_str(), 11, 5)
     );
     assert_eq!(receipt.verify(&all[5], &Seed::of(8).public_key()), Ok(head.root));
     assert!(receipt.verify(&all[4], &Seed::of(8).public_key()).is_err());

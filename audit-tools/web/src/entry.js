@@ -35,7 +35,7 @@ const ANY = 'any';
 export const KINDS = new Map([
   [0, ['genesis', LEDGER, s.map({
     0: s.exactly(1), 1: origin, 2: s.bytes32, 3: s.bytes32, 4: s.bytes32, 5: s.tuple(s.bytes32, s.bytes32, s.bytes32), 6: s.text, 7: s.text, 8: s.bool,
-  }, { 9: s.tuple(origin, NOTE, u, s.orNull(u)) })]],
+  }, { 9: s.tuple(s.text, NOTE, u, s.orNull(u)) })]],
   [1, ['log.started', LEDGER, oneUint]],
   [2, ['log.stopped', LEDGER, s.map({ 0: u, 1: u, 2: u })]],
   [3, ['log.unclean_stop', LEDGER, oneUint]],

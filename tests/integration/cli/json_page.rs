@@ -7,6 +7,8 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::Stdio;
 
+use immutape::anchor::{Http, Transport as _};
+use immutape::proof::WitnessRequest;
 use serde_json::Value;
 
 use super::world::World;
@@ -119,6 +121,15 @@ fn spoken() -> (Vec<Value>, BTreeSet<String>) {
     fs::write(world.path("logs"), format!("log {verifier}\nquorum none\n")).unwrap();
     let witness = super::witness::Running::new(&world, "w1");
     fs::write(world.path("policy"), witness.policy().replace("quorum w1", "quorum none")).unwrap();
+    // The published head as it stands when a witness has cosigned it.
+    let published = world.path("tree/checkpoint");
+    let note = fs::read_to_string(&published).unwrap();
+    let request = WitnessRequest { old_size: 0, path: Vec::new(), note: note.clone() }.to_text();
+    let at = format!("http://{}/add-checkpoint", witness.1["address"].as_str().unwrap());
+    let lines = Http::new(true, None).unwrap().post(&at, "text/plain", request.as_bytes()).unwrap();
+    fs::write(&published, note + lines.as_text().unwrap()).unwrap();
+    let key = witness.1["key"].as_str().unwrap().to_owned();
+    say(&world, &["verify", "--published", "tree", "--pub", &log, "--witness", &key]);
     say(&world, &["witness", "set", "policy"]);
     say(&world, &["witness", "run", "--allow-private"]);
     say(&world, &["witness", "show"]);

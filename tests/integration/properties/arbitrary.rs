@@ -226,7 +226,12 @@ pub fn header() -> impl Strategy<Value = Header> {
 }
 
 pub fn tape_root() -> impl Strategy<Value = TapeRoot> {
-    (digest(), number(), root_hash()).prop_map(|(header, frames, tree)| TapeRoot { header, frames, tree })
+    // A tape without frames has one root alone.
+    (digest(), number(), root_hash()).prop_map(|(header, frames, tree)| TapeRoot {
+        header,
+        frames: frames.max(1),
+        tree,
+    })
 }
 
 pub fn manifest() -> impl Strategy<Value = Manifest> {

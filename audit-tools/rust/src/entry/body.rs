@@ -245,7 +245,6 @@ fn genesis<'a>(reader: &mut Reader<'a>) -> Result<Genesis<'a>> {
 fn before<'a>(reader: &mut Reader<'a>) -> Result<Predecessor<'a>> {
     reader.array_of(4)?;
     let (origin, note) = (reader.text()?, reader.bytes()?);
-    ensure(text::is_origin(origin), "an origin that is none")?;
     Ok(Predecessor { origin, note, first: reader.uint()?, last: reader.nullable(Reader::uint)? })
 }
 
