@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::made::{Made, made};
 use super::{accepts, flipped, must_accept};
 use crate::oracle_go::{hex_path, judge, oracle};
+use crate::support::time_authority::{Authority, Keys};
 
 /// Size and root of a head, from its text.
 fn head(note: &str) -> (u64, String) {
@@ -108,8 +109,8 @@ fn openssl_takes_the_time_stamps_and_refuses_every_altered_one() {
     };
     let notes: Vec<&String> = made.folder.keys().filter(|path| path.ends_with(".note")).collect();
     assert!(notes.len() >= 2, "{notes:?}");
-    let key = made.folder.keys().find(|path| path.starts_with("data/keys/issuer-")).unwrap();
-    fs::write(folder.path().join("other.pem"), &made.folder[key]).unwrap();
+    // Another authority, whose certificates are named alike.
+    fs::write(folder.path().join("other.pem"), Authority::new(Keys::P256).read("root.pem")).unwrap();
     for note in &notes {
         let token = &made.folder[&note.replace(".note", ".tst")];
         let note = &made.folder[*note];
@@ -151,7 +152,9 @@ fn openssl_reads_the_keys_of_a_bundle() {
             assert_eq!(typed, [&[1], &der[12..]].concat(), "{path}");
         }
         let text = made.text(path);
-        for bad in [text.replacen("MCow", "MCox", 1), text.replacen("PUBLIC", "PRIVATE", 1)] {
+        // Another length, another kind of key that nobody knows, a key that is cut off.
+        let changed = [("MCow", "MCox"), ("MCowBQYDK2Vw", "MCowBQYDK2V6"), ("MCowBQYDK2Vw", "MCowBQYD")];
+        for bad in changed.map(|(from, to)| text.replacen(from, to, 1)) {
             assert_ne!(bad, text);
             assert_eq!(read(bad.as_bytes(), &file), None, "{bad}");
         }

@@ -153,7 +153,8 @@ fn stamp(world: &World, authority: &Authority, n: u32) {
 
 fn make() -> Made {
     let authority = Authority::new(Keys::P256);
-    let world = World::with_tapes(&["git-policies", "sqlite-crash"]);
+    let world = World::new();
+    let mut ids = vec![world.save("git-policies"), world.save("sqlite-crash")];
     let mut verifiers = vec![text(&document(&world, &["checkpoint"]), "verifier")];
     let running = witnesses(&world, &verifiers);
     fs::write(world.path("roots.pem"), authority.read("root.pem")).unwrap();
@@ -167,6 +168,7 @@ fn make() -> Made {
     drop(running);
     let _running = witnesses(&world, &verifiers);
     let first = world.save("filesystem-payments");
+    ids.push(first.clone());
     world.run(["list"]).exits(0);
     world.run(["show", &first, "--frames", "0..3"]).exits(0);
     cosign(&world);
@@ -176,12 +178,9 @@ fn make() -> Made {
         let args = [&["evidence", "--authority", "exam 7", "--allow-private", "--to", to], more].concat();
         document(&world, &args)
     };
-    let ids: Vec<String> =
-        world.run(["list", "--json"]).exits(0).documents().iter().map(|tape| text(tape, "tape")).collect();
-    assert_eq!(ids.len(), 3);
     let told = evidence("bundle", &ids.iter().map(String::as_str).collect::<Vec<_>>());
     assert_eq!((told["quorum"].as_bool(), told["given"].as_array().map(Vec::len)), (Some(true), Some(3)), "{told}");
-    let window = "2000-01-01..2999-12-31";
+    let window = "2000-01-01..2099-12-31";
     let searched = evidence("search.tar", &["--query", "end:error", "--sealed", window, "--frames", "1..9"]);
     let encrypted = is_there("age-keygen", "--version").then(|| {
         let identity = String::from_utf8(Command::new("age-keygen").output().unwrap().stdout).unwrap();

@@ -31,7 +31,7 @@ fn every_item_of_a_bundle_fits_its_schema_and_none_of_another_shape_does() {
         let file = path.rsplit('/').next().unwrap();
         match file {
             "entries.cbor" => sequence(bytes).into_iter().for_each(|item| put("evidence-item", path, item)),
-            "frames.cbor" => sequence(bytes).into_iter().step_by(9).for_each(|item| put("evidence-frame", path, item)),
+            "frames.cbor" => sequence(bytes).into_iter().step_by(3).for_each(|item| put("evidence-frame", path, item)),
             "paths.cbor" | "frames-paths.cbor" => put("set-proof", path, bytes.clone()),
             "header.cbor" => put("opened", path, bytes.clone()),
             "root.cbor" => put("tape-root", path, bytes.clone()),
@@ -44,7 +44,7 @@ fn every_item_of_a_bundle_fits_its_schema_and_none_of_another_shape_does() {
     let verdicts_of_good = verdicts(&good);
     let faults: Vec<_> = verdicts_of_good.iter().filter(|(_, v)| v.is_err()).collect();
     assert!(faults.is_empty(), "{faults:#?}");
-    assert!(verdicts_of_good.len() > 60 && good.len() == 8, "{} of {} rules", verdicts_of_good.len(), good.len());
+    assert!(verdicts_of_good.len() > 44 && good.len() == 8, "{} of {} rules", verdicts_of_good.len(), good.len());
 
     let mut put = |rule: &str, name: &str, bytes: Vec<u8>| {
         bad.entry(rule.into()).or_default().push((format!("{name}: {rule}"), bytes));

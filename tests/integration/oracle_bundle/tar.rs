@@ -56,8 +56,6 @@ fn gnu(tar: &Path) -> Taken {
         return None;
     }
     let listed = String::from_utf8(must_accept(&mut command("--list"))).unwrap();
-    // The disk against the file once more, times and rights too.
-    must_accept(&mut command("--compare"));
     Some((listed.lines().map(str::to_owned).collect(), take(folder.path())))
 }
 
@@ -87,6 +85,7 @@ fn two_other_readers_take_the_tar_file_apart_into_the_bytes_of_the_folder() {
     let (bag, mtime_s) = (read[0].0.bag.clone(), read[0].0.mtime_s);
     let written: Files = read.iter().map(|(file, bytes)| (file.path.clone(), bytes.clone())).collect();
     assert_eq!(packed(&written, &bag, mtime_s), made.tar, "there is one tar file of these files");
+    assert_eq!(hex::encode(sha256(&written[FRONT[3]])), made.tar_digest);
     for (tar, bag, files) in
         [(&made.tar, &bag, &written), (&packed(&made.folder, "bag", 5), &"bag".into(), &made.folder)]
     {
