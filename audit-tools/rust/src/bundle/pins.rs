@@ -93,7 +93,8 @@ fn anchor(pins: &Pins, log: &Log, report: &mut Report) {
             report.count("cosignatures");
         }
         match found {
-            Ok(time) => report.anchored_ms = time,
+            // What the log did not sign is no head of it, whoever vouches for it.
+            Ok(time) => report.anchored_ms = time.filter(|_| log.head_holds),
             Err(why) => report.find(Word::Altered, "data/log/checkpoint", why.0),
         }
     }
