@@ -45,9 +45,8 @@ impl FolderSource {
         for entry in entries {
             let path = format!("{front}{}", entry.name);
             // A name that is no text could not be opened by what is told of it.
-            if !entry.is_plain || entry.os_name.to_str() != Some(entry.name.as_str()) {
-                self.strays.push(path);
-            } else if entry.is_dir && depth == 0 {
+            let has_other_name = entry.os_name.to_str() != Some(entry.name.as_str());
+            if !entry.is_plain || has_other_name || entry.is_dir && depth == 0 {
                 self.strays.push(path);
             } else if entry.is_dir {
                 self.list(&format!("{path}/"), depth.saturating_sub(1))?;

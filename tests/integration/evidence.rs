@@ -199,7 +199,7 @@ async fn a_search_accounts_for_every_tape_of_its_time() {
     let claims = save_tape(&ledger, "sqlite-claims").await.unwrap();
     let now = Timestamp::from_ms(4_000_000_000_000);
     let query = |text: &str| {
-        let (filter, from) = (Filter::parse(text, now).unwrap(), Timestamp::from_ms(0));
+        let (filter, from) = (Box::new(Filter::parse(text, now).unwrap()), Timestamp::from_ms(0));
         EvidenceOrder::new(Wanted::Query { filter, from, to: now }, "subpoena")
     };
     let order = query("tool:read_query").withhold(&claims.tape.to_hex()[..16], "privileged");
@@ -232,10 +232,10 @@ async fn a_search_accounts_for_every_tape_of_its_time() {
     assert_eq!(given.len() + completeness.out_of_scope.len(), 3);
     assert!(given.contains(&crash.tape) && !given.contains(&http.tape), "{given:?}");
     // A time in which nothing was saved.
-    let (filter, at) = (Filter::default(), Timestamp::from_ms(1));
+    let (filter, at) = (Box::default(), Timestamp::from_ms(1));
     let nothing = EvidenceOrder::new(Wanted::Query { filter, from: at, to: at }, "x");
     assert_eq!(ledger.begin_evidence(&ann(), &nothing).await.map(|_| ()).unwrap_err().code(), Code::NotFound);
-    let backwards = EvidenceOrder::new(Wanted::Query { filter: Filter::default(), from: now, to: at }, "x");
+    let backwards = EvidenceOrder::new(Wanted::Query { filter: Box::default(), from: now, to: at }, "x");
     assert_eq!(ledger.begin_evidence(&ann(), &backwards).await.map(|_| ()).unwrap_err().code(), Code::Usage);
     ledger.close().await.unwrap();
 }

@@ -80,7 +80,7 @@ pub fn unbase64(text: &str) -> Result<Vec<u8>> {
         for b in quad.iter().take(4_usize.saturating_sub(pad)) {
             bits = (bits << 6) | sextet(*b)?;
         }
-        bits <<= 6 * u32::try_from(pad).unwrap_or(0);
+        bits <<= [0, 6, 12].get(pad).copied().unwrap_or(0);
         let [_, bytes @ ..] = bits.to_be_bytes();
         let (kept, over) = bytes.split_at_checked(3_usize.saturating_sub(pad)).unwrap_or((&bytes, &[]));
         ensure(over.iter().all(|b| *b == 0), "base64 with bits left over")?;

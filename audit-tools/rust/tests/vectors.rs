@@ -1,4 +1,5 @@
 //! Public test vectors: Ed25519 strictness, Merkle paths, CBOR, and speed of the hash.
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 #[path = "support/mod.rs"]
 mod support;

@@ -51,7 +51,7 @@ fn order(s: &Session<'_>, args: &Args) -> Result<EvidenceOrder> {
         (Some(query), Some(sealed)) => {
             let (from, to) = window(sealed, now)?;
             let filter = Filter::parse(query, now).map_err(|e| Error::new(Code::Usage, e.to_string()))?;
-            Wanted::Query { filter, from, to }
+            Wanted::Query { filter: Box::new(filter), from, to }
         }
         _ => Wanted::Ids(args.ids.clone()),
     };

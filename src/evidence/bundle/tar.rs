@@ -65,7 +65,8 @@ pub fn tar_header(file: &TarFile) -> Result<[u8; BLOCK_BYTES], BundleError> {
 /// Zero bytes behind a file of this length.
 #[must_use]
 pub const fn tar_padding(bytes: u64) -> usize {
-    let over = (bytes % BLOCK_BYTES as u64) as usize;
+    // Blocks have a power of two of bytes.
+    let over = (bytes & (BLOCK_BYTES as u64 - 1)) as usize;
     if over == 0 { 0 } else { BLOCK_BYTES.saturating_sub(over) }
 }
 

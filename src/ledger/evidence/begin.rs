@@ -28,7 +28,7 @@ pub enum Wanted {
     /// Those that pass, of the tapes saved in a time.
     Query {
         /// The conditions.
-        filter: Filter,
+        filter: Box<Filter>,
         /// The first moment.
         from: Timestamp,
         /// The last moment, included.

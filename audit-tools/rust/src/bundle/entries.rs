@@ -121,6 +121,10 @@ pub struct Log {
     pub head: Option<Head>,
     /// A critical kind that is not known here stands among the entries.
     pub is_doubtful: bool,
+    /// The key that is in force at its size signed it.
+    pub head_holds: bool,
+    /// Consistency paths: index of the entry, size and root of its head, the path.
+    paths: Vec<(u64, (u64, Hash), Vec<Hash>)>,
     /// Indices of kinds 32768 to 32770.
     pub changes: BTreeSet<u64>,
     /// By subject, the last entry here.
@@ -414,22 +418,23 @@ fn members(entry: &Entry<'_>, beside: &Beside<'_>, place: &str, report: &mut Rep
     }
 }
 
-fn consistency(entry: &Entry<'_>, beside: &Beside<'_>, place: &str, log: &Log, report: &mut Report) {
-    let anchor = matches!(entry.body, Body::Cosigned(_) | Body::Timestamped(_));
-    let Some(path) = beside.path.as_ref().filter(|_| anchor) else {
-        if anchor || beside.path.is_some() {
-            report.find(Word::Altered, place, "a path where none belongs, or none where one does");
-        }
-        return;
-    };
+fn consistency(entry: &Entry<'_>, beside: &Beside<'_>, place: &str, log: &mut Log, report: &mut Report) {
     let note = match &entry.body {
-        Body::Cosigned(anchor) => anchor.note,
-        Body::Timestamped(anchor) => anchor.note,
-        _ => return,
+        Body::Cosigned(anchor) => Some(anchor.note),
+        Body::Timestamped(anchor) => Some(anchor.note),
+        _ => None,
     };
-    if let (Ok(old), Some(head)) = (Head::read(note), &log.head) {
-        let checked = consistent((old.size, &old.root), (head.size, &head.root), path);
-        report.take("consistency paths", Word::Forked, place, checked);
+    match (note, &beside.path) {
+        (None, None) => {}
+        (Some(note), Some(path)) => {
+            // Only a head that the log signed can be one of another history.
+            if let (Ok(old), Some(keys)) = (Head::read(note), &log.keys)
+                && head_signed(&old, keys).is_ok()
+            {
+                log.paths.push((entry.index, (old.size, old.root), path.clone()));
+            }
+        }
+        _ => report.find(Word::Altered, place, "a path where none belongs, or none where one does"),
     }
 }
 
@@ -530,9 +535,10 @@ pub fn read_hashes(bytes: &[u8]) -> Result<Vec<Hash>> {
 
 impl Log {
     /// What can be said only when all entries are read: the head, and what revoked keys signed.
-    pub fn judge(&self, lists: Option<&Completeness>, report: &mut Report) {
+    pub fn judge(&mut self, lists: Option<&Completeness>, report: &mut Report) {
         self.judge_origin(lists, report);
         let Some(keys) = &self.keys else { return };
+        self.head_holds = self.head.as_ref().is_some_and(|head| head_signed(head, keys).is_ok());
         self.judge_heads(keys, report);
         self.judge_statements(lists, report);
     }
@@ -579,6 +585,10 @@ impl Log {
         if !(self.is_doubtful && is_unsigned(head, keys)) {
             report.take("head", Word::Altered, HEAD, held);
         }
+        for (index, old, path) in self.paths.iter().filter(|_| self.head_holds) {
+            let checked = consistent((old.0, &old.1), (head.size, &head.root), path);
+            report.take("consistency paths", Word::Forked, &format!("entry {index}"), checked);
+        }
         let so = self.facts.last().is_none_or(|fact| fact.index < head.size);
         report.want("head", so, Word::Altered, HEAD, "a head of fewer entries than are here");
     }
@@ -610,6 +620,12 @@ impl Log {
 pub fn is_unsigned(head: &Head, keys: &Keys) -> bool {
     keys.in_force(Role::Checkpoint, head.size)
         .is_some_and(|held| matches!(head.note.signed_by(&keys.verifier(held)), Ok(false)))
+}
+
+/// Whether the key in force at the size of a head signed it.
+fn head_signed(head: &Head, keys: &Keys) -> Result<()> {
+    let Some(held) = keys.in_force(Role::Checkpoint, head.size) else { return refuse("no key in force") };
+    head.verify(&keys.verifier(held))
 }
 
 /// Whether a head holds under the key in force at its size.

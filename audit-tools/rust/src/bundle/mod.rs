@@ -26,7 +26,7 @@ use crate::report::{Report, Word};
 pub fn check(source: &mut dyn Source, pins: &Pins, outside: Option<&mut dyn Outside>, report: &mut Report) {
     bag::check(source, report);
     let completeness = completeness::read(source, report);
-    let log = entries::read(source, completeness.as_ref(), report);
+    let mut log = entries::read(source, completeness.as_ref(), report);
     log.judge(completeness.as_ref(), report);
     if let Some(lists) = &completeness {
         report.tapes = lists.ids();

@@ -238,7 +238,7 @@ fn genesis<'a>(reader: &mut Reader<'a>) -> Result<Genesis<'a>> {
         }
         Ok(())
     })?;
-    ensure(seen == 9 + u64::from(predecessor.is_some()), "a key of the genesis is missing")?;
+    ensure(seen == if predecessor.is_some() { 10 } else { 9 }, "a key of the genesis is missing")?;
     Ok(Genesis { origin, keys, next, predecessor })
 }
 
@@ -342,7 +342,7 @@ fn set(kind: u16, reader: &mut Reader<'_>) -> Result<Set> {
         }
         Ok(())
     })?;
-    ensure(seen == 3 + u64::from(object.is_some()), "a key of the kind is missing")?;
+    ensure(seen == if object.is_some() { 4 } else { 3 }, "a key of the kind is missing")?;
     let fits = (MOST_INSIDE + 1..=MOST_IN_OBJECT).contains(&tapes);
     ensure(object.is_none() || fits, "an object for a set that has none")?;
     ensure(kind == 34 || tapes <= MOST_INSIDE || object.is_some(), "a long set, and no object")?;

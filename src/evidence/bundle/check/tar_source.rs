@@ -86,8 +86,7 @@ impl<B: Blob> TarSource<B> {
         let size = blob.len()?;
         let mut source = Self { blob, files: Vec::new(), places: HashMap::new(), is_in_order: true };
         let (mut at, mut first) = (0u64, None::<TarFile>);
-        loop {
-            let Some(file) = source.header(at)? else { break };
+        while let Some(file) = source.header(at)? {
             if first.as_ref().is_some_and(|first| first.bag != file.bag || first.mtime_s != file.mtime_s) {
                 return form(at, "a header with another name of the bag, or another time");
             }

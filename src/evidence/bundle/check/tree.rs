@@ -54,7 +54,8 @@ impl<'a> Tree<'a> {
     }
 
     fn tiles(&self) -> impl Iterator<Item = Tile> + use<> {
-        let (full, rest) = (self.head.size / u64::from(WIDTH), self.head.size % u64::from(WIDTH));
+        // As in C2SP tlog-tiles, 256.
+        let (full, rest) = (self.head.size >> 8, self.head.size & 0xff);
         let last = u32::try_from(rest).ok().filter(|rest| *rest > 0);
         (0..full).map(|index| Tile { level: 0, index, width: WIDTH }).chain(last.map(|width| Tile {
             level: 0,
@@ -75,7 +76,7 @@ impl<'a> Tree<'a> {
         let mut tree = Frontier::new();
         for tile in self.tiles() {
             let path = tile.path();
-            let hashes = self.file(&path, u64::from(WIDTH) * HASH_BYTES as u64)?;
+            let hashes = self.file(&path, u64::from(WIDTH).saturating_mul(HASH_BYTES as u64))?;
             let (hashes, rest) = hashes.as_chunks::<HASH_BYTES>();
             if !rest.is_empty() || hashes.len() != tile.width as usize {
                 return Err((Verdict::Altered, path, "it has another number of hashes than its name says".into()));

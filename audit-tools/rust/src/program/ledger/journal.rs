@@ -34,7 +34,7 @@ struct Before {
 /// Reads all segments in order; goes on as long as it can.
 pub fn read(ledger: &Path, report: &mut Report) -> Journal {
     let (mut journal, mut before): (Journal, Option<Before>) = (Journal::default(), None);
-    let mut number = 1;
+    let mut number = 1_u64;
     loop {
         let path = ledger.join(format!("journal/{number:08}.seg"));
         if path.symlink_metadata().is_err() {
@@ -43,14 +43,14 @@ pub fn read(ledger: &Path, report: &mut Report) -> Journal {
         let place = format!("journal/{number:08}.seg");
         let Some(bytes) = report.take("segments", Word::Altered, &place, segment(&path)) else { return journal };
         if is_zero(&bytes) {
-            let next = ledger.join(format!("journal/{:08}.seg", number + 1)).symlink_metadata();
+            let next = ledger.join(format!("journal/{:08}.seg", number.saturating_add(1))).symlink_metadata();
             report.want("segments", next.is_err(), Word::Altered, &place, "a segment behind one that was not begun");
             break;
         }
         if !journal.segment(number, bytes, &mut before, &place, report) {
             return journal;
         }
-        number += 1;
+        number = number.saturating_add(1);
     }
     if number == 1 {
         report.find(Word::Missing, "journal/00000001.seg", "the first segment is missing");
@@ -74,7 +74,7 @@ fn gap(ledger: &Path, missing: u64) -> bool {
 fn segment(path: &Path) -> Result<Vec<u8>> {
     let file = open_plain(path)?;
     let mut bytes = Vec::new();
-    let read = file.take(LENGTHS.end() + 1).read_to_end(&mut bytes);
+    let read = file.take(LENGTHS.end().saturating_add(1)).read_to_end(&mut bytes);
     read.map_err(|_| Refused("a file that cannot be read"))?;
     let length = bytes.len() as u64;
     ensure(length.is_power_of_two() && LENGTHS.contains(&length), "a length that no segment has")?;
@@ -107,7 +107,7 @@ impl Journal {
                 if !self.group(&group, (number, end as u64), &header, report) {
                     return false;
                 }
-                end += group.extent;
+                end = end.saturating_add(group.extent);
             }
         }
         *before = Some(Before { bytes, end: if headless { 0 } else { end }, headless });
