@@ -163,6 +163,7 @@ fn check_value(value: &[u8]) -> Result<(), BundleError> {
 }
 
 #[cfg(test)]
+#[allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails")]
 mod tests {
     use super::*;
     use crate::tape::commit;

@@ -123,6 +123,7 @@ pub(super) fn read_hashes(r: &mut Reader<'_>) -> Result<Vec<[u8; 32]>, BundleErr
 }
 
 #[cfg(test)]
+#[allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails")]
 mod tests {
     use super::*;
     use crate::log::{leaf_hash, root_of};

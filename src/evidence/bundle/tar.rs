@@ -66,7 +66,7 @@ pub fn tar_header(file: &TarFile) -> Result<[u8; BLOCK_BYTES], BundleError> {
 #[must_use]
 pub const fn tar_padding(bytes: u64) -> usize {
     // Blocks have a power of two of bytes.
-    let over = (bytes & (BLOCK_BYTES as u64 - 1)) as usize;
+    let over = (bytes & 0x1ff) as usize;
     if over == 0 { 0 } else { BLOCK_BYTES.saturating_sub(over) }
 }
 

@@ -18,6 +18,8 @@ pub use model::{BundlePage, PageEntry, PageTape};
 pub use verify_text::verify_text;
 
 #[cfg(test)]
+#[allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails")]
 mod samples;
 #[cfg(test)]
+#[allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails")]
 mod tests;

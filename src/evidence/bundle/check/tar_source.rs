@@ -181,6 +181,7 @@ impl<B: Blob + ?Sized> Read for Part<'_, B> {
 }
 
 #[cfg(test)]
+#[allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails")]
 mod tests {
     use super::super::super::tar_header;
     use super::*;
