@@ -119,6 +119,10 @@ impl SignedNote {
         if note.len() > NOTE_BYTES_MAX {
             return Err(LogError::Note("longer than 64 KiB"));
         }
+        // C2SP signed-note: no control characters but the ends of lines, in the lines of signatures neither.
+        if note.bytes().any(|b| b < b' ' && b != b'\n') {
+            return Err(LogError::Note("control characters"));
+        }
         let at = note.rfind("\n\n").ok_or(LogError::Note("no empty line"))?;
         let (text, lines) = note.split_at_checked(at.saturating_add(1)).ok_or(LogError::Note("no empty line"))?;
         let lines = lines.strip_prefix('\n').unwrap_or_default();

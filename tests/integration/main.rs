@@ -46,6 +46,7 @@ mod evidence_check;
 mod evidence_check_tree;
 mod floors;
 mod golden;
+mod golden_evidence;
 mod golden_make;
 mod golden_stranger;
 mod heads;

@@ -178,7 +178,12 @@ fn tell(
     s.out.say(&format!(
         "Recorded as entry #{entry}. Give these keys on another way than the bundle; they check it with"
     ));
-    s.out.say(&format!("  immutape verify --bundle {} \\", shown(to)));
+    let is_sealed = to.extension().is_some_and(|extension| extension == "age");
+    let opened = if is_sealed { to.with_extension("") } else { to.to_owned() };
+    if is_sealed {
+        s.out.say(&format!("  age --decrypt --identity KEY --output {} {}", shown(&opened), shown(to)));
+    }
+    s.out.say(&format!("  immutape verify --bundle {} \\", shown(&opened)));
     s.out.say(&format!("    --pub {} \\", ledger.checkpoint_key().to_text()));
     s.out.say(&format!("    --pub {}", hex::encode(ledger.recorder_key()?.to_bytes())));
     Ok(())

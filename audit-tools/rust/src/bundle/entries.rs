@@ -119,6 +119,8 @@ pub struct Log {
     pub stamps: Vec<(u64, Hash, Hash)>,
     /// The head.
     pub head: Option<Head>,
+    /// Witnesses that the verifier knows: no line of theirs may be wrong, wherever it stands.
+    pub witnesses: Vec<crate::sign::VerifierKey>,
     /// A critical kind that is not known here stands among the entries.
     pub is_doubtful: bool,
     /// The key that is in force at its size signed it.

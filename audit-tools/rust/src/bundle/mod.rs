@@ -27,6 +27,7 @@ pub fn check(source: &mut dyn Source, pins: &Pins, outside: Option<&mut dyn Outs
     bag::check(source, report);
     let completeness = completeness::read(source, report);
     let mut log = entries::read(source, completeness.as_ref(), report);
+    log.witnesses.clone_from(&pins.witnesses);
     log.judge(completeness.as_ref(), report);
     if let Some(lists) = &completeness {
         report.tapes = lists.ids();

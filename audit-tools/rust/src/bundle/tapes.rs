@@ -207,6 +207,9 @@ fn proof(source: &mut dyn Source, path: &str, entry: (u64, Hash), log: &Log, rep
         if let Some(keys) = log.keys.as_ref().filter(|keys| !(log.is_doubtful && is_unsigned(&proof.head, keys))) {
             head_holds(&proof.head, keys)?;
         }
+        for witness in &log.witnesses {
+            proof.head.note.cosigned_by(witness)?;
+        }
         proof.check(&leaf)
     });
     report.take("proofs", Word::Altered, path, read);

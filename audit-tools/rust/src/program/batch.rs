@@ -64,7 +64,7 @@ fn one(request: &Request) -> Option<Value> {
         let words: Vec<&str> = report.words().iter().map(|word| word.name()).collect();
         let verdict = report.verdict();
         return Some(
-            json!({"n": n, "verdict": verdict.name(), "exit": verdict.exit(), "words": words, "ids": report.tapes}),
+            json!({"n": n, "verdict": verdict.name(), "exit": verdict.exit(), "words": words, "ids": distinct(&report.tapes)}),
         );
     }
     let bytes = match (request.get("hex"), request.get("text")) {
@@ -178,4 +178,10 @@ fn proof(bytes: &[u8], request: &Request) -> Result<[u8; 32]> {
 
 fn receipt(bytes: &[u8], request: &Request) -> Result<[u8; 32]> {
     Receipt::read(bytes)?.verify(&text::unhex_of(word(request, "leaf")?)?, &public_key(request)?)
+}
+
+/// A tape that is given twice is one tape.
+fn distinct(tapes: &[String]) -> Vec<&String> {
+    let ids: std::collections::BTreeSet<&String> = tapes.iter().collect();
+    ids.into_iter().collect()
 }

@@ -110,7 +110,8 @@ impl BundleReport {
     /// Ids of the given tapes, ascending.
     #[must_use]
     pub fn ids(&self) -> Vec<TapeId> {
-        self.tapes.iter().map(|tape| tape.tape).collect()
+        let ids: std::collections::BTreeSet<[u8; 32]> = self.tapes.iter().map(|tape| *tape.tape.as_bytes()).collect();
+        ids.into_iter().map(TapeId::from_bytes).collect()
     }
 
     /// Nothing could be opened: a word, with the reason.
