@@ -287,7 +287,8 @@ fn texts_that_are_no_proofs() {
 #[test]
 fn a_receipt_holds_for_its_leaf_alone() {
     let all = leaves(11, 0);
-    let head = note(&all).0;
+    let origin = format!("log.example/{}", "0a".repeat(16));
+    let head = Checkpoint { origin: origin.clone(), ..note(&all).0 };
     let path = inclusion_path(5, 11, &mut subtree(&all)).unwrap();
     let subject = "5c".repeat(32);
     let bytes = Receipt::sign(&head, &subject, 5, &path, &Seed::of(8)).unwrap();
@@ -298,7 +299,7 @@ fn a_receipt_holds_for_its_leaf_alone() {
     }
     assert_eq!(
         (receipt.issuer.as_str(), receipt.subject.as_str(), receipt.size, receipt.index),
-        (ORIGIN, subject.as_str(), 11, 5)
+        (origin.as_str(), subject.as_str(), 11, 5)
     );
     assert_eq!(receipt.verify(&all[5], &Seed::of(8).public_key()), Ok(head.root));
     assert!(receipt.verify(&all[4], &Seed::of(8).public_key()).is_err());
