@@ -121,7 +121,7 @@ impl SignedNote {
         }
         // C2SP signed-note: no control characters but the ends of lines, in the lines of signatures neither.
         if note.bytes().any(|b| b < b' ' && b != b'\n') {
-            return Err(LogError::Note("control characters"));
+            return Err(LogError::Note("a control character"));
         }
         let at = note.rfind("\n\n").ok_or(LogError::Note("no empty line"))?;
         let (text, lines) = note.split_at_checked(at.saturating_add(1)).ok_or(LogError::Note("no empty line"))?;
