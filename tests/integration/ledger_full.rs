@@ -217,7 +217,8 @@ fn ends_of_disks(whole: &Life) -> Vec<End> {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         ends.insert(End::At((random >> 16) % most));
     }
-    let more = [0, 1, 500, 1_500, 5_000, 17_000, 70_000];
+    // Close to each other: the stages that write little must be met, too, wherever groups happen to be cut.
+    let more = [0, 1, 120, 250, 500, 1_000, 1_500, 2_500, 4_000, 5_000, 9_000, 17_000, 40_000, 70_000];
     ends.extend(STAGES.iter().flat_map(|stage| more.map(|more| End::From(stage, more))));
     ends.into_iter().collect()
 }
