@@ -108,7 +108,7 @@ const CASES = [
   ['two that saved it', { tweak: { log: (log, tapes) => log.add(16, tapes[0].custody, new Map([[0, tapes[0].statement], [1, w.fill(1, 16)]])) } }, 'altered', ['statements', 'entries of tapes'], /two entries|saved this subject/],
   ['a statement of another signer', { tweak: { statement: { signer: otherKey } } }, 'altered', ['statements'], /thumbprint/],
   ['a statement of another ledger', { tweak: { statement: { tweak: (h) => new Map([...h, ['ledger', w.fill(2)]]) } } }, 'altered', ['statements'], /another ledger/],
-  ['a statement of another custody id', { tweak: { statement: { tweak: (h) => new Map([...h, ['custody', w.fill(2)]]) } } }, 'altered', ['statements'], /another custody id/],
+  ['a statement of another custody id', { tweak: { statement: { tweak: (h) => new Map([...h, ['custody', w.fill(2)]]) } } }, ['altered', 'incomplete'], null, /another custody id/],
   ['a statement of another origin', { tweak: { statement: { tweak: (h) => new Map([...h, [15, new Map([[1, 'x/y'], [2, h.get(15).get(2)]])]]) } } }, 'altered', ['statements'], /another origin/],
   ['a statement of another manifest', { tweak: { statement: { tweak: (h) => new Map([...h, ['manifest', w.fill(2)]]) } } }, 'altered', ['files of tapes'], /another manifest/],
   ['another number of tapes', { tweak: { madeBody: (b) => new Map([...b, [2, 2]]) } }, 'incomplete', ['entries of tapes'], /another number of tapes/],
