@@ -160,7 +160,7 @@ impl Closed {
 }
 
 fn private(completeness: &Completeness, log: &Log, report: &mut BundleReport) {
-    let given: HashSet<CustodyId> = completeness.given.iter().map(|given| given.custody).collect();
+    let given: HashMap<CustodyId, TapeId> = completeness.given.iter().map(|given| (given.custody, given.tape)).collect();
     let mut said: HashMap<u64, Vec<&Withheld>> = HashMap::new();
     for withheld in completeness.withheld.iter().filter(|withheld| withheld.what == What::Private) {
         said.entry(withheld.entry).or_default().push(withheld);
@@ -171,16 +171,13 @@ fn private(completeness: &Completeness, log: &Log, report: &mut BundleReport) {
     }
     let in_span = |index: u64| completeness.span.is_some_and(|(first, last)| (first..=last).contains(&index));
     for fact in &log.facts {
-        let is_due = given.contains(&fact.subject)
+        let is_due = given.contains_key(&fact.subject)
             || fact.has_member
             || (fact.kind == EntryKind::REFUSED && !in_span(fact.index));
-        if !is_due {
-            continue;
-        }
         let here = Closed::here(fact);
         let is_said = match said.get(&fact.index).map(Vec::as_slice) {
-            None => here == Closed::Nothing,
-            Some([one]) => Closed::said(one, fact.kind) == here,
+            None => here == Closed::Nothing || !is_due,
+            Some([one]) => Closed::said(one, fact.kind) == here && is_about(one, &fact.subject, &given),
             Some(_) => false,
         };
         if !is_said {
@@ -188,6 +185,15 @@ fn private(completeness: &Completeness, log: &Log, report: &mut BundleReport) {
             report.incomplete(part::ACCOUNTING, format!("entry {}", fact.index), what);
         }
     }
+}
+
+/// A row that names another tape would put the gap into another tape's story.
+fn is_about(withheld: &Withheld, subject: &CustodyId, given: &HashMap<CustodyId, TapeId>) -> bool {
+    let is_of_tape = match given.get(subject) {
+        Some(tape) => withheld.tape == *tape,
+        None => *subject != CustodyId::LEDGER || withheld.tape.as_bytes() == &[0; 32],
+    };
+    withheld.custody == *subject && is_of_tape
 }
 
 /// The opened field shows it; whether what it says is out of scope is for people.
