@@ -160,7 +160,8 @@ impl Closed {
 }
 
 fn private(completeness: &Completeness, log: &Log, report: &mut BundleReport) {
-    let given: HashMap<CustodyId, TapeId> = completeness.given.iter().map(|given| (given.custody, given.tape)).collect();
+    let given: HashMap<CustodyId, TapeId> =
+        completeness.given.iter().map(|given| (given.custody, given.tape)).collect();
     let mut said: HashMap<u64, Vec<&Withheld>> = HashMap::new();
     for withheld in completeness.withheld.iter().filter(|withheld| withheld.what == What::Private) {
         said.entry(withheld.entry).or_default().push(withheld);
@@ -240,6 +241,27 @@ mod tests {
             (EntryKind::ACCESS_GRANTED, vec![], Closed::Nothing),
         ] {
             assert_eq!(Closed::of(fields, kind), wanted);
+        }
+    }
+
+    #[test]
+    fn a_private_half_that_is_withheld_names_the_tape_of_its_entry() {
+        let (tape, other, zeros) =
+            (TapeId::from_bytes([1; 32]), TapeId::from_bytes([2; 32]), TapeId::from_bytes([0; 32]));
+        let (custody, elsewhere) = (CustodyId::from_bytes([3; 32]), CustodyId::from_bytes([4; 32]));
+        let given = HashMap::from([(custody, tape)]);
+        for (said, subject, wanted) in [
+            ((tape, custody), custody, true),
+            ((other, custody), custody, false),
+            ((zeros, custody), custody, false),
+            ((tape, elsewhere), custody, false),
+            ((zeros, CustodyId::LEDGER), CustodyId::LEDGER, true),
+            ((tape, CustodyId::LEDGER), CustodyId::LEDGER, false),
+            ((other, elsewhere), elsewhere, true),
+        ] {
+            let (tape, custody) = said;
+            let row = Withheld { what: What::Private, tape, custody, entry: 5, fields: vec![], why: "w".into() };
+            assert_eq!(is_about(&row, &subject, &given), wanted, "{said:?} for {subject:?}");
         }
     }
 }
