@@ -96,6 +96,9 @@ say "one question, four answers"
 if [ "${#auditors[@]}" = 3 ]; then
     cargo build --locked --quiet --bin immutape
     own="program=target/debug/immutape verify --batch"
+    # The golden bundles are what their maker makes, to the byte.
+    python3 audit-tools/agree/golden.py target/golden-again
+    diff -r target/golden-again tests/golden/6-evidence
     python3 audit-tools/agree/agree.py --golden tests/golden/6-evidence "${auditors[@]}" "$own"
     # One seed for a push; the nightly layer takes new ones.
     python3 audit-tools/agree/agree.py --seed 309359294 "${auditors[@]}" "$own"

@@ -302,19 +302,31 @@ def remade(rng, n):
         name = rng.choice(sorted(made.CASES))
         case = made.CASES[name]
         options = case[3] if len(case) > 3 and case[3] else {}
-        return made.Bundle(case[0], **options), "case"
-    stage, turn = STAGES[n // 3 % len(STAGES)], rng.randrange(4)
-    seen = {"count": 0, "changed": False}
+        return made.Bundle(case[0], **options).tar(), "case"
+    stage, options, turn = STAGES[n // 3 % len(STAGES)], rng.choice(OPTIONS), rng.randrange(4)
+    raw, calls = staged(rng, stage, options, turn)
+    if calls <= turn:
+        # It is not called so often; a stage that is not called at all leaves nothing to change.
+        raw, _ = staged(rng, stage, options, turn % calls)
+    return raw, stage
+
+
+def staged(rng, stage, options, turn):
+    """The tar file of a bundle whose stage is changed at one of its calls, and how many calls there were until then."""
+    calls = 0
 
     def hook(name, value, **place):
-        if name == stage and not seen["changed"]:
-            seen["count"] += 1
-            if seen["count"] > turn:
-                seen["changed"] = True
-                return altered(rng, value)
-        return value
-    bundle = made.Bundle(hook, **rng.choice(OPTIONS))
-    return bundle, stage
+        nonlocal calls
+        if name != stage:
+            return value
+        calls += 1
+        if calls != turn + 1:
+            return value
+        new = altered(rng, value)
+        # A change that changes nothing is no case.
+        assert repr(new) != repr(value)
+        return new
+    return made.Bundle(hook, **options).tar(), calls
 
 
 def touched(rng, n):
@@ -337,8 +349,8 @@ def bundle_case(rng, folder, first, n):
     while True:
         try:
             if n % 10 < 7:
-                bundle, how = remade(rng, n // 10 * 7 + n % 10)
-                group, raw = "remade", bundle.tar()
+                group = "remade"
+                raw, how = remade(rng, n // 10 * 7 + n % 10)
             else:
                 group = "touched"
                 raw, how = touched(rng, n // 10 * 3 + n % 10 - 7)
@@ -402,7 +414,7 @@ def main():
     parser.add_argument("--bundles", type=int, default=1_800)
     parser.add_argument("--items", type=int, default=3_600)
     parser.add_argument("--keep", help="folder that keeps what was made")
-    parser.add_argument("--golden", help="folder of golden bundles: what its index.toml says, word by word, instead of altered ones")
+    parser.add_argument("--golden", help="folder of golden bundles: what its index.json says, word by word, instead of altered ones")
     parser.add_argument("verifier", nargs="+")
     args = parser.parse_args()
     if args.golden:
@@ -457,7 +469,8 @@ def judge(cases, verifiers, ends):
         if len(verifier.answers) != len(cases) or ends[verifier.name] != 0:
             print("%s answered %d of %d, and ended with %s" % (verifier.name, len(verifier.answers), len(cases), ends[verifier.name]))
             failed = True
-    checks, verdicts, again, apart, words_apart = collections.Counter(), collections.Counter(), 0, 0, 0
+    # Every stage is named, also one that never came.
+    checks, verdicts, again, apart, words_apart = collections.Counter({"bundle, remade: %s" % stage: 0 for stage in STAGES}), collections.Counter(), 0, 0, 0
     for (case, (group, how)), *answers in zip(cases, *(verifier.answers for verifier in verifiers)):
         said = [shown(answer) for answer in answers]
         checks["%s: %s" % (case["kind"] if case["kind"] != "bundle" else "bundle, " + group, how)] += 1

@@ -4789,8 +4789,7 @@ class Evidence:
         closed -= optional
         is_closed = opened is None or bool(closed)
         in_span = self.said.span is not None and self.said.span[0] <= entry.index <= self.said.span[1]
-        needs = is_closed and (entry.subject in self.given or members > 0
-                               or entry.kind == REFUSED and not (in_span and entry.subject == ZERO32))
+        needs = is_closed and (entry.subject in self.given or members > 0 or entry.kind == REFUSED and not in_span)
         tape = self.given.get(entry.subject)
         about = (tape.item["tape"] if tape else "0" * 64 if entry.subject == ZERO32 else None, entry.subject.hex())
         # A list of no fields says that all of it is closed.

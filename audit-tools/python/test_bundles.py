@@ -414,6 +414,7 @@ DESTROYED = at("more", lambda rows: rows + [(88, junk("C"), {})])
 C_ITEM = {"tape": junk("tape C").hex(), "custody": junk("C").hex(), "entry": 2}
 NO_TAPE = at("files", lambda files: {path: data for path, data in files.items() if "/tapes/" not in path})
 LAST = {"query": True}
+B_ID = Bundle().tape_b["id"].hex()
 
 CASES = {
     # 1: the bag.
@@ -534,7 +535,7 @@ CASES = {
     "another export commitment": (body(13, 1, OTHER), "altered", {"EVIDENCE_DIGEST"}),
     "field 30 closed": (both(closed(13, 30), told(13, [30])), "altered", {"EVIDENCE_DIGEST", "PRIVATE_WITHHELD"}),
     "given as another entry": (given(entry=6), "altered", {"GIVEN_ENTRY"}),
-    "given as another custody id": (given(custody=B.hex()), "altered", None),
+    "given as another custody id": (given(custody=B.hex()), "altered", {"MANIFEST_TAPE", "EVIDENCE_LAST"}),
     # 8: files of the tape.
     "a byte of the root file": (file("TAPE/root.cbor", flip(20)), "altered", {"ROOT_FILE"}),
     "a manifest of another custody id": (at("manifest", having(1, OTHER), custody=A), "altered", {"MANIFEST_TAPE"}),
@@ -593,7 +594,8 @@ CASES = {
     "a span that ends early": (field("span", [3, 4]), "incomplete", {"SPAN_END"}, LAST),
     "a span behind what was asked of": (both(field("span", [3, 5]), field("log_size", 5)), "incomplete", {"SPAN_END"}, LAST),
     "a span that ends with the log": (both(field("span", [3, 5]), field("log_size", 6), field("asked", {"query": "x", "sealed_ms": [T0 + 4, T0 + 9]}),
-                                           also("withheld", {"tape": "B", "what": "tape", "fields": [], "why": "x", "custody": B.hex(), "entry": 5})), "altered", None, LAST),
+                                           also("withheld", {"tape": B_ID, "what": "tape", "fields": [], "why": "x", "custody": B.hex(), "entry": 5})), "intact with gaps",
+                                      {"TAPE_WITHHELD"}, LAST),
     "a tape of the span that nobody accounts for": (both(field("span", [3, 6]), field("asked", {"query": "x", "sealed_ms": [T0 + 4, T0 + 5]})), "incomplete",
                                                     {"SPAN_TAPES"}, LAST),
     "nothing given": (both(at("completeness", lambda said: {**said, "given": [], "out_of_scope": [{**C_ITEM, "tape": said["asked"]["ids"][0], "field": None, "why": ""}]}),
@@ -628,6 +630,9 @@ CASES = {
     "a refusal closed, and not told": (closed(9), "incomplete", {"PRIVATE_UNTOLD"}),
     "a refusal closed, and told": (both(closed(9), told(9, [], tape=ZEROS, custody=ZEROS)), "intact with gaps", {"PRIVATE_WITHHELD"}),
     "a refusal of the span": (both(closed(9), field("span", [3, 9])), "intact", set(), LAST),
+    "a refusal of the span, of a tape that is not given": (both(closed(9), at("row", lambda row: (row[0], B) + row[2:], index=9), field("span", [3, 9])), "intact",
+                                                           set(), LAST),
+    "a refusal of a tape that is not given": (both(closed(9), at("row", lambda row: (row[0], B) + row[2:], index=9)), "incomplete", {"PRIVATE_UNTOLD"}, LAST),
     "out of scope by its word": (also("out_of_scope", {**C_ITEM, "field": None, "why": ""}), "intact with gaps", {"OUT_OF_SCOPE"}),
     "out of scope without files": (also("out_of_scope", {**C_ITEM, "field": 10, "why": ""}), "missing", {"FILE_MISSING"}),
     "destroyed, by an entry": (both(DESTROYED, also("destroyed", {**C_ITEM, "by": 13})), "intact", set()),
@@ -661,9 +666,8 @@ class Alone(unittest.TestCase):
 def one_case(hook, verdict, wanted, options=None):
     def test(self):
         report = check(Bundle(hook, **(options or {})))
-        if wanted is not None:
-            # That a head which does not hold is not anchored has a test of its own.
-            self.assertEqual({code for _, code in found(report)} - {"NO_HEAD"}, wanted, found(report))
+        # That a head which does not hold is not anchored has a test of its own.
+        self.assertEqual({code for _, code in found(report)} - {"NO_HEAD"}, wanted, found(report))
         self.assertEqual((report.verdict(), report.exit_code()), (verdict, audit.EXITS[verdict]))
         self.assertEqual(report.words() == ["intact"], verdict == "intact")
     return test

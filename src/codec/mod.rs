@@ -7,6 +7,7 @@ pub mod cbor;
 pub mod digest;
 pub mod escape;
 pub mod extent;
+pub(crate) mod json;
 pub mod limits;
 pub mod random;
 

@@ -163,6 +163,15 @@ fn lost(head: &Checkpoint, kept: u64, rows: &dyn crate::store::Rows) -> Result<(
     }
 }
 
+/// Every profile but this one asks for a second person, and no entry names one yet: refused, not waived.
+fn one_person_may_end(profile: &str) -> Result<()> {
+    if profile == "personal" {
+        return Ok(());
+    }
+    let words = format!("under the profile {profile} a successor needs a second person, whom no entry names yet");
+    Err(Error::new(Code::NotPermitted, words))
+}
+
 impl Ledger {
     /// Opens the successor of a log that lost entries: a new ledger, whose entry 0 names the old log, its newest known head and the lost range,
     /// and whose next entries hold the statement that joins them, signed by the new log and, where its key is still there, by
@@ -182,13 +191,7 @@ impl Ledger {
     ) -> Result<Succeeded> {
         let (from, with, held) = (old, env.clone(), request.held.clone());
         let ended = super::facade::blocking(move || Ended::find(&from, &with, held.as_deref())).await?;
-        if ended.genesis.profile != "personal" {
-            let words = format!(
-                "under the profile {} a successor needs a second person, whom no entry names yet",
-                ended.genesis.profile
-            );
-            return Err(Error::new(Code::NotPermitted, words));
-        }
+        one_person_may_end(&ended.genesis.profile)?;
         let ledger = open_or_make(new, env, &request.name, &ended).await?;
         if let Some(already) = ended.already.as_ref().filter(|of| of.succession().ledger != ledger.id()) {
             let _a_ledger_that_nothing_joins = ledger.close().await;
@@ -278,5 +281,19 @@ async fn open_or_make(places: Places, env: Environment, name: &str, ended: &Ende
             Err(e)
         }
         made => made,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_profile_that_asks_for_two_people_is_not_ended_by_one() {
+        assert!(one_person_may_end("personal").is_ok());
+        for profile in ["small-firm", "regulated", "Personal", ""] {
+            let refused = one_person_may_end(profile).unwrap_err();
+            assert_eq!(refused.code(), Code::NotPermitted, "{profile}");
+        }
     }
 }

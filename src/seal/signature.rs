@@ -1,5 +1,6 @@
 //! Ed25519 (RFC 8032), verified strictly: canonical S, no small-order A or R.
 
+use ed25519_dalek::pkcs8::DecodePublicKey as _;
 use ed25519_dalek::{Signature as DalekSignature, VerifyingKey};
 
 use super::SealError;
@@ -30,6 +31,12 @@ impl PublicKey {
     pub fn from_bytes(bytes: &[u8; 32]) -> Result<Self, SealError> {
         let key = VerifyingKey::from_bytes(bytes).map_err(|_| SealError::PublicKey)?;
         if key.is_weak() || !is_canonical(bytes) { Err(SealError::PublicKey) } else { Ok(Self { key }) }
+    }
+
+    /// Reads SubjectPublicKeyInfo in PEM (RFC 8410 4), and checks the key as [`Self::from_bytes`] does.
+    pub(crate) fn from_pem(text: &str) -> Result<Self, SealError> {
+        let key = VerifyingKey::from_public_key_pem(text).map_err(|_| SealError::PublicKey)?;
+        Self::from_bytes(key.as_bytes())
     }
 
     /// The 32 bytes.

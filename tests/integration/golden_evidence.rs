@@ -1,4 +1,5 @@
-//! The golden bundles of chapter 6: each gets the word that its index says, and the one fault is what it is told for.
+//! The golden bundles of chapter 6: each gets the word that its index says, and where nothing is broken all the words. What a fault is
+//! told for is asserted by the tests of the check, and by those of their maker.
 
 use std::path::{Path, PathBuf};
 
@@ -33,6 +34,10 @@ fn every_bundle_has_its_word() {
             let verdict = report.verdict();
             assert_eq!(verdict.word(), row["verdict"].as_str().unwrap(), "{file}: {:#?}", report.findings);
             assert_eq!(u64::from(verdict.exit_code()), row["exit"].as_u64().unwrap(), "{file}");
+            if verdict.exit_code() != 3 {
+                let words: Vec<&str> = report.words().iter().map(|word| word.word()).collect();
+                assert_eq!(serde_json::json!(words), row["words"], "{file}");
+            }
             *count += 1;
         }
     }

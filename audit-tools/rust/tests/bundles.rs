@@ -617,6 +617,19 @@ fn check_11_what_is_given_is_what_is_said() {
         }),
         ["intact"]
     );
+    let refused = |maker: &mut Maker| {
+        maker.specs[1].kind = 40;
+        maker.specs[1].subject = [0x77; 32];
+        maker.specs[1].closed = None;
+    };
+    assert_eq!(asked(refused), ["intact"]);
+    assert_eq!(made(refused), ["incomplete"]);
+    // What need not be told is told rightly or not at all.
+    let mut maker = withheld("private", json!([3]), 1);
+    maker.lists["withheld"][0]["tape"] = json!("00".repeat(32));
+    maker.lists["withheld"][0]["custody"] = json!("00".repeat(32));
+    maker.specs[1].closed = None;
+    assert_eq!(told(maker), ["incomplete"]);
     // Tapes that are somewhere else.
     let mut maker = withheld("frames", json!([]), 3);
     maker.lists["withheld"][0]["tape"] = json!("11".repeat(32));

@@ -1,8 +1,5 @@
 //! `custody.json`: what `custody.html` shows, for programs. The keys are those of `immutape custody --json` where they mean the same.
 
-use std::fmt::Write as _;
-
-use base64::Engine as _;
 use serde_json::{Map, Value, json};
 
 use super::custodies::{Amount, Custodies, Custody};
@@ -11,7 +8,7 @@ use super::model::{BundlePage, PageEntry};
 use super::sort::Sort;
 use super::words;
 use crate::codec::digest::CustodyId;
-use crate::codec::escape::is_visible;
+use crate::codec::json::{base64, put, text, visible};
 use crate::log::{AnchorBody, Body, EntryKind, EvidenceBody, PrivateHalf, SignedNote};
 use crate::tape::{Header, Labels};
 use crate::time::{Timestamp, ns_to_rfc3339};
@@ -47,7 +44,7 @@ pub fn custody_json(page: &BundlePage) -> String {
         "left_out": page.entries.len().saturating_sub(ENTRIES_MAX),
     });
     let plain = serde_json::to_string_pretty(&document).unwrap_or_default();
-    visible_json(&plain) + "\n"
+    visible(plain) + "\n"
 }
 
 /// Indices of entries that are no link of a tape, and all entries.
@@ -56,39 +53,8 @@ fn told(page: &BundlePage, custodies: &Custodies<'_>) -> (Vec<u64>, Vec<Value>) 
     (others, page.entries.iter().take(ENTRIES_MAX).map(entry).collect())
 }
 
-/// Only strings hold characters that hide or reorder text; as escapes any reader turns them back into themselves.
-fn visible_json(plain: &str) -> String {
-    let mut out = String::with_capacity(plain.len());
-    for c in plain.chars() {
-        if c == '\n' || is_visible(c) {
-            out.push(c);
-        } else {
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                let _infallible = write!(out, "\\u{unit:04x}");
-            }
-        }
-    }
-    out
-}
-
 fn time(ms: u64) -> String {
     Timestamp::from_ms(ms).to_text()
-}
-
-/// Recorded bytes: a string where they are UTF-8, else `{"b64": ..}`.
-fn text(bytes: &[u8]) -> Value {
-    std::str::from_utf8(bytes).map_or_else(|_| base64(bytes), Value::from)
-}
-
-fn base64(bytes: &[u8]) -> Value {
-    json!({ "b64": base64::engine::general_purpose::STANDARD.encode(bytes) })
-}
-
-fn put(map: &mut Map<String, Value>, name: &str, value: impl Into<Value>) {
-    let value = value.into();
-    if !value.is_null() {
-        map.insert(name.to_owned(), value);
-    }
 }
 
 fn put_text(map: &mut Map<String, Value>, name: &str, value: &Option<Vec<u8>>) {

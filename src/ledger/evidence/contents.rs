@@ -8,13 +8,13 @@ use super::collect::{Chosen, ShownEntry};
 use crate::catalog::inclusion;
 use crate::codec::digest::{Digest, Hasher};
 use crate::error::{Code, Error, Result};
-use crate::evidence::bundle::{EvidenceFrame, Opened, path, set_proof, write_set_proof};
+use crate::evidence::bundle::{EvidenceFrame, Opened, path, public_key_pem, set_proof, write_set_proof};
 use crate::evidence::{BundlePage, PageEntry, PageTape, custody_html, custody_json, verify_text};
 use crate::ledger::core::died;
 use crate::ledger::{FrameSelection, Who};
 use crate::log::{AnchorBody, Body, Checkpoint, KeyRole, NoteKey};
 use crate::proof::{Receipt, TlogProof};
-use crate::seal::{PublicKey, Signer as _, allowed_signer, ssh_signature};
+use crate::seal::{Signer as _, allowed_signer, ssh_signature};
 
 const HEADER: &str = "immutape/header/1";
 /// What a signature of SSH says that it was made for.
@@ -234,7 +234,7 @@ impl Evidence {
         for role in [KeyRole::Checkpoint, KeyRole::Recorder, KeyRole::Issuer] {
             for term in keys.terms(role).iter().filter(|term| term.since < self.head.size) {
                 let name = format!("data/keys/{}-{}", role.word(), term.since);
-                put(&format!("{name}.pem"), Content::Bytes(spki_pem(&term.key).into_bytes()));
+                put(&format!("{name}.pem"), Content::Bytes(public_key_pem(&term.key).into_bytes()));
                 if role == KeyRole::Checkpoint {
                     let text = NoteKey::new(self.draft.core.origin(), term.key)?.to_text() + "\n";
                     put(&format!("{name}.vkey"), Content::Bytes(text.into_bytes()));
@@ -275,15 +275,6 @@ fn page_entry(shown: ShownEntry) -> PageEntry {
 fn shown_header(header: &crate::tape::Header, keys: &crate::seal::TapeKeys, is_open: impl Fn(u64) -> bool) -> Opened {
     let fields = header.fields();
     Opened::new(HEADER, keys.header_salts(), fields.iter().map(|(n, value)| (*n, value.as_slice())), is_open)
-}
-
-/// RFC 8410: the key as SubjectPublicKeyInfo, in one line.
-fn spki_pem(key: &PublicKey) -> String {
-    use base64::Engine as _;
-    const FRONT: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
-    let der = [FRONT.as_slice(), &key.to_bytes()].concat();
-    let text = base64::engine::general_purpose::STANDARD.encode(der);
-    format!("-----BEGIN PUBLIC KEY-----\n{text}\n-----END PUBLIC KEY-----\n")
 }
 
 fn not_written(e: std::io::Error) -> Error {

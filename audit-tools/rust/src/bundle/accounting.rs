@@ -156,7 +156,7 @@ fn is_needed(lists: &Completeness, log: &Log, fact: &Fact) -> bool {
     match fact.kind {
         _ if log.chains.contains_key(&fact.subject) => true,
         34 | 35 => fact.member,
-        40 => fact.subject != ZERO || !in_span,
+        40 => !in_span,
         _ => false,
     }
 }
@@ -174,9 +174,12 @@ fn private(lists: &Completeness, log: &Log, report: &mut Report) {
             "something withheld of an entry that is not here, or is about another tape",
         );
     }
-    for fact in log.facts.iter().filter(|fact| is_needed(lists, log, fact)) {
+    for fact in &log.facts {
         let over = unneeded(fact.kind);
         let told = named.get(&fact.index).map(Vec::as_slice).unwrap_or_default();
+        if told.is_empty() && !is_needed(lists, log, fact) {
+            continue;
+        }
         let so = match (fact.closed, told) {
             (None, [one]) => one.fields.is_empty(),
             (Some(closed), []) => closed & !over == 0,

@@ -74,7 +74,7 @@ impl Pins {
         let mut digits = [0; 32];
         let recorder = match hex::decode_to_slice(text, &mut digits) {
             Ok(()) => Recorder::Digits(digits),
-            Err(_) => Recorder::Key(read_pem(text).ok_or(PinError::Key)?),
+            Err(_) => Recorder::Key(PublicKey::from_pem(text).map_err(|_| PinError::Key)?),
         };
         self.recorders.push(recorder);
         Ok(())
@@ -216,16 +216,6 @@ impl Pins {
     pub(super) const fn has_witnesses(&self) -> bool {
         !self.witnesses.is_empty()
     }
-}
-
-/// The public key of an SPKI PEM, in whatever lines its base64 stands.
-fn read_pem(text: &str) -> Option<PublicKey> {
-    let (_, rest) = text.split_once(PEM_BEGIN)?;
-    let (base64, _) = rest.split_once(PEM_END)?;
-    let base64: String = base64.split_ascii_whitespace().collect();
-    let der = STANDARD.decode(base64).ok()?;
-    let key = der.strip_prefix(&SPKI_FRONT)?.try_into().ok()?;
-    PublicKey::from_bytes(key).ok()
 }
 
 /// A public key as SPKI PEM, as `keys/` of a bundle has it: two lines around one of base64.
