@@ -102,6 +102,8 @@ if [ "${#auditors[@]}" = 3 ]; then
     python3 audit-tools/agree/agree.py --golden tests/golden/6-evidence "${auditors[@]}" "$own"
     # One seed for a push; the nightly layer takes new ones.
     python3 audit-tools/agree/agree.py --seed 309359294 "${auditors[@]}" "$own"
+    # Larger than what anybody may hold of it; the nightly layer takes five gigabytes.
+    python3 audit-tools/agree/large.py --program target/debug/immutape "${auditors[@]}" "$own"
     audit-tools/agree/planted "${auditors[@]}"
 else
     skip "verifiers were not compared: one of them is missing"

@@ -114,14 +114,14 @@ impl Filter {
     }
 
     /// Why a tape does not pass: the key of its header that shows it, and the condition. `None` where no single field does, or
-    /// where labels were changed after it was saved. Of several the one that tells least of the tape.
+    /// where `later` labels took the place of those that it was saved with. Of several the one that tells least of the tape.
     #[must_use]
-    pub fn shown_by(&self, header: &Header, summary: &Summary, is_relabelled: bool) -> (Option<u64>, String) {
+    pub fn shown_by(&self, header: &Header, summary: &Summary, later: Option<&Labels>) -> (Option<u64>, String) {
         let only = |filter: Self| {
-            if filter.is_empty() || filter.passes(header, summary, None) { None } else { Some(filter.to_text()) }
+            if filter.is_empty() || filter.passes(header, summary, later) { None } else { Some(filter.to_text()) }
         };
         let is_named = header.named != crate::tape::Named::default();
-        let labels = Some(10).filter(|_| !is_relabelled);
+        let labels = Some(10).filter(|_| later.is_none());
         let named = Some(27).filter(|_| is_named);
         let started = header.started_wall_ns.and(Some(4));
         let alone = Self::default;

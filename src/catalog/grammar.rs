@@ -49,6 +49,8 @@ pub const KEYS: &str =
     "name: tag: namespace: class: kind: since: until: method: tool: error: errors: end: state: text:";
 
 const MOMENT: &str = "a date (2026-11-20), a moment with its zone (2026-11-20T10:00:00Z), or an age (90m, 36h, 7d, 2w)";
+const TO_COME: &str =
+    "a day (2027-01-31) or moment (2027-01-31T10:00:00Z) that is to come, or how long from now (90m, 36h, 30d, 2w)";
 const HOUR_MS: u64 = 3_600_000;
 const DAY_MS: u64 = 24 * HOUR_MS;
 
@@ -152,14 +154,63 @@ fn yes_or_no(value: &str) -> Option<bool> {
     }
 }
 
+/// What people write for a time, in milliseconds.
+enum Named {
+    /// A day of UTC, by its beginning.
+    Day(u64),
+    Moment(u64),
+    /// So long from now.
+    Age(u64),
+}
+
 /// A moment as people write it; with `past`, the end of what was named.
 fn moment(value: &str, now: Timestamp, past: bool) -> Option<Timestamp> {
-    let days = if past { DAY_MS } else { 0 };
+    Some(Timestamp::from_ms(match named(value)? {
+        Named::Day(day) => day.checked_add(if past { DAY_MS } else { 0 })?,
+        Named::Moment(at) => at,
+        Named::Age(age) => now.as_ms().saturating_sub(age),
+    }))
+}
+
+/// The first and the last millisecond of what is named: those of a day of UTC, or twice the same.
+///
+/// # Errors
+/// [`FilterError::Value`] for `flag`.
+pub(crate) fn named_span(
+    flag: &'static str,
+    value: &str,
+    now: Timestamp,
+) -> Result<(Timestamp, Timestamp), FilterError> {
+    let wrong = || FilterError::Value { key: flag, takes: MOMENT, value: value.to_owned() };
+    let first = moment(value, now, false).ok_or_else(wrong)?;
+    let last = match named(value) {
+        Some(Named::Day(day)) => day.checked_add(DAY_MS.saturating_sub(1)).map(Timestamp::from_ms).ok_or_else(wrong)?,
+        _ => first,
+    };
+    Ok((first, last))
+}
+
+/// The end of what is named, of something that is to come: the end of a day of UTC, a moment, or so long from now.
+///
+/// # Errors
+/// [`FilterError::Value`] for `flag`.
+pub(crate) fn named_end(flag: &'static str, value: &str, now: Timestamp) -> Result<Timestamp, FilterError> {
+    let end = match named(value) {
+        Some(Named::Day(day)) => day.checked_add(DAY_MS),
+        Some(Named::Moment(at)) => Some(at),
+        Some(Named::Age(age)) => now.as_ms().checked_add(age),
+        None => None,
+    };
+    let wrong = || FilterError::Value { key: flag, takes: TO_COME, value: value.to_owned() };
+    end.filter(|end| *end > now.as_ms()).map(Timestamp::from_ms).ok_or_else(wrong)
+}
+
+fn named(value: &str) -> Option<Named> {
     if let Some(date) = parse_rfc3339_ns(&format!("{value}T00:00:00Z")) {
-        return (date / 1_000_000).checked_add(days).map(Timestamp::from_ms);
+        return Some(Named::Day(date / 1_000_000));
     }
     if let Some(ns) = parse_rfc3339_ns(value) {
-        return Some(Timestamp::from_ms(ns / 1_000_000));
+        return Some(Named::Moment(ns / 1_000_000));
     }
     let unit = match value.chars().last()? {
         's' => 1_000,
@@ -170,7 +221,7 @@ fn moment(value: &str, now: Timestamp, past: bool) -> Option<Timestamp> {
         _ => return None,
     };
     let count: u64 = value.get(..value.len().checked_sub(1)?)?.parse().ok()?;
-    Some(Timestamp::from_ms(now.as_ms().saturating_sub(count.checked_mul(unit)?)))
+    count.checked_mul(unit).map(Named::Age)
 }
 
 /// One word of a search.
@@ -255,6 +306,26 @@ mod tests {
         assert_eq!(at("since:36h").since, Some(Timestamp::from_ms(NOW.as_ms() - 36 * HOUR_MS)));
         assert_eq!(at("since:2w").since, Some(Timestamp::from_ms(NOW.as_ms() - 14 * DAY_MS)));
         assert_eq!(at("since:99999w").since, Some(Timestamp::from_ms(0)));
+    }
+
+    #[test]
+    fn a_time_that_is_named_has_a_first_and_a_last_millisecond() {
+        let span = |value: &str| named_span("--sealed", value, NOW).map(|(first, last)| (first.as_ms(), last.as_ms()));
+        assert_eq!(span("2026-11-20"), Ok((1_795_132_800_000, 1_795_132_800_000 + DAY_MS - 1)));
+        assert_eq!(span("2026-11-20T10:00:00Z"), Ok((1_795_168_800_000, 1_795_168_800_000)));
+        assert_eq!(span("1h"), Ok((NOW.as_ms() - HOUR_MS, NOW.as_ms() - HOUR_MS)));
+        assert!(matches!(span("2026-11-20 since:1h"), Err(FilterError::Value { key: "--sealed", .. })));
+    }
+
+    #[test]
+    fn what_is_to_come_ends_after_now() {
+        let end = |value: &str| named_end("--expires", value, NOW).map(Timestamp::as_ms);
+        assert_eq!(end("30d"), Ok(NOW.as_ms() + 30 * DAY_MS));
+        assert_eq!(end("2026-11-20"), Ok(1_795_132_800_000 + DAY_MS), "today is not over");
+        assert_eq!(end("2026-11-20T23:00:00Z"), Ok(1_795_168_800_000 + 13 * HOUR_MS));
+        for value in ["2026-11-19", "2026-11-20T10:00:00Z", "0d", "soon", "2027-01-31 x", "99999999999999999999w"] {
+            assert!(matches!(end(value), Err(FilterError::Value { key: "--expires", .. })), "{value}");
+        }
     }
 
     #[test]

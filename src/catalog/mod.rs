@@ -19,6 +19,7 @@ mod tiles;
 pub use blocks::{LogPiece, pieces_to_extents};
 pub use filter::{Filter, TapeState, Verdict};
 pub use grammar::{FilterError, KEYS as FILTER_KEYS};
+pub(crate) use grammar::{named_end, named_span};
 pub use position::RowsPosition;
 pub use projector::{Enrichment, Projector};
 pub use queries::{Queries, StoredEntry};

@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use super::export_files::cannot_write;
 use super::session::Parts;
+use crate::codec::digest::{Digest, Hasher};
 use crate::error::{Code, Error, Result};
 use crate::evidence::bundle::{
-    BAGIT_TXT, BagManifest, BundleDigest, ManifestLine, TAR_END_BYTES, TarFile, bag_info, tag_manifest, tar_header,
-    tar_padding,
+    BAGIT_TXT, BagManifest, BundleDigest, FILE_BYTES_MAX, ManifestLine, TAR_END_BYTES, TarFile, bag_info, tag_manifest,
+    tar_header, tar_padding,
 };
-use crate::ledger::Evidence;
-use crate::store::files::{Files, NewFile, TemporaryFolder, parent};
+use crate::ledger::{Evidence, EvidenceFile};
+use crate::store::files::{Files, NewFile, TemporaryFolder, create_dir_durable, parent};
 use crate::time::Timestamp;
 
 /// How a bag is written.
@@ -52,6 +53,9 @@ impl Form {
         }
     }
 }
+
+/// Length and SHA-256 of a file.
+type Measured = (u64, Digest);
 
 /// A bag about to be written.
 pub(super) struct BagFiles<'a> {
@@ -102,9 +106,15 @@ impl<'a> BagFiles<'a> {
     pub(super) fn write(&self, evidence: &Evidence) -> Result<Written> {
         let measured = evidence.measure()?;
         (self.go_on)()?;
+        if let Some((file, _)) = evidence.files().iter().zip(&measured).find(|(_, (bytes, _))| *bytes > FILE_BYTES_MAX)
+        {
+            let what = format!("{} is longer than the 8 GiB of a file in a bundle", file.path());
+            return Err(Error::new(Code::Limit, what).with_hint("ask for fewer frames with --frames"));
+        }
         let lines = evidence.files().iter().zip(&measured);
-        let line = |(file, (_, digest)): (&crate::ledger::EvidenceFile, &(u64, crate::codec::digest::Digest))| {
-            ManifestLine { digest: *digest, path: file.path().to_owned() }
+        let line = |(file, (_, digest)): (&EvidenceFile, &Measured)| ManifestLine {
+            digest: *digest,
+            path: file.path().to_owned(),
         };
         let manifest = BagManifest::new(lines.map(line).collect()).to_text();
         let bytes = measured.iter().map(|(bytes, _)| bytes).sum();
@@ -121,7 +131,7 @@ impl<'a> BagFiles<'a> {
             ("tagmanifest-sha256.txt", &tags),
         ];
         match &self.form {
-            Form::Folder => self.folder(evidence, &front)?,
+            Form::Folder => self.folder(evidence, &front, &measured)?,
             Form::Tar => {
                 let file = self.begin()?;
                 let file = self.tar(evidence, &front, &measured, file)?;
@@ -152,7 +162,7 @@ impl<'a> BagFiles<'a> {
         &self,
         evidence: &Evidence,
         front: &[(&str, &str)],
-        measured: &[(u64, crate::codec::digest::Digest)],
+        measured: &[Measured],
         mut out: W,
     ) -> Result<W> {
         let bag = format!("immutape-{}", hex::encode(evidence.completeness().bundle));
@@ -166,36 +176,36 @@ impl<'a> BagFiles<'a> {
             out.write_all(text.as_bytes()).map_err(failed)?;
             out.write_all(&vec![0; tar_padding(text.len() as u64)]).map_err(failed)?;
         }
-        for (file, (bytes, digest)) in evidence.files().iter().zip(measured) {
+        for (file, measured) in evidence.files().iter().zip(measured) {
             (self.go_on)()?;
+            let (bytes, _) = measured;
             out.write_all(&header(file.path(), *bytes)?).map_err(failed)?;
-            let mut same = Same::new(&mut out);
-            evidence.write(file, &mut same)?;
-            same.is(*bytes, digest)?;
+            Same::write(evidence, file, measured, &mut out)?;
             out.write_all(&vec![0; tar_padding(*bytes)]).map_err(failed)?;
         }
         out.write_all(&[0; TAR_END_BYTES]).map_err(failed)?;
         Ok(out)
     }
 
-    fn folder(&self, evidence: &Evidence, front: &[(&str, &str)]) -> Result<()> {
+    /// A crash leaves the folder under its temporary name: it takes its own once everything in it is durable.
+    fn folder(&self, evidence: &Evidence, front: &[(&str, &str)], measured: &[Measured]) -> Result<()> {
         let failed = |e: io::Error| cannot_write(&self.to, e);
         let name = self.to.file_name().unwrap_or_default().to_string_lossy();
         let temporary =
             TemporaryFolder::create(parent(&self.to), &format!(".{name}.{}.part", self.mark)).map_err(failed)?;
         let begin = |path: &str| {
             let path = temporary.path().join(path);
-            self.files.create_dir_all(parent(&path)).map_err(failed)?;
+            create_dir_durable(&*self.files, parent(&path)).map_err(failed)?;
             NewFile::create(self.files.clone(), &path, self.mark).map_err(failed)
         };
         for (path, text) in front {
             let mut file = begin(path)?;
             file.write_all(text.as_bytes()).and_then(|()| file.place(false)).map_err(failed)?;
         }
-        for payload in evidence.files() {
+        for (payload, measured) in evidence.files().iter().zip(measured) {
             (self.go_on)()?;
             let mut file = begin(payload.path())?;
-            evidence.write(payload, &mut file)?;
+            Same::write(evidence, payload, measured, &mut file)?;
             file.place(false).map_err(failed)?;
         }
         temporary.place(&*self.files, &self.to).map_err(failed)
@@ -205,18 +215,16 @@ impl<'a> BagFiles<'a> {
 /// Passes bytes on, and knows what they were: the manifest stands before them.
 struct Same<'a, W> {
     out: &'a mut W,
-    hasher: crate::codec::digest::Hasher,
+    hasher: Hasher,
     bytes: u64,
 }
 
 impl<'a, W: Write> Same<'a, W> {
-    fn new(out: &'a mut W) -> Self {
-        Self { out, hasher: crate::codec::digest::Hasher::new(), bytes: 0 }
-    }
-
-    fn is(self, bytes: u64, digest: &crate::codec::digest::Digest) -> Result<()> {
-        let found = self.hasher.finish();
-        if self.bytes == bytes && found == *digest.as_bytes() {
+    /// Writes a file of a bundle a second time: what is not what was measured ends it.
+    fn write(evidence: &Evidence, file: &EvidenceFile, (bytes, digest): &Measured, out: &'a mut W) -> Result<()> {
+        let mut same = Self { out, hasher: Hasher::new(), bytes: 0 };
+        evidence.write(file, &mut same)?;
+        if same.bytes == *bytes && same.hasher.finish() == *digest.as_bytes() {
             return Ok(());
         }
         Err(Error::new(Code::ReadbackMismatch, "what was read a second time is not what was read first")

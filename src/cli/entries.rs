@@ -8,7 +8,7 @@ use super::{json as js, words};
 use crate::codec::digest::CustodyId;
 use crate::codec::escape::{visible, visible_short};
 use crate::error::Code;
-use crate::evidence::CustodyEvent;
+use crate::evidence::{CustodyEvent, Verdict, part_of_ledger};
 use crate::ledger::LogLine;
 use crate::log::{Body, EntryKind, EvidenceBody, PrivateHalf};
 use crate::tape::Labels;
@@ -139,9 +139,9 @@ fn facts(view: View<'_>) -> String {
         Body::IntegrityFailed { what: 8, at, .. } => {
             format!("the key of the tape that entry #{at} saved is lost; the vault was accepted without it")
         }
-        Body::IntegrityFailed { what, at: 0, .. } => format!("{} not what was stored", part_words(*what)),
+        Body::IntegrityFailed { what, at: 0, .. } => format!("not what was stored: {}", part_words(*what)),
         Body::IntegrityFailed { what, at, .. } => {
-            format!("{} not what was stored, found at entry #{at}", part_words(*what))
+            format!("not what was stored: {}, found at entry #{at}", part_words(*what))
         }
         Body::IntegrityRepaired { entries, .. } => format!("journal of {entries} entries brought back from sled"),
         Body::Verified { scope, verdict, findings, .. } => {
@@ -217,17 +217,9 @@ fn labels(labels: &Labels) -> String {
     if parts.is_empty() { "none".to_owned() } else { parts.join(", ") }
 }
 
-/// The parts of a ledger by their numbers in `integrity.failed`.
-const fn part_words(what: u64) -> &'static str {
-    match what {
-        0 => "the journal is",
-        1 => "a stored object is",
-        2 => "sled's copy is",
-        3 => "the signed head is",
-        4 => "the vault is",
-        5 => "the keys are",
-        _ => "a part that this program does not know is",
-    }
+/// A part of a ledger by its number in `integrity.failed`.
+fn part_words(what: u64) -> &'static str {
+    part_of_ledger(what).unwrap_or("a part that this program does not know")
 }
 
 const fn rows_reason(reason: u64) -> &'static str {
@@ -240,15 +232,8 @@ const fn rows_reason(reason: u64) -> &'static str {
     }
 }
 
-const fn verdict_word(number: u64) -> &'static str {
-    match number {
-        0 => "intact",
-        1 => "intact with gaps",
-        2 => "altered",
-        3 => "cannot tell",
-        8 => "ended by loss",
-        _ => "a verdict that this program does not know",
-    }
+fn verdict_word(number: u64) -> &'static str {
+    Verdict::of_number(number).map_or("a verdict that this program does not know", Verdict::word)
 }
 
 fn error_code(number: u16) -> &'static str {
@@ -313,6 +298,8 @@ fn private_fields(map: &mut Map<String, Value>, p: &PrivateHalf) {
     }
     js::put(map, "exported_sha256", p.exported.map(|(_, digest)| digest.to_hex()));
     js::put(map, "recipient", js::text_or_null(p.recipient.as_deref()));
+    js::put(map, "case", js::text_or_null(p.case.as_deref()));
+    js::put(map, "expires", p.expires_ms().map(|ms| Timestamp::from_ms(ms).to_text()));
     js::put(map, "tapes_listed", p.set.as_ref().map(|s| s.len() as u64));
     js::put(map, "credential", p.credential.map(|c| hex(c.as_ref())));
     js::put(map, "person_statement", p.person_statement.as_deref().map(js::base64));
@@ -370,6 +357,12 @@ fn body(body: &Body) -> Value {
             "part": part, "of": of, "objects": objects, "bytes": bytes, "findings": findings, "segments": segments,
             "from_medium": from_medium,
         }),
+        Body::Evidence(EvidenceBody::Made { bundle, commitment, tapes }) => {
+            json!({ "bundle": hex::encode(bundle), "commitment": commitment.to_hex(), "tapes": tapes })
+        }
+        Body::Evidence(EvidenceBody::Given { bundle, commitment }) => {
+            json!({ "bundle": hex::encode(bundle), "commitment": commitment.to_hex() })
+        }
         Body::Other(bytes) => json!({ "cbor": js::base64(bytes) }),
         _ => json!({}),
     }

@@ -45,17 +45,19 @@ impl Target {
     ///
     /// # Errors
     /// `E_USAGE`.
-    pub(super) fn check(&self, parts: &Parts, has_companions: bool, force: bool) -> Result<()> {
+    pub(super) fn check(&self, parts: &Parts, has_companions: bool, given: Given) -> Result<()> {
+        let Given { flag, force } = given;
         let names = self.all();
         for path in names.iter().take(if has_companions { 3 } else { 1 }) {
             match path.symlink_metadata() {
                 Ok(there) if !there.is_file() => {
                     return Err(refused(format!("{} is there already, and no plain file", shown(path)))
-                        .with_hint("give another name with --output"));
+                        .with_hint(format!("give another name with {flag}")));
                 }
-                Ok(_) if !force => {
+                Ok(_) if force != Some(true) => {
+                    let replace = if force.is_some() { "--force replaces it; or " } else { "" };
                     return Err(refused(format!("{} is there already", shown(path)))
-                        .with_hint("--force replaces it; or give another name with --output"));
+                        .with_hint(format!("{replace}give another name with {flag}")));
                 }
                 _ => {}
             }
@@ -70,9 +72,25 @@ impl Target {
         let bases = [places.state_base.as_ref(), places.config_base.as_ref()];
         if own.into_iter().chain(bases).flatten().filter_map(|p| real(p)).any(|p| folder.starts_with(p)) {
             return Err(refused(format!("{} would stand among the ledger's own files", shown(&self.file)))
-                .with_hint("give a name elsewhere with --output"));
+                .with_hint(format!("give a name elsewhere with {flag}")));
         }
         Ok(())
+    }
+}
+
+/// How a command was told where to write.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Given {
+    /// The flag that names the file.
+    pub flag: &'static str,
+    /// Was `--force` given? `None` where the command has no such flag: nothing is replaced.
+    pub force: Option<bool>,
+}
+
+impl Given {
+    /// `--output`, and perhaps `--force`.
+    pub(super) const fn output(force: bool) -> Self {
+        Self { flag: "--output", force: Some(force) }
     }
 }
 

@@ -7,4 +7,5 @@ mod verdict;
 
 pub use custody::{CustodyEvent, CustodyReport};
 pub use page::{BundlePage, PageEntry, PageTape, custody_html, custody_json, verify_text};
+pub(crate) use verdict::part_of_ledger;
 pub use verdict::{Check, Finding, Report, Severity, Verdict};

@@ -1,6 +1,9 @@
 //! Findings, checks with their counts, and the word they add up to.
 
+use std::collections::HashSet;
+
 use crate::codec::digest::TapeId;
+use crate::error::{Code, Error};
 
 /// How grave a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,6 +23,8 @@ pub enum Severity {
 pub struct Finding {
     /// How grave.
     pub severity: Severity,
+    /// The word for it, where it has one besides that of its severity.
+    pub word: Option<Verdict>,
     /// What was being checked: "journal", "rows", "object", "statement", "head", "vault", "keys".
     pub part: &'static str,
     /// File, entry or object.
@@ -149,6 +154,28 @@ impl Verdict {
         }
     }
 
+    /// The verdict with this number in a `verified` entry.
+    ///
+    /// ```
+    /// use immutape::evidence::Verdict;
+    /// assert_eq!(Verdict::of_number(8), Some(Verdict::EndedByLoss));
+    /// assert_eq!(Verdict::of_number(99), None);
+    /// ```
+    #[must_use]
+    pub fn of_number(number: u64) -> Option<Self> {
+        Self::TABLE.into_iter().find(|verdict| verdict.number() == number)
+    }
+
+    /// The word that an error of a ledger stands for where it has one of its own: `altered` is what the others come to.
+    const fn of_code(code: Code) -> Option<Self> {
+        match code {
+            Code::LogRollback => Some(Self::RolledBack),
+            Code::LogFork => Some(Self::Forked),
+            Code::LedgerMissing | Code::HeadMissing | Code::VaultMissing => Some(Self::Missing),
+            _ => None,
+        }
+    }
+
     /// The process exit code.
     #[must_use]
     pub const fn exit_code(self) -> u8 {
@@ -194,26 +221,85 @@ impl Report {
         place: impl Into<String>,
         what: impl Into<String>,
     ) -> &mut Finding {
-        self.findings.push(Finding { severity, part, place: place.into(), what: what.into(), tape: None, entry: None });
+        let (place, what) = (place.into(), what.into());
+        self.findings.push(Finding { severity, word: None, part, place, what, tape: None, entry: None });
         let last = self.findings.len().saturating_sub(1);
         #[expect(clippy::indexing_slicing, reason = "pushed in the line above")]
         &mut self.findings[last]
     }
 
-    /// The word.
+    /// Adds an error as a finding, with the word of its code.
+    pub fn find_error(
+        &mut self,
+        severity: Severity,
+        part: &'static str,
+        place: impl Into<String>,
+        e: &Error,
+    ) -> &mut Finding {
+        let finding = self.find(severity, part, place, e.message().to_owned());
+        finding.word = Verdict::of_code(e.code()).filter(|_| severity == Severity::Altered);
+        finding
+    }
+
+    /// The word: of all that apply the one that counts before the others.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
-        let worst = self.findings.iter().map(|f| f.severity).max();
-        let made = self.checks.iter().filter(|c| c.skipped.is_none());
-        let (count, empty) = made.fold((0u64, false), |(n, empty), c| (n.saturating_add(1), empty || c.checked == 0));
-        match worst {
-            Some(Severity::Altered) => Verdict::Altered,
-            _ if count == 0 || empty => Verdict::CannotTell,
-            _ if self.ended.is_some() => Verdict::EndedByLoss,
-            Some(Severity::Gap) => Verdict::IntactWithGaps,
-            _ => Verdict::Intact,
-        }
+        let found = self.found();
+        Verdict::BY_WEIGHT.into_iter().find(|word| found.contains(word)).unwrap_or(Verdict::Intact)
     }
+
+    /// Every word that applies, in the order of the table. That what is there holds is said only where nothing is worse.
+    #[must_use]
+    pub fn words(&self) -> Vec<Verdict> {
+        let mut found = self.found();
+        if found.iter().any(|word| matches!(word.exit_code(), 1 | 3)) {
+            found.remove(&Verdict::IntactWithGaps);
+        }
+        if found.is_empty() {
+            found.insert(Verdict::Intact);
+        }
+        Verdict::TABLE.into_iter().filter(|word| found.contains(word)).collect()
+    }
+
+    fn found(&self) -> HashSet<Verdict> {
+        let mut found: HashSet<Verdict> = self.findings.iter().filter_map(Finding::word).collect();
+        let made = || self.checks.iter().filter(|c| c.skipped.is_none());
+        if made().next().is_none() || made().any(|check| check.checked == 0) {
+            found.insert(Verdict::CannotTell);
+        }
+        if self.ended.is_some() {
+            found.insert(Verdict::EndedByLoss);
+        }
+        found
+    }
+}
+
+impl Finding {
+    /// The word that it adds; `None` of what is only worth knowing.
+    #[must_use]
+    pub fn word(&self) -> Option<Verdict> {
+        self.word.or(match self.severity {
+            Severity::Note => None,
+            Severity::Gap => Some(Verdict::IntactWithGaps),
+            Severity::Altered => Some(Verdict::Altered),
+        })
+    }
+}
+
+/// Parts of a ledger by their numbers in `integrity.failed` (`docs/format/4-commit.md`, kind 7).
+pub(crate) fn part_of_ledger(number: u64) -> Option<&'static str> {
+    const PARTS: [&str; 9] = [
+        "the journal",
+        "a stored object",
+        "the query copy of the log",
+        "the signed head",
+        "the vault",
+        "the keys",
+        "the spool of a recording",
+        "the anchors",
+        "a key that was given up",
+    ];
+    usize::try_from(number).ok().and_then(|n| PARTS.get(n).copied())
 }
 
 #[cfg(test)]
@@ -261,5 +347,32 @@ mod tests {
         assert_eq!(r.verdict(), Verdict::IntactWithGaps);
         r.find(Severity::Altered, "object", "packs/00000001.pack", "differs");
         assert_eq!(r.verdict(), Verdict::Altered);
+    }
+
+    /// A word of its own stands beside the others, and the weightiest is the verdict.
+    #[test]
+    fn words_of_their_own() {
+        let mut r = Report::default();
+        r.check("entries", 3, 0, "");
+        r.find(Severity::Note, "recordings", "recording 51", "not sealed yet").word = Some(Verdict::UnsealedTail);
+        assert_eq!((r.verdict(), r.words()), (Verdict::UnsealedTail, vec![Verdict::UnsealedTail]));
+        r.find(Severity::Gap, "rows", "index", "not looked at");
+        assert_eq!(r.words(), [Verdict::IntactWithGaps, Verdict::UnsealedTail]);
+        r.ended = Some("ended by loss at 3".into());
+        assert_eq!(r.verdict(), Verdict::EndedByLoss);
+        let code = |code: Code| Error::new(code, "x");
+        r.find_error(Severity::Gap, "head", "head", &code(Code::LogRollback));
+        assert_eq!(r.verdict(), Verdict::EndedByLoss, "a loss that the log stated itself");
+        for (of, word) in [
+            (Code::HeadMissing, Verdict::Missing),
+            (Code::LogRollback, Verdict::RolledBack),
+            (Code::LogFork, Verdict::Forked),
+            (Code::LogDamaged, Verdict::Altered),
+        ] {
+            r.find_error(Severity::Altered, "head", "head", &code(of));
+            assert_eq!(r.verdict(), word);
+        }
+        let all = [Verdict::UnsealedTail, Verdict::EndedByLoss, Verdict::Altered, Verdict::Missing];
+        assert_eq!(r.words(), [&all[..], &[Verdict::RolledBack, Verdict::Forked]].concat());
     }
 }

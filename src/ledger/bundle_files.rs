@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::evidence::Verdict;
-use crate::evidence::bundle::{Blob, BundleReport, Pins, Source, SourceFile, TarError, TarSource, check_bundle};
+use crate::evidence::bundle::{
+    Blob, BundleReport, FILES_MAX, Pins, Source, SourceFile, TarError, TarSource, check_bundle,
+};
 use crate::store::files::{File, Files, refuse_linked_folder};
 
 /// Folders in folders, of which no bundle and no tree has so many; what lies deeper is told and not looked at.
 const DEPTH_MAX: usize = 12;
-/// Files of a folder: each has a line in a manifest of 64 MiB at most.
-const FILES_MAX: usize = 1 << 20;
 
 /// A folder as a source: every plain file in it and beneath.
 #[derive(Debug)]

@@ -26,7 +26,7 @@ impl Core {
         let saved_at = events.first().map_or(0, |e| e.index);
         let of_ledger = self.links(&CustodyId::LEDGER, size)?.into_iter();
         for event in of_ledger {
-            if self.touches(&event, (&found.custody, &tape), saved_at)? {
+            if self.reach(&event, saved_at)?.has((&found.custody, &tape), saved_at) {
                 events.push(event);
             }
         }
@@ -50,27 +50,44 @@ impl Core {
         Ok(events)
     }
 
-    /// Did this entry of the ledger's own chain give out anything about the tape, or refuse to?
-    pub(super) fn touches(
-        &self,
-        e: &CustodyEvent,
-        (custody, tape): (&CustodyId, &TapeId),
-        saved_at: u64,
-    ) -> Result<bool> {
+    /// Of which tapes this entry of the ledger's own chain gave something out, or refused to. Of tapes that were saved at
+    /// `saved_at` or later; a long list that is older than all of them is not opened.
+    pub(super) fn reach<'e>(&self, e: &'e CustodyEvent, saved_at: u64) -> Result<Reach<'e>> {
         let set = e.private.as_ref().and_then(|p: &PrivateHalf| p.set.as_ref());
         Ok(match (&e.body, set) {
-            (Body::Listed { .. } | Body::Searched { .. } | Body::Refused { .. }, Some(set)) => {
-                set.binary_search(custody).is_ok()
+            (Body::Listed { .. } | Body::Searched { .. } | Body::Refused { .. }, Some(set)) => Reach::Set(set),
+            (Body::Listed { list: Some(_), .. } | Body::Searched { list: Some(_), .. }, None) if saved_at < e.index => {
+                Reach::LongSet(self.long_set(e.index)?)
             }
-            (Body::Listed { list: Some(_), .. } | Body::Searched { list: Some(_), .. }, None) => {
-                saved_at < e.index && self.long_set(e.index)?.binary_search(custody).is_ok()
-            }
-            // A list of everything that is too long to be written out names the log size it was asked at: all tapes saved before it.
-            (Body::Listed { size, .. }, None) => saved_at < *size,
-            // Nothing was looked up for who was refused: the digits that were asked for tell whose they were.
-            (Body::Refused { .. }, None) => saved_at < e.index && asked(e).is_some_and(|p| p.matches(tape.as_bytes())),
-            _ => false,
+            (Body::Listed { list: None, size, .. }, None) => Reach::Before(*size),
+            (Body::Refused { .. }, None) => asked(e).map_or(Reach::Nothing, |prefix| Reach::Asked(prefix, e.index)),
+            _ => Reach::Nothing,
         })
+    }
+}
+
+/// The tapes that an entry of the ledger's own chain is about.
+pub(super) enum Reach<'e> {
+    /// Those that it names.
+    Set(&'e [CustodyId]),
+    /// Those of the sealed list that it names.
+    LongSet(Vec<CustodyId>),
+    /// A list of everything that is too long to be written out names the log size it was asked at: all tapes saved before it.
+    Before(u64),
+    /// Nothing was looked up for who was refused: the digits that were asked for tell whose they were, of those that were there.
+    Asked(IdPrefix, u64),
+    Nothing,
+}
+
+impl Reach<'_> {
+    pub(super) fn has(&self, (custody, tape): (&CustodyId, &TapeId), saved_at: u64) -> bool {
+        match self {
+            Self::Set(set) => set.binary_search(custody).is_ok(),
+            Self::LongSet(set) => set.binary_search(custody).is_ok(),
+            Self::Before(size) => saved_at < *size,
+            Self::Asked(prefix, index) => saved_at < *index && prefix.matches(tape.as_bytes()),
+            Self::Nothing => false,
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use super::open::Wanted;
 use super::read::{FrameSelection, TapeReader};
 use super::repair::{Mended, Repair, RepairDone};
 use super::save::{SaveOptions, TapeSaver};
-use super::search::{ListPage, ListRequest};
+use super::search::{ListPage, ListRequest, query_text};
 use super::status::{ClassCount, Status};
 use super::{Environment, Places, Who, acts, create, open, repair};
 use crate::codec::digest::{CustodyId, LedgerId};
@@ -225,7 +225,7 @@ impl Ledger {
         let (core, request) = (self.core.clone(), std::sync::Arc::new(request));
         let asked = request.clone();
         let found = blocking(move || core.find(&asked)).await?;
-        self.core.tell(who, action, &request, found).await
+        self.core.tell(who, action, query_text(&request), found).await
     }
 
     /// Gives a tape labels in place of those it has, with the words of who does so; the index of the entry. The header stays

@@ -51,6 +51,7 @@ mod who;
 mod writer;
 
 pub use crate::catalog::{FILTER_KEYS, Filter, FilterError, Summary, TapeState};
+pub(crate) use crate::catalog::{named_end, named_span};
 pub use away::TapeAway;
 pub use bundle_files::{BundleFiles, FileBlob, FolderSource, check_bundle_at};
 pub use check::{

@@ -10,6 +10,7 @@ use super::acts::Act;
 use super::core::{Core, died};
 use super::list::Listing;
 use super::look_up::FoundTape;
+use super::read::OpenedTape;
 use crate::catalog::{CatalogRow, Filter, Verdict};
 use crate::codec::digest::{CustodyId, ObjectDigest, RootHash};
 use crate::codec::limits::{PRIVATE_SET_MAX, SET_LIST_MAX};
@@ -121,6 +122,13 @@ pub(super) struct Found {
     is_all: bool,
 }
 
+impl Found {
+    /// Tapes that pass, of a question that has no pages.
+    pub(super) const fn whole(tapes: Vec<Listing>, size: u64, undecided: u64) -> Self {
+        Self { tapes, size, next: None, undecided, is_all: false }
+    }
+}
+
 impl Core {
     /// Finds what passes. Blocks on the rows, and opens what the conditions need; nothing leaves before it is recorded.
     pub(super) fn find(&self, request: &ListRequest) -> Result<Found> {
@@ -182,7 +190,7 @@ impl Core {
         self: &Arc<Self>,
         who: &Who,
         action: Action,
-        request: &ListRequest,
+        words: String,
         found: Found,
     ) -> Result<ListPage> {
         let mut ids: Vec<CustodyId> = found.tapes.iter().map(|t| t.custody).collect();
@@ -192,7 +200,6 @@ impl Core {
         // A list of everything is named by the size it was asked at, once it is too long to be written out.
         let is_long = count > PRIVATE_SET_MAX;
         let needs_list = is_long && !(found.is_all && action == Action::List);
-        let words = query_text(request);
         let mut draft = self.draft(&Act::about_ledger(who, body(action, root, count, found.size, None)), |p| {
             p.query = Some(words.into_bytes());
             p.set_salt = Some(salt);
@@ -239,7 +246,7 @@ impl Core {
             Verdict::Fails => false,
             Verdict::AskHeader => {
                 let found = FoundTape { custody: row.custody, facts: row.facts.clone(), class: summary.class.clone() };
-                match self.open_header(&found) {
+                match self.header_for_list(&found) {
                     Ok(opened) => filter.passes(&opened.header.header, &summary, labels.as_ref()),
                     Err(_) => return Judged::Undecided,
                 }
@@ -259,18 +266,25 @@ impl Core {
     /// Does a tape pass, and if not, which field of its header shows that?
     pub(super) fn passes(&self, row: &CatalogRow, filter: &Filter, labelled: Option<u64>) -> Passed {
         match self.judge_one(row, filter, labelled) {
-            Judged::Passes(listing) if listing.summary.is_some() => Passed::Yes,
-            Judged::Fails => self.why_not(row, filter, labelled.is_some()).unwrap_or(Passed::Unknown),
+            Judged::Passes(listing) if listing.summary.is_some() => Passed::Yes(listing),
+            Judged::Fails => self.why_not(row, filter, labelled).unwrap_or(Passed::Unknown),
             _ => Passed::Unknown,
         }
     }
 
-    fn why_not(&self, row: &CatalogRow, filter: &Filter, is_relabelled: bool) -> Result<Passed> {
+    fn why_not(&self, row: &CatalogRow, filter: &Filter, labelled: Option<u64>) -> Result<Passed> {
+        let labels = labelled.map(|index| self.labels_at(index)).transpose()?;
         let summary = self.open_summary(row)?;
         let found = FoundTape { custody: row.custody, facts: row.facts.clone(), class: summary.class.clone() };
-        let header = self.open_header(&found)?.header.header;
-        let (field, why) = filter.shown_by(&header, &summary, is_relabelled);
+        let header = self.header_for_list(&found)?.header.header;
+        let (field, why) = filter.shown_by(&header, &summary, labels.as_ref());
         Ok(Passed::No { field, why })
+    }
+
+    /// A header that is looked at to judge a tape.
+    pub(super) fn header_for_list(&self, found: &FoundTape) -> Result<OpenedTape> {
+        self.progress.list_unwraps.fetch_add(1, Ordering::Relaxed);
+        self.open_header(found)
     }
 
     fn open_summary(&self, row: &CatalogRow) -> Result<crate::catalog::Summary> {
@@ -284,7 +298,7 @@ impl Core {
 
 /// Whether a tape passes a search.
 pub(super) enum Passed {
-    Yes,
+    Yes(Box<Listing>),
     /// With the key of the header that shows it, where one does, and the condition that does not hold.
     No {
         field: Option<u64>,
@@ -307,7 +321,7 @@ fn body(action: Action, set: RootHash, count: u64, size: u64, list: Option<Objec
 }
 
 /// What was asked, in one spelling.
-fn query_text(request: &ListRequest) -> String {
+pub(super) fn query_text(request: &ListRequest) -> String {
     let filter = Some(request.filter.to_text()).filter(|text| !text.is_empty());
     let limit = request.limit.map(|n| format!("limit:{n}"));
     let cursor = request.cursor.map(|c| format!("cursor:{}", c.to_text()));

@@ -39,6 +39,7 @@ pub use private::{Actor, ActorKind, Authentication, ClaimRecord, ClockStamp, Out
 pub use salted::{export_commitment, own_salt, set_commitment, set_leaf};
 pub use succession::{ProvenSuccession, Succession};
 pub use tiles::{Tile, tiles_between};
+pub(crate) use tree::Levels;
 pub use tree::{consistency_path, inclusion_path, leaf_hash, root_of};
 
 // For the rooms above and their tests; nobody else has a use for it, so it may change with any version.

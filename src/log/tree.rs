@@ -101,6 +101,32 @@ pub fn root_of(leaves: &[LeafHash]) -> RootHash {
     f.root()
 }
 
+/// Leaves with the roots of all their full subtrees, so that many paths cost one pass of hashing.
+pub(crate) struct Levels(Vec<Vec<[u8; 32]>>);
+
+impl Levels {
+    /// Over these leaves.
+    pub(crate) fn of(leaves: &[LeafHash]) -> Self {
+        let mut levels = vec![leaves.iter().map(|leaf| *leaf.as_bytes()).collect::<Vec<_>>()];
+        while let Some(below) = levels.last().filter(|level| level.len() > 1) {
+            let above = below.chunks_exact(2).filter_map(|pair| Some(node_hash(pair.first()?, pair.last()?))).collect();
+            levels.push(above);
+        }
+        Self(levels)
+    }
+
+    /// The root over leaves `first..first+count`, as [`inclusion_path`] asks for it.
+    pub(crate) fn subtree(&self, first: u64, count: u64) -> Option<[u8; 32]> {
+        if count.is_power_of_two() && first.is_multiple_of(count) {
+            let level = self.0.get(usize::try_from(count.trailing_zeros()).ok()?)?;
+            return level.get(usize::try_from(first.checked_div(count)?).ok()?).copied();
+        }
+        let left = split(count.max(2));
+        let right = count.checked_sub(left).filter(|right| *right > 0)?;
+        Some(node_hash(&self.subtree(first, left)?, &self.subtree(first.checked_add(left)?, right)?))
+    }
+}
+
 fn split(n: u64) -> u64 {
     // Largest power of two smaller than n, for n >= 2.
     1u64 << (63u32.saturating_sub(n.saturating_sub(1).leading_zeros()))
@@ -169,4 +195,30 @@ pub fn consistency_path(
     }
     path.reverse();
     Some(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn subtrees_kept_are_those_that_are_hashed_anew() {
+        for size in 0..=33u64 {
+            let leaves: Vec<_> = (0..size).map(|n| leaf_hash(&n.to_be_bytes())).collect();
+            let levels = Levels::of(&leaves);
+            let anew = |first: u64, count: u64| {
+                Some(*root_of(leaves.get(first as usize..(first + count) as usize)?).as_bytes())
+            };
+            for index in 0..size {
+                let kept = inclusion_path(index, size, &mut |first, count| levels.subtree(first, count));
+                assert!(kept.is_some());
+                assert_eq!(kept, inclusion_path(index, size, &mut { anew }), "{index} of {size}");
+            }
+            assert_eq!(levels.subtree(0, size), (size > 0).then(|| *root_of(&leaves).as_bytes()));
+            assert_eq!(
+                (levels.subtree(0, 0), levels.subtree(size, 1), levels.subtree(0, size + 1)),
+                (None, None, None)
+            );
+        }
+    }
 }

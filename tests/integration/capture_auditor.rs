@@ -67,11 +67,11 @@ async fn recordings_in_every_state_are_judged_the_same_without_keys() {
     // The ledger's own check while it is open: from outside its rows cannot be looked at.
     let (report, _) = ledger.verify(&ann(), CheckOptions::default()).await.unwrap();
     // The auditor says of recordings that are no tapes yet that there are such.
-    assert_eq!((report.verdict(), judged(root).1), (Verdict::Intact, 10), "beside a recorder");
+    assert_eq!((report.verdict(), judged(root).1), (Verdict::UnsealedTail, 10), "beside a recorder");
     let lost = dies.custody().to_hex();
     drop((runs, dies));
     ledger.close().await.unwrap();
-    assert_eq!(judged(root), (Verdict::Intact, 10), "left by recorders that are gone");
+    assert_eq!(judged(root), (Verdict::UnsealedTail, 10), "left by recorders that are gone");
 
     // What is lost of them is found by both.
     let copy = |name: &str| {

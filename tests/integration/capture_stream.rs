@@ -155,7 +155,7 @@ async fn a_recording_without_an_end_is_sealed_by_the_next_start_as_cut_off_with_
     // While somebody records, nobody takes it over, and a check says that it is there.
     assert!(recover(&ledger, &ann()).await.unwrap().is_empty());
     let report = verify(&ledger).await;
-    assert_eq!(report.verdict(), Verdict::Intact, "{report:#?}");
+    assert_eq!(report.verdict(), Verdict::UnsealedTail, "{report:#?}");
     assert!(report.findings.iter().any(|f| f.part == "recordings" && f.severity == Severity::Note));
     drop(recording);
     ledger.close().await.unwrap();

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use immutape::codec::digest::{CustodyId, Digest, LeafHash, Thumbprint, sha256};
+use immutape::codec::digest::{CustodyId, Digest, LeafHash, TapeId, Thumbprint, sha256};
 use immutape::evidence::Verdict;
 use immutape::evidence::bundle::{
     Asked, Completeness, Destroyed, EvidenceEntry, MemorySource, Opened, OutOfScope, Pins, TarSource, What, Withheld,
@@ -743,7 +743,10 @@ fn what_is_withheld_of_private_halves() {
         };
         let lists = |asked: &mut Completeness, _: &Log| {
             if let Some((entry, fields)) = said {
-                asked.withheld.push(withheld(What::Private, &a, entry, fields));
+                let row = withheld(What::Private, &a, entry, fields);
+                // A list is about the ledger, and so names no tape (6.3).
+                let (tape, custody) = (TapeId::from_bytes([0; 32]), CustodyId::LEDGER);
+                asked.withheld.push(if index == 6 { Withheld { tape, custody, ..row } } else { row });
             }
         };
         gives(&Change { items: &change, asked: &lists, ..Change::NONE }, words);
@@ -756,6 +759,7 @@ fn what_is_withheld_of_private_halves() {
     closed(4, false, Some((4, &[3])), GAPS);
     closed(6, false, Some((6, &[3, 19, 31])), GAPS);
     closed(6, false, Some((6, &[3])), GAPS);
+    asked(&|asked, _| asked.withheld.push(withheld(What::Private, &a, 6, &[])), INCOMPLETE);
     closed(4, false, Some((4, &[])), INCOMPLETE);
     closed(4, true, Some((4, &[3])), INCOMPLETE);
     closed(4, false, Some((4, &[3, 9])), INCOMPLETE);

@@ -35,7 +35,11 @@ async fn heads_that_others_hold_are_compared_with_the_log() {
     let (state_one, state_two) = (state(&one), state(&two));
     ledger.close().await.unwrap();
     let report = checked(&one);
-    assert_eq!((report.verdict(), anchors(&report)), (Verdict::Intact, None), "nobody holds anything: {report:#?}");
+    assert_eq!(
+        (report.verdict(), anchors(&report)),
+        (Verdict::NotAnchored, None),
+        "nobody holds anything: {report:#?}"
+    );
     copy_folder(&one, &two);
 
     let ledger = open(&one).await.unwrap();
@@ -70,7 +74,7 @@ async fn heads_that_others_hold_are_compared_with_the_log() {
     ledger.close().await.unwrap();
     std::fs::write(state_two.join("newest.note"), &held).unwrap();
     let report = checked(&two);
-    assert_eq!((report.verdict(), anchors(&report)), (Verdict::Altered, Some((2, 2))), "{report:#?}");
+    assert_eq!((report.verdict(), anchors(&report)), (Verdict::Forked, Some((2, 2))), "{report:#?}");
     assert_eq!(places(&report), ["E_LOG_FORK", format!("entry {entry}").as_str()]);
     // A note that this log did not sign.
     std::fs::write(state_two.join("newest.note"), held.replace(|c: char| c.is_ascii_digit(), "9")).unwrap();
@@ -90,5 +94,5 @@ async fn heads_that_others_hold_are_compared_with_the_log() {
     std::fs::copy(newer.join(state_one.strip_prefix(&one).unwrap()).join("newest.note"), target.join("newest.note"))
         .unwrap();
     let report = checked(&older);
-    assert_eq!((report.verdict(), places(&report)), (Verdict::Altered, vec!["E_LOG_ROLLBACK"]), "{report:#?}");
+    assert_eq!((report.verdict(), places(&report)), (Verdict::RolledBack, vec!["E_LOG_ROLLBACK"]), "{report:#?}");
 }

@@ -102,6 +102,7 @@ mod ledger_second_try;
 mod ledger_sled;
 mod ledger_turns;
 mod ledger_vault_accepted;
+mod ledger_words;
 mod model_heads;
 mod net_tls;
 mod oracle_bundle;

@@ -50,7 +50,7 @@ async fn what_was_lost_is_said_by_both_logs_and_each_stays_checkable() {
     let (kept, all) = behind_its_head(&old).await;
     assert!(kept < all);
     assert_eq!(open(&old).await.err().unwrap().code(), Code::LogRollback);
-    assert_eq!(check(&old).verdict(), Verdict::Altered);
+    assert_eq!(check(&old).verdict(), Verdict::RolledBack);
     let before = every_byte(&old.join("ledger"), "index");
     let made = succeed(&old, &new, None).await.unwrap();
     let of = made.proven.succession();
@@ -132,7 +132,7 @@ async fn a_successor_that_the_old_key_did_not_sign_excuses_nothing() {
     assert!(!made.proven.is_by_old());
     std::fs::rename(folder.path().join("away.pem"), &key).unwrap();
     let report = check(&old);
-    assert_eq!((report.verdict(), report.ended.clone()), (Verdict::Altered, None));
+    assert_eq!((report.verdict(), report.ended.clone()), (Verdict::RolledBack, None));
     assert!(
         report.findings.iter().any(|f| f.part == "succession" && f.severity == Severity::Gap),
         "{:?}",

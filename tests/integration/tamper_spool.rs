@@ -221,7 +221,7 @@ fn a_spool_that_is_altered_or_gone_is_named_before_it_is_sealed() {
         checker.run(&CheckOptions::default())
     };
     let clean = report(&|_| {});
-    assert_eq!(clean.verdict(), Verdict::Intact, "{clean:#?}");
+    assert_eq!(clean.verdict(), Verdict::UnsealedTail, "{clean:#?}");
     assert_eq!(clean.findings.iter().filter(|f| f.part == "recordings" && f.severity == Severity::Note).count(), 2);
     let gone = report(&|folder| fs::remove_file(folder.join(&base.spools[0])).unwrap());
     assert_eq!(gone.verdict(), Verdict::Altered, "{gone:#?}");

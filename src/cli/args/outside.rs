@@ -60,7 +60,7 @@ pub(in crate::cli) struct Evidence {
     /// Whom it is for.
     #[arg(long, value_name = "TEXT", value_parser = values::some_text())]
     pub recipient: Option<String>,
-    /// When it is to be given back or destroyed: a date or a moment.
+    /// When it is to be given back or destroyed: a date, a moment, or how long from now (30d).
     #[arg(long, value_name = "WHEN", value_parser = values::some_text())]
     pub expires: Option<String>,
     /// These frames of each tape alone, both included; the others stay closed.

@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::anchor::{Http, Transport, confirm, stamp};
 use crate::cli::args::ClockVerb;
 use crate::cli::confirmed::confirmed;
-use crate::cli::export_files::Target;
+use crate::cli::export_files::{Given, Target};
 use crate::cli::export_placed::place_one;
 use crate::cli::input::{self, shown};
 use crate::cli::rounds::rounds;
@@ -106,7 +106,7 @@ fn show(ledger: &Ledger, s: &mut Session<'_>) -> Result<u8> {
 fn challenge(s: &mut Session<'_>, to: &Path, force: bool, allow_private: bool) -> Result<u8> {
     let target = (!input::is_stdin(to)).then(|| Target::of(to.to_owned()));
     if let Some(target) = &target {
-        target.check(&s.parts, false, force)?;
+        target.check(&s.parts, false, Given { flag: "--to", force: Some(force) })?;
     }
     s.out.raw = target.is_none();
     s.with_ledger(async |ledger, s| {

@@ -6,20 +6,21 @@ use std::sync::Arc;
 use serde_json::json;
 
 use crate::anchor::{Http, Transport, round};
-use crate::cli::args::Evidence as Args;
+use crate::cli::args::{Evidence as Args, Filters};
+use crate::cli::asked;
 use crate::cli::bag_files::{BagFiles, Form};
 use crate::cli::confirmed::confirmed;
-use crate::cli::export_files::Target;
+use crate::cli::export_files::{Given, Target};
 use crate::cli::input::shown;
 use crate::cli::interrupts::Interrupts;
 use crate::cli::range::FrameRange;
 use crate::cli::session::Session;
 use crate::cli::table::{Column, Table};
 use crate::cli::{json as js, words};
-use crate::codec::escape::visible_short;
+use crate::codec::escape::{visible, visible_short};
 use crate::error::{Code, Error, Result};
 use crate::evidence::bundle::{Completeness, What};
-use crate::ledger::{EvidenceOrder, Filter, Ledger, RegisteredBundle, Wanted};
+use crate::ledger::{EvidenceOrder, FilterError, Ledger, RegisteredBundle, Wanted, named_end, named_span};
 use crate::time::Timestamp;
 
 /// Withheld things that are told of, of many.
@@ -32,7 +33,7 @@ pub(in crate::cli) fn evidence(s: &mut Session<'_>, args: &Args) -> Result<u8> {
     let order = order(s, args)?;
     let to = args.to.clone().unwrap_or_default();
     let form = Form::of(&to, args.encrypt_to.as_deref())?;
-    Target::of(to.clone()).check(&s.parts, false, false)?;
+    Target::of(to.clone()).check(&s.parts, false, Given { flag: "--to", force: None })?;
     let interrupts = Interrupts::caught();
     let done = s.with_ledger(async |ledger, s| make(ledger, s, &order, (&to, form), args, &interrupts).await);
     if done.is_err() {
@@ -50,7 +51,7 @@ fn order(s: &Session<'_>, args: &Args) -> Result<EvidenceOrder> {
     let wanted = match (&args.query, &args.sealed) {
         (Some(query), Some(sealed)) => {
             let (from, to) = window(sealed, now)?;
-            let filter = Filter::parse(query, now).map_err(|e| Error::new(Code::Usage, e.to_string()))?;
+            let filter = asked::filter(&Filters::default(), std::slice::from_ref(query), now)?;
             Wanted::Query { filter: Box::new(filter), from, to }
         }
         _ => Wanted::Ids(args.ids.clone()),
@@ -59,7 +60,7 @@ fn order(s: &Session<'_>, args: &Args) -> Result<EvidenceOrder> {
         .recipient(args.recipient.clone())
         .frames(args.frames.map(FrameRange::asked));
     let order = match &args.expires {
-        Some(when) => order.expires(moment(&format!("until:{when}"), now, "--expires")?.1),
+        Some(when) => order.expires(named_end("--expires", when, now).map_err(usage)?),
         None => order,
     };
     let order = if args.close_payload { order.closed_payloads() } else { order };
@@ -72,24 +73,17 @@ fn order(s: &Session<'_>, args: &Args) -> Result<EvidenceOrder> {
     })
 }
 
-/// Two moments, both included.
+/// Two moments, both included; days are taken in whole.
 fn window(text: &str, now: Timestamp) -> Result<(Timestamp, Timestamp)> {
     let ends = text.split_once("..").filter(|(from, to)| !from.is_empty() && !to.is_empty());
     let (from, to) =
         ends.ok_or_else(|| Error::new(Code::Usage, "--sealed takes two dates or moments: 2026-10-01..2026-10-31"))?;
-    let quoted = |key: &str, value: &str| format!("{key}:\"{value}\"");
-    let from = moment(&quoted("since", from), now, "--sealed")?.0;
-    let behind = moment(&quoted("until", to), now, "--sealed")?.1;
-    // A day is taken in whole; what is meant ends a millisecond before the next one.
-    let last = behind.and_then(|behind| behind.as_ms().checked_sub(1)).map(Timestamp::from_ms);
-    let none = || Error::new(Code::Usage, "--sealed takes two dates or moments: 2026-10-01..2026-10-31");
-    Ok((from.ok_or_else(none)?, last.ok_or_else(none)?))
+    let named = |value| named_span("--sealed", value, now).map_err(usage);
+    Ok((named(from)?.0, named(to)?.1))
 }
 
-/// A moment, as the conditions of a search take it.
-fn moment(condition: &str, now: Timestamp, flag: &str) -> Result<(Option<Timestamp>, Option<Timestamp>)> {
-    let filter = Filter::parse(condition, now).map_err(|e| Error::new(Code::Usage, format!("{flag}: {e}")))?;
-    Ok((filter.since, filter.until))
+fn usage(e: FilterError) -> Error {
+    Error::new(Code::Usage, visible(e.to_string().as_bytes()))
 }
 
 async fn make(
@@ -105,13 +99,13 @@ async fn make(
     let (note, is_quorum) = head(ledger, args.allow_private).await?;
     let evidence = draft.under(&note)?;
     let bag = BagFiles::new(&s.parts, to, form, &|| interrupts.check())?.write(&evidence)?;
-    let completeness = evidence.completeness().clone();
+    let (completeness, size) = (evidence.completeness().clone(), evidence.head().size);
     let entry = evidence.finish(&bag.digest).await;
     if entry.is_err() {
         // Who is told that it failed must not find it: its end is not on record.
         bag.take_back();
     }
-    let made = Made { completeness, entry: entry?, size: evidence_size(&note), is_quorum };
+    let made = Made { completeness, entry: entry?, size, is_quorum };
     tell(s, ledger, &made, to, &bag.left())?;
     Ok(0)
 }
@@ -131,10 +125,6 @@ struct Made {
     entry: u64,
     size: u64,
     is_quorum: Option<bool>,
-}
-
-fn evidence_size(note: &str) -> u64 {
-    note.lines().nth(1).and_then(|size| size.parse().ok()).unwrap_or(0)
 }
 
 fn tell(

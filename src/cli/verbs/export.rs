@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::cat::is_plain;
 use crate::cli::args::{Export, To};
-use crate::cli::export_files::{Lazy, Left, Place, Target, cannot_write, name_bytes, no_export};
+use crate::cli::export_files::{Given, Lazy, Left, Place, Target, cannot_write, name_bytes, no_export};
 use crate::cli::export_placed::Placed;
 use crate::cli::input::shown;
 use crate::cli::interrupts::Interrupts;
@@ -44,7 +44,7 @@ pub(in crate::cli) fn export(s: &mut Session<'_>, args: &Export) -> Result<u8> {
                 let hex = reader.tape().to_hex();
                 let folder = if folder == Path::new(".") { PathBuf::new() } else { folder };
                 let target = Target::in_folder(&folder, words::short(&hex), extension(args.to));
-                target.check(&s.parts, job.has_companions(), args.force)?;
+                target.check(&s.parts, job.has_companions(), Given::output(args.force))?;
                 to_files(s, job, target, reader).await.map(|()| (0, None))
             }
         }
@@ -72,7 +72,7 @@ fn check(s: &Session<'_>, args: &Export, place: &Place) -> Result<()> {
             Err(Error::new(Code::Usage, "this form is no text, and a terminal might obey it")
                 .with_hint("write it to a file with --output FILE, or through a pipe"))
         }
-        Place::File(target) => target.check(&s.parts, args.to == To::V2, args.force),
+        Place::File(target) => target.check(&s.parts, args.to == To::V2, Given::output(args.force)),
         Place::Stdout | Place::Folder(_) => Ok(()),
     }
 }

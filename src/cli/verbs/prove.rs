@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::cli::args::Prove as Args;
 use crate::cli::confirmed::confirmed;
-use crate::cli::export_files::{Place, Target};
+use crate::cli::export_files::{Given, Place, Target};
 use crate::cli::export_placed::place_one;
 use crate::cli::input::shown;
 use crate::cli::session::Session;
@@ -42,7 +42,7 @@ async fn consistency(ledger: &Ledger, s: &mut Session<'_>, old: u64, new: u64) -
 fn tape(s: &mut Session<'_>, args: &Args, id: &str) -> Result<u8> {
     let place = Place::of(args.output.as_deref())?;
     if let Place::File(target) = &place {
-        target.check(&s.parts, false, args.force)?;
+        target.check(&s.parts, false, Given::output(args.force))?;
     }
     s.out.raw = place == Place::Stdout;
     let (form, extension) =
@@ -60,7 +60,7 @@ fn tape(s: &mut Session<'_>, args: &Args, id: &str) -> Result<u8> {
                 let tape = proven.tape.to_hex();
                 let folder = if folder == Path::new(".") { Path::new("").to_owned() } else { folder };
                 let target = Target::in_folder(&folder, words::short(&tape), extension);
-                target.check(&s.parts, false, args.force)?;
+                target.check(&s.parts, false, Given::output(args.force))?;
                 Some(target)
             }
         };

@@ -92,7 +92,7 @@ fn alone(s: &mut Session<'_>, options: &CheckOptions, why: Error) -> Result<Chec
     };
     let told = report.findings.iter().any(|f| f.what.contains(why.message()) || why.message().contains(&f.what));
     if let Some(severity) = severity.filter(|_| !told) {
-        report.find(severity, "opening", why.code().as_str(), why.message().to_owned());
+        report.find_error(severity, "opening", why.code().as_str(), &why);
     }
     Ok(Checked { report, ledger: checker.id().to_hex(), recorded: Err(why) })
 }
@@ -146,10 +146,11 @@ pub(super) fn check_line(out: &Out, check: &Check) -> String {
 }
 
 fn finding_line(out: &Out, finding: &Finding) -> String {
+    let own = finding.word.map(|word| word.word().to_uppercase());
     let word = match finding.severity {
-        Severity::Altered => out.look.paint(Paint::Bad, "ALTERED"),
-        Severity::Gap => out.look.paint(Paint::Doubtful, "GAP"),
-        Severity::Note => "note".to_owned(),
+        Severity::Altered => out.look.paint(Paint::Bad, own.as_deref().unwrap_or("ALTERED")),
+        Severity::Gap => out.look.paint(Paint::Doubtful, own.as_deref().unwrap_or("GAP")),
+        Severity::Note => own.unwrap_or_else(|| "note".to_owned()),
     };
     let tape = finding.tape.map_or_else(String::new, |t| format!(" of tape {}", t.to_text()));
     let entry = finding.entry.map_or_else(String::new, |n| format!(" (entry #{n})"));
@@ -165,7 +166,9 @@ fn sum(out: &Out, report: &Report) -> String {
     let verdict = report.verdict();
     let word = loud(out, verdict);
     let skipped = if skipped == 0 { String::new() } else { format!(", {} skipped", words::count(skipped, "check")) };
-    format!("{word}: {} checked, {wrong} wrong{skipped}", words::count(checked, "thing"))
+    let others: Vec<&str> = report.words().into_iter().filter(|w| *w != verdict).map(Verdict::word).collect();
+    let also = if others.is_empty() { String::new() } else { format!("; also: {}", others.join(", ")) };
+    format!("{word}: {} checked, {wrong} wrong{skipped}{also}", words::count(checked, "thing"))
 }
 
 /// The word in capitals, in the colour of what it means.
@@ -185,6 +188,7 @@ fn document(checked: &Checked) -> Value {
     js::put(&mut map, "type", "report");
     js::put(&mut map, "ledger", ledger.clone());
     js::put(&mut map, "verdict", verdict.word());
+    js::put(&mut map, "words", report.words().into_iter().map(Verdict::word).collect::<Vec<_>>());
     js::put(&mut map, "exit", verdict.exit_code());
     js::put(&mut map, "ended", report.ended.clone());
     let checks = report.checks.iter().map(
@@ -193,7 +197,7 @@ fn document(checked: &Checked) -> Value {
     js::put(&mut map, "checks", checks.collect::<Vec<_>>());
     let findings = report.findings.iter().map(|f| {
         json!({
-            "severity": severity(f.severity), "part": f.part, "place": f.place, "what": f.what,
+            "severity": severity(f.severity), "word": f.word().map(Verdict::word), "part": f.part, "place": f.place, "what": f.what,
             "tape": f.tape.map(|t| t.to_text()), "entry": f.entry,
         })
     });

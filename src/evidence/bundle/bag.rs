@@ -7,7 +7,7 @@ use crate::codec::digest::{Digest, sha256};
 pub const BAGIT_TXT: &str = "BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n";
 
 /// FORMAT. Longest manifest.
-pub(super) const MANIFEST_BYTES_MAX: usize = 64 << 20;
+pub(crate) const MANIFEST_BYTES_MAX: usize = 64 << 20;
 const PATH_BYTES_MAX: usize = 100;
 const LABEL_LINES_MAX: usize = 64;
 const LABEL_BYTES_MAX: usize = 1_024;

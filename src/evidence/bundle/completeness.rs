@@ -6,7 +6,8 @@ use super::BundleError;
 use crate::codec::digest::{CustodyId, Digest, TapeId};
 
 const FORMAT: &str = "immutape/completeness/1";
-const BYTES_MAX: usize = 64 << 20;
+/// FORMAT. Longest file.
+pub(crate) const COMPLETENESS_BYTES_MAX: usize = 64 << 20;
 /// Numbers above are not whole in every program that reads JSON.
 const NUMBER_MAX: u64 = (1 << 53) - 1;
 
@@ -162,7 +163,7 @@ impl Completeness {
     /// # Errors
     /// [`BundleError::Json`], [`BundleError::Form`].
     pub fn parse(bytes: &[u8]) -> Result<Self, BundleError> {
-        if bytes.len() > BYTES_MAX {
+        if bytes.len() > COMPLETENESS_BYTES_MAX {
             return Err(BundleError::Form("COMPLETENESS.json has more than 64 MiB"));
         }
         let Object(read) =
@@ -416,7 +417,7 @@ mod tests {
         }
         let without = Completeness { span: None, ..whole() };
         assert!(matches!(Completeness::parse(without.to_json().as_bytes()), Err(BundleError::Form(_))));
-        assert!(matches!(Completeness::parse(&vec![b' '; BYTES_MAX + 1]), Err(BundleError::Form(_))));
+        assert!(matches!(Completeness::parse(&vec![b' '; COMPLETENESS_BYTES_MAX + 1]), Err(BundleError::Form(_))));
         assert!(matches!(Completeness::parse(&[text.as_bytes(), b"x"].concat()), Err(BundleError::Json(_))));
         assert!(matches!(Completeness::parse(&[b"\xef\xbb\xbf", text.as_bytes()].concat()), Err(BundleError::Json(_))));
     }

@@ -9,6 +9,9 @@ use crate::log::{leaf_hash, set_leaf};
 use crate::proof::verify_inclusion;
 use crate::tape::{Frame, FrameSalt, leaf_of_digests, salted_envelope, salted_payload};
 
+/// FORMAT. Most entries of a bundle.
+pub(crate) const ENTRIES_MAX: usize = 1 << 20;
+
 /// Shows that a tape was in the set of a list or search, and nothing of the others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Membership {

@@ -9,16 +9,20 @@ pub mod path;
 mod set_proof;
 mod tar;
 
+pub(crate) use bag::MANIFEST_BYTES_MAX;
 pub use bag::{BAGIT_TXT, BagManifest, BundleDigest, ManifestLine, bag_info, check_bag_info, check_path, tag_manifest};
 pub use check::{
     Blob, BundleReport, Found, GivenTape, MemorySource, Part, Piece, PieceError, PinError, Pins, PublicHalf, Source,
     SourceFile, TarError, TarSource, check_bundle, check_piece, check_published, public_key_pem, read_manifest,
     read_private,
 };
+pub(crate) use completeness::COMPLETENESS_BYTES_MAX;
 pub use completeness::{Asked, AskedIds, AskedQuery, Completeness, Destroyed, Given, OutOfScope, What, Withheld};
+pub(crate) use items::ENTRIES_MAX;
 pub use items::{EvidenceEntry, EvidenceFrame, FramePart, Membership};
 pub use opened::{Opened, OpenedField};
 pub use set_proof::{read_set_proof, root_of_set, set_proof, write_set_proof};
+pub(crate) use tar::{FILE_BYTES_MAX, FILES_MAX};
 pub use tar::{TAR_END_BYTES, TarFile, check_tar_name, read_tar_header, tar_header, tar_padding};
 
 /// Why a bundle, or a part of it, cannot be what it says.

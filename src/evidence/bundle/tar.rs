@@ -9,6 +9,8 @@ pub const BLOCK_BYTES: usize = 512;
 pub const TAR_END_BYTES: usize = 2 * BLOCK_BYTES;
 /// FORMAT. A size of eleven octal digits.
 pub const FILE_BYTES_MAX: u64 = (8 << 30) - 1;
+/// More files than a manifest of 64 MiB can name, whose shortest line has 73 bytes.
+pub(crate) const FILES_MAX: usize = 1 << 20;
 const NAME_BYTES_MAX: usize = 100;
 
 /// What a header says.

@@ -1,6 +1,7 @@
 //! Numbers and times as the page writes them.
 
 use crate::error::Code;
+use crate::evidence::verdict::{Verdict, part_of_ledger};
 use crate::time::Timestamp;
 
 /// `5,449 bytes`: whole numbers, since a reader compares them.
@@ -85,41 +86,12 @@ pub(super) fn error_code(number: u64) -> String {
 
 /// Verdicts by their numbers in `verified` (`docs/format/4-commit.md` 4.3).
 pub(super) fn verdict(number: u64) -> String {
-    const WORDS: [&str; 14] = [
-        "intact",
-        "intact with gaps",
-        "altered",
-        "cannot tell",
-        "missing",
-        "not anchored",
-        "rolled back",
-        "forked",
-        "ended by loss",
-        "unsealed tail",
-        "incomplete",
-        "unpinned keys",
-        "lawfully destroyed",
-        "on hold",
-    ];
-    let word = usize::try_from(number).ok().and_then(|n| WORDS.get(n));
-    word.map_or_else(|| format!("verdict {number}"), |word| (*word).to_owned())
+    Verdict::of_number(number).map_or_else(|| format!("verdict {number}"), |verdict| verdict.word().to_owned())
 }
 
 /// Parts of a ledger by their numbers in `integrity.failed`.
 pub(super) fn part(number: u64) -> String {
-    const WORDS: [&str; 9] = [
-        "the journal",
-        "a stored object",
-        "the query copy of the log",
-        "the signed head",
-        "the vault",
-        "the keys",
-        "the spool of a recording",
-        "the anchors",
-        "a key that was given up",
-    ];
-    let word = usize::try_from(number).ok().and_then(|n| WORDS.get(n));
-    word.map_or_else(|| format!("part {number}"), |word| (*word).to_owned())
+    part_of_ledger(number).map_or_else(|| format!("part {number}"), str::to_owned)
 }
 
 #[cfg(test)]
@@ -149,7 +121,7 @@ mod tests {
 
     #[test]
     fn open_lists_are_shown_by_number() {
-        assert_eq!([verdict(0), verdict(13), verdict(99)], ["intact", "on hold", "verdict 99"]);
+        assert_eq!([verdict(0), verdict(11), verdict(99)], ["intact", "unpinned keys", "verdict 99"]);
         assert_eq!([part(1), part(9)], ["a stored object", "part 9"]);
         assert_eq!([error_code(30), error_code(9_999)], ["E_NOT_FOUND", "error 9999"]);
     }

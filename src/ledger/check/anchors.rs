@@ -5,7 +5,8 @@ use super::journal::Walked;
 use super::{CheckOptions, Checker};
 use crate::catalog::root_at;
 use crate::codec::digest::{RootHash, sha256};
-use crate::evidence::{Report, Severity};
+use crate::evidence::{Report, Severity, Verdict};
+use crate::ledger::WITNESS_POLICY_FILE;
 use crate::ledger::heads::{Anchor, compare_root, compare_size};
 use crate::log::{AnchorBody, Body, Checkpoint, HeadKeys, HeldHead, LogError, SignedNote};
 use crate::proof::{CosignerKey, TimeAnchors, TimestampError, check_token};
@@ -159,14 +160,19 @@ impl Anchors {
         if count == 0 && newest.is_none() {
             return;
         }
-        let mut wrong = self.wrong.clone();
-        if let Some(rows) = rows {
-            wrong.extend(self.heads.iter().filter_map(|head| left_behind(head, rows)));
-        }
+        let left =
+            rows.map_or_else(Vec::new, |rows| self.heads.iter().filter_map(|head| left_behind(head, rows)).collect());
+        let wrong: Vec<_> = self
+            .wrong
+            .iter()
+            .map(|fault| (fault, None))
+            .chain(left.iter().map(|of| (of, Some(Verdict::Forked))))
+            .collect();
         // What was not compared, or is of another history, vouches for nothing.
-        self.held.retain(|held| rows.is_some() && wrong.iter().all(|(index, _)| *index != held.entry));
-        for (index, why) in &wrong {
-            report.find(Severity::Altered, "anchors", format!("entry {index}"), why.clone()).entry = Some(*index);
+        self.held.retain(|held| rows.is_some() && wrong.iter().all(|((index, _), _)| *index != held.entry));
+        for ((index, why), word) in &wrong {
+            let finding = report.find(Severity::Altered, "anchors", format!("entry {index}"), why.clone());
+            (finding.entry, finding.word) = (Some(*index), *word);
         }
         if self.uncertified > 0 {
             let what = format!(
@@ -196,7 +202,7 @@ impl Anchors {
         let anchors = match &checker.kept_heads {
             Ok(anchors) => anchors,
             Err(e) => {
-                report.find(Severity::Altered, "anchors", e.code().as_str(), e.message().to_owned());
+                report.find_error(Severity::Altered, "anchors", e.code().as_str(), e);
                 return Some(false);
             }
         };
@@ -211,12 +217,36 @@ impl Anchors {
                 Ok(false) => {}
                 Err(e) => {
                     let severity = checker.loss_is(e.code(), anchor.checkpoint.size);
-                    report.find(severity, "anchors", e.code().as_str(), e.message().to_owned());
+                    report.find_error(severity, "anchors", e.code().as_str(), &e);
                     hold = Some(hold.unwrap_or(true) && severity != Severity::Altered);
                 }
             }
         }
         hold
+    }
+}
+
+/// Where the ledger goes by witnesses: does a quorum of them vouch for a head of it (`docs/format/6-evidence.md` 6.7)?
+pub(super) fn vouched(checker: &Checker, report: &mut Report) {
+    let policy = match &checker.policy {
+        Ok(Some(policy)) if policy.asks_for_witnesses() => policy,
+        Ok(_) => return,
+        Err(e) => {
+            report.find_error(Severity::Gap, "anchors", WITNESS_POLICY_FILE, e);
+            return;
+        }
+    };
+    let heads = checker.kept_heads.as_deref().unwrap_or_default();
+    let is_vouched = |head: &&Anchor| policy.check(&head.note, checker.known_keys()).is_ok_and(|head| head.is_quorum());
+    match heads.iter().filter(is_vouched).map(|head| head.checkpoint.size).max() {
+        Some(size) => {
+            report.check("witnesses", 1, 0, format!("a quorum vouches for the first {} entries", size));
+        }
+        None => {
+            report.skip("witnesses", "no head that a quorum of them cosigned is kept");
+            let what = "no quorum of the witnesses in the policy vouches that this is the log that others see";
+            report.find(Severity::Gap, "anchors", WITNESS_POLICY_FILE, what).word = Some(Verdict::NotAnchored);
+        }
     }
 }
 

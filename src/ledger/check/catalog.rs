@@ -83,7 +83,7 @@ pub(super) fn compare(
         (finding.tape, finding.entry) = (tape, entry);
     }
     if let Err(e) = compared {
-        report.find(Severity::Altered, "rows", "index", e.message().to_owned());
+        report.find_error(Severity::Altered, "rows", "index", &e);
     }
     rows_of_tapes
 }

@@ -3,7 +3,7 @@
 use super::Checker;
 use super::journal::Walked;
 use crate::error::Code;
-use crate::evidence::{Report, Severity};
+use crate::evidence::{Report, Severity, Verdict};
 use crate::log::Checkpoint;
 
 impl Checker {
@@ -19,7 +19,8 @@ impl Checker {
                         "the log says that it ended at a head of {} entries, which are not the ones that it has",
                         of.head.size
                     );
-                    report.find(Severity::Altered, "succession", Code::LogFork.as_str(), what);
+                    report.find(Severity::Altered, "succession", Code::LogFork.as_str(), what).word =
+                        Some(Verdict::Forked);
                     return;
                 }
                 let words = format!("ended by loss at {}, continued as {}", of.head.size, of.new.name());
@@ -34,7 +35,7 @@ impl Checker {
                 report.find(Severity::Gap, "succession", "successor.note", what);
             }
             Err(e) => {
-                report.find(Severity::Altered, "succession", "successor.note", e.message().to_owned());
+                report.find_error(Severity::Altered, "succession", "successor.note", e);
             }
         }
     }

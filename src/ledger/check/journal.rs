@@ -10,7 +10,7 @@ use super::{CheckOptions, Checker};
 use crate::codec::digest::{CustodyId, RootHash};
 use crate::codec::extent::{Group, GroupHeader};
 use crate::error::Error;
-use crate::evidence::{Report, Severity};
+use crate::evidence::{Report, Severity, Verdict};
 use crate::ledger::head_file::{self, JournalEnd};
 use crate::ledger::rebuild::BEGINNING;
 use crate::log::{
@@ -188,7 +188,9 @@ impl<'a> Walk<'a> {
         if entry.kind.is_critical() {
             if !entry.kind.is_written() {
                 let what = format!("{} is critical and unknown to this program", entry.kind);
-                report.find(Severity::Gap, self.part, format!("entry {}", entry.index), what).entry = Some(entry.index);
+                let finding = report.find(Severity::Gap, self.part, format!("entry {}", entry.index), what);
+                // What follows may mean something else than it did before (4.1).
+                (finding.entry, finding.word) = (Some(entry.index), Some(Verdict::CannotTell));
             }
             self.walked.critical.push((entry.index, entry.kind.number()));
         }
@@ -247,7 +249,7 @@ pub(super) fn walk(
     report: &mut Report,
 ) -> Walked {
     let mut walk = Walk::new(checker, head, "journal");
-    let broken: Option<(Position, String)> = match walk.groups(BEGINNING, options.size, saved, report) {
+    let broken: Option<Fault> = match walk.groups(BEGINNING, options.size, saved, report) {
         End::Enough => None,
         // A writer is at work at the end; only it can tell.
         End::Journal(_) if options.size.is_some() => None,
@@ -256,12 +258,16 @@ pub(super) fn walk(
     };
     let mut walked = walk.finish();
     let broken = match broken {
-        None if walked.entries == 0 => Some((BEGINNING, "the journal is gone".to_owned())),
+        None if walked.entries == 0 => {
+            Some(Fault { place: BEGINNING, what: "the journal is gone".to_owned(), is_gone: true })
+        }
         other => other,
     };
-    if let Some((place, what)) = &broken {
+    if let Some(Fault { place, what, is_gone }) = &broken {
         let name = format!("journal/{:08}.seg offset {}", place.segment, place.offset);
-        report.find(Severity::Altered, "journal", name, what.clone()).entry = Some(walked.entries);
+        let finding = report.find(Severity::Altered, "journal", name, what.clone());
+        finding.entry = Some(walked.entries);
+        finding.word = is_gone.then_some(Verdict::Missing);
         walked.broken_at = Some(*place);
     }
     let detail = match walked.entries {
@@ -277,15 +283,10 @@ pub(super) fn walk(
 }
 
 /// The end of the journal as acquisition would see it: tears are told from damage there.
-fn tail_fault(
-    walk: &mut Walk<'_>,
-    end: Position,
-    saved: &mut SavedTapes,
-    report: &mut Report,
-) -> Option<(Position, String)> {
+fn tail_fault(walk: &mut Walk<'_>, end: Position, saved: &mut SavedTapes, report: &mut Report) -> Option<Fault> {
     let tail = match walk.checker.stores.journal.survey() {
         Ok(tail) => tail,
-        Err(e) => return Some((BEGINNING, words(&e))),
+        Err(e) => return Some(Fault::of(BEGINNING, &e)),
     };
     for tear in &tail.tears {
         let place = format!("journal/{:08}.seg offset {}", tear.position.segment, tear.position.offset);
@@ -300,14 +301,30 @@ fn tail_fault(
         return Some(fault);
     }
     let at = tail.last.map_or(BEGINNING, |l| Position { segment: l.segment, offset: l.offset });
-    (size != walk.chain.size()).then(|| (at, "the end of the journal is not where its groups lead".into()))
+    let what = || "the end of the journal is not where its groups lead".to_owned();
+    (size != walk.chain.size()).then(|| Fault { place: at, what: what(), is_gone: false })
 }
 
-fn fault_at(end: End) -> Option<(Position, String)> {
+/// Where the journal breaks off, and why.
+struct Fault {
+    place: Position,
+    what: String,
+    /// Is a file of it not there?
+    is_gone: bool,
+}
+
+impl Fault {
+    fn of(place: Position, e: &Error) -> Self {
+        let source = std::error::Error::source(e).and_then(|source| source.downcast_ref::<std::io::Error>());
+        Self { place, what: words(e), is_gone: source.is_some_and(|e| e.kind() == std::io::ErrorKind::NotFound) }
+    }
+}
+
+fn fault_at(end: End) -> Option<Fault> {
     match end {
         End::Journal(_) | End::Enough => None,
-        End::Unreadable(at, e) => Some((at, words(&e))),
-        End::Broken(at, e) => Some((at, e.to_string())),
+        End::Unreadable(at, e) => Some(Fault::of(at, &e)),
+        End::Broken(at, e) => Some(Fault { place: at, what: e.to_string(), is_gone: false }),
     }
 }
 
@@ -336,18 +353,14 @@ pub(super) fn compare_head(
             _ => "",
         };
         let severity = checker.loss_is(e.code(), m);
-        report.find(severity, "head", e.code().as_str(), format!("{}{note}", e.message()));
+        report.find_error(severity, "head", e.code().as_str(), &e).what.push_str(note);
         report.check("head", 1, u64::from(severity == Severity::Altered), format!("signed at {m} entries"));
         return;
     }
     let fork = journal.root_at_head.is_none_or(|root| root != head.checkpoint.root);
     if fork {
-        report.find(
-            Severity::Altered,
-            "head",
-            "E_LOG_FORK",
-            format!("the journal's first {m} entries are not the ones its signed head names"),
-        );
+        let what = format!("the journal's first {m} entries are not the ones its signed head names");
+        report.find(Severity::Altered, "head", "E_LOG_FORK", what).word = Some(Verdict::Forked);
     } else if journal.entries > m {
         report.find(
             Severity::Note,

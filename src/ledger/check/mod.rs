@@ -33,16 +33,16 @@ pub use scrub::{SCRUB_PARTS_MAX, ScrubPart, Scrubbed};
 use std::sync::{Arc, OnceLock};
 
 use super::core::{Core, Folders, Identity};
-use super::heads::{Anchor, kept_heads, time_roots};
+use super::heads::{Anchor, kept_heads, read_policy, time_roots};
 use super::{Environment, Event, Observer, Places, engine_name, head_file, known_keys, repair, start, succeed};
 use crate::codec::digest::IdPrefix;
 use crate::error::{Code, Error, Result};
-use crate::evidence::{Report, Severity};
+use crate::evidence::{Report, Severity, Verdict};
 use crate::keyring::{ConfigFolder, PublicKeys, VaultKeys};
 use crate::log::{
     Body, CriticalBody, Entry, EntryKind, HeadFile, HeadState, KeyHistory, KeyRole, LogError, ProvenSuccession,
 };
-use crate::proof::TimeAnchors;
+use crate::proof::{Policy, TimeAnchors};
 use crate::seal::Statement;
 use crate::store::files::FileLock;
 use crate::store::{Rows, Stores, Stray};
@@ -111,6 +111,8 @@ pub struct Checker {
     observer: Arc<dyn Observer>,
     /// Heads that others hold, as far as this machine knows.
     kept_heads: Result<Vec<Anchor>>,
+    /// Whose witness counts.
+    policy: Result<Option<Policy>>,
     /// The statement of a successor, where this log has one.
     ended: Result<Option<ProvenSuccession>>,
     /// What time-stamps are trusted from, where somebody said it.
@@ -158,6 +160,7 @@ impl Checker {
         // vault is lawful.
         let head = head_file::read(files, &folders.state);
         let kept_heads = kept_heads(files, &folders.state, &identity.keys);
+        let policy = read_policy(files, &folders.config);
         let ended = succeed::of_state(files, &folders.state, &identity.keys);
         let time_roots = time_roots(files, &folders.config);
         // Before it, too: an epoch that is made in between is one that the vault lists.
@@ -181,6 +184,7 @@ impl Checker {
             strays,
             observer,
             kept_heads,
+            policy,
             ended,
             time_roots,
             walked_keys: OnceLock::new(),
@@ -281,6 +285,7 @@ impl Checker {
         self.succession(&journal, &mut report);
         let rows = rows::compare(self, options, &journal, &mut saved, &mut report);
         journal::compare_head(self, head.as_ref(), &journal, rows, &mut report);
+        anchors::vouched(self, &mut report);
         vault::check(self, options, head.as_ref(), &mut report);
         tapes::check(self, options, saved, stored, &mut report);
         // A walk that ended early has seen the beginning of what is known.
@@ -300,7 +305,7 @@ impl Checker {
         let strays = match &self.strays {
             Ok(strays) => strays,
             Err(e) => {
-                report.find(Severity::Gap, "folders", "ledger and state folder", e.message().to_owned());
+                report.find_error(Severity::Gap, "folders", "ledger and state folder", e);
                 return;
             }
         };
@@ -318,7 +323,7 @@ impl Checker {
     fn keys(&self, report: &mut Report) {
         for (name, e) in &self.wrong_keys {
             let severity = if e.code() == Code::KeyMissing { Severity::Gap } else { Severity::Altered };
-            report.find(severity, "keys", name.clone(), e.message().to_owned());
+            report.find_error(severity, "keys", name.clone(), e);
         }
         match &self.pinned {
             Ok(Some(pinned)) => {
@@ -331,12 +336,8 @@ impl Checker {
                 report.check("keys", 2, u64::from(!same), "pinned by the config folder");
             }
             Ok(None) => {
-                report.find(
-                    Severity::Gap,
-                    "keys",
-                    "config folder",
-                    "no public keys are pinned: entry 0 vouches for itself",
-                );
+                let what = "no public keys are pinned: entry 0 vouches for itself";
+                report.find(Severity::Gap, "keys", "config folder", what).word = Some(Verdict::UnpinnedKeys);
                 report.skip("keys", "unpinned: no config folder");
             }
             // Named above, file by file.
@@ -348,17 +349,13 @@ impl Checker {
         let text = match &self.head {
             Ok(Some(text)) => text,
             Ok(None) => {
-                report.find(
-                    Severity::Altered,
-                    "head",
-                    "head",
-                    "the signed head file is missing: nothing says how long the log must be",
-                );
+                let what = "the signed head file is missing: nothing says how long the log must be";
+                report.find(Severity::Altered, "head", "head", what).word = Some(Verdict::Missing);
                 report.check("head", 1, 1, "missing");
                 return None;
             }
             Err(e) => {
-                report.find(Severity::Altered, "head", "head", e.message().to_owned());
+                report.find_error(Severity::Altered, "head", "head", e);
                 report.check("head", 1, 1, "unreadable");
                 return None;
             }
@@ -366,7 +363,7 @@ impl Checker {
         match head_file::parse(text, self.known_keys()) {
             Ok(head) => Some(head),
             Err(e) => {
-                report.find(Severity::Altered, "head", "head", e.message().to_owned());
+                report.find_error(Severity::Altered, "head", "head", &e);
                 report.check("head", 1, 1, "does not hold");
                 None
             }

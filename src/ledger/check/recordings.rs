@@ -8,7 +8,7 @@ use super::super::live::Pieces;
 use super::{CheckOptions, Checker};
 use crate::codec::digest::{CustodyId, RootHash};
 use crate::error::Code;
-use crate::evidence::{Report, Severity};
+use crate::evidence::{Report, Severity, Verdict};
 use crate::log::{Body, Frontier, leaf_hash};
 use crate::seal::live_key_id;
 use crate::tape::{LiveRecord, frame_leaf};
@@ -91,7 +91,7 @@ impl Recordings {
         let spooled: HashSet<CustodyId> = match checker.stores.spool.recordings() {
             Ok(spooled) => spooled.into_iter().collect(),
             Err(e) => {
-                report.find(Severity::Gap, "recordings", "spool", e.message().to_owned());
+                report.find_error(Severity::Gap, "recordings", "spool", &e);
                 return;
             }
         };
@@ -110,7 +110,8 @@ impl Recordings {
                     continue;
                 }
                 let what = "it is recorded now, or waits to be sealed by the next start";
-                report.find(Severity::Note, "recordings", name, what).entry = Some(opened);
+                let finding = report.find(Severity::Note, "recordings", name, what);
+                (finding.entry, finding.word) = (Some(opened), Some(Verdict::UnsealedTail));
             } else if !destroyed.contains_key(custody)
                 // A check stops at a size, or came to the end of a log that grew since: the entry of the tape, which is there before a
                 // spool is removed, may stand behind. The log says so itself; the rows may not know it yet.

@@ -117,7 +117,7 @@ fn leaf_by_leaf(checker: &Checker, until: u64, rows: &dyn Rows, tiles: &mut Tile
     });
     if let (Err(e), None) = (&scanned, wrong) {
         wrong = Some(entries);
-        report.find(Severity::Altered, "rows", format!("index, entry {entries}"), e.message().to_owned());
+        report.find_error(Severity::Altered, "rows", format!("index, entry {entries}"), e);
     } else if let Some(index) = wrong {
         let what = "sled's copy differs from the journal";
         report.find(Severity::Altered, "rows", format!("index, entry {index}"), what).entry = Some(index);
@@ -172,7 +172,7 @@ fn alone(checker: &Checker, queries: &Queries<'_>, saved: &mut SavedTapes, repor
     });
     let mut result = walk.finish();
     if let Err(e) = &walked {
-        report.find(Severity::Altered, "rows", format!("index, entry {}", result.entries), e.message().to_owned());
+        report.find_error(Severity::Altered, "rows", format!("index, entry {}", result.entries), e);
         result.broken_at = Some(Position { segment: 0, offset: 0 });
     }
     let detail = format!("entries 0..{}, checked on their own", result.entries.saturating_sub(1));

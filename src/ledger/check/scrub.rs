@@ -162,7 +162,7 @@ impl Checker {
 
 impl Work<'_> {
     fn find(&mut self, part: &'static str, place: String, what: String, digest: Option<ObjectDigest>) {
-        let finding = Finding { severity: Severity::Altered, part, place, what, tape: None, entry: None };
+        let finding = Finding { severity: Severity::Altered, word: None, part, place, what, tape: None, entry: None };
         self.wrong.push(Wrong { finding, digest });
     }
 

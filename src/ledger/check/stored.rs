@@ -7,7 +7,7 @@ use std::thread::{Scope, ScopedJoinHandle};
 
 use super::{CheckOptions, Checker};
 use crate::codec::digest::ObjectDigest;
-use crate::evidence::{Finding, Report, Severity};
+use crate::evidence::{Finding, Report, Severity, Verdict};
 use crate::ledger::rebuild::by_digest;
 use crate::store::contracts::Listed;
 use crate::store::{Hint, ObjectRef};
@@ -72,14 +72,15 @@ impl Stored {
                 }
                 Listed::Damaged { place, reason } if options.tape.is_none() => {
                     let severity = if reason.starts_with("unused bytes") { Severity::Note } else { Severity::Altered };
-                    report.find(severity, "object", place, reason);
+                    let is_gone = reason.starts_with("this pack is missing");
+                    report.find(severity, "object", place, reason).word = is_gone.then_some(Verdict::Missing);
                 }
                 Listed::Damaged { .. } => {}
             }
             Ok(())
         });
         if let Err(e) = listed {
-            report.find(Severity::Altered, "object", "packs", e.message().to_owned());
+            report.find_error(Severity::Altered, "object", "packs", &e);
         }
         stored.findings = report.findings;
         stored

@@ -13,7 +13,7 @@ use super::stored::{Ahead, Stored};
 use super::{CheckOptions, Checker, rows_of_tape, wanted};
 use crate::codec::digest::{CustodyId, ObjectDigest, RootHash};
 use crate::error::{Code, Error, Result};
-use crate::evidence::{Finding, Report, Severity};
+use crate::evidence::{Finding, Report, Severity, Verdict};
 use crate::log::{Counts as Worth, HeldHead, KeyRole};
 use crate::seal::{Manifest, SealedHeader, Statement, TapeKeys, open_object};
 use crate::store::ObjectRef;
@@ -83,11 +83,12 @@ impl Counts {
     /// Something that is missing, and said to be.
     fn gap(&self, part: &'static str, saved: &Saved, place: String, what: String) {
         let tape = Some(saved.statement.claims().tape);
-        let finding = Finding { severity: Severity::Gap, part, place, what, tape, entry: Some(saved.index) };
+        let entry = Some(saved.index);
+        let finding = Finding { severity: Severity::Gap, word: None, part, place, what, tape, entry };
         self.findings.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(finding);
     }
 
-    fn find(&self, part: &'static str, saved: &Saved, place: String, what: String) {
+    fn find(&self, part: &'static str, saved: &Saved, place: String, what: String, word: Option<Verdict>) {
         // What a lawful destruction leaves is no alteration; the statement stays checkable for ever.
         let end = self.destroyed.get(&saved.custody).filter(|_| part != "statement");
         let (severity, what) = match end {
@@ -96,6 +97,7 @@ impl Counts {
         };
         let finding = Finding {
             severity,
+            word: word.filter(|_| severity == Severity::Altered),
             part,
             place,
             what,
@@ -122,7 +124,7 @@ pub(super) fn check(
             saved.tapes.into_iter().filter(|s| prefix.matches(s.statement.claims().tape.as_bytes())).collect()
         }
         Err(e) => {
-            report.find(Severity::Gap, "tapes", "id", e.message().to_owned());
+            report.find_error(Severity::Gap, "tapes", "id", &e);
             Vec::new()
         }
     };
@@ -182,7 +184,7 @@ struct Run<'a> {
 
 impl Run<'_> {
     fn find(&self, part: &'static str, saved: &Saved, place: String, what: String) {
-        self.counts.find(part, saved, place, what);
+        self.counts.find(part, saved, place, what, None);
     }
 
     fn object(&self, digest: ObjectDigest, bytes: u64) -> ObjectRef {
@@ -192,7 +194,7 @@ impl Run<'_> {
 
     fn fetch(&self, saved: &Saved, digest: ObjectDigest, bytes: u64, name: &str) -> Option<Vec<u8>> {
         let got = self.checker.stores.objects.get(&self.object(digest, bytes));
-        self.count(saved, name, got.as_ref().map(|stored| stored.len() as u64));
+        self.count(saved, (name, &digest), got.as_ref().map(|stored| stored.len() as u64));
         got.ok()
     }
 
@@ -200,18 +202,22 @@ impl Run<'_> {
     fn rehash(&self, saved: &Saved, digest: ObjectDigest, bytes: u64, name: &str) -> Option<u64> {
         let object = self.object(digest, bytes);
         let got = self.stored.whole_bytes(&digest).map_or_else(|| self.checker.stores.objects.rehash(&object), Ok);
-        self.count(saved, name, got.as_ref().copied());
+        self.count(saved, (name, &digest), got.as_ref().copied());
         got.ok()
     }
 
-    fn count(&self, saved: &Saved, name: &str, got: std::result::Result<u64, &Error>) {
+    fn count(&self, saved: &Saved, (name, digest): (&str, &ObjectDigest), got: std::result::Result<u64, &Error>) {
         match got {
             Ok(bytes) => {
                 self.counts.objects.fetch_add(1, Ordering::Relaxed);
                 let done = self.counts.bytes.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
                 self.checker.came_to("tapes", done, self.bytes_total, true);
             }
-            Err(e) => self.find("object", saved, name.to_owned(), e.message().to_owned()),
+            Err(e) => {
+                // One that lies somewhere and does not hold was changed; one that lies nowhere is missing.
+                let word = (!self.stored.has(digest)).then_some(Verdict::Missing);
+                self.counts.find("object", saved, name.to_owned(), e.message().to_owned(), word);
+            }
         }
     }
 

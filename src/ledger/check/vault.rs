@@ -22,13 +22,13 @@ pub(super) fn check(checker: &Checker, options: &CheckOptions, head: Option<&Hea
     let keys = match &checker.vault {
         Ok(keys) => keys,
         Err(e) => {
-            report.find(Severity::Altered, "vault", e.code().as_str(), e.message().to_owned());
+            report.find_error(Severity::Altered, "vault", e.code().as_str(), e);
             return report.check("vault", 1, 1, "cannot be opened");
         }
     };
     let mut wrong = 0u64;
     if let Some(Err(e)) = head.map(|head| start::compare_vault(head, keys)) {
-        report.find(Severity::Altered, "vault", e.code().as_str(), e.message().to_owned());
+        report.find_error(Severity::Altered, "vault", e.code().as_str(), &e);
         wrong = wrong.saturating_add(1);
     }
     let (mut epochs, mut records) = (0u64, 0u64);
@@ -38,7 +38,7 @@ pub(super) fn check(checker: &Checker, options: &CheckOptions, head: Option<&Hea
             Ok(found) => records = records.saturating_add(found.len() as u64),
             Err(e) => {
                 let name = format!("epoch {}", hex::encode(epoch));
-                report.find(Severity::Altered, "vault", name, e.message().to_owned());
+                report.find_error(Severity::Altered, "vault", name, &e);
                 wrong = wrong.saturating_add(1);
             }
         }

@@ -163,6 +163,7 @@ impl Ledger {
         let bundle = bytes(&*core.env.random)?;
         let mut completeness = core.completeness(order, &scope, bundle, size);
         core.list_given(order, &scope, &links, &mut completeness)?;
+        core.refuse_too_large(&completeness, &links, size)?;
         let salt = bytes(&*core.env.random)?;
         let made = core.record_evidence(who, order, &completeness, (&scope, salt)).await?;
         let mut tapes = Vec::with_capacity(made.len());

@@ -3,17 +3,26 @@
 use std::collections::BTreeMap;
 
 use super::begin::EvidenceDraft;
+use super::links::TapeLinks;
 use crate::catalog::{StoredEntry, consistency, set_of};
 use crate::codec::digest::{CustodyId, LeafHash};
 use crate::error::{Code, Error, Result};
-use crate::evidence::bundle::{EvidenceEntry, Membership, Opened};
+use crate::evidence::bundle::{
+    COMPLETENESS_BYTES_MAX, Completeness, ENTRIES_MAX, EvidenceEntry, MANIFEST_BYTES_MAX, Membership, Opened,
+};
 use crate::ledger::core::{Core, died};
 use crate::log::{
-    AnchorBody, Body, Checkpoint, Entry, EntryKind, LogError, PrivateHalf, SignedNote, inclusion_path, own_salt,
-    root_of, set_leaf,
+    AnchorBody, Body, Checkpoint, Entry, EntryKind, Levels, LogError, PrivateHalf, SignedNote, inclusion_path,
+    own_salt, set_leaf,
 };
 use crate::seal::{PrivateAad, split_fields};
 
+/// Files of a tape that is given.
+const TAPE_FILES: usize = 9;
+/// More files than the log, its keys and its times ever bring along.
+const OTHER_FILES_MAX: usize = 20_000;
+/// A digest, two spaces, the longest path, and the end of the line.
+const MANIFEST_LINE_BYTES_MAX: usize = 64 + 2 + 100 + 1;
 /// Longest policy that a reader takes.
 const POLICY_BYTES_MAX: u64 = 256 << 10;
 const PRIVATE: &str = "immutape/private/1";
@@ -53,24 +62,8 @@ pub(super) struct ShownEntry {
 impl EvidenceDraft {
     /// Everything that goes in, below the size of the head.
     pub(super) fn choose(&self, head: &Checkpoint) -> Result<Chosen> {
-        let queries = self.core.queries();
-        let mut chosen = BTreeMap::from([(0, Why::Log)]);
-        if let Some((first, last)) = self.completeness.span {
-            chosen.extend((first..=last).map(|index| (index, Why::Log)));
-        }
-        queries.criticals(&mut |index, _| {
-            if index < head.size {
-                chosen.insert(index, Why::Log);
-            }
-            Ok(true)
-        })?;
-        chosen.extend(self.links.anchors.iter().map(|index| (*index, Why::Log)));
-        chosen.extend(self.links.touched.iter().map(|(index, _)| (*index, Why::Custody)));
-        for tape in &self.tapes {
-            let own = queries.postings(&tape.given.custody)?;
-            chosen.extend(own.into_iter().filter(|index| *index <= tape.made).map(|index| (index, Why::Custody)));
-        }
-        Ok(Chosen(chosen))
+        let tapes: Vec<_> = self.tapes.iter().map(|tape| (tape.given.custody, tape.made)).collect();
+        self.core.chosen(self.completeness.span, &self.links, &tapes, head.size)
     }
 
     /// Opens the chosen entries one after another.
@@ -93,6 +86,55 @@ impl EvidenceDraft {
 }
 
 impl Core {
+    /// The entries that go with these tapes, each with the last entry about it that counts, below `size`.
+    fn chosen(
+        &self,
+        span: Option<(u64, u64)>,
+        links: &TapeLinks,
+        tapes: &[(CustodyId, u64)],
+        size: u64,
+    ) -> Result<Chosen> {
+        let queries = self.queries();
+        let mut chosen = BTreeMap::from([(0, Why::Log)]);
+        if let Some((first, last)) = span {
+            chosen.extend((first..=last).map(|index| (index, Why::Log)));
+        }
+        queries.criticals(&mut |index, _| {
+            if index < size {
+                chosen.insert(index, Why::Log);
+            }
+            Ok(true)
+        })?;
+        chosen.extend(links.anchors.iter().map(|index| (*index, Why::Log)));
+        chosen.extend(links.touched.iter().map(|(index, _)| (*index, Why::Custody)));
+        for (custody, last) in tapes {
+            let own = queries.postings(custody)?;
+            chosen.extend(own.into_iter().filter(|index| index <= last).map(|index| (index, Why::Custody)));
+        }
+        Ok(Chosen(chosen))
+    }
+
+    /// Refuses what no verifier would read, before anything of it is on record.
+    pub(super) fn refuse_too_large(&self, completeness: &Completeness, links: &TapeLinks, size: u64) -> Result<()> {
+        let tapes: Vec<_> = completeness.given.iter().map(|given| (given.custody, size)).collect();
+        // One more stands about each tape when the bundle is made.
+        let entries = self.chosen(completeness.span, links, &tapes, size)?.0.len().saturating_add(tapes.len());
+        let shown = completeness.out_of_scope.iter().filter(|tape| tape.field.is_some()).count();
+        let files = completeness.given.len().saturating_mul(TAPE_FILES).saturating_add(shown.saturating_mul(2));
+        let is_too_much = |what: String| {
+            Err(Error::new(Code::Limit, format!("the bundle would have {what}, more than a verifier reads"))
+                .with_hint("make several, each of fewer tapes or for a shorter time"))
+        };
+        if entries > ENTRIES_MAX {
+            return is_too_much(format!("{entries} entries"));
+        }
+        if files.saturating_add(OTHER_FILES_MAX) > MANIFEST_BYTES_MAX / MANIFEST_LINE_BYTES_MAX {
+            return is_too_much(format!("about {files} files"));
+        }
+        let bytes = completeness.to_json().len();
+        if bytes > COMPLETENESS_BYTES_MAX { is_too_much(format!("lists of {bytes} bytes")) } else { Ok(()) }
+    }
+
     fn shown(&self, stored: StoredEntry, why: Why, tapes: &[CustodyId], head: &Checkpoint) -> Result<ShownEntry> {
         let entry = Entry::decode(&stored.public)?;
         let (index, kind, subject, time) = (entry.index, entry.kind, entry.subject, entry.time);
@@ -130,15 +172,13 @@ impl Core {
             (None, None) => return Ok(Vec::new()),
         };
         let leaves: Vec<LeafHash> = ids.iter().map(|id| set_leaf(&own_salt(&salt, id), id)).collect();
+        let levels = Levels::of(&leaves);
         let mut members = Vec::with_capacity(tapes.len());
         for custody in tapes {
             let Ok(position) = ids.binary_search(custody) else { continue };
             let position = position as u64;
-            let mut subtree = |first: u64, count: u64| {
-                let (first, count) = (usize::try_from(first).ok()?, usize::try_from(count).ok()?);
-                Some(*root_of(leaves.get(first..first.checked_add(count)?)?).as_bytes())
-            };
-            let path = inclusion_path(position, leaves.len() as u64, &mut subtree).ok_or_else(died)?;
+            let subtree = &mut |first, count| levels.subtree(first, count);
+            let path = inclusion_path(position, leaves.len() as u64, subtree).ok_or_else(died)?;
             members.push(Membership { custody: *custody, salt: own_salt(&salt, custody), position, path });
         }
         members.sort_by_key(|member| member.position);

@@ -12,7 +12,7 @@ use crate::evidence::bundle::{EvidenceFrame, Opened, path, public_key_pem, set_p
 use crate::evidence::{BundlePage, PageEntry, PageTape, custody_html, custody_json, verify_text};
 use crate::ledger::core::died;
 use crate::ledger::{FrameSelection, Who};
-use crate::log::{AnchorBody, Body, Checkpoint, KeyRole, NoteKey};
+use crate::log::{AnchorBody, Body, Checkpoint, KeyRole, Levels, NoteKey};
 use crate::proof::{Receipt, TlogProof};
 use crate::seal::{Signer as _, allowed_signer, ssh_signature};
 
@@ -55,8 +55,8 @@ impl EvidenceDraft {
     /// Puts the bundle together under a head of this log: the newest that witnesses cosigned, or one that was signed for it.
     ///
     /// # Errors
-    /// `E_PROOF_INVALID` for a note that is no head of this log over all entries of the bundle; `E_ROWS_UNAVAILABLE`,
-    /// `E_TAPE_DAMAGED`.
+    /// `E_HEAD_INVALID` for a note that is no head of this log, `E_PROOF_INVALID` for one that is not over all entries of the
+    /// bundle; `E_ROWS_UNAVAILABLE`, `E_TAPE_DAMAGED`.
     pub fn under(self, note: &str) -> Result<Evidence> {
         let core = self.core.clone();
         let head = Checkpoint::from_note(note, &core.identity.keys)?;
@@ -149,7 +149,7 @@ impl Evidence {
         }
         for (out, found) in &self.draft.out {
             if let Some(field) = out.field {
-                let opened = self.draft.core.open_header(found)?;
+                let opened = self.draft.core.header_for_list(found)?;
                 let shown = shown_header(&opened.header.header, &opened.keys, |n| n == field);
                 put(&path::of_tape(&out.tape, "root.cbor"), Content::Bytes(opened.manifest.root.encode()));
                 put(&path::of_tape(&out.tape, "header.cbor"), Content::Bytes(shown.encode()));
@@ -221,12 +221,9 @@ impl Evidence {
         if known.len() as u64 == frames {
             return Ok(write_set_proof(&[]));
         }
-        let leaves = tape.reader.leaves()?;
-        let mut subtree = |first: u64, count: u64| {
-            let (first, count) = (usize::try_from(first).ok()?, usize::try_from(count).ok()?);
-            Some(crate::log::root_of(leaves.get(first..first.checked_add(count)?)?)).map(|root| *root.as_bytes())
-        };
-        Ok(write_set_proof(&set_proof(frames, &known, &mut subtree).ok_or_else(died)?))
+        let levels = Levels::of(&tape.reader.leaves()?);
+        let subtree = &mut |first, count| levels.subtree(first, count);
+        Ok(write_set_proof(&set_proof(frames, &known, subtree).ok_or_else(died)?))
     }
 
     fn keys(&self, put: &mut impl FnMut(&str, Content)) -> Result<()> {

@@ -29,14 +29,11 @@ impl Core {
     /// Walks the ledger's own chain once for all tapes.
     pub(super) fn tape_links(&self, given: &[(FoundTape, u64)], size: u64) -> Result<TapeLinks> {
         let (mut touched, mut anchors) = (Vec::new(), Anchored::default());
+        let oldest = given.iter().map(|(_, saved)| *saved).min().unwrap_or(u64::MAX);
         for event in self.links(&CustodyId::LEDGER, size)? {
-            let mut tapes = Vec::new();
-            for (found, saved) in given {
-                let of: (&CustodyId, &TapeId) = (&found.custody, &found.facts.tape);
-                if self.touches(&event, of, *saved)? {
-                    tapes.push(found.custody);
-                }
-            }
+            let reach = self.reach(&event, oldest)?;
+            let has = |(found, saved): &&(FoundTape, u64)| reach.has((&found.custody, &found.facts.tape), *saved);
+            let tapes: Vec<CustodyId> = given.iter().filter(has).map(|(found, _)| found.custody).collect();
             if !tapes.is_empty() {
                 touched.push((event.index, tapes));
             }

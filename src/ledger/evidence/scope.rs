@@ -1,22 +1,25 @@
 //! From what was asked to tapes: which are given, which are withheld, and which do not pass, with the field that shows it.
 
+use std::sync::Arc;
+
 use super::BUNDLE_TAPES_MAX;
 use super::begin::{EvidenceOrder, Wanted};
-use crate::catalog::{CatalogRow, Queries};
+use crate::catalog::{CatalogRow, Filter, Queries};
 use crate::codec::digest::CustodyId;
 use crate::codec::escape::visible_short;
 use crate::error::{Code, Error, Result};
-use crate::evidence::bundle::{Asked, AskedIds, AskedQuery, OutOfScope, What, Withheld};
+use crate::evidence::bundle::{Asked, AskedIds, AskedQuery, ENTRIES_MAX, OutOfScope, What, Withheld};
 use crate::governance::Action;
 use crate::ledger::Who;
 use crate::ledger::core::Core;
+use crate::ledger::list::Listing;
 use crate::ledger::look_up::FoundTape;
-use crate::ledger::search::Passed;
+use crate::ledger::search::{Found, Passed};
 use crate::log::Entry;
 use crate::time::Timestamp;
 
-/// FORMAT. Most entries of one bundle.
-const ENTRIES_MAX: u64 = 1 << 20;
+/// Most entries of one time: as many again are about its tapes.
+const SPAN_ENTRIES_MAX: u64 = ENTRIES_MAX as u64 / 2;
 
 /// The tapes of a bundle, and those that are not in it.
 pub(super) struct InScope {
@@ -30,14 +33,19 @@ pub(super) struct InScope {
 
 impl Core {
     /// Finds what an order asks for, below `size`. Nothing leaves here.
-    pub(super) async fn evidence_scope(&self, who: &Who, order: &EvidenceOrder, size: u64) -> Result<InScope> {
+    pub(super) async fn evidence_scope(
+        self: &Arc<Self>,
+        who: &Who,
+        order: &EvidenceOrder,
+        size: u64,
+    ) -> Result<InScope> {
         let mut scope = match &order.wanted {
             Wanted::Ids(ids) => self.by_ids(who, ids, size).await?,
             Wanted::Query { filter, from, to } => {
                 self.permit(who, Action::Evidence, None).await?;
                 let span = self.span(*from, *to, size)?;
                 let asked = AskedQuery { query: filter.to_text(), sealed_ms: (from.as_ms(), to.as_ms()) };
-                self.by_query(filter, asked, span, size)?
+                self.by_query(who, filter, asked, (span, size)).await?
             }
         };
         self.leave_out(who, order, &mut scope).await?;
@@ -76,13 +84,30 @@ impl Core {
         self.queries().saved_index(custody)?.ok_or_else(missing)
     }
 
-    fn by_query(
+    /// Judges every tape of the time. It is a search like any other: what passed is recorded before anything comes of it, an
+    /// error too.
+    async fn by_query(
+        self: &Arc<Self>,
+        who: &Who,
+        filter: &Filter,
+        asked: AskedQuery,
+        (span, size): ((u64, u64), u64),
+    ) -> Result<InScope> {
+        let [from, to] = [asked.sealed_ms.0, asked.sealed_ms.1].map(|ms| Timestamp::from_ms(ms).to_text());
+        let words = format!("sealed:{from}..{to} {}", asked.query);
+        let (scope, passed) = self.judged(filter, asked, span, size)?;
+        let undecided = scope.withheld.len() as u64;
+        self.tell(who, Action::Search, words.trim_end().to_owned(), Found::whole(passed, size, undecided)).await?;
+        Ok(scope)
+    }
+
+    fn judged(
         &self,
-        filter: &crate::catalog::Filter,
+        filter: &Filter,
         asked: AskedQuery,
         span: (u64, u64),
         size: u64,
-    ) -> Result<InScope> {
+    ) -> Result<(InScope, Vec<Listing>)> {
         let queries = self.queries();
         let rows = self.rows_in(&queries, &asked, span, size)?;
         let labelled = queries.labelled()?;
@@ -93,11 +118,15 @@ impl Core {
             withheld: Vec::new(),
             out: Vec::new(),
         };
+        let mut passed = Vec::new();
         for row in rows {
             let found = self.of_row(&row)?;
             let (tape, custody, entry) = (row.facts.tape, row.custody, row.index);
             match self.passes(&row, filter, labelled.get(&custody).copied()) {
-                Passed::Yes => scope.given.push((found, entry)),
+                Passed::Yes(listing) => {
+                    scope.given.push((found, entry));
+                    passed.push(*listing);
+                }
                 Passed::No { field, why } => {
                     scope.out.push((OutOfScope { tape, custody, entry, field, why }, found));
                 }
@@ -108,7 +137,7 @@ impl Core {
                 }
             }
         }
-        Ok(scope)
+        Ok((scope, passed))
     }
 
     /// Rows of the tapes that entries of the span saved in the time that was asked for.
@@ -166,7 +195,7 @@ impl Core {
         let first = first_at(&|time| time >= from)?.saturating_sub(1);
         let last = first_at(&|time| time > to)?.min(size.saturating_sub(1));
         let count = last.saturating_sub(first);
-        if count >= ENTRIES_MAX / 2 {
+        if count >= SPAN_ENTRIES_MAX {
             return Err(Error::new(Code::Limit, format!("{count} entries lie in this time, too many for one bundle"))
                 .with_hint("make several, each for a shorter time"));
         }

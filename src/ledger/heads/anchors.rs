@@ -81,7 +81,7 @@ impl Anchors {
 /// What a person can do about a log that others know better.
 pub(in crate::ledger) const WAY_OUT: &str = "nothing is read or written. Put the newest copy of the ledger, state and config folders back; where there is none, `immutape succeed --into FOLDER` opens a successor that says what was lost, and this one stays as it is, for it is evidence";
 
-fn read_policy(files: &dyn Files, config: &Path) -> Result<Option<Policy>> {
+pub(in crate::ledger) fn read_policy(files: &dyn Files, config: &Path) -> Result<Option<Policy>> {
     let path = config.join(WITNESS_POLICY_FILE);
     let text = match files.read(&path, POLICY_BYTES_MAX) {
         Ok(bytes) => String::from_utf8(bytes).map_err(|_| Error::new(Code::Usage, "the witness policy is not text"))?,

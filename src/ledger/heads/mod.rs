@@ -9,7 +9,7 @@ mod publish;
 mod release;
 
 pub use anchors::{Anchor, WITNESS_POLICY_FILE};
-pub(super) use anchors::{Anchors, compare_root, compare_size, kept_heads};
+pub(super) use anchors::{Anchors, compare_root, compare_size, kept_heads, read_policy};
 pub use clock::{KeptTime, TIME_AUTHORITY_FILE, TIME_ROOTS_FILE, TimeAuthority, TimeChallenge};
 pub(super) use clock::{asks_for_time, time_roots};
 pub use confirm::Confirmed;

@@ -26,7 +26,7 @@ impl TemporaryFolder {
         Ok(Self { path, is_placed: false })
     }
 
-    /// Gives it its name, where nothing stands yet; durable on return.
+    /// Gives it its name, where nothing stands yet; the name is durable on return, and what is in it as durable as it was.
     ///
     /// # Errors
     /// `AlreadyExists`; the system's error. It goes away then.

@@ -107,7 +107,9 @@ fn a_check_that_cannot_be_recorded_says_so() {
     let world = World::with_tapes(&["sqlite-crash"]);
     fs::remove_file(world.path("state/head")).unwrap();
     let report = world.run(["verify", "--json"]).exits(3).documents();
-    assert_eq!((&report[0]["verdict"], &report[0]["exit"]), (&"altered".into(), &3.into()));
+    assert_eq!((&report[0]["verdict"], &report[0]["exit"]), (&"missing".into(), &3.into()));
+    assert_eq!(report[0]["words"].as_array().unwrap().len(), 1);
+    assert_eq!(report[0]["findings"][0]["word"], "missing");
     assert_eq!(report[0]["not_recorded"]["code"], "E_HEAD_MISSING");
     assert!(report[0]["entry"].is_null());
     let status = world.run(["status", "--json"]).exits(3).documents();

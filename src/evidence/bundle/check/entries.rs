@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::super::{BundleError, EvidenceEntry, Membership, Opened, path, read_set_proof, root_of_set};
+use super::super::{BundleError, ENTRIES_MAX, EvidenceEntry, Membership, Opened, path, read_set_proof, root_of_set};
 use super::anchors;
 use super::entry::PublicHalf;
 use super::keys::LogKeys;
@@ -18,8 +18,6 @@ use crate::log::{AnchorBody, Body, Checkpoint, EntryKind, EvidenceBody, LogError
 use crate::proof::verify_consistency;
 use crate::seal::PersonStatement;
 
-/// FORMAT. Most entries of a bundle.
-const ENTRIES_MAX: usize = 1 << 20;
 /// An entry, its private half, and hundred thousand memberships.
 const ITEM_BYTES_MAX: usize = 64 << 20;
 /// FORMAT. 2^21 hashes of 34 bytes.

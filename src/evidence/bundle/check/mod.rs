@@ -34,13 +34,11 @@ pub use tapes::read_manifest;
 pub use tar_source::{Blob, Part, TarError, TarSource};
 pub use tree::check_published;
 
-use super::{Completeness, path};
+use super::{COMPLETENESS_BYTES_MAX, Completeness, path};
 use crate::codec::digest::{CustodyId, Digest};
 use entries::Log;
 use report::part;
 use source::Paths;
-
-const COMPLETENESS_BYTES_MAX: u64 = 64 << 20;
 
 /// Checks a bundle with what the verifier has from elsewhere, and, where somebody has it, with a published tree of the log.
 ///
@@ -55,7 +53,7 @@ pub fn check_bundle(source: &dyn Source, pins: &Pins, tree: Option<&dyn Source>)
     let mut report = BundleReport::default();
     let paths = Paths::of(source);
     let payload = bag::check(&paths, &mut report);
-    let read = paths.parse(path::COMPLETENESS, COMPLETENESS_BYTES_MAX, |bytes| {
+    let read = paths.parse(path::COMPLETENESS, COMPLETENESS_BYTES_MAX as u64, |bytes| {
         Completeness::parse(bytes).map_err(|e| e.to_string())
     });
     let completeness = match read {

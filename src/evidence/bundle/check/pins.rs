@@ -74,7 +74,7 @@ impl Pins {
         let mut digits = [0; 32];
         let recorder = match hex::decode_to_slice(text, &mut digits) {
             Ok(()) => Recorder::Digits(digits),
-            Err(_) => Recorder::Key(PublicKey::from_pem(text).map_err(|_| PinError::Key)?),
+            Err(_) => Recorder::Key(pem(text).ok_or(PinError::Key)?),
         };
         self.recorders.push(recorder);
         Ok(())
@@ -216,6 +216,14 @@ impl Pins {
     pub(super) const fn has_witnesses(&self) -> bool {
         !self.witnesses.is_empty()
     }
+}
+
+/// The public key of an SPKI PEM, in whatever lines a mail or a page left its base64: it is short enough for one.
+fn pem(text: &str) -> Option<PublicKey> {
+    let (_, rest) = text.split_once(PEM_BEGIN)?;
+    let (base64, _) = rest.split_once(PEM_END)?;
+    let base64: String = base64.split_ascii_whitespace().collect();
+    PublicKey::from_pem(&format!("{PEM_BEGIN}\n{base64}\n{PEM_END}\n")).ok()
 }
 
 /// A public key as SPKI PEM, as `keys/` of a bundle has it: two lines around one of base64.

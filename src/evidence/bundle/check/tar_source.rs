@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io::{self, Read};
 
 use super::super::tar::BLOCK_BYTES;
-use super::super::{TAR_END_BYTES, TarFile, read_tar_header, tar_padding};
+use super::super::{FILES_MAX, TAR_END_BYTES, TarFile, read_tar_header, tar_padding};
 use super::source::{Source, SourceFile};
 use crate::evidence::bundle::BundleError;
 
@@ -99,6 +99,9 @@ impl<B: Blob> TarSource<B> {
             }
             if !source.is_zero(end, padding)? {
                 return form(end, "contents that are not filled up with zero bytes");
+            }
+            if source.files.len() >= FILES_MAX {
+                return form(content, "more files than a manifest can name");
             }
             if source.places.insert(file.path.clone(), (content, file.bytes)).is_some() {
                 return form(content, "a second file of the same path");

@@ -35,7 +35,8 @@ impl Shelf {
     pub fn numbers(&self) -> Result<Vec<u64>> {
         let numbers = self.numbers_present()?;
         match (1..).zip(&numbers).find(|(wanted, found)| wanted != *found) {
-            Some((missing, _)) => Err(damaged(missing, 0, "the segment file is missing, later ones are there")),
+            Some((missing, _)) => Err(damaged(missing, 0, "the segment file is missing, later ones are there")
+                .with_source(io::Error::new(io::ErrorKind::NotFound, "no such file"))),
             None => Ok(numbers),
         }
     }
