@@ -264,7 +264,9 @@ impl Report {
     fn found(&self) -> HashSet<Verdict> {
         let mut found: HashSet<Verdict> = self.findings.iter().filter_map(Finding::word).collect();
         let made = || self.checks.iter().filter(|c| c.skipped.is_none());
-        if made().next().is_none() || made().any(|check| check.checked == 0) {
+        let is_empty = made().next().is_none() || made().any(|check| check.checked == 0);
+        // A check that came to nothing because of what was told adds no word to it.
+        if is_empty && found.iter().all(|word| word.exit_code() != 3) {
             found.insert(Verdict::CannotTell);
         }
         if self.ended.is_some() {

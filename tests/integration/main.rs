@@ -103,6 +103,7 @@ mod ledger_sled;
 mod ledger_turns;
 mod ledger_vault_accepted;
 mod ledger_words;
+mod model_governance;
 mod model_heads;
 mod net_tls;
 mod oracle_bundle;

@@ -129,9 +129,13 @@ fn checked(kind: &str, object: &Map<String, Value>, files: &Arc<dyn Files>) -> R
     if kind == "tree" {
         return Ok(published(files, Path::new(path), &pins));
     }
-    let trees = texts(object, "tree")?;
+    let tree = match texts(object, "tree")?.as_slice() {
+        [] => None,
+        [tree] => Some(PathBuf::from(tree)),
+        _ => return Err(bad("a bundle is checked with one tree")),
+    };
     let cannot = |e| Error::new(Code::Usage, "the folder of the tree cannot be read").with_source(e);
-    check_bundle_at(files, Path::new(path), &pins, trees.first().map(Path::new)).map_err(cannot)
+    check_bundle_at(files, Path::new(path), &pins, tree.as_deref()).map_err(cannot)
 }
 
 #[cfg(test)]
@@ -186,9 +190,11 @@ mod tests {
             r#"{"n":7,"kind":"bundle","path":"/nowhere","pub":["/"]}"#,
             "\n",
             r#"{"n":8,"kind":"tree","path":"/nowhere"}"#,
+            "\n",
+            r#"{"n":9,"kind":"bundle","path":"/nowhere","tree":["a","b"]}"#,
         ));
-        assert_eq!((exit, said.len()), (0, 8));
-        assert!(said.iter().map(|answer| answer["n"].as_u64()).eq((1..=8).map(Some)));
+        assert_eq!((exit, said.len()), (0, 9));
+        assert!(said.iter().map(|answer| answer["n"].as_u64()).eq((1..=9).map(Some)));
         assert_eq!(
             said[0],
             json!({ "n": 1, "accept": true, "id": hex::encode(crate::codec::digest::sha256(&[0x80])) })
@@ -198,7 +204,7 @@ mod tests {
         for n in [4, 7] {
             assert_eq!(said[n]["words"], json!(["not anchored", "unpinned keys", "cannot tell"]), "{n}");
         }
-        for n in [5, 6] {
+        for n in [5, 6, 8] {
             let alone = json!({ "n": n + 1, "verdict": "cannot tell", "exit": 1, "words": ["cannot tell"], "ids": [] });
             assert_eq!(said[n], alone, "what cannot be asked so is not looked at");
         }
