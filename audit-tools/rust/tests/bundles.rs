@@ -18,6 +18,21 @@ fn judge_with(bytes: &[u8], more: Value) -> Value {
     answers(&[request]).remove(0)
 }
 
+/// What the command says with `--json`: findings and counts, too.
+fn told_as_json(bytes: &[u8]) -> Value {
+    let scratch = Scratch::new();
+    let path = scratch.write("bundle.tar", bytes);
+    let mut command = support::tapeaudit();
+    for key in pins()["pub"].as_array().unwrap() {
+        command.args(["--pub", key.as_str().unwrap()]);
+    }
+    for key in witnesses() {
+        command.args(["--witness", &key.write()]);
+    }
+    let out = command.arg("--json").arg(&path).output().unwrap();
+    serde_json::from_slice(&out.stdout).unwrap()
+}
+
 fn pins() -> Value {
     let keys = witnesses().map(|key| key.write());
     json!({"pub": [log_key().write(), hex(public(&[2; 32]).bytes())], "witness": keys})
@@ -539,6 +554,23 @@ fn check_10_accounting() {
         }),
         ["incomplete"]
     );
+    // A second row may say anything of the tape: it is one too many, and nothing is looked at for its sake.
+    assert_eq!(
+        made(|maker| {
+            let (given, mut other) = (maker.lists["given"][0].clone(), maker.lists["given"][0].clone());
+            (other["custody"], other["entry"]) = (json!("22".repeat(32)), json!(2));
+            maker.lists["given"] = json!([given, other]);
+        }),
+        ["incomplete"]
+    );
+    // However often it is named, its files are read once.
+    let mut maker = Maker::new();
+    let given = maker.lists["given"][0].clone();
+    maker.lists["given"] = json!(vec![given; 5]);
+    let told = told_as_json(&tar(&bag(&maker.make().files)));
+    for check in ["manifests", "headers", "tape roots", "frames.cbor", "receipts"] {
+        assert_eq!(told["checks"][check], 1, "{check}");
+    }
     assert_eq!(asked(|maker| maker.specs[1].absent = true), ["incomplete"]);
     let time = |from: u64, to: u64| {
         asked(|maker| maker.lists["asked"]["sealed_ms"] = json!([1_700_000_000_000 + from, 1_700_000_000_000 + to]))
@@ -641,6 +673,30 @@ fn check_11_what_is_given_is_what_is_said() {
         })
     };
     assert_eq!(gone(1), ["incomplete"]);
+}
+
+#[test]
+fn check_11_a_field_that_puts_a_tape_out_of_scope() {
+    let told = |field: u64, with_header: bool| {
+        let mut other = Maker::new();
+        other.header.0[2].1 = Writer::new().bytes(b"another session").done();
+        let tape = hex(&other.tape());
+        let mut maker = Maker::new();
+        maker.lists["out_of_scope"] =
+            json!([{"tape": tape, "custody": "22".repeat(32), "entry": 50, "field": field, "why": "w"}]);
+        let mut files = maker.make().files;
+        files.insert(format!("data/tapes/{tape}/root.cbor"), other.root_file());
+        if with_header {
+            let header = other.header.opened("immutape/header/1", &[10]);
+            files.insert(format!("data/tapes/{tape}/header.cbor"), header);
+        }
+        words(&bag(&files))
+    };
+    assert_eq!(told(2, true), ["intact"]);
+    assert_eq!(told(10, true), ["incomplete"], "a field that stays closed");
+    assert_eq!(told(3, true), ["incomplete"], "a field that this header does not have");
+    assert_eq!(told(99, true), ["incomplete"], "a field that no header has");
+    assert_eq!(told(2, false), ["missing"]);
 }
 
 #[test]

@@ -13,11 +13,14 @@ use alloc::vec::Vec;
 const CHECK: &str = "accounting";
 
 /// Checks 10 and 11.
-pub fn check(lists: &Completeness, log: &Log, judged: &[Judged], report: &mut Report) {
+pub fn check(lists: &Completeness, log: &Log, judged: &BTreeMap<Hash, Judged>, report: &mut Report) {
     asked(lists, report);
     span(lists, log, report);
-    for (given, judged) in lists.given.iter().zip(judged) {
-        frames(lists, given, judged, report);
+    let mut first = BTreeSet::new();
+    for given in lists.given.iter().filter(|given| first.insert(given.tape)) {
+        if let Some(judged) = judged.get(&given.tape) {
+            frames(lists, given, judged, report);
+        }
     }
     for withheld in &lists.withheld {
         about_given(lists, withheld, report);

@@ -21,6 +21,7 @@ pub use source::{Listed, Source, Stream, digest, has, whole};
 pub use whole::{Outside, compare};
 
 use crate::report::{Report, Word};
+use alloc::collections::{BTreeMap, BTreeSet};
 
 /// Checks a bundle. `outside` are the log's public halves, where somebody has them.
 pub fn check(source: &mut dyn Source, pins: &Pins, outside: Option<&mut dyn Outside>, report: &mut Report) {
@@ -31,12 +32,18 @@ pub fn check(source: &mut dyn Source, pins: &Pins, outside: Option<&mut dyn Outs
     log.judge(completeness.as_ref(), report);
     if let Some(lists) = &completeness {
         report.tapes = lists.ids();
-        let mut judged = alloc::vec::Vec::new();
+        // A tape that stands in the lists twice is told there; its files are read once, however often it is named.
+        let mut judged = BTreeMap::new();
         for given in &lists.given {
-            judged.push(tapes::check(source, given, &log, report));
+            if !judged.contains_key(&given.tape) {
+                judged.insert(given.tape, tapes::check(source, given, &log, report));
+            }
         }
+        let mut looked_at = BTreeSet::new();
         for out in lists.out_of_scope.iter().filter(|out| out.field.is_some()) {
-            tapes::check_out_of_scope(source, out, report);
+            if looked_at.insert(out.tape) {
+                tapes::check_out_of_scope(source, out, report);
+            }
         }
         accounting::check(lists, &log, &judged, report);
     }

@@ -127,22 +127,17 @@ fn header(
         let opened = Opened::read(&mut reader)?;
         reader.end()?;
         header_fields(&opened, root)?;
-        Ok((opened.closed(), opened.fields.iter().any(|(n, _)| *n == 18)))
+        let gaps = opened.fields.iter().any(|(n, _)| *n == 18);
+        // A field that the header does not have is not open, either.
+        let shown = want.is_none_or(|field| opened.value(field).is_some());
+        Ok((opened.closed(), gaps, shown))
     });
-    let (closed, gaps) = report.take("headers", Word::Altered, &path, read)?;
-    match want {
-        None if gaps => report.find(Word::Gaps, path, "the header lists gaps of the recording"),
-        Some(field) => {
-            let open = !closed.contains(&field);
-            report.want(
-                "accounting",
-                open,
-                Word::Incomplete,
-                &path,
-                "the field that puts the tape out of scope is closed",
-            );
-        }
-        None => {}
+    let (closed, gaps, shown) = report.take("headers", Word::Altered, &path, read)?;
+    if want.is_some() {
+        const CLOSED: &str = "the field that puts the tape out of scope is not open";
+        report.want("accounting", shown, Word::Incomplete, &path, CLOSED);
+    } else if gaps {
+        report.find(Word::Gaps, path, "the header lists gaps of the recording");
     }
     Some(closed)
 }
