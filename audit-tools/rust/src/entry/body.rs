@@ -244,7 +244,7 @@ fn genesis<'a>(reader: &mut Reader<'a>) -> Result<Genesis<'a>> {
 
 fn before<'a>(reader: &mut Reader<'a>) -> Result<Predecessor<'a>> {
     reader.array_of(4)?;
-    let (origin, note) = (reader.text()?, reader.bytes()?);
+    let (origin, note) = (reader.text()?, note(reader)?);
     Ok(Predecessor { origin, note, first: reader.uint()?, last: reader.nullable(Reader::uint)? })
 }
 

@@ -63,6 +63,11 @@ fn der(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
 
 /// As much of a token as is read without roots.
 pub fn token(imprint: &Hash, time: &str) -> Vec<u8> {
+    token_with(imprint, time, &[], &der(0x31, &[]))
+}
+
+/// A token with any bytes behind its time, and any behind its content.
+pub fn token_with(imprint: &Hash, time: &str, after_time: &[u8], after_content: &[u8]) -> Vec<u8> {
     let sha = der(0x30, &[&der(6, &[&[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 1]]), &der(5, &[])]);
     let info = der(
         0x30,
@@ -72,13 +77,14 @@ pub fn token(imprint: &Hash, time: &str) -> Vec<u8> {
             &der(0x30, &[&sha, &der(4, &[imprint])]),
             &der(2, &[&[9]]),
             &der(0x18, &[time.as_bytes()]),
+            after_time,
         ],
     );
     let content = der(
         0x30,
         &[&der(6, &[&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 16, 1, 4]]), &der(0xa0, &[&der(4, &[&info])])],
     );
-    let signed = der(0x30, &[&der(2, &[&[3]]), &der(0x31, &[&sha]), &content, &der(0x31, &[])]);
+    let signed = der(0x30, &[&der(2, &[&[3]]), &der(0x31, &[&sha]), &content, after_content]);
     der(0x30, &[&der(6, &[&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 2]]), &der(0xa0, &[&signed])])
 }
 
@@ -408,8 +414,8 @@ impl Maker {
         Writer::new().tag_18().array(4).bytes(&protected).map(0).bytes(&tape).bytes(&signature).done()
     }
 
-    fn genesis_body() -> Vec<u8> {
-        let mut writer = Writer::new().map(9).uint(0).uint(1).uint(1).text(ORIGIN);
+    pub fn genesis_body(before: Option<&[u8]>) -> Vec<u8> {
+        let mut writer = Writer::new().map(if before.is_some() { 10 } else { 9 }).uint(0).uint(1).uint(1).text(ORIGIN);
         for n in 1..=3_u8 {
             writer = writer.uint(u64::from(n) + 1).bytes(public(&[n; 32]).bytes());
         }
@@ -417,12 +423,16 @@ impl Maker {
         for n in 4..=6_u8 {
             writer = writer.bytes(&public(&[n; 32]).thumbprint());
         }
-        writer.uint(6).text("personal").uint(7).text("p").uint(8).raw(&[0xf5]).done()
+        writer = writer.uint(6).text("personal").uint(7).text("p").uint(8).raw(&[0xf5]);
+        if let Some(before) = before {
+            writer = writer.uint(9).raw(before);
+        }
+        writer.done()
     }
 
     fn ledger(&self) -> Hash {
         let commitment = self.specs[0].private.commitment("immutape/private/1");
-        let body = Self::genesis_body();
+        let body = Self::genesis_body(None);
         let parts = Parts {
             index: 0,
             previous: ZERO,
@@ -440,7 +450,7 @@ impl Maker {
     fn body(&self, index: u64, kind: u64, levels: &Levels) -> Vec<u8> {
         let key = |n: u64| Writer::new().map(1).uint(0).uint(n).done();
         match kind {
-            0 => Self::genesis_body(),
+            0 => Self::genesis_body(None),
             19 => {
                 let root = self.mark_root.unwrap_or_else(|| root_of(frames().iter().take(2).map(|frame| frame.leaf)));
                 Writer::new().map(2).uint(0).uint(2).uint(1).bytes(&root).done()
