@@ -15,7 +15,11 @@ const CHECK: &str = "accounting";
 /// Checks 10 and 11.
 pub fn check(lists: &Completeness, log: &Log, judged: &BTreeMap<Hash, Judged>, report: &mut Report) {
     asked(lists, report);
-    span(lists, log, report);
+    if log.is_here {
+        span(lists, log, report);
+        private(lists, log, report);
+        destroyed(lists, log, report);
+    }
     let mut first = BTreeSet::new();
     for given in lists.given.iter().filter(|given| first.insert(given.tape)) {
         if let Some(judged) = judged.get(&given.tape) {
@@ -25,8 +29,6 @@ pub fn check(lists: &Completeness, log: &Log, judged: &BTreeMap<Hash, Judged>, r
     for withheld in &lists.withheld {
         about_given(lists, withheld, report);
     }
-    private(lists, log, report);
-    destroyed(lists, log, report);
     for withheld in &lists.withheld {
         if matches!(withheld.what, What::Tape | What::Private) {
             report.find(Word::Gaps, format!("entry {}", withheld.entry), "something is withheld");

@@ -103,6 +103,8 @@ pub struct Kept {
 /// All that the entries of a bundle say.
 #[derive(Default)]
 pub struct Log {
+    /// `entries.cbor` is in the bundle. What cannot be looked at for want of it adds no words.
+    pub is_here: bool,
     /// In order of their indices.
     pub facts: Vec<Fact>,
     /// Keys of the log, once entry 0 is here.
@@ -165,7 +167,8 @@ pub fn read(source: &mut dyn Source, lists: Option<&Completeness>, report: &mut 
         }
         Some(bytes) => report.take("head", Word::Altered, HEAD, bytes.and_then(|bytes| Head::read(&bytes))),
     };
-    if has(source, PATH) {
+    log.is_here = has(source, PATH);
+    if log.is_here {
         let read = entries(source, lists, &mut log, report);
         report.take("entries.cbor", Word::Altered, PATH, read);
     } else {

@@ -60,7 +60,9 @@ pub fn check(source: &mut dyn Source, given: &Given, log: &Log, report: &mut Rep
     }
     let chain = log.chains.get(&given.custody);
     let saved = log.saved_of(&given.custody);
-    entries(given, chain, saved, report);
+    if log.is_here {
+        entries(given, chain, saved, report);
+    }
     let root = root(source, &given.tape, report);
     let header_closed = header(source, &given.tape, root.as_ref(), None, report);
     manifest(source, given, saved, report);
