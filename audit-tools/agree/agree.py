@@ -289,6 +289,11 @@ def succession_case(rng, bundle, case):
 
 STAGES = ["frame", "frames", "header", "root", "manifest", "protected", "row", "entry", "mark", "member", "cosigned", "stamped", "completeness", "completeness",
           "completeness", "chosen", "item", "paths", "frame_item", "frame_paths", "shown", "consistency", "cosignatures", "manifest_lines", "more"]
+MORE = [(7, bytes(32), {0: 2, 1: 0}), (11, bytes(32), {0: 3, 1: 1, 2: bytes(32)}), (16, H(b"more"), {0: b"\xd2", 1: bytes(16)}),
+        (35, bytes(32), {0: bytes(32), 1: 0, 2: 1}), (40, bytes(32), {0: 32, 1: 50}), (88, H(b"more"), {}),
+        (128, bytes(32), {0: b"", 1: [], 2: False}), (130, bytes(32), {0: 2, 1: bytes(32), 2: 0}), (166, bytes(32), {0: bytes(16), 1: bytes(32)}),
+        (32769, bytes(32), {0: 2, 1: bytes(32), 2: bytes(32), 3: bytes(64)}), (32770, bytes(32), {0: 1, 1: bytes(32), 2: 3, 3: 1}),
+        (32771, bytes(32), {0: ["x"]}), (40000, bytes(32), {}), (999, bytes(32), {})]
 OPTIONS = [{}, {}, {"query": True}, {"frames": [1, 1]}, {"frames": [2, 9]}, {"payloads": False}, {"closed_header": (10, 24)}]
 
 
@@ -322,7 +327,8 @@ def staged(rng, stage, options, turn):
         calls += 1
         if calls != turn + 1:
             return value
-        new = altered(rng, value)
+        # Entries that are there besides: each with one change, for none is no value to change.
+        new = [altered(rng, rng.choice(MORE))] if stage == "more" else altered(rng, value)
         # A change that changes nothing is no case.
         assert repr(new) != repr(value)
         return new

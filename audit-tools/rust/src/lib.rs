@@ -30,5 +30,6 @@ pub mod tape;
 pub mod text;
 pub mod token;
 pub mod tree;
+pub mod trust;
 
 pub use error::{CUT, Refused, Result, ensure, refuse};

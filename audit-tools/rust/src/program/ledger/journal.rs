@@ -7,6 +7,7 @@ use tapeaudit_core::digest::{Hash, ZERO, hash};
 use tapeaudit_core::journal::{Group, LENGTHS, MOST_GROUP, SECTOR, Segment, Tail, is_zero, tail};
 use tapeaudit_core::log::Walk;
 use tapeaudit_core::report::{Report, Word};
+use tapeaudit_core::sign::VerifierKey;
 use tapeaudit_core::{Refused, Result, ensure};
 
 /// What was read.
@@ -32,8 +33,9 @@ struct Before {
 }
 
 /// Reads all segments in order; goes on as long as it can.
-pub fn read(ledger: &Path, report: &mut Report) -> Journal {
-    let (mut journal, mut before): (Journal, Option<Before>) = (Journal::default(), None);
+pub fn read(ledger: &Path, witnesses: &[VerifierKey], report: &mut Report) -> Journal {
+    let mut journal = Journal { walk: Walk::new(witnesses), ..Journal::default() };
+    let mut before: Option<Before> = None;
     let mut number = 1_u64;
     loop {
         let path = ledger.join(format!("journal/{number:08}.seg"));
@@ -118,7 +120,7 @@ impl Journal {
         ensure(header.first == self.walk.levels.size(), "a segment that begins at another entry")?;
         ensure(header.before == self.group, "a segment behind another group")?;
         ensure(header.term >= self.term, "a term that falls")?;
-        if let Some(keys) = &self.walk.keys {
+        if let Some(keys) = &self.walk.trust.keys {
             ensure(header.origin == hash(keys.origin().as_bytes()), "a segment of another log")?;
         }
         let Some(before) = before else {
@@ -204,8 +206,7 @@ impl Journal {
     /// Each tear that a segment names has its entry.
     fn recovered(&self, report: &mut Report) {
         for (segment, offset) in &self.tears {
-            let so = self.walk.recovered.iter().any(|(_, s, o, ..)| (s, o) == (segment, offset));
-            if !so {
+            if !self.walk.torn.contains(&(*segment, *offset)) {
                 report.find(
                     Word::Gaps,
                     format!("journal/{segment:08}.seg"),

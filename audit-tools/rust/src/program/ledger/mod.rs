@@ -11,7 +11,7 @@ use tapeaudit_core::report::{Report, Word};
 
 /// Checks a ledger folder, and its state folder where it is given.
 pub fn check(ledger: &Path, state: Option<&Path>, pins: &Pins, report: &mut Report) {
-    let journal = journal::read(ledger, report);
+    let journal = journal::read(ledger, &pins.witnesses, report);
     let walk = &journal.walk;
     walk.finish(report);
     let (held, open) = state::check(state, &journal, report);
@@ -21,20 +21,20 @@ pub fn check(ledger: &Path, state: Option<&Path>, pins: &Pins, report: &mut Repo
     packs::check(ledger, walk, report);
     spool(ledger, walk, report);
     given_heads(walk, &pins.heads, report);
-    let (checkpoint, recorder) = pinned_keys(pins, walk.keys.as_ref(), report);
+    let (checkpoint, recorder) = pinned_keys(pins, walk.trust.keys.as_ref(), report);
     report.pinned = checkpoint && recorder;
     if !report.pinned {
         report.find(Word::Unpinned, "keys", "the log vouches for its own keys");
     }
     if !pins.witnesses.is_empty() {
-        let heads = held.iter().chain(walk.cosigned());
-        report.anchored_ms = heads.filter_map(|head| pins.anchored(head, walk.keys.as_ref()).ok()?).max();
+        let heads = held.iter().chain(walk.trust.cosigned());
+        report.anchored_ms = heads.filter_map(|times| pins.anchored(times, walk.trust.keys.as_ref())).max();
         if report.anchored_ms.is_none() {
             report.find(Word::NotAnchored, "log", "no quorum of known witnesses vouches for a head");
         }
     }
     report.whole_log = true;
-    report.say(format!("log {}: {} entries, {} tapes", walk.origin(), walk.levels.size(), walk.saved.len()));
+    report.say(format!("log {}: {} entries, {} tapes", walk.origin(), walk.levels.size(), walk.trust.saved.len()));
     for what in [
         "codes of groups (they need the journal key)",
         "private halves and contents of tapes (they need the vault)",

@@ -27,7 +27,7 @@ type Objects = BTreeMap<Hash, Place>;
 
 /// Checks what the log names.
 pub fn check(ledger: &Path, walk: &Walk, report: &mut Report) {
-    let Some(keys) = &walk.keys else { return };
+    let Some(keys) = &walk.trust.keys else { return };
     let (origin, mut objects) = (hash(keys.origin().as_bytes()), Objects::new());
     for number in 1_u64.. {
         let path = ledger.join(format!("packs/{number:08}.pack"));
@@ -38,7 +38,7 @@ pub fn check(ledger: &Path, walk: &Walk, report: &mut Report) {
         let read = open_plain(&path).and_then(|file| scan(file, number, &origin, &mut objects, report));
         report.take("packs", Word::Altered, &place, read);
     }
-    for saved in walk.saved.iter().filter(|saved| !walk.is_destroyed(&saved.custody)) {
+    for saved in walk.trust.saved.iter().filter(|saved| !walk.is_destroyed(&saved.custody)) {
         let place = format!("tape {}", text::hex(&saved.tape));
         report.tapes.push(text::hex(&saved.tape));
         let Some(at) = named(&objects, &saved.manifest, &place, "manifests", report) else { continue };

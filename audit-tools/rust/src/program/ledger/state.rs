@@ -3,9 +3,8 @@
 use super::super::pinned::{first_note, small_file};
 use super::journal::Journal;
 use std::path::Path;
-use tapeaudit_core::bundle::signed_by_log;
 use tapeaudit_core::digest::Hash;
-use tapeaudit_core::keys::Role;
+use tapeaudit_core::keys::{Role, Times};
 use tapeaudit_core::log::Walk;
 use tapeaudit_core::note::{Head, Note};
 use tapeaudit_core::report::{Report, Word, shown};
@@ -13,8 +12,8 @@ use tapeaudit_core::sign::VerifierKey;
 use tapeaudit_core::succession::Succession;
 use tapeaudit_core::{Result, ensure, refuse, text};
 
-/// Checks it; gives the heads that others hold, and whether the head file says `open`.
-pub fn check(state: Option<&Path>, journal: &Journal, report: &mut Report) -> (Vec<Head>, bool) {
+/// Checks it; gives the cosignatures of heads that others hold, and whether the head file says `open`.
+pub fn check(state: Option<&Path>, journal: &Journal, report: &mut Report) -> (Vec<Times>, bool) {
     let Some(state) = state else {
         report.find(
             Word::Gaps,
@@ -35,16 +34,16 @@ pub fn check(state: Option<&Path>, journal: &Journal, report: &mut Report) -> (V
         let place = format!("anchors/{name}");
         let read = small_file(&path).and_then(|bytes| Head::read(&bytes));
         let Some(head) = report.take("heads of others", Word::Altered, &place, read) else { continue };
-        let Some(keys) = &walk.keys else { continue };
-        let by = keys.of(Role::Checkpoint).find(|key| head.verify(&keys.verifier(key)).is_ok());
-        if by.is_some_and(|key| key.revoked.is_some_and(|(from, _)| head.size > from)) {
+        let (Some(keys), witnesses) = (&walk.trust.keys, &walk.trust.witnesses) else { continue };
+        // Such a head counts as if it were not there, whatever its root is (4.5).
+        if keys.any_signer(&head, witnesses).is_ok_and(|(held, _)| !held.counts_for(head.size)) {
             report.find(Word::Gaps, place, "a head that a revoked key signed");
             continue;
         }
-        let so = signed_by_log(&head, keys, walk.levels.size());
-        if report.want("heads of others", so, Word::Altered, &place, "a head that the log did not sign") {
+        let given = keys.given_head(&head, walk.levels.size(), witnesses);
+        if let Some((_, times)) = report.take("heads of others", Word::Altered, &place, given) {
             compare(walk, &place, &head, loss.as_ref(), report);
-            held.push(head);
+            held.push(times);
         }
     }
     (held, open)
@@ -68,7 +67,7 @@ fn successor(state: &Path, walk: &Walk, report: &mut Report) -> Option<(u64, Str
     path.symlink_metadata().ok()?;
     let read = small_file(&path).and_then(|bytes| Succession::read(&bytes));
     let found = report.take("succession", Word::Altered, PLACE, read)?;
-    let keys = walk.keys.as_ref()?;
+    let keys = walk.trust.keys.as_ref()?;
     let own = keys.of(Role::Checkpoint).find(|held| keys.verifier(held) == found.old);
     let Some(held) = own else {
         report.find(Word::Altered, PLACE, "a statement about another log");
@@ -96,21 +95,13 @@ fn head_file(state: &Path, journal: &Journal, loss: Option<&(u64, String)>, repo
         return false;
     }
     let walk = &journal.walk;
-    let Some(keys) = &walk.keys else { return false };
+    let Some(keys) = &walk.trust.keys else { return false };
     let read = small_file(&path).and_then(|bytes| {
         let first = first_note(bytes.clone());
         let head = Head::read(&first)?;
         let second = Note::read(bytes.get(first.len()..).unwrap_or_default())?;
-        // Past the end of the log nobody knows which of its keys was in force.
-        let signer = keys.of(Role::Checkpoint).filter(|held| head.verify(&keys.verifier(held)).is_ok()).last();
-        let Some(held) = signer else { return refuse("a head that the log did not sign") };
+        let (held, _) = keys.given_head(&head, walk.levels.size(), &walk.trust.witnesses)?;
         let key = keys.verifier(held);
-        if head.size <= walk.levels.size() {
-            ensure(
-                keys.in_force(Role::Checkpoint, head.size).is_some_and(|now| now.key == held.key),
-                "a head of a key that was not in force",
-            )?;
-        }
         let state = second_note(&second, &head, &key)?;
         Ok((head, state))
     });
