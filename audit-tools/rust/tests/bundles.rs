@@ -399,6 +399,48 @@ fn check_4_head() {
 }
 
 #[test]
+fn heads_hold_with_every_line_that_is_known() {
+    // The checkpoint key changed, and heads are signed by the old one, too, for witnesses that do not know the new one.
+    let rotated = |place: Option<u64>, good: bool| {
+        made(|maker| {
+            maker.rotate(1, 0, 4);
+            (maker.head_seed, maker.note_seed) = (4, 4);
+            maker.specs[6].kind = 133;
+            maker.specs[6].member = false;
+            maker.specs[6].closed = Some(Vec::new());
+            maker.note = Box::new(move |kind, note| maker::signed_too(note, 1, good || kind != place));
+        })
+    };
+    assert_eq!(rotated(None, true), ["intact"]);
+    assert_eq!(rotated(None, false), ["not anchored", "altered"]);
+    for kind in [128, 133] {
+        assert_eq!(rotated(Some(kind), false), ["altered"], "{kind}");
+    }
+    // A witness that the verifier knows, whether the entry names it or not; a stranger's line is none to it.
+    let witnessed = |place: Option<u64>, good: bool, known: bool| {
+        let mut maker = Maker::new();
+        maker.cosigned = vec![(0x15, 1_700_000_100)];
+        maker.specs[6].kind = 133;
+        maker.specs[6].member = false;
+        maker.specs[6].closed = Some(Vec::new());
+        maker.note = Box::new(move |kind, note| maker::cosigned_too(note, good || kind != place));
+        let file = tar(&bag(&maker.make().files));
+        let mut more = pins();
+        if !known {
+            more["witness"] = json!([witnesses()[0].write()]);
+        }
+        words_of(&judge_with(&file, more))
+    };
+    assert_eq!(witnessed(None, true, true), ["intact"]);
+    assert_eq!(witnessed(None, false, true), ["not anchored", "altered"]);
+    assert_eq!(witnessed(None, false, false), ["intact"]);
+    for kind in [128, 133] {
+        assert_eq!(witnessed(Some(kind), false, true), ["altered"], "{kind}");
+        assert_eq!(witnessed(Some(kind), false, false), ["intact"], "{kind}");
+    }
+}
+
+#[test]
 fn check_5_set_proof() {
     // Entry 1 is in no way needed: without it its hash stands in the proof.
     assert_eq!(made(|maker| maker.specs[1].absent = true), ["intact"]);

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use tapeaudit_core::cbor::{Labelled, Writer};
 use tapeaudit_core::digest::hash;
 use tapeaudit_core::log::Levels;
-use tapeaudit_core::sign::{KeyType, VerifierKey, export_commitment};
+use tapeaudit_core::sign::{KeyType, PublicKey, VerifierKey, export_commitment};
 use tapeaudit_core::tape::{envelope_digest, frame_leaf, payload_digest};
 use tapeaudit_core::text::base64;
 use tapeaudit_core::tree::{self, Frontier};
@@ -30,6 +30,35 @@ pub fn log_key() -> VerifierKey {
 
 pub fn witnesses() -> [VerifierKey; 2] {
     [witness("w1.example", &[0x15; 32]), witness("w2.example", &[0x16; 32])]
+}
+
+fn text_of(note: &[u8]) -> String {
+    let whole = String::from_utf8(note.to_vec()).unwrap();
+    whole[..=whole.find("\n\n").unwrap()].into()
+}
+
+fn with_line(mut note: Vec<u8>, key: &VerifierKey, mut bytes: Vec<u8>, good: bool) -> Vec<u8> {
+    if !good {
+        bytes[20] ^= 1;
+    }
+    let all = [&key.id()[..], &bytes].concat();
+    note.extend(format!("\u{2014} {} {}\n", key.name, base64(&all)).into_bytes());
+    note
+}
+
+/// A note with one line more of a key of the log, which holds or does not.
+pub fn signed_too(note: Vec<u8>, seed: u8, good: bool) -> Vec<u8> {
+    let key = VerifierKey { name: ORIGIN.into(), of: KeyType::Log, key: public(&[seed; 32]) };
+    let signature = pair(&[seed; 32]).sign(text_of(&note).as_bytes()).to_bytes();
+    with_line(note, &key, signature.to_vec(), good)
+}
+
+/// A note with one line more of the second witness, which holds or does not.
+pub fn cosigned_too(note: Vec<u8>, good: bool) -> Vec<u8> {
+    let message = format!("cosignature/v1\ntime 1700000300\n{}", text_of(&note));
+    let signature = pair(&[0x16; 32]).sign(message.as_bytes()).to_bytes();
+    let bytes = [&1_700_000_300_u64.to_be_bytes()[..], &signature].concat();
+    with_line(note, &witnesses()[1], bytes, good)
 }
 
 /// A head: signed by a seed, with cosignatures of these witnesses.
@@ -188,6 +217,8 @@ pub struct Maker {
     /// Body of kind 32769, where one is made.
     pub rotation: Option<Vec<u8>>,
     pub note_seed: u8,
+    /// Changes a head: that of the bundle (`None`), or the one in an entry of a kind.
+    pub note: Box<dyn Fn(Option<u64>, Vec<u8>) -> Vec<u8>>,
 }
 
 pub struct Made {
@@ -347,6 +378,7 @@ impl Maker {
             token_time: "20231114221400.5Z".into(),
             rotation: None,
             note_seed: 1,
+            note: Box::new(|_, note| note),
         };
         let (tape, ledger) = (hex(&made.tape()), hex(&made.ledger()));
         made.lists = json!({
@@ -460,6 +492,7 @@ impl Maker {
             40 => Writer::new().map(2).uint(0).uint(32).uint(1).uint(30).done(),
             128 => {
                 let note = head(index, &levels.root_at(index).unwrap(), self.note_seed, &self.cosigned);
+                let note = (self.note)(Some(kind), note);
                 let mut keys = Writer::new().array(self.cosigned.len() as u64);
                 for (n, _) in &self.cosigned {
                     keys = keys.text(&witnesses()[usize::from(n - 0x15)].write());
@@ -467,13 +500,18 @@ impl Maker {
                 Writer::new().map(3).uint(0).bytes(&note).uint(1).raw(&keys.done()).uint(2).raw(&[0xf5]).done()
             }
             129 => {
-                let note = head(index, &levels.root_at(index).unwrap(), 1, &[]);
+                let note = head(index, &levels.root_at(index).unwrap(), self.note_seed, &[]);
                 let token = token(&hash(&note), &self.token_time);
                 Writer::new().map(3).uint(0).bytes(&note).uint(1).bytes(&token).uint(2).uint(1_700_000_040_500).done()
             }
             34 => {
                 let (_, leaves) = set_parts();
                 Writer::new().map(3).uint(0).bytes(&root_of(leaves)).uint(1).uint(2).uint(2).uint(6).done()
+            }
+            133 => {
+                let note = (self.note)(Some(kind), head(90, &[1; 32], self.note_seed, &[]));
+                let body = Writer::new().map(4).uint(0).uint(0).uint(1).bytes(&note);
+                body.uint(2).uint(index).uint(3).bytes(&levels.root_at(index).unwrap()).done()
             }
             163 => {
                 let digest = hash(self.lists.to_string().as_bytes());
@@ -484,6 +522,23 @@ impl Maker {
             32_769 => self.rotation.clone().unwrap(),
             _ => key(1),
         }
+    }
+
+    /// Puts a rotation in the place of an entry: the key of a seed comes into force for a role.
+    pub fn rotate(&mut self, at: usize, role: u64, seed: u8) {
+        let (key, next) = (public(&[seed; 32]), public(&[seed + 0x20; 32]).thumbprint());
+        let message = Writer::new()
+            .array(5)
+            .text("immutape/key/1")
+            .text(ORIGIN)
+            .uint(role)
+            .bytes(key.bytes())
+            .bytes(&next)
+            .done();
+        let signature = pair(&[seed; 32]).sign(&message).to_bytes();
+        let body = Writer::new().map(4).uint(0).uint(role).uint(1).bytes(key.bytes()).uint(2).bytes(&next);
+        self.rotation = Some(body.uint(3).bytes(&signature).done());
+        self.specs[at].kind = 32_769;
     }
 
     fn make_entries(&mut self) -> (Vec<Vec<u8>>, Levels) {
@@ -523,7 +578,7 @@ impl Maker {
         let leaves: Vec<Hash> = entries.iter().map(|entry| tree::leaf(entry)).collect();
         let size = leaves.len() as u64;
         let root = root_of(leaves.iter().copied());
-        let note = head(size, &root, self.head_seed, &self.cosigned);
+        let note = (self.note)(None, head(size, &root, self.head_seed, &self.cosigned));
         let mut files = Files::new();
         let mut put = |path: &str, bytes: Vec<u8>| drop(files.insert(format!("data/{path}"), bytes));
         put("COMPLETENESS.json", self.lists.to_string().into_bytes());
@@ -537,7 +592,7 @@ impl Maker {
             let (spec, entry) = (&self.specs[*index as usize], &entries[*index as usize]);
             sequence.extend(self.item(*index, spec, entry, &leaves));
             if spec.kind == 129 {
-                let note = head(*index, &levels.root_at(*index).unwrap(), 1, &[]);
+                let note = head(*index, &levels.root_at(*index).unwrap(), self.note_seed, &[]);
                 put(&format!("time/{index}.tst"), token(&hash(&note), &self.token_time));
                 put(&format!("time/{index}.note"), note);
             }
@@ -549,8 +604,13 @@ impl Maker {
         put("keys/checkpoint-0.vkey", format!("{}\n", log_key().write()).into_bytes());
         if let Some(rotation) = &self.rotation {
             let at = self.specs.iter().position(|spec| spec.kind == 32_769).unwrap();
-            let key: Hash = rotation[6..38].try_into().unwrap();
-            put(&format!("keys/recorder-{at}.pem"), pem(&key).into_bytes());
+            let (role, key): (_, Hash) = (usize::from(rotation[2]), rotation[6..38].try_into().unwrap());
+            let role = ["checkpoint", "recorder", "issuer"][role];
+            put(&format!("keys/{role}-{at}.pem"), pem(&key).into_bytes());
+            if role == "checkpoint" {
+                let key = VerifierKey { key: PublicKey::new(key).unwrap(), ..log_key() };
+                put(&format!("keys/checkpoint-{at}.vkey"), format!("{}\n", key.write()).into_bytes());
+            }
         }
         let tape = self.tape();
         for (name, bytes) in self.tape_files(&entries, &leaves, &note, &root) {
