@@ -78,16 +78,21 @@ fn pack(objects: &[&[u8]]) -> Vec<u8> {
     let check = hash(&out);
     out.extend(&check[..16]);
     for object in objects {
-        let mut record = b"IMTO\x01\x01\0\0".to_vec();
-        record.extend(0_u64.to_be_bytes());
-        record.extend((object.len() as u64).to_be_bytes());
-        record.extend(hash(object));
-        let check = hash(&record);
-        record.extend(&check[..8]);
-        out.extend([&record[..], object].concat());
+        out.extend([&record(b"\x01\x01\0\0", object.len(), &hash(object))[..], object].concat());
     }
     out.resize(out.len() + 4096, 0);
     out
+}
+
+/// Header of a record: type, mode and two zeros, length and digest of the object.
+fn record(front: &[u8; 4], length: usize, digest: &Hash) -> Vec<u8> {
+    let mut record = [&b"IMTO"[..], front].concat();
+    record.extend(0_u64.to_be_bytes());
+    record.extend((length as u64).to_be_bytes());
+    record.extend(digest);
+    let check = hash(&record);
+    record.extend(&check[..8]);
+    record
 }
 
 fn head_file(size: u64, root: &Hash, state: &str) -> Vec<u8> {
@@ -301,11 +306,69 @@ fn objects_and_manifests_are_there() {
     assert_eq!(told(&bytes), ["intact"]);
     let mut bytes = good.clone();
     bytes[3] ^= 1;
-    assert!(told(&bytes).contains(&"altered".into()));
-    let mut bytes = good;
-    let at = bytes.len() - 1000;
-    bytes[at..].fill(9);
-    assert_eq!(told(&bytes), ["intact"], "unused bytes");
+    assert_eq!(told(&bytes), ["altered"], "the header, and nothing behind it");
+    let mut bytes = good.clone();
+    bytes[64] ^= 1;
+    assert_eq!(told(&bytes), ["altered", "missing"], "a record that is none any more");
+}
+
+#[test]
+fn what_stands_between_the_records_of_a_pack() {
+    let ledger = Ledger::new(|_| {});
+    let good = pack(&[OBJECTS[0], OBJECTS[1], &ledger.maker.manifest()]);
+    let second = 64 + 64 + OBJECTS[0].len();
+    let between = |bytes: &[u8]| {
+        ledger.put("l/packs/00000001.pack", &[&good[..second], bytes, &good[second..]].concat());
+        ledger.words()
+    };
+    let to_boundary = 512 - second % 512;
+    assert_eq!(between(&[7; 100]), ["altered"], "no power cut leaves that");
+    assert_eq!(between(&vec![0; to_boundary]), ["intact"], "zeros up to a sector");
+    assert_eq!(
+        between(&[&vec![7; to_boundary][..], &[0; 512], &[7; 9]].concat()),
+        ["intact"],
+        "a sector in the middle"
+    );
+    assert_eq!(between(&[&vec![7; to_boundary][..], &[0; 511], &[7; 9]].concat()), ["altered"], "less than a sector");
+    // What a later program may have written is not known here: that is said, and not that it was passed over.
+    for front in [b"\x04\x01\0\0", b"\x01\x03\0\0", b"\x01\x01\0\x01"] {
+        assert_eq!(between(&record(front, 0, &[1; 32])), ["altered"], "{front:?}");
+    }
+    // An object that nothing names may have any bytes.
+    assert_eq!(between(&[&record(b"\x01\x01\0\0", 5, &[1; 32])[..], b"bytes"].concat()), ["intact"]);
+    // A record of a false length hides the next one, which is found at its own place. What is left of it is damage where
+    // records follow, and else a tail.
+    assert_eq!(between(&record(b"\x01\x01\0\0", 30, &[1; 32])), ["altered"]);
+    assert_eq!(between(&record(b"\x01\x01\0\0", OBJECTS[1].len() + 70, &[1; 32])), ["intact"]);
+    let end = good.len() - 4096;
+    let behind = |bytes: &[u8]| {
+        ledger.put("l/packs/00000001.pack", &[&good[..end], bytes].concat());
+        ledger.words()
+    };
+    assert_eq!(behind(&[9; 1000]), ["intact"], "a write that was never finished");
+    assert_eq!(behind(&record(b"\x01\x01\0\0", 1000, &[1; 32])), ["intact"], "the same, with its header");
+    assert_eq!(behind(&record(b"\x09\x01\0\0", 0, &[1; 32])), ["altered"]);
+    assert_eq!(behind(&record(b"\x03\x01\0\0", OBJECTS[0].len(), &hash(OBJECTS[0]))), ["missing"], "discarded");
+}
+
+#[test]
+fn packs_are_numbered_without_gaps() {
+    let ledger = Ledger::new(|_| {});
+    let path = |n: u64| ledger.scratch.0.join(format!("l/packs/{n:08}.pack"));
+    std::fs::write(path(3), b"").unwrap();
+    assert_eq!(ledger.words(), ["missing"]);
+    std::fs::write(path(2), b"").unwrap();
+    assert_eq!(ledger.words(), ["intact"], "files that are shorter than a header");
+    std::fs::remove_file(path(3)).unwrap();
+    std::fs::remove_file(path(2)).unwrap();
+    std::fs::write(ledger.scratch.0.join("l/packs/99999999.pack"), b"").unwrap();
+    assert_eq!(ledger.words(), ["missing"], "however wide the gap is, it is one");
+    std::fs::remove_file(ledger.scratch.0.join("l/packs/99999999.pack")).unwrap();
+    std::fs::rename(path(1), path(2)).unwrap();
+    assert_eq!(ledger.words(), ["altered", "missing"], "its number is another, and its objects count");
+    std::fs::rename(path(2), path(1)).unwrap();
+    std::fs::create_dir(path(2)).unwrap();
+    assert_eq!(ledger.words(), ["cannot tell"], "a folder in its place");
 }
 
 #[test]
