@@ -201,9 +201,26 @@ pub fn tail(bytes: &[u8], segment: u64, offset: u64, next: u64, before: &Hash) -
     let torn = bytes.get(..length).unwrap_or(bytes);
     let hole = torn.chunks(SECTOR).any(is_zero);
     let alone = bytes.get(length..).is_none_or(is_zero);
-    let inside = torn.chunks(SECTOR).enumerate().skip(1).filter_map(|(n, _)| torn.get(n.saturating_mul(SECTOR)..));
-    let groups = inside.filter(|rest| rest.starts_with(b"IMTGRP")).any(|rest| Group::read(rest).is_ok());
-    if hole && alone && !groups && length <= MOST_GROUP { Tail::Tear(length) } else { Tail::Damage }
+    if hole && alone && length <= MOST_GROUP && !holds_group(torn) { Tail::Tear(length) } else { Tail::Damage }
+}
+
+/// Most bytes that are hashed in the search for groups in a tear. Ciphertext and hashes do not look like headers of
+/// groups; where so much of a tear does, somebody made it so, to have all that follows hashed at every sector.
+const MOST_HASHED: usize = 4 * MOST_GROUP;
+
+/// Whether a valid group begins in a tear elsewhere than at its start, or more seem to than a tear has room for.
+fn holds_group(torn: &[u8]) -> bool {
+    let mut left = MOST_HASHED;
+    for at in (SECTOR..torn.len()).step_by(SECTOR) {
+        let rest = torn.get(at..).unwrap_or_default();
+        let Some(extent) = extent(rest).ok().filter(|extent| *extent <= rest.len()) else { continue };
+        let Some(after) = left.checked_sub(extent) else { return true };
+        left = after;
+        if Group::read(rest).is_ok() {
+            return true;
+        }
+    }
+    false
 }
 
 /// Bytes in front of the records of a pack.

@@ -256,6 +256,22 @@ fn a_write_that_was_cut_off_is_no_alteration() {
 }
 
 #[test]
+fn a_tear_of_what_looks_like_groups_costs_no_more_than_its_length() {
+    // Each sector says that it begins a group of all that follows; the first one never arrived.
+    let length = 8 << 20;
+    let mut bytes = vec![0; length];
+    for at in (512..length - 512).step_by(512) {
+        bytes[at..at + 8].copy_from_slice(b"IMTGRP\x00\x01");
+        bytes[at + 48..at + 56].copy_from_slice(&((length - at - 256) as u64).to_be_bytes());
+    }
+    bytes[length - 1] = 1;
+    let begun = std::time::Instant::now();
+    let told = tapeaudit_core::journal::tail(&bytes, 1, 512, 0, &ZERO);
+    assert!(matches!(told, tapeaudit_core::journal::Tail::Damage));
+    assert!(begun.elapsed().as_secs() < 20, "{:?}", begun.elapsed());
+}
+
+#[test]
 fn heads_that_others_hold() {
     let ledger = Ledger::new(|_| {});
     let head = |size, root: &Hash| maker::head(size, root, 1, &[]);
