@@ -242,6 +242,22 @@ fn segments_follow_each_other() {
 }
 
 #[test]
+fn a_segment_that_cannot_be_read_is_not_one_that_is_missing() {
+    let ledger = Ledger::new(|_| {});
+    let path = |n: u64| ledger.scratch.0.join(format!("l/journal/{n:08}.seg"));
+    std::fs::create_dir(path(2)).unwrap();
+    assert_eq!(ledger.words(), ["cannot tell"]);
+    // The head is of more entries than could be read, and not of more than there are.
+    ledger.put("s/head", &head_file(9, &[1; 32], "open"));
+    assert_eq!(ledger.words(), ["cannot tell"]);
+    std::fs::remove_dir(path(2)).unwrap();
+    assert_eq!(ledger.words(), ["rolled back"]);
+    std::fs::rename(path(1), path(3)).unwrap();
+    std::fs::create_dir(path(1)).unwrap();
+    assert_eq!(ledger.words(), ["unpinned keys", "cannot tell"]);
+}
+
+#[test]
 fn a_write_that_was_cut_off_is_no_alteration() {
     let mut ledger = Ledger::new(|_| {});
     let end = ledger.end;

@@ -43,7 +43,16 @@ pub fn read(ledger: &Path, witnesses: &[VerifierKey], report: &mut Report) -> Jo
             break;
         }
         let place = format!("journal/{number:08}.seg");
-        let Some(bytes) = report.take("segments", Word::Altered, &place, segment(&path)) else { return journal };
+        // A link or a folder in its place is a segment that cannot be read (section 1).
+        let Some(bytes) = report.take("segments", Word::CannotTell, &place, segment(&path)) else {
+            journal.walk.is_cut = true;
+            return journal;
+        };
+        let length = bytes.len() as u64;
+        let so = length.is_power_of_two() && LENGTHS.contains(&length);
+        if !report.want("segments", so, Word::Altered, &place, "a length that no segment has") {
+            return journal;
+        }
         if is_zero(&bytes) {
             let next = ledger.join(format!("journal/{:08}.seg", number.saturating_add(1))).symlink_metadata();
             report.want("segments", next.is_err(), Word::Altered, &place, "a segment behind one that was not begun");
@@ -78,8 +87,6 @@ fn segment(path: &Path) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let read = file.take(LENGTHS.end().saturating_add(1)).read_to_end(&mut bytes);
     read.map_err(|_| Refused("a file that cannot be read"))?;
-    let length = bytes.len() as u64;
-    ensure(length.is_power_of_two() && LENGTHS.contains(&length), "a length that no segment has")?;
     Ok(bytes)
 }
 
