@@ -88,7 +88,7 @@ pub struct Walk {
     pub trust: Trust,
     /// Objects of long sets.
     pub sets: Vec<SetObject>,
-    /// What follows the last entry could not be read: how many there are nobody can tell.
+    /// What follows the last entry could not be read: how many there are nobody can tell, and none is called missing.
     pub is_cut: bool,
     /// Torn places that entries of kind 4 tell of: segment and offset.
     pub torn: BTreeSet<(u64, u64)>,
@@ -168,7 +168,9 @@ impl Walk {
     /// Compares a head with the log: another root is `forked`, more entries `rolled back`.
     pub fn compare(&self, place: &str, head: &Head, report: &mut Report) {
         match self.levels.root_at(head.size) {
-            None if self.is_cut => {}
+            None if self.is_cut => {
+                report.find(Word::CannotTell, place, "a head of more entries than could be read of the log");
+            }
             None => report.find(Word::RolledBack, place, "a head of more entries than the log has"),
             Some(root) => {
                 report.want("heads", root == head.root, Word::Forked, place, "a head of this size with another root");

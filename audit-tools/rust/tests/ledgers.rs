@@ -167,6 +167,16 @@ impl Ledger {
     fn words(&self) -> Vec<String> {
         self.words_with(json!({}))
     }
+
+    /// What is found, and where, in order.
+    fn findings(&self) -> Vec<String> {
+        let mut command = support::tapeaudit();
+        command.args(["--pub", &log_key().write(), "--pub", &hex(public(&[2; 32]).bytes()), "--json"]);
+        let out = command.arg("--state").arg(self.scratch.0.join("s")).arg(self.scratch.0.join("l")).output().unwrap();
+        let told: Value = serde_json::from_slice(&out.stdout).unwrap();
+        let line = |found: &Value| format!("{}: {}", found["place"].as_str().unwrap(), found["what"].as_str().unwrap());
+        told["findings"].as_array().unwrap().iter().map(line).collect()
+    }
 }
 
 #[test]
@@ -179,33 +189,52 @@ fn a_good_ledger_is_intact() {
     assert_eq!(ledger.words_with(json!({"witness": keys})), ["intact"]);
     assert_eq!(ledger.words_with(json!({"witness": keys, "quorum": 3})), ["not anchored"]);
     let told = ledger.words_with(json!({"path": ledger.scratch.0.join("s").to_str().unwrap()}));
-    assert!(told.contains(&"missing".into()), "{told:?}");
+    assert_eq!(told, ["unpinned keys", "missing"]);
 }
 
 #[test]
 fn altered_journals() {
     let mut ledger = Ledger::new(|_| {});
     let good = ledger.segment.clone();
-    // In a header, in records, in the padding, in the zeros behind, in the segment's header.
-    for at in [10, 200, 512 + 16, 512 + 300, ledger.end - 600, ledger.end] {
+    // What cannot be read any more is altered; whether there is more, and what, nobody can tell.
+    const SEGMENT: &str = "journal/00000001.seg: a header of a segment that has not its hash";
+    const TAIL: &str = "journal/00000001.seg: bytes that are neither a group nor a write that was cut off";
+    const KEYS: &str = "keys: the log vouches for its own keys";
+    const MORE: &str = "head: a head of more entries than could be read of the log";
+    for (at, words, findings) in [
+        (10, &["unpinned keys", "altered"][..], &[SEGMENT, KEYS][..]),
+        (200, &["unpinned keys", "altered"], &[SEGMENT, KEYS]),
+        (512 + 16, &["unpinned keys", "altered"], &[TAIL, KEYS]),
+        (512 + 300, &["unpinned keys", "altered"], &[TAIL, KEYS]),
+        (ledger.end - 600, &["cannot tell", "altered"], &[TAIL, MORE]),
+        (ledger.end, &["altered"], &[TAIL]),
+    ] {
         ledger.segment = good.clone();
         ledger.segment[at] ^= 1;
         ledger.write();
-        let told = ledger.words();
-        assert!(told.contains(&"altered".into()), "{at}: {told:?}");
+        assert_eq!(ledger.words(), words, "{at}");
+        assert_eq!(ledger.findings(), findings, "{at}");
     }
-    // The root after a group, with its hash made anew.
+    // A field of a group's header, with its hash made anew.
     let second = 512 + 256 + 512;
     let second = (second..ledger.end).find(|at| good[*at..].starts_with(b"IMTGRP")).unwrap();
-    for at in [8, 32, 64, 96, 128, 160] {
+    let group = |what: &str| format!("group at 1:{second}: {what}");
+    for (at, words, findings) in [
+        (16, &["altered"][..], vec![group("a group in another place than its own")]),
+        (32, &["cannot tell", "altered"], vec![TAIL.into(), MORE.into()]),
+        (64, &["altered"], vec![group("another root after the group")]),
+        (96, &["altered"], vec![group("another group before than the one here")]),
+        (128, &["altered"], vec![group("another last entry of the group")]),
+        (160, &["cannot tell", "altered"], vec![TAIL.into(), MORE.into()]),
+    ] {
         let mut bytes = good.clone();
         bytes[second + at + 7] ^= 0x80;
         let extent = rehash(bytes[second..ledger.end].to_vec());
         bytes[second..ledger.end].copy_from_slice(&extent);
         ledger.segment = bytes;
         ledger.write();
-        let told = ledger.words();
-        assert!(at == 8 || told.contains(&"altered".into()), "{at}: {told:?}");
+        assert_eq!(ledger.words(), words, "{at}");
+        assert_eq!(ledger.findings(), findings, "{at}");
     }
     // A sealed half that has not its digest.
     let mut bytes = good.clone();
@@ -216,8 +245,9 @@ fn altered_journals() {
     ledger.segment = bytes;
     ledger.write();
     assert_eq!(ledger.words(), ["altered"]);
+    assert_eq!(ledger.findings(), ["entry 1: a sealed half of another digest"]);
     std::fs::remove_file(ledger.scratch.0.join("l/journal/00000001.seg")).unwrap();
-    assert!(ledger.words().contains(&"missing".into()));
+    assert_eq!(ledger.words(), ["unpinned keys", "missing"]);
 }
 
 #[test]
@@ -250,6 +280,10 @@ fn a_segment_that_cannot_be_read_is_not_one_that_is_missing() {
     // The head is of more entries than could be read, and not of more than there are.
     ledger.put("s/head", &head_file(9, &[1; 32], "open"));
     assert_eq!(ledger.words(), ["cannot tell"]);
+    assert_eq!(
+        ledger.findings(),
+        ["journal/00000002.seg: no plain file", "head: a head of more entries than could be read of the log"]
+    );
     std::fs::remove_dir(path(2)).unwrap();
     assert_eq!(ledger.words(), ["rolled back"]);
     std::fs::rename(path(1), path(3)).unwrap();

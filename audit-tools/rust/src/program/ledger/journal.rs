@@ -51,6 +51,7 @@ pub fn read(ledger: &Path, witnesses: &[VerifierKey], report: &mut Report) -> Jo
         let length = bytes.len() as u64;
         let so = length.is_power_of_two() && LENGTHS.contains(&length);
         if !report.want("segments", so, Word::Altered, &place, "a length that no segment has") {
+            journal.walk.is_cut = true;
             return journal;
         }
         if is_zero(&bytes) {
@@ -59,6 +60,7 @@ pub fn read(ledger: &Path, witnesses: &[VerifierKey], report: &mut Report) -> Jo
             break;
         }
         if !journal.segment(number, bytes, &mut before, &place, report) {
+            journal.walk.is_cut = true;
             return journal;
         }
         number = number.saturating_add(1);
@@ -205,6 +207,7 @@ impl Journal {
             }
             Tail::Tear(_) => self.torn_after_close = Some(place),
             Tail::Damage => {
+                self.walk.is_cut = true;
                 report.find(Word::Altered, place, "bytes that are neither a group nor a write that was cut off")
             }
         }
