@@ -31,5 +31,6 @@ pub mod text;
 pub mod token;
 pub mod tree;
 pub mod trust;
+pub mod vault;
 
 pub use error::{CUT, Refused, Result, ensure, refuse};

@@ -79,6 +79,16 @@ struct Subject {
 /// An object that an entry of a long set names: index of the entry, and digest.
 pub type SetObject = (u64, Hash);
 
+/// What a group of the journal is asked about an entry.
+pub struct Taken {
+    /// Its kind.
+    pub kind: u16,
+    /// The term that it names, of kinds 1 to 3.
+    pub term: Option<u64>,
+    /// Digest of its sealed half.
+    pub sealed: Hash,
+}
+
 /// What is known of a log as far as it was walked.
 #[derive(Default)]
 pub struct Walk {
@@ -103,7 +113,7 @@ impl Walk {
         Self { trust: Trust::new(witnesses), ..Self::default() }
     }
 
-    /// Custody ids of tapes that an entry says were destroyed lawfully.
+    /// Whether an entry says that a tape was destroyed lawfully.
     #[must_use]
     pub fn is_destroyed(&self, custody: &Hash) -> bool {
         self.subjects.get(custody).is_some_and(|subject| subject.destroyed)
@@ -116,8 +126,8 @@ impl Walk {
         self.subjects.iter().filter(move |(id, subject)| open(subject) && unsaved(id)).map(|(custody, _)| custody)
     }
 
-    /// Takes the next entry; its kind and the digest of its sealed half when it reads.
-    pub fn entry(&mut self, bytes: &[u8], report: &mut Report) -> Option<(u16, Hash)> {
+    /// Takes the next entry; what its group is asked about it, when it reads.
+    pub fn entry(&mut self, bytes: &[u8], report: &mut Report) -> Option<Taken> {
         let index = self.levels.size();
         let place = format!("entry {index}");
         self.levels.push(crate::tree::leaf(bytes));
@@ -130,7 +140,8 @@ impl Walk {
             Body::Recovered(segment, offset) => _ = self.torn.insert((*segment, *offset)),
             _ => {}
         }
-        Some((entry.kind, entry.sealed))
+        let term = if let Body::Term(term) = entry.body { Some(term) } else { None };
+        Some(Taken { kind: entry.kind, term, sealed: entry.sealed })
     }
 
     fn links(&mut self, entry: &Entry<'_>, index: u64, place: &str, report: &mut Report) {

@@ -7,6 +7,7 @@ mod support;
 use serde_json::{Value, json};
 use support::maker::{self, Hash, Maker, OBJECTS, ORIGIN, SEALED, Spec, ZERO, log_key};
 use support::{Scratch, answers, hex, pair, public};
+use tapeaudit_core::cbor::Writer;
 use tapeaudit_core::digest::hash;
 use tapeaudit_core::log::Levels;
 use tapeaudit_core::text::base64;
@@ -96,15 +97,47 @@ fn record(front: &[u8; 4], length: usize, digest: &Hash) -> Vec<u8> {
 }
 
 fn head_file(size: u64, root: &Hash, state: &str) -> Vec<u8> {
+    head_file_of(size, root, state, 1)
+}
+
+fn head_file_of(size: u64, root: &Hash, state: &str, term: u64) -> Vec<u8> {
     let text = format!(
-        "immutape/head/1\n{ORIGIN}\n{size} {}\nvault 1 1 {}\nstate {state}\nterm 1\n",
+        "immutape/head/1\n{ORIGIN}\n{size} {}\nvault 1 2 {}\nstate {state}\nterm {term}\n",
         base64(root),
-        base64(&[9; 32])
+        base64(&hash(&generation(1, 2)[GENERATION_LINE..]))
     );
     let signature = pair(&[1; 32]).sign(text.as_bytes()).to_bytes();
     let all = [&log_key().id()[..], &signature].concat();
     let second = format!("{text}\n\u{2014} {ORIGIN} {}\n", base64(&all));
     [maker::head(size, root, 1, &[]), second.into_bytes()].concat()
+}
+
+const EPOCH: [u8; 16] = [0xe1; 16];
+const GENERATION_LINE: usize = "immutape vault 1 1 2\n".len();
+
+/// A generation file with one epoch. Nobody opens its keys here.
+fn generation(number: u64, revision: u64) -> Vec<u8> {
+    let key = |writer: Writer, length: usize| writer.array(2).bytes(&[0x11; 16]).bytes(&vec![0x12; length]);
+    let mut writer = Writer::new().array(11).text("immutape/vault/1").uint(number).uint(revision).text(ORIGIN);
+    writer = writer.bytes(&[0x10; 16]).array(1).array(3).bytes(&EPOCH).bytes(&[0x13; 48]).uint(0);
+    for _ in 0..3 {
+        writer = key(writer, 48);
+    }
+    writer = key(writer.array(1), 60).array(0);
+    [format!("immutape vault 1 {number} {revision}\n").as_bytes(), &writer.done(), &[0x14; 32]].concat()
+}
+
+/// A slot with the key of a tape.
+fn slot(number: u32, custody: &Hash) -> Vec<u8> {
+    let record = [&custody[..], &[0x21; 80]].concat();
+    let check = hash(&[b"immutape/vault-slot/1", &EPOCH[..], &number.to_be_bytes(), &record].concat());
+    [record, check.to_vec()].concat()
+}
+
+fn epoch(slots: &[Vec<u8>]) -> Vec<u8> {
+    let mut bytes = slots.concat();
+    bytes.resize(256 * 144, 0);
+    bytes
 }
 
 struct Ledger {
@@ -114,26 +147,33 @@ struct Ledger {
     levels: Levels,
     last: Hash,
     maker: Maker,
+    /// Of the head file.
+    term: u64,
 }
 
 impl Ledger {
     fn new(change: impl FnOnce(&mut Maker)) -> Self {
+        Self::grouped(false, 1, change)
+    }
+
+    /// The genesis in a group that closes the log or not, and the rest in one of a term.
+    fn grouped(genesis_closes: bool, term: u64, change: impl FnOnce(&mut Maker)) -> Self {
         let mut maker = Maker::new();
         change(&mut maker);
         let made = maker.make();
         let mut segment = segment_header(1, 0, &ZERO);
         let (mut levels, mut last) = (Levels::default(), ZERO);
         let (first, rest) = made.entries.split_at(1);
-        for (closed, entries) in [(false, first), (false, rest)] {
+        for (closed, term, entries) in [(genesis_closes, 1, first), (false, term, rest)] {
             entries.iter().for_each(|entry| levels.push(tree::leaf(entry)));
-            let group = Group { term: 1, closed, entries: entries.to_vec() };
+            let group = Group { term, closed, entries: entries.to_vec() };
             let extent = extent(&group, (1, segment.len() as u64), &levels, &last);
             last = extent[192..224].try_into().unwrap();
             segment.extend(extent);
         }
         let end = segment.len();
         segment.resize(LENGTH, 0);
-        let found = Self { scratch: Scratch::new(), segment, end, levels: made.levels, last, maker };
+        let found = Self { scratch: Scratch::new(), segment, end, levels: made.levels, last, maker, term };
         found.write();
         found
     }
@@ -142,7 +182,10 @@ impl Ledger {
         self.put("l/journal/00000001.seg", &self.segment);
         let manifest = self.maker.manifest();
         self.put("l/packs/00000001.pack", &pack(&[OBJECTS[0], OBJECTS[1], &manifest]));
-        self.put("s/head", &head_file(8.min(self.levels.size()), &self.root(8.min(self.levels.size())), "open"));
+        self.put("s/vault/generation", &generation(1, 2));
+        self.put(&format!("s/vault/{}", hex(&EPOCH)), &epoch(&[slot(0, &maker::CUSTODY)]));
+        let size = 8.min(self.levels.size());
+        self.put("s/head", &head_file_of(size, &self.root(size), "open", self.term));
     }
 
     fn root(&self, size: u64) -> Hash {
@@ -438,19 +481,103 @@ fn packs_are_numbered_without_gaps() {
 }
 
 #[test]
+fn the_vault_has_its_shape_and_the_keys_of_all_tapes() {
+    let ledger = Ledger::new(|_| {});
+    let path = format!("s/vault/{}", hex(&EPOCH));
+    let told = |name: &str, bytes: &[u8]| {
+        ledger.write();
+        ledger.put(name, bytes);
+        ledger.words()
+    };
+    let key = slot(0, &maker::CUSTODY);
+    // A free slot before a written one, and one that a crash cut: slot 3 lies on both sides of byte 512.
+    let mut cut = slot(3, &[7; 32]);
+    cut[80..].fill(0);
+    assert_eq!(told(&path, &epoch(&[vec![0; 144], slot(1, &maker::CUSTODY), vec![0; 144], cut.clone()])), ["intact"]);
+    cut[143] = 1;
+    assert_eq!(told(&path, &epoch(&[key.clone(), vec![0; 288], cut])), ["altered"]);
+    assert_eq!(told(&path, &epoch(&[vec![0; 144], key.clone()])), ["altered", "missing"], "a slot of another number");
+    assert_eq!(told(&path, &epoch(&[])), ["missing"]);
+    assert_eq!(told(&path, &epoch(std::slice::from_ref(&key))[144..]), ["altered", "missing"], "another length");
+    assert_eq!(told("s/vault/generation", &generation(1, 1)), ["rolled back"]);
+    assert_eq!(told("s/vault/generation", &generation(1, 3)), ["intact"], "the head is written after the vault");
+    let good = generation(1, 2);
+    let mut other = good.clone();
+    *other.last_mut().unwrap() ^= 1;
+    assert_eq!(told("s/vault/generation", &other), ["altered"], "another code than the head file names");
+    for (at, what) in [(19, "the line"), (21, "the item"), (60, "the origin")] {
+        let mut other = good.clone();
+        other[at] ^= 1;
+        assert_eq!(told("s/vault/generation", &other), ["altered"], "{what}");
+    }
+    ledger.write();
+    std::fs::remove_file(ledger.scratch.0.join(&path)).unwrap();
+    assert_eq!(ledger.words(), ["missing"]);
+    std::fs::remove_dir_all(ledger.scratch.0.join("s/vault")).unwrap();
+    assert_eq!(ledger.words(), ["missing"]);
+}
+
+#[test]
 fn recordings_that_are_no_tape_yet() {
     let ledger = Ledger::new(|maker| {
         let private = maker.specs[3].private.clone();
         maker.specs.push(Spec { kind: 18, subject: maker::OTHER, private, closed: None, member: false, absent: false });
         maker.entry = Box::new(|parts| {
             if parts.kind == 18 {
-                parts.body = tapeaudit_core::cbor::Writer::new().map(1).uint(0).bytes(&[1; 16]).done();
+                parts.body = Writer::new().map(1).uint(0).bytes(&[1; 16]).done();
             }
         });
     });
+    let spool = format!("l/spool/{}", hex(&maker::OTHER));
+    assert_eq!(ledger.words(), ["altered", "missing"], "neither spool nor key");
+    let id = hash(&Writer::new().array(2).text("immutape/live-key-id/1").bytes(&maker::OTHER).done());
+    let keys = epoch(&[slot(0, &maker::CUSTODY), slot(1, &id)]);
+    ledger.put(&format!("s/vault/{}", hex(&EPOCH)), &keys);
     assert_eq!(ledger.words(), ["altered"]);
-    ledger.put(&format!("l/spool/{}", hex(&maker::OTHER)), b"pieces");
+    let mut piece = [&5_u32.to_be_bytes()[..], b"piece"].concat();
+    let check = hash(&piece);
+    piece.extend(&check[..8]);
+    ledger.put(&spool, &piece);
     assert_eq!(ledger.words(), ["unsealed tail"]);
+    ledger.put(&spool, &[&piece[..], &piece[..9]].concat());
+    assert_eq!(ledger.words(), ["unsealed tail"], "what follows the last whole piece is ignored");
+    piece[5] ^= 1;
+    ledger.put(&spool, &piece);
+    assert_eq!(ledger.words(), ["altered"], "no piece is whole");
+}
+
+#[test]
+fn a_term_begins_with_what_it_has_to() {
+    // The second group is one of a later term; the first one says whether it closed the log.
+    let told = |closed: bool, started: u64, second: u64| {
+        let mut ledger = Ledger::grouped(closed, 3, |maker| {
+            maker.specs[2].kind = second;
+            maker.specs[2].subject = if second == 3 { ZERO } else { maker::CUSTODY };
+            maker.entry = Box::new(move |parts| {
+                if parts.index == 1 {
+                    parts.body = Writer::new().map(1).uint(0).uint(started).done();
+                }
+            });
+        });
+        ledger.term = 3;
+        ledger.write();
+        ledger.words()
+    };
+    assert_eq!(told(true, 3, 19), ["intact"]);
+    assert_eq!(told(true, 2, 19), ["intact with gaps"], "log.started of another term");
+    assert_eq!(told(true, 3, 3), ["intact with gaps"], "an unclean stop that was none");
+    assert_eq!(told(false, 3, 3), ["intact"]);
+    assert_eq!(told(false, 3, 19), ["intact with gaps"], "an unclean stop that is not told");
+    let mut ledger = Ledger::grouped(true, 3, |maker| {
+        maker.entry = Box::new(|parts| {
+            if parts.index == 1 {
+                parts.body = Writer::new().map(1).uint(0).uint(3).done();
+            }
+        });
+    });
+    ledger.term = 2;
+    ledger.write();
+    assert_eq!(ledger.words(), ["altered"], "a head file of an earlier term");
 }
 
 #[test]

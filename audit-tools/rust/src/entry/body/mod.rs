@@ -49,7 +49,7 @@ pub enum Body<'a> {
     Rotated(Rotated),
     /// Kind 32770.
     Revoked(Revoked),
-    /// Kinds 1 and 3: a term.
+    /// Kinds 1 to 3: a term.
     Term(u64),
     /// Nothing that is looked at.
     Other,
@@ -95,7 +95,7 @@ impl<'a> Body<'a> {
             0 => genesis::genesis(reader).map(Body::Genesis),
             1 | 3 => numbers::<1>(reader).map(|[term]| Body::Term(term)),
             10 | 33 | 38 | 41 | 42 => numbers::<1>(reader).map(|_| Body::Other),
-            2 => numbers::<3>(reader).map(|_| Body::Other),
+            2 => numbers::<3>(reader).map(|[term, ..]| Body::Term(term)),
             5 | 6 | 37 => numbers::<2>(reader).map(|_| Body::Other),
             20 => numbers::<3>(reader).map(|[left, ..]| Body::Truncated(left)),
             9 => numbers::<5>(reader).map(|_| Body::Other),
