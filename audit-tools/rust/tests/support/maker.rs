@@ -216,6 +216,11 @@ pub struct Maker {
     pub token_time: String,
     /// Body of kind 32769, where one is made.
     pub rotation: Option<Vec<u8>>,
+    /// Body of kind 32770.
+    pub revocation: Vec<u8>,
+    /// What entry 0 says of the log before, and the note of kind 32768.
+    pub before: Option<Vec<u8>>,
+    pub succession: Vec<u8>,
     pub note_seed: u8,
     /// Changes a head: that of the bundle (`None`), or the one in an entry of a kind.
     pub note: Box<dyn Fn(Option<u64>, Vec<u8>) -> Vec<u8>>,
@@ -377,6 +382,9 @@ impl Maker {
             evidence_salt: 0x99,
             token_time: "20231114221400.5Z".into(),
             rotation: None,
+            revocation: Vec::new(),
+            before: None,
+            succession: Vec::new(),
             note_seed: 1,
             note: Box::new(|_, note| note),
         };
@@ -462,9 +470,9 @@ impl Maker {
         writer.done()
     }
 
-    fn ledger(&self) -> Hash {
+    pub fn ledger(&self) -> Hash {
         let commitment = self.specs[0].private.commitment("immutape/private/1");
-        let body = Self::genesis_body(None);
+        let body = Self::genesis_body(self.before.as_deref());
         let parts = Parts {
             index: 0,
             previous: ZERO,
@@ -482,7 +490,7 @@ impl Maker {
     fn body(&self, index: u64, kind: u64, levels: &Levels) -> Vec<u8> {
         let key = |n: u64| Writer::new().map(1).uint(0).uint(n).done();
         match kind {
-            0 => Self::genesis_body(None),
+            0 => Self::genesis_body(self.before.as_deref()),
             19 => {
                 let root = self.mark_root.unwrap_or_else(|| root_of(frames().iter().take(2).map(|frame| frame.leaf)));
                 Writer::new().map(2).uint(0).uint(2).uint(1).bytes(&root).done()
@@ -519,7 +527,9 @@ impl Maker {
                 let given = self.lists["given"].as_array().unwrap().len() as u64;
                 Writer::new().map(3).uint(0).bytes(&BUNDLE).uint(1).bytes(&commitment).uint(2).uint(given).done()
             }
+            32_768 => Writer::new().map(1).uint(0).bytes(&self.succession).done(),
             32_769 => self.rotation.clone().unwrap(),
+            32_770 => self.revocation.clone(),
             _ => key(1),
         }
     }
@@ -539,6 +549,42 @@ impl Maker {
         let body = Writer::new().map(4).uint(0).uint(role).uint(1).bytes(key.bytes()).uint(2).bytes(&next);
         self.rotation = Some(body.uint(3).bytes(&signature).done());
         self.specs[at].kind = 32_769;
+    }
+
+    /// Puts a revocation in the place of an entry: of the key of a seed.
+    pub fn revoke(&mut self, at: usize, role: u64, seed: u8, from: u64) {
+        let body = Writer::new().map(4).uint(0).uint(role).uint(1).bytes(&public(&[seed; 32]).thumbprint());
+        self.revocation = body.uint(2).uint(from).uint(3).uint(1).done();
+        self.specs[at].kind = 32_770;
+    }
+
+    /// Puts a succession in the place of an entry: this log goes on for another one, which signed that or did not.
+    pub fn succeed(&mut self, at: usize, lost: &str, old_signs: bool) {
+        let name = "old.example/ffeeddccbbaa99887766554433221100";
+        let old = VerifierKey { name: name.into(), of: KeyType::Log, key: public(&[0x31; 32]) };
+        let sign = |text: &str, key: &VerifierKey, seed: u8| {
+            let all = [&key.id()[..], &pair(&[seed; 32]).sign(text.as_bytes()).to_bytes()].concat();
+            format!("\u{2014} {} {}\n", key.name, base64(&all))
+        };
+        let text = format!("{name}\n9\n{}\n", base64(&[5; 32]));
+        let note = format!("{text}\n{}", sign(&text, &old, 0x31));
+        self.before = Some(Writer::new().array(4).text(name).bytes(note.as_bytes()).uint(5).uint(8).done());
+        let ledger = self.ledger();
+        self.lists["ledger"] = json!(hex(&ledger));
+        // The tape's statement names the ledger, but its id does not hang on that.
+        let text = format!(
+            "immutape/succession/1\nold {}\nhead 9 {}\nnew {}\nledger {}\nlost {lost}\n",
+            old.write(),
+            base64(&[5; 32]),
+            log_key().write(),
+            hex(&ledger)
+        );
+        let mut note = format!("{text}\n{}", sign(&text, &log_key(), 1));
+        if old_signs {
+            note.push_str(&sign(&text, &old, 0x31));
+        }
+        self.succession = note.into_bytes();
+        self.specs[at].kind = 32_768;
     }
 
     fn make_entries(&mut self) -> (Vec<Vec<u8>>, Levels) {
