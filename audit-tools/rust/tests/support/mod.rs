@@ -1,5 +1,5 @@
 //! What several test files use.
-#![allow(dead_code)]
+#![allow(dead_code, unused_imports)]
 
 use serde_json::Value;
 use std::io::Write;
@@ -112,5 +112,13 @@ impl Drop for Scratch {
     }
 }
 
+#[path = "bags.rs"]
+pub mod bags;
+#[path = "judge.rs"]
+pub mod judge;
+#[path = "ledger.rs"]
+pub mod ledger;
 #[path = "maker.rs"]
 pub mod maker;
+#[path = "notes.rs"]
+pub mod notes;
