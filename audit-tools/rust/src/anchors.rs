@@ -2,40 +2,54 @@
 
 use crate::digest::{Hash, hash};
 use crate::entry::{Cosigned, Timestamped};
-use crate::error::{Result, ensure, refuse};
-use crate::keys::{Keys, Role};
+use crate::error::{Result, ensure};
+use crate::keys::{Keys, Role, Signer, Times};
 use crate::note::Head;
 use crate::sign::{KeyType, VerifierKey};
 use crate::token::Token;
+use alloc::collections::BTreeSet;
 
 /// A head that an entry keeps, and that holds.
 pub struct Anchor {
-    /// The head.
-    pub head: Head,
-    /// Thumbprint of the key that signed it.
-    pub signer: Hash,
+    /// How many entries it is over.
+    pub size: u64,
+    /// Root of the tree over them.
+    pub root: Hash,
+    /// The key that signed it.
+    pub signer: Signer,
+    /// Cosignatures of known witnesses.
+    pub times: Times,
 }
 
-fn own(note: &[u8], keys: &Keys, most: u64) -> Result<Anchor> {
+fn own(head: &Head, keys: &Keys, witnesses: &[VerifierKey]) -> Result<Anchor> {
+    let (held, times) = keys.head(head, witnesses)?;
+    Ok(Anchor { size: head.size, root: head.root, signer: held.id, times })
+}
+
+fn read(note: &[u8], most: u64) -> Result<Head> {
     let head = Head::read(note)?;
     ensure(head.size <= most, "a head past the index of its entry")?;
-    let Some(held) = keys.in_force(Role::Checkpoint, head.size) else { return refuse("no key in force") };
-    head.verify(&keys.verifier(held))?;
-    let signer = held.key.thumbprint();
-    Ok(Anchor { head, signer })
+    Ok(head)
 }
 
 /// Kind 128: the head holds, and a cosignature of each key in the body.
 ///
 /// # Errors
 /// What does not hold.
-pub fn cosigned(index: u64, body: &Cosigned<'_>, keys: &Keys) -> Result<Anchor> {
-    let anchor = own(body.note, keys, index)?;
+pub fn cosigned(index: u64, body: &Cosigned<'_>, keys: &Keys, witnesses: &[VerifierKey]) -> Result<Anchor> {
+    let head = read(body.note, index)?;
+    let anchor = own(&head, keys, witnesses)?;
+    let mut seen = BTreeSet::new();
     for written in &body.keys {
+        // A key that stands there twice asks for nothing more.
+        if !seen.insert(*written) {
+            continue;
+        }
         let key = VerifierKey::read(written)?;
         ensure(key.of == KeyType::Witness, "a key of a log among the witnesses")?;
-        ensure(keys.of(Role::Checkpoint).all(|held| held.key != key.key), "a key of this log among the witnesses")?;
-        ensure(anchor.head.note.cosigned_by(&key)?.is_some(), "a cosignature is missing")?;
+        let own = keys.with(Role::Checkpoint, &key.key.thumbprint());
+        ensure(own.is_none(), "a key of this log among the witnesses")?;
+        ensure(head.note.cosigned_by(&key)?.is_some(), "a cosignature is missing")?;
     }
     Ok(anchor)
 }
@@ -44,9 +58,10 @@ pub fn cosigned(index: u64, body: &Cosigned<'_>, keys: &Keys) -> Result<Anchor> 
 ///
 /// # Errors
 /// What does not hold.
-pub fn timestamped(index: u64, body: &Timestamped<'_>, keys: &Keys) -> Result<Anchor> {
-    let anchor = own(body.note, keys, index)?;
-    ensure(anchor.head.note.lines.len() == 1, "more lines than the one of the log")?;
+pub fn timestamped(index: u64, body: &Timestamped<'_>, keys: &Keys, witnesses: &[VerifierKey]) -> Result<Anchor> {
+    let head = read(body.note, index)?;
+    let anchor = own(&head, keys, witnesses)?;
+    ensure(head.note.lines.len() == 1, "more lines than the one of the log")?;
     let token = Token::read(body.token)?;
     ensure(token.imprint == hash(body.note), "a token about another note")?;
     ensure(token.time == body.time, "a token of another time")?;
@@ -57,6 +72,6 @@ pub fn timestamped(index: u64, body: &Timestamped<'_>, keys: &Keys) -> Result<An
 ///
 /// # Errors
 /// What does not hold.
-pub fn fork_found(note: &[u8], keys: &Keys) -> Result<Anchor> {
-    own(note, keys, u64::MAX)
+pub fn fork_found(note: &[u8], keys: &Keys, witnesses: &[VerifierKey]) -> Result<Anchor> {
+    own(&read(note, u64::MAX)?, keys, witnesses)
 }

@@ -201,10 +201,30 @@ pub fn tail(bytes: &[u8], segment: u64, offset: u64, next: u64, before: &Hash) -
     let torn = bytes.get(..length).unwrap_or(bytes);
     let hole = torn.chunks(SECTOR).any(is_zero);
     let alone = bytes.get(length..).is_none_or(is_zero);
-    let inside = torn.chunks(SECTOR).enumerate().skip(1).filter_map(|(n, _)| torn.get(n.saturating_mul(SECTOR)..));
-    let groups = inside.filter(|rest| rest.starts_with(b"IMTGRP")).any(|rest| Group::read(rest).is_ok());
-    if hole && alone && !groups && length <= MOST_GROUP { Tail::Tear(length) } else { Tail::Damage }
+    if hole && alone && length <= MOST_GROUP && !holds_group(torn) { Tail::Tear(length) } else { Tail::Damage }
 }
+
+/// Most bytes that are hashed in the search for groups in a tear. Ciphertext and hashes do not look like headers of
+/// groups; where so much of a tear does, somebody made it so, to have all that follows hashed at every sector.
+const MOST_HASHED: usize = 4 * MOST_GROUP;
+
+/// Whether a valid group begins in a tear elsewhere than at its start, or more seem to than a tear has room for.
+fn holds_group(torn: &[u8]) -> bool {
+    let mut left = MOST_HASHED;
+    for at in (SECTOR..torn.len()).step_by(SECTOR) {
+        let rest = torn.get(at..).unwrap_or_default();
+        let Some(extent) = extent(rest).ok().filter(|extent| *extent <= rest.len()) else { continue };
+        let Some(after) = left.checked_sub(extent) else { return true };
+        left = after;
+        if Group::read(rest).is_ok() {
+            return true;
+        }
+    }
+    false
+}
+
+/// Bytes in front of the records of a pack.
+pub const PACK_HEADER: u64 = 64;
 
 /// Header of a record in a pack (section 7).
 #[derive(Clone, Copy, Debug)]
@@ -217,19 +237,26 @@ pub struct PackRecord {
     pub digest: Hash,
 }
 
+/// What 64 bytes of a pack are that have the check bytes of a record.
+pub enum InPack {
+    /// A record.
+    Record(PackRecord),
+    /// One of an unknown type or mode, or with something where zeros belong: a later program's, or damage.
+    Unknown,
+}
+
 impl PackRecord {
-    /// Reads a record's header.
-    ///
-    /// # Errors
-    /// Bytes that are none.
-    pub fn read(bytes: &[u8; 64]) -> Result<Self> {
-        ensure(bytes.starts_with(b"IMTO"), "no record of a pack")?;
-        let (front, check) = bytes.split_at_checked(56).unwrap_or((bytes, &[]));
-        ensure(hash(front).starts_with(check), "a record that has not its check bytes")?;
+    /// Reads a record's header; None of bytes without its magic and its check bytes.
+    #[must_use]
+    pub fn read(bytes: &[u8; 64]) -> Option<InPack> {
+        let (front, check) = bytes.split_at_checked(56)?;
+        if !front.starts_with(b"IMTO") || !hash(front).starts_with(check) {
+            return None;
+        }
         let (of, mode) = (front.get(4).copied().unwrap_or(0), front.get(5).copied().unwrap_or(0));
         let known = (1..=3).contains(&of) && (1..=2).contains(&mode) && is_zero(front.get(6..8).unwrap_or(&[1]));
-        ensure(known, "a record of another type or mode")?;
-        Ok(Self { of, length: number(front, 16), digest: digest(front, 24) })
+        let record = Self { of, length: number(front, 16), digest: digest(front, 24) };
+        Some(if known { InPack::Record(record) } else { InPack::Unknown })
     }
 }
 

@@ -1,12 +1,13 @@
-//! Keys in force (4-commit, section 4.5).
+//! Keys in force (4-commit, section 4.5), and the heads that they sign.
 
 use crate::digest::Hash;
 use crate::entry::{Genesis, Revoked, Rotated};
 use crate::error::{Result, ensure, refuse};
 use crate::note::Head;
 use crate::receipt::rotation_message;
-use crate::sign::{KeyType, PublicKey, VerifierKey};
+use crate::sign::{KeyType, PublicKey, VerifierKey, key_id};
 use crate::succession::Succession;
+use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -40,15 +41,23 @@ impl Role {
     }
 }
 
+/// Which key of a log: its role, and its place among the keys of that role.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Signer(Role, usize);
+
 /// A key that was in force once, or is.
 #[derive(Clone, Debug)]
 pub struct Held {
+    /// Which it is.
+    pub id: Signer,
     /// Its role.
     pub role: Role,
     /// Index of the entry that brought it into force.
     pub since: u64,
     /// The key.
     pub key: PublicKey,
+    /// Its thumbprint.
+    pub thumbprint: Hash,
     /// Thumbprint of the one that may follow.
     next: Hash,
     /// Index of the rotation that ended it.
@@ -57,14 +66,43 @@ pub struct Held {
     pub revoked: Option<(u64, u64)>,
 }
 
+impl Held {
+    /// Whether what it signed counts at an index; of a head at its size less one.
+    #[must_use]
+    pub fn counts_at(&self, index: u64) -> bool {
+        self.revoked.is_none_or(|(from, _)| index < from)
+    }
+
+    /// Whether a head that it signed counts.
+    #[must_use]
+    pub fn counts_for(&self, size: u64) -> bool {
+        self.revoked.is_none_or(|(from, _)| size <= from)
+    }
+}
+
+/// Cosignatures of known witnesses that hold: place in the list of witnesses, and time in seconds.
+pub type Times = Vec<(usize, u64)>;
+
+/// What the lines of a head come to, none of which that is known is wrong.
+pub struct Lines {
+    /// Keys of the log that signed it.
+    signers: Vec<Signer>,
+    /// Cosignatures of known witnesses.
+    pub times: Times,
+}
+
 /// Most entries of kinds 32769 and 32770 that hold.
 const MOST_CHANGES: u64 = 1024;
 
-/// The keys of a log.
+/// The keys of a log. A hostile one brings as many entries as it likes, so everything is looked up, and nothing searched for.
 #[derive(Clone, Debug)]
 pub struct Keys {
     origin: String,
-    held: Vec<Held>,
+    /// By role, in the order in which they came into force.
+    held: [Vec<Held>; 3],
+    by_thumbprint: BTreeMap<(Role, Hash), usize>,
+    /// Checkpoint keys by the key id of their lines.
+    by_line: BTreeMap<[u8; 4], Vec<usize>>,
     changes: u64,
     predecessor: Option<(String, Vec<u8>, u64, Option<u64>)>,
 }
@@ -75,13 +113,49 @@ impl Keys {
     /// # Errors
     /// A key that is none.
     pub fn new(genesis: &Genesis<'_>) -> Result<Self> {
-        let mut held = Vec::new();
-        for ((role, key), next) in ROLES.into_iter().zip(genesis.keys).zip(genesis.next) {
-            held.push(Held { role, since: 0, key: PublicKey::new(key)?, next, until: None, revoked: None });
-        }
         let before = genesis.predecessor.as_ref();
         let predecessor = before.map(|old| (old.origin.into(), old.note.to_vec(), old.first, old.last));
-        Ok(Self { origin: genesis.origin.into(), held, changes: 0, predecessor })
+        let mut found = Self {
+            origin: genesis.origin.into(),
+            held: Default::default(),
+            by_thumbprint: BTreeMap::new(),
+            by_line: BTreeMap::new(),
+            changes: 0,
+            predecessor,
+        };
+        for ((role, key), next) in ROLES.into_iter().zip(genesis.keys).zip(genesis.next) {
+            found.push(role, 0, PublicKey::new(key)?, next);
+        }
+        Ok(found)
+    }
+
+    fn list(&self, role: Role) -> &[Held] {
+        let [checkpoint, recorder, issuer] = &self.held;
+        match role {
+            Role::Checkpoint => checkpoint,
+            Role::Recorder => recorder,
+            Role::Issuer => issuer,
+        }
+    }
+
+    fn list_mut(&mut self, role: Role) -> &mut Vec<Held> {
+        let [checkpoint, recorder, issuer] = &mut self.held;
+        match role {
+            Role::Checkpoint => checkpoint,
+            Role::Recorder => recorder,
+            Role::Issuer => issuer,
+        }
+    }
+
+    fn push(&mut self, role: Role, since: u64, key: PublicKey, next: Hash) {
+        let (at, thumbprint) = (self.list(role).len(), key.thumbprint());
+        self.by_thumbprint.insert((role, thumbprint), at);
+        if role == Role::Checkpoint {
+            let id = key_id(&self.origin, KeyType::Log, key.bytes());
+            self.by_line.entry(id).or_default().push(at);
+        }
+        let held = Held { id: Signer(role, at), role, since, key, thumbprint, next, until: None, revoked: None };
+        self.list_mut(role).push(held);
     }
 
     /// Name of the log.
@@ -90,19 +164,33 @@ impl Keys {
         &self.origin
     }
 
-    /// All keys, in the order in which they came into force.
-    #[must_use]
-    pub fn all(&self) -> &[Held] {
-        &self.held
+    /// All keys.
+    pub fn all(&self) -> impl Iterator<Item = &Held> {
+        self.held.iter().flatten()
     }
 
-    /// Those of a role.
+    /// Those of a role, in the order in which they came into force.
     pub fn of(&self, role: Role) -> impl Iterator<Item = &Held> {
-        self.held.iter().filter(move |held| held.role == role)
+        self.list(role).iter()
     }
 
-    fn newest(&mut self, role: Role) -> Result<&mut Held> {
-        self.held.iter_mut().rev().find(|held| held.role == role).map_or_else(|| refuse("no key of the role"), Ok)
+    /// The key that signed something.
+    #[must_use]
+    pub fn get(&self, signer: Signer) -> Option<&Held> {
+        self.list(signer.0).get(signer.1)
+    }
+
+    /// The key of a role that has a thumbprint.
+    #[must_use]
+    pub fn with(&self, role: Role, thumbprint: &Hash) -> Option<&Held> {
+        self.list(role).get(*self.by_thumbprint.get(&(role, *thumbprint))?)
+    }
+
+    /// Whether a key was one of this log, in any role.
+    #[must_use]
+    pub fn is_own(&self, key: &PublicKey) -> bool {
+        let thumbprint = key.thumbprint();
+        ROLES.into_iter().any(|role| self.by_thumbprint.contains_key(&(role, thumbprint)))
     }
 
     /// Takes a rotation at an index, if it holds.
@@ -113,13 +201,13 @@ impl Keys {
         let role = Role::of(rotated.role)?;
         ensure(self.changes < MOST_CHANGES, "more than 1,024 changes of keys")?;
         let key = PublicKey::new(rotated.key)?;
-        ensure(self.held.iter().all(|held| held.key != key), "a key that was one of this log before")?;
+        ensure(!self.is_own(&key), "a key that was one of this log before")?;
         let message = rotation_message(&self.origin, rotated.role, &rotated.key, &rotated.next);
-        let before = self.newest(role)?;
+        let Some(before) = self.list_mut(role).last_mut() else { return refuse("no key of the role") };
         ensure(before.next == key.thumbprint(), "a key that was not the one to follow")?;
         key.verify(&message, &rotated.signature)?;
         before.until = Some(index);
-        self.held.push(Held { role, since: index, key, next: rotated.next, until: None, revoked: None });
+        self.push(role, index, key, rotated.next);
         self.changes = self.changes.saturating_add(1);
         Ok(())
     }
@@ -132,8 +220,10 @@ impl Keys {
         let role = Role::of(revoked.role)?;
         ensure(self.changes < MOST_CHANGES, "more than 1,024 changes of keys")?;
         ensure(revoked.from <= index, "a revocation from an index that is to come")?;
-        let named = self.held.iter_mut().find(|held| held.role == role && held.key.thumbprint() == revoked.key);
-        let Some(held) = named else { return refuse("a revocation of a key that the log never had") };
+        let at = self.by_thumbprint.get(&(role, revoked.key)).copied();
+        let Some(held) = at.and_then(|at| self.list_mut(role).get_mut(at)) else {
+            return refuse("a revocation of a key that the log never had");
+        };
         ensure(held.until.is_some(), "a revocation of a key in force")?;
         ensure(
             held.revoked.is_none_or(|(from, _)| revoked.from < from),
@@ -148,7 +238,65 @@ impl Keys {
     #[must_use]
     pub fn in_force(&self, role: Role, at: u64) -> Option<&Held> {
         // A rotation at r is behind heads of up to r entries, and behind statements up to index r.
-        self.of(role).filter(|held| held.since < at || held.since == 0).last()
+        let list = self.list(role);
+        let begun = list.partition_point(|held| held.since < at || held.since == 0);
+        list.get(begun.checked_sub(1)?)
+    }
+
+    /// Verifies every line of a head whose key is known here: those of any checkpoint key that the log had, since a head
+    /// may bear two of them (4.5, *Witnesses that know the old key*), and those of known witnesses.
+    ///
+    /// # Errors
+    /// Another origin, a known line that does not hold: the whole note is refused for it (5.1).
+    pub fn lines(&self, head: &Head, witnesses: &[VerifierKey]) -> Result<Lines> {
+        ensure(head.origin == self.origin, "a head of another log")?;
+        let mut signers = Vec::new();
+        for line in head.note.lines.iter().filter(|line| line.name == self.origin) {
+            let Some((id, signature)) = line.bytes.split_first_chunk::<4>() else { continue };
+            for at in self.by_line.get(id).into_iter().flatten() {
+                let Some(held) = self.list(Role::Checkpoint).get(*at) else { continue };
+                head.note.signature_holds(&held.key, signature)?;
+                signers.push(held.id);
+            }
+        }
+        Ok(Lines { signers, times: head.note.cosigned_by_any(witnesses)? })
+    }
+
+    /// The key in force at the size of a head, if it signed the head.
+    #[must_use]
+    pub fn signer(&self, head: &Head, lines: &Lines) -> Option<&Held> {
+        self.in_force(Role::Checkpoint, head.size).filter(|held| lines.signers.contains(&held.id))
+    }
+
+    /// Verifies a head of this log: under the key in force at its size, and no other known line of it is wrong. This is
+    /// the one way in which heads are verified, wherever they stand; whether a revoked key's head counts is asked apart.
+    ///
+    /// # Errors
+    /// As [`Keys::lines`], and a head that the key in force did not sign.
+    pub fn head(&self, head: &Head, witnesses: &[VerifierKey]) -> Result<(&Held, Times)> {
+        let lines = self.lines(head, witnesses)?;
+        let Some(held) = self.signer(head, &lines) else { return refuse("no signature of the key in force") };
+        Ok((held, lines.times))
+    }
+
+    /// The newest key of the log that signed a head, in force at its size or not: past the end of a log nobody knows which
+    /// of its keys was.
+    ///
+    /// # Errors
+    /// As [`Keys::lines`], and a head that no key of the log signed.
+    pub fn any_signer(&self, head: &Head, witnesses: &[VerifierKey]) -> Result<(&Held, Times)> {
+        let lines = self.lines(head, witnesses)?;
+        let newest = lines.signers.iter().max().and_then(|signer| self.get(*signer));
+        newest.map_or_else(|| refuse("a head that the log did not sign"), |held| Ok((held, lines.times)))
+    }
+
+    /// Whether a head that somebody gave is one of a log of so many entries: under the key in force, or past its end by any
+    /// key that it had.
+    ///
+    /// # Errors
+    /// One that is not.
+    pub fn given_head(&self, head: &Head, size: u64, witnesses: &[VerifierKey]) -> Result<(&Held, Times)> {
+        if head.size <= size { self.head(head, witnesses) } else { self.any_signer(head, witnesses) }
     }
 
     /// Checks that a statement says what entry 0 says (4.6).

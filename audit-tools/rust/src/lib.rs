@@ -30,5 +30,7 @@ pub mod tape;
 pub mod text;
 pub mod token;
 pub mod tree;
+pub mod trust;
+pub mod vault;
 
 pub use error::{CUT, Refused, Result, ensure, refuse};

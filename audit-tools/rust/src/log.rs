@@ -1,16 +1,14 @@
 //! A log from its first entry on: every check of 4-commit 4.1 to 4.6 that needs no key of the vault.
 
-use crate::anchors::{Anchor, cosigned, fork_found, timestamped};
-use crate::bundle::statement_holds;
 use crate::digest::{Hash, ZERO};
-use crate::entry::{Body, Entry, is_known_critical};
-use crate::error::{Refused, Result, ensure, refuse};
-use crate::keys::{Keys, Role};
+use crate::entry::{Body, Entry};
+use crate::error::{Result, ensure, refuse};
 use crate::note::Head;
 use crate::report::{Report, Word};
-use crate::succession::Succession;
+use crate::sign::VerifierKey;
 use crate::tree::{Frontier, node};
-use alloc::collections::BTreeMap;
+use crate::trust::Trust;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -69,24 +67,10 @@ impl Levels {
     }
 }
 
-/// A `tape.saved` of the log.
-pub struct SavedTape {
-    /// Index of its entry.
-    pub index: u64,
-    /// Custody id.
-    pub custody: Hash,
-    /// Tape id.
-    pub tape: Hash,
-    /// Digest of its manifest.
-    pub manifest: Hash,
-    signer: Option<Hash>,
-}
-
 #[derive(Default)]
 struct Subject {
     last: Hash,
     next: u64,
-    saved: bool,
     opened: bool,
     destroyed: bool,
     marked: u64,
@@ -95,29 +79,41 @@ struct Subject {
 /// An object that an entry of a long set names: index of the entry, and digest.
 pub type SetObject = (u64, Hash);
 
+/// What a group of the journal is asked about an entry.
+pub struct Taken {
+    /// Its kind.
+    pub kind: u16,
+    /// The term that it names, of kinds 1 to 3.
+    pub term: Option<u64>,
+    /// Digest of its sealed half.
+    pub sealed: Hash,
+}
+
 /// What is known of a log as far as it was walked.
 #[derive(Default)]
 pub struct Walk {
     /// Its tree.
     pub levels: Levels,
-    /// Keys, once entry 0 was read.
-    pub keys: Option<Keys>,
-    /// Leaf hash of entry 0.
-    pub ledger: Option<Hash>,
-    /// Every tape that was saved.
-    pub saved: Vec<SavedTape>,
+    /// Its keys, and what stands on them.
+    pub trust: Trust,
     /// Objects of long sets.
     pub sets: Vec<SetObject>,
-    /// Entries of kind 4: index, segment, offset, bytes, digest.
-    pub recovered: Vec<(u64, u64, u64, u64, Hash)>,
-    /// Cosigned heads that hold: index of the entry and the head.
-    kept: Vec<(u64, Head, Hash, bool)>,
+    /// What follows the last entry could not be read: how many there are nobody can tell, and none is called missing.
+    pub is_cut: bool,
+    /// Torn places that entries of kind 4 tell of: segment and offset.
+    pub torn: BTreeSet<(u64, u64)>,
     subjects: BTreeMap<Hash, Subject>,
     time: u64,
 }
 
 impl Walk {
-    /// Custody ids of tapes that an entry says were destroyed lawfully.
+    /// Nothing walked yet; these witnesses are known.
+    #[must_use]
+    pub fn new(witnesses: &[VerifierKey]) -> Self {
+        Self { trust: Trust::new(witnesses), ..Self::default() }
+    }
+
+    /// Whether an entry says that a tape was destroyed lawfully.
     #[must_use]
     pub fn is_destroyed(&self, custody: &Hash) -> bool {
         self.subjects.get(custody).is_some_and(|subject| subject.destroyed)
@@ -125,26 +121,27 @@ impl Walk {
 
     /// Custody ids of recordings that were opened, and neither saved nor destroyed.
     pub fn unsealed(&self) -> impl Iterator<Item = &Hash> {
-        let open = |subject: &Subject| subject.opened && !subject.saved && !subject.destroyed;
-        self.subjects.iter().filter(move |(_, subject)| open(subject)).map(|(custody, _)| custody)
+        let open = |subject: &Subject| subject.opened && !subject.destroyed;
+        let unsaved = |custody: &Hash| self.trust.saved_of(custody).is_none();
+        self.subjects.iter().filter(move |(id, subject)| open(subject) && unsaved(id)).map(|(custody, _)| custody)
     }
 
-    /// Takes the next entry; its kind and the digest of its sealed half when it reads.
-    pub fn entry(&mut self, bytes: &[u8], report: &mut Report) -> Option<(u16, Hash)> {
+    /// Takes the next entry; what its group is asked about it, when it reads.
+    pub fn entry(&mut self, bytes: &[u8], report: &mut Report) -> Option<Taken> {
         let index = self.levels.size();
         let place = format!("entry {index}");
         self.levels.push(crate::tree::leaf(bytes));
         let entry = report.take("entries", Word::Altered, &place, Entry::read(bytes))?;
         self.links(&entry, index, &place, report);
-        if entry.kind >= 32_768 && !is_known_critical(entry.kind) {
-            report.find(Word::CannotTell, place.clone(), "an entry of a critical kind that is not known here");
+        let levels = &self.levels;
+        self.trust.entry(&entry, Some(&|size| levels.root_at(size)), &place, report);
+        match &entry.body {
+            Body::Set(set) => self.sets.extend(set.object.map(|object| (index, object))),
+            Body::Recovered(segment, offset) => _ = self.torn.insert((*segment, *offset)),
+            _ => {}
         }
-        if let Body::Genesis(genesis) = &entry.body {
-            self.ledger = Some(entry.leaf);
-            self.keys = report.take("keys", Word::Altered, &place, Keys::new(genesis));
-        }
-        self.body(&entry, &place, report);
-        Some((entry.kind, entry.sealed))
+        let term = if let Body::Term(term) = entry.body { Some(term) } else { None };
+        Some(Taken { kind: entry.kind, term, sealed: entry.sealed })
     }
 
     fn links(&mut self, entry: &Entry<'_>, index: u64, place: &str, report: &mut Report) {
@@ -161,11 +158,7 @@ impl Walk {
         subject.last = entry.leaf;
         subject.destroyed |= matches!(entry.kind, 86 | 88 | 90) && !entry.of_ledger();
         match &entry.body {
-            Body::Saved(_) => {
-                want(!subject.saved, "a tape that was saved before");
-                subject.saved = true;
-            }
-            Body::Opened(..) => subject.opened = true,
+            Body::Opened => subject.opened = true,
             Body::Mark(frames, _) => {
                 want(*frames >= subject.marked, "frames of a recording that fall");
                 subject.marked = subject.marked.max(*frames);
@@ -174,109 +167,21 @@ impl Walk {
         }
     }
 
-    fn body(&mut self, entry: &Entry<'_>, place: &str, report: &mut Report) {
-        let index = entry.index;
-        let Some(keys) = &mut self.keys else {
-            return;
-        };
-        match &entry.body {
-            Body::Rotated(rotated) => {
-                _ = report.take("changes of keys", Word::Altered, place, keys.rotate(index, rotated));
-            }
-            Body::Revoked(revoked) => {
-                _ = report.take("changes of keys", Word::Altered, place, keys.revoke(index, revoked));
-            }
-            Body::Succession(note) => {
-                let ledger = self.ledger;
-                let checked = Succession::read(note).and_then(|found| {
-                    ensure(Some(found.ledger) == ledger, "a succession to another ledger")?;
-                    keys.successor(&found)
-                });
-                report.take("succession", Word::Altered, place, checked);
-            }
-            Body::Saved(statement) => {
-                let signer = keys.in_force(Role::Recorder, index);
-                let checked = statement_holds(statement, signer, keys.origin(), self.ledger);
-                report.take("statements", Word::Altered, place, checked);
-                let (tape, manifest) = (statement.tape, statement.manifest);
-                let signer = signer.map(|held| held.key.thumbprint());
-                self.saved.push(SavedTape { index, custody: entry.subject, tape, manifest, signer });
-            }
-            Body::Set(set) => self.sets.extend(set.object.map(|object| (index, object))),
-            Body::Recovered(segment, offset, bytes, digest) => {
-                self.recovered.push((index, *segment, *offset, *bytes, *digest));
-            }
-            Body::Cosigned(anchor) => {
-                let found = cosigned(index, anchor, keys);
-                self.anchor(index, found, true, place, report);
-            }
-            Body::Timestamped(anchor) => {
-                let found = timestamped(index, anchor, keys);
-                self.anchor(index, found, false, place, report);
-            }
-            Body::Published(size, root) => {
-                let so = *size <= index && self.levels.root_at(*size) == Some(*root);
-                report.want("anchors", so, Word::Altered, place, "a published head that is none of this log");
-            }
-            Body::ForkFound(note) => {
-                report.take("anchors", Word::Altered, place, fork_found(note, keys).map(drop));
-            }
-            _ => {}
-        }
-    }
-
-    fn anchor(&mut self, index: u64, found: Result<Anchor>, cosigned: bool, place: &str, report: &mut Report) {
-        let levels = &self.levels;
-        let found = found.and_then(|anchor| {
-            let so = levels.root_at(anchor.head.size) == Some(anchor.head.root);
-            ensure(so, "a head that is none of this log")?;
-            Ok(anchor)
-        });
-        let Some(anchor) = report.take("anchors", Word::Altered, place, found) else { return };
-        self.kept.push((index, anchor.head, anchor.signer, cosigned));
-    }
-
-    /// The newest head that cosignatures were kept for, in the log itself.
-    pub fn cosigned(&self) -> impl Iterator<Item = &Head> {
-        self.kept.iter().rev().filter(|(.., cosigned)| *cosigned).map(|(_, head, ..)| head)
-    }
-
-    /// What can be said at the end alone: what revoked keys signed.
+    /// What can be said at the end alone.
     pub fn finish(&self, report: &mut Report) {
-        if self.levels.size() == 0 || self.ledger.is_none() {
+        let unread = self.is_cut && self.levels.size() == 0;
+        if self.trust.ledger.is_none() && !unread {
             report.find(Word::Missing, "entry 0", "entry 0 is missing, or is no genesis");
         }
-        let Some(keys) = &self.keys else { return };
-        let revoked = |role, signer: &Hash| {
-            keys.of(role).find(|held| held.key.thumbprint() == *signer).and_then(|held| held.revoked)
-        };
-        for (index, head, signer, _) in &self.kept {
-            let Some((from, by)) = revoked(Role::Checkpoint, signer) else { continue };
-            if head.size > from {
-                let word = if *index < by { Word::Gaps } else { Word::Altered };
-                report.find(word, format!("entry {index}"), "a head that a revoked key signed");
-            }
-        }
-        for saved in &self.saved {
-            let Some((from, by)) = saved.signer.and_then(|signer| revoked(Role::Recorder, &signer)) else { continue };
-            let place = format!("entry {}", saved.index);
-            if saved.index >= from {
-                report.find(Word::Altered, place, "a statement that a revoked key signed when it counted no more");
-                continue;
-            }
-            let shows = |(index, head, signer, cosigned): &(u64, Head, Hash, bool)| {
-                let counts = revoked(Role::Checkpoint, signer).is_none_or(|(from, _)| head.size <= from);
-                *cosigned && counts && *index < by && head.size > saved.index && head.size <= from
-            };
-            if !self.kept.iter().any(shows) {
-                report.find(Word::Gaps, place, "a statement of a revoked key that no anchor of before shows");
-            }
-        }
+        self.trust.finish(&|_| true, report);
     }
 
     /// Compares a head with the log: another root is `forked`, more entries `rolled back`.
     pub fn compare(&self, place: &str, head: &Head, report: &mut Report) {
         match self.levels.root_at(head.size) {
+            None if self.is_cut => {
+                report.find(Word::CannotTell, place, "a head of more entries than could be read of the log");
+            }
             None => report.find(Word::RolledBack, place, "a head of more entries than the log has"),
             Some(root) => {
                 report.want("heads", root == head.root, Word::Forked, place, "a head of this size with another root");
@@ -284,21 +189,10 @@ impl Walk {
         }
     }
 
-    /// Whether a head holds under the key in force at its size.
-    ///
-    /// # Errors
-    /// When it does not, or there is no entry 0.
-    pub fn head_holds(&self, head: &Head) -> Result<()> {
-        match &self.keys {
-            Some(keys) => crate::bundle::head_holds(head, keys),
-            None => Err(Refused("no entry 0 to take keys from")),
-        }
-    }
-
     /// Name of the log for people.
     #[must_use]
     pub fn origin(&self) -> String {
-        let name = self.keys.as_ref().map(|keys| crate::report::shown(keys.origin().as_bytes()));
+        let name = self.trust.keys.as_ref().map(|keys| crate::report::shown(keys.origin().as_bytes()));
         name.unwrap_or_else(|| String::from("(unknown)"))
     }
 }
@@ -306,9 +200,9 @@ impl Walk {
 /// Judges heads that somebody else kept, against a log.
 pub fn given_heads(walk: &Walk, heads: &[Head], report: &mut Report) {
     const PLACE: &str = "--head";
-    let Some(keys) = &walk.keys else { return };
+    let Some(keys) = &walk.trust.keys else { return };
     for head in heads {
-        if crate::bundle::signed_by_log(head, keys, walk.levels.size()) {
+        if keys.given_head(head, walk.levels.size(), &walk.trust.witnesses).is_ok() {
             walk.compare(PLACE, head, report);
         } else {
             report.find(Word::CannotTell, PLACE, "a head that the log did not sign");

@@ -2,7 +2,7 @@
 
 use crate::digest::Hash;
 use crate::error::{Refused, Result, ensure, refuse};
-use crate::sign::{KeyType, VerifierKey};
+use crate::sign::{KeyType, PublicKey, VerifierKey};
 use crate::text;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -67,11 +67,31 @@ impl Note {
     pub fn signed_by(&self, key: &VerifierKey) -> Result<bool> {
         let mut found = false;
         for signature in self.of(key) {
-            let signature = <&[u8; 64]>::try_from(signature).map_err(|_| Refused("a signature of another length"))?;
-            key.key.verify(self.text.as_bytes(), signature)?;
+            self.signature_holds(&key.key, signature)?;
             found = true;
         }
         Ok(found)
+    }
+
+    /// Verifies a signature of a log: what stands behind the key id in a line.
+    ///
+    /// # Errors
+    /// One that does not hold.
+    pub fn signature_holds(&self, key: &PublicKey, signature: &[u8]) -> Result<()> {
+        let signature = <&[u8; 64]>::try_from(signature).map_err(|_| Refused("a signature of another length"))?;
+        key.verify(self.text.as_bytes(), signature)
+    }
+
+    /// Of each of these witnesses that cosigned its place in the list and its earliest time in seconds.
+    ///
+    /// # Errors
+    /// A line of one of them that does not hold.
+    pub fn cosigned_by_any(&self, witnesses: &[VerifierKey]) -> Result<Vec<(usize, u64)>> {
+        let mut times = Vec::new();
+        for (at, witness) in witnesses.iter().enumerate() {
+            times.extend(self.cosigned_by(witness)?.map(|time| (at, time)));
+        }
+        Ok(times)
     }
 
     /// Earliest time in seconds of the cosignatures of this witness, if there are any; all of them hold then.

@@ -6,7 +6,7 @@ use crate::error::{Result, ensure};
 use alloc::format;
 use alloc::vec::Vec;
 
-/// Fields of a commitment, some of them opened.
+/// Fields of a commitment, some of them opened. Both lists ascend, however long a hostile one is.
 pub struct Opened<'a> {
     /// Every field: number and digest.
     pub fields: Vec<(u64, Hash)>,
@@ -46,7 +46,8 @@ impl<'a> Opened<'a> {
     pub fn commitment(&self, label: &str) -> Result<Hash> {
         for (n, salt, value) in &self.values {
             let digest = Labelled::new(label, 3).uint(*n).bytes(salt).raw(value).done();
-            ensure(self.fields.contains(&(*n, digest)), "an opened field that is not the one committed")?;
+            let committed = self.fields.binary_search_by_key(n, |(n, _)| *n).ok().and_then(|at| self.fields.get(at));
+            ensure(committed == Some(&(*n, digest)), "an opened field that is not the one committed")?;
         }
         let items = u64::try_from(self.fields.len()).unwrap_or(u64::MAX).saturating_add(1);
         let mut writer = Writer::new().array(items).text(&format!("{label}/set"));
@@ -59,7 +60,8 @@ impl<'a> Opened<'a> {
     /// Value of an opened field.
     #[must_use]
     pub fn value(&self, number: u64) -> Option<&'a [u8]> {
-        self.values.iter().find(|(n, ..)| *n == number).map(|(.., value)| *value)
+        let at = self.values.binary_search_by_key(&number, |(n, ..)| *n).ok()?;
+        self.values.get(at).map(|(.., value)| *value)
     }
 
     /// Numbers of the fields that stay closed, ascending.

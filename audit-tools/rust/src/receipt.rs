@@ -92,12 +92,6 @@ impl<'a> Receipt<'a> {
         self.sign.verify(key, &root)?;
         Ok(root)
     }
-
-    /// Its path, encoded again.
-    #[must_use]
-    pub fn hashes(&self) -> &[Hash] {
-        &self.path
-    }
 }
 
 /// What a rotation has the new key sign (4.5).

@@ -73,10 +73,8 @@ impl Token {
         inner.end()?;
         signed.is(2, &[3], "another version of signed data")?;
         signed.of(0x31)?;
+        // What stands behind the content, certificates and signatures, is for who has roots: it may be in any form here.
         let mut encapsulated = Der(signed.of(0x30)?);
-        while !signed.0.is_empty() {
-            signed.next()?;
-        }
         encapsulated.is(6, TST_INFO, "no time-stamp in the signed data")?;
         let mut wrapped = Der(encapsulated.of(0xa0)?);
         encapsulated.end()?;
@@ -88,10 +86,8 @@ impl Token {
         info.of(6)?;
         let imprint = imprint(info.of(0x30)?)?;
         info.of(2)?;
+        // Nor is looked at what stands behind the time.
         let time = time(info.of(0x18)?)?;
-        while !info.0.is_empty() {
-            info.next()?;
-        }
         Ok(Self { imprint, time })
     }
 }

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use std::path::PathBuf;
 use support::{answers, hex};
 use tapeaudit_core::sign::{KeyType, PublicKey, VerifierKey};
+use tapeaudit_core::vault::{Generation, slots};
 
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden")
@@ -158,4 +159,49 @@ fn lines_that_are_no_request_are_told_and_end_with_two() {
     assert_eq!((&lines[1]["n"], &lines[2]["n"]), (&Value::Null, &Value::Null));
     assert!(lines[1]["error"].is_string());
     assert_eq!((lines.len(), code), (3, 2));
+}
+
+/// Files of the vault as far as they can be read without its root.
+#[test]
+fn the_vault_by_its_shape() {
+    let chapter = Chapter::open("store-embedded");
+    let epoch = [0xe1; 16];
+    let bytes = |folder_name: &str, file: &toml::Table| {
+        std::fs::read(folder().join(chapter.name).join(folder_name).join(file["file"].as_str().unwrap())).unwrap()
+    };
+    let (mut accepted, mut refused) = (0, 0);
+    for file in chapter.list("accept") {
+        match file["file"].as_str().unwrap() {
+            "vault-generation.bin" => {
+                let found = Generation::read(&bytes("accept", &file)).unwrap();
+                assert_eq!((found.number, found.epochs.len()), ((2, 3), 2));
+                assert_eq!(hex(&found.digest), file["values"]["body_digest"].as_str().unwrap());
+            }
+            "vault-slots.bin" => {
+                let found = slots(&epoch, &bytes("accept", &file));
+                assert_eq!((found.keys.len(), found.cut, found.damaged), (2, 1, vec![]));
+            }
+            _ => continue,
+        }
+        accepted += 1;
+    }
+    for file in chapter.list("reject") {
+        let (name, bytes) = (file["file"].as_str().unwrap(), bytes("reject", &file));
+        match file.get("from").and_then(toml::Value::as_str) {
+            // What only the root tells: the code over the file, and whether a key opens. The origin is compared with the log.
+            Some("vault-generation.bin")
+                if name.contains("-code") || name.contains("-bit") || name.contains("-purpose") =>
+            {
+                assert!(Generation::read(&bytes).is_ok(), "{name}");
+            }
+            Some("vault-generation.bin") if name.contains("-origin") => {
+                assert_ne!(Generation::read(&bytes).unwrap().origin, chapter.input("origin"));
+            }
+            Some("vault-generation.bin") => assert!(Generation::read(&bytes).is_err(), "{name}"),
+            Some("vault-slots.bin") => assert!(!slots(&epoch, &bytes).damaged.is_empty(), "{name}"),
+            _ => continue,
+        }
+        refused += 1;
+    }
+    assert_eq!((accepted, refused), (2, 18));
 }

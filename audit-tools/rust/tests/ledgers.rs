@@ -1,168 +1,14 @@
-//! Ledger folders, read without a key.
+//! Ledger folders, read without a key: the journal, and heads that others hold.
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 #[path = "support/mod.rs"]
 mod support;
 
-use serde_json::{Value, json};
-use support::maker::{self, Hash, Maker, OBJECTS, ORIGIN, SEALED, Spec, ZERO, log_key};
-use support::{Scratch, answers, hex, pair, public};
+use serde_json::json;
+use support::ledger::*;
+use support::maker::{self, Hash, SEALED, ZERO};
+use tapeaudit_core::cbor::Writer;
 use tapeaudit_core::digest::hash;
-use tapeaudit_core::log::Levels;
-use tapeaudit_core::text::base64;
-use tapeaudit_core::tree;
-
-const LENGTH: usize = 1 << 20;
-
-struct Group {
-    term: u64,
-    closed: bool,
-    entries: Vec<Vec<u8>>,
-}
-
-fn padded(mut bytes: Vec<u8>) -> Vec<u8> {
-    bytes.resize(bytes.len().div_ceil(512) * 512, 0);
-    bytes
-}
-
-/// The extent of a group.
-fn extent(group: &Group, place: (u64, u64), levels: &Levels, before: &Hash) -> Vec<u8> {
-    let first = levels.size() - group.entries.len() as u64;
-    let mut records = Vec::new();
-    for entry in &group.entries {
-        records.extend((entry.len() as u32).to_be_bytes());
-        records.extend((SEALED.len() as u32).to_be_bytes());
-        records.extend([entry, SEALED].concat());
-    }
-    let mut out = b"IMTGRP\x00\x01".to_vec();
-    for n in [group.term, place.0, place.1, first] {
-        out.extend(n.to_be_bytes());
-    }
-    out.extend((group.entries.len() as u32).to_be_bytes());
-    out.extend(u32::from(group.closed).to_be_bytes());
-    out.extend((records.len() as u64).to_be_bytes());
-    out.extend(levels.size().to_be_bytes());
-    out.extend(levels.root_at(levels.size()).unwrap());
-    out.extend(before);
-    out.extend(tree::leaf(group.entries.last().unwrap()));
-    out.resize(256, 0);
-    out.extend(records);
-    rehash(padded(out))
-}
-
-fn rehash(mut extent: Vec<u8>) -> Vec<u8> {
-    extent[192..256].fill(0);
-    let own = hash(&extent);
-    extent[192..224].copy_from_slice(&own);
-    extent
-}
-
-fn segment_header(number: u64, first: u64, before: &Hash) -> Vec<u8> {
-    let mut out = b"IMTSEG\x00\x01".to_vec();
-    for n in [number, LENGTH as u64, 1, first] {
-        out.extend(n.to_be_bytes());
-    }
-    out.extend(before);
-    out.resize(120, 0);
-    out.extend(hash(ORIGIN.as_bytes()));
-    out.resize(480, 0);
-    let own = hash(&out);
-    out.extend(own);
-    out
-}
-
-fn pack(objects: &[&[u8]]) -> Vec<u8> {
-    let mut out = b"IMTPAC\x00\x01".to_vec();
-    out.extend(1_u64.to_be_bytes());
-    out.extend(hash(ORIGIN.as_bytes()));
-    let check = hash(&out);
-    out.extend(&check[..16]);
-    for object in objects {
-        let mut record = b"IMTO\x01\x01\0\0".to_vec();
-        record.extend(0_u64.to_be_bytes());
-        record.extend((object.len() as u64).to_be_bytes());
-        record.extend(hash(object));
-        let check = hash(&record);
-        record.extend(&check[..8]);
-        out.extend([&record[..], object].concat());
-    }
-    out.resize(out.len() + 4096, 0);
-    out
-}
-
-fn head_file(size: u64, root: &Hash, state: &str) -> Vec<u8> {
-    let text = format!(
-        "immutape/head/1\n{ORIGIN}\n{size} {}\nvault 1 1 {}\nstate {state}\nterm 1\n",
-        base64(root),
-        base64(&[9; 32])
-    );
-    let signature = pair(&[1; 32]).sign(text.as_bytes()).to_bytes();
-    let all = [&log_key().id()[..], &signature].concat();
-    let second = format!("{text}\n\u{2014} {ORIGIN} {}\n", base64(&all));
-    [maker::head(size, root, 1, &[]), second.into_bytes()].concat()
-}
-
-struct Ledger {
-    scratch: Scratch,
-    segment: Vec<u8>,
-    end: usize,
-    levels: Levels,
-    last: Hash,
-    maker: Maker,
-}
-
-impl Ledger {
-    fn new(change: impl FnOnce(&mut Maker)) -> Self {
-        let mut maker = Maker::new();
-        change(&mut maker);
-        let made = maker.make();
-        let mut segment = segment_header(1, 0, &ZERO);
-        let (mut levels, mut last) = (Levels::default(), ZERO);
-        let (first, rest) = made.entries.split_at(1);
-        for (closed, entries) in [(false, first), (false, rest)] {
-            entries.iter().for_each(|entry| levels.push(tree::leaf(entry)));
-            let group = Group { term: 1, closed, entries: entries.to_vec() };
-            let extent = extent(&group, (1, segment.len() as u64), &levels, &last);
-            last = extent[192..224].try_into().unwrap();
-            segment.extend(extent);
-        }
-        let end = segment.len();
-        segment.resize(LENGTH, 0);
-        let found = Self { scratch: Scratch::new(), segment, end, levels: made.levels, last, maker };
-        found.write();
-        found
-    }
-
-    fn write(&self) {
-        self.put("l/journal/00000001.seg", &self.segment);
-        let manifest = self.maker.manifest();
-        self.put("l/packs/00000001.pack", &pack(&[OBJECTS[0], OBJECTS[1], &manifest]));
-        self.put("s/head", &head_file(8.min(self.levels.size()), &self.root(8.min(self.levels.size())), "open"));
-    }
-
-    fn root(&self, size: u64) -> Hash {
-        self.levels.root_at(size).unwrap()
-    }
-
-    fn put(&self, path: &str, bytes: &[u8]) {
-        self.scratch.write(path, bytes);
-    }
-
-    fn words_with(&self, more: Value) -> Vec<String> {
-        let path = |name: &str| self.scratch.0.join(name).to_str().unwrap().to_string();
-        let mut request = json!({"kind": "ledger", "path": path("l"), "state": path("s"),
-            "pub": [log_key().write(), hex(public(&[2; 32]).bytes())]});
-        for (key, value) in more.as_object().unwrap() {
-            request[key] = value.clone();
-        }
-        let answer = answers(&[request]).remove(0);
-        answer["words"].as_array().unwrap().iter().map(|word| word.as_str().unwrap().into()).collect()
-    }
-
-    fn words(&self) -> Vec<String> {
-        self.words_with(json!({}))
-    }
-}
 
 #[test]
 fn a_good_ledger_is_intact() {
@@ -174,33 +20,52 @@ fn a_good_ledger_is_intact() {
     assert_eq!(ledger.words_with(json!({"witness": keys})), ["intact"]);
     assert_eq!(ledger.words_with(json!({"witness": keys, "quorum": 3})), ["not anchored"]);
     let told = ledger.words_with(json!({"path": ledger.scratch.0.join("s").to_str().unwrap()}));
-    assert!(told.contains(&"missing".into()), "{told:?}");
+    assert_eq!(told, ["unpinned keys", "missing"]);
 }
 
 #[test]
 fn altered_journals() {
     let mut ledger = Ledger::new(|_| {});
     let good = ledger.segment.clone();
-    // In a header, in records, in the padding, in the zeros behind, in the segment's header.
-    for at in [10, 200, 512 + 16, 512 + 300, ledger.end - 600, ledger.end] {
+    // What cannot be read any more is altered; whether there is more, and what, nobody can tell.
+    const SEGMENT: &str = "journal/00000001.seg: a header of a segment that has not its hash";
+    const TAIL: &str = "journal/00000001.seg: bytes that are neither a group nor a write that was cut off";
+    const KEYS: &str = "keys: the log vouches for its own keys";
+    const MORE: &str = "head: a head of more entries than could be read of the log";
+    for (at, words, findings) in [
+        (10, &["unpinned keys", "altered"][..], &[SEGMENT, KEYS][..]),
+        (200, &["unpinned keys", "altered"], &[SEGMENT, KEYS]),
+        (512 + 16, &["unpinned keys", "altered"], &[TAIL, KEYS]),
+        (512 + 300, &["unpinned keys", "altered"], &[TAIL, KEYS]),
+        (ledger.end - 600, &["cannot tell", "altered"], &[TAIL, MORE]),
+        (ledger.end, &["altered"], &[TAIL]),
+    ] {
         ledger.segment = good.clone();
         ledger.segment[at] ^= 1;
         ledger.write();
-        let told = ledger.words();
-        assert!(told.contains(&"altered".into()), "{at}: {told:?}");
+        assert_eq!(ledger.words(), words, "{at}");
+        assert_eq!(ledger.findings(), findings, "{at}");
     }
-    // The root after a group, with its hash made anew.
+    // A field of a group's header, with its hash made anew.
     let second = 512 + 256 + 512;
     let second = (second..ledger.end).find(|at| good[*at..].starts_with(b"IMTGRP")).unwrap();
-    for at in [8, 32, 64, 96, 128, 160] {
+    let group = |what: &str| format!("group at 1:{second}: {what}");
+    for (at, words, findings) in [
+        (16, &["altered"][..], vec![group("a group in another place than its own")]),
+        (32, &["cannot tell", "altered"], vec![TAIL.into(), MORE.into()]),
+        (64, &["altered"], vec![group("another root after the group")]),
+        (96, &["altered"], vec![group("another group before than the one here")]),
+        (128, &["altered"], vec![group("another last entry of the group")]),
+        (160, &["cannot tell", "altered"], vec![TAIL.into(), MORE.into()]),
+    ] {
         let mut bytes = good.clone();
         bytes[second + at + 7] ^= 0x80;
         let extent = rehash(bytes[second..ledger.end].to_vec());
         bytes[second..ledger.end].copy_from_slice(&extent);
         ledger.segment = bytes;
         ledger.write();
-        let told = ledger.words();
-        assert!(at == 8 || told.contains(&"altered".into()), "{at}: {told:?}");
+        assert_eq!(ledger.words(), words, "{at}");
+        assert_eq!(ledger.findings(), findings, "{at}");
     }
     // A sealed half that has not its digest.
     let mut bytes = good.clone();
@@ -211,8 +76,9 @@ fn altered_journals() {
     ledger.segment = bytes;
     ledger.write();
     assert_eq!(ledger.words(), ["altered"]);
+    assert_eq!(ledger.findings(), ["entry 1: a sealed half of another digest"]);
     std::fs::remove_file(ledger.scratch.0.join("l/journal/00000001.seg")).unwrap();
-    assert!(ledger.words().contains(&"missing".into()));
+    assert_eq!(ledger.words(), ["unpinned keys", "missing"]);
 }
 
 #[test]
@@ -237,6 +103,26 @@ fn segments_follow_each_other() {
 }
 
 #[test]
+fn a_segment_that_cannot_be_read_is_not_one_that_is_missing() {
+    let ledger = Ledger::new(|_| {});
+    let path = |n: u64| ledger.scratch.0.join(format!("l/journal/{n:08}.seg"));
+    std::fs::create_dir(path(2)).unwrap();
+    assert_eq!(ledger.words(), ["cannot tell"]);
+    // The head is of more entries than could be read, and not of more than there are.
+    ledger.put("s/head", &head_file(9, &[1; 32], "open"));
+    assert_eq!(ledger.words(), ["cannot tell"]);
+    assert_eq!(
+        ledger.findings(),
+        ["journal/00000002.seg: no plain file", "head: a head of more entries than could be read of the log"]
+    );
+    std::fs::remove_dir(path(2)).unwrap();
+    assert_eq!(ledger.words(), ["rolled back"]);
+    std::fs::rename(path(1), path(3)).unwrap();
+    std::fs::create_dir(path(1)).unwrap();
+    assert_eq!(ledger.words(), ["unpinned keys", "cannot tell"]);
+}
+
+#[test]
 fn a_write_that_was_cut_off_is_no_alteration() {
     let mut ledger = Ledger::new(|_| {});
     let end = ledger.end;
@@ -248,6 +134,22 @@ fn a_write_that_was_cut_off_is_no_alteration() {
     ledger.segment[end..end + 512].fill(7);
     ledger.write();
     assert_eq!(ledger.words(), ["altered"]);
+}
+
+#[test]
+fn a_tear_of_what_looks_like_groups_costs_no_more_than_its_length() {
+    // Each sector says that it begins a group of all that follows; the first one never arrived.
+    let length = 8 << 20;
+    let mut bytes = vec![0; length];
+    for at in (512..length - 512).step_by(512) {
+        bytes[at..at + 8].copy_from_slice(b"IMTGRP\x00\x01");
+        bytes[at + 48..at + 56].copy_from_slice(&((length - at - 256) as u64).to_be_bytes());
+    }
+    bytes[length - 1] = 1;
+    let begun = std::time::Instant::now();
+    let told = tapeaudit_core::journal::tail(&bytes, 1, 512, 0, &ZERO);
+    assert!(matches!(told, tapeaudit_core::journal::Tail::Damage));
+    assert!(begun.elapsed().as_secs() < 20, "{:?}", begun.elapsed());
 }
 
 #[test]
@@ -281,47 +183,37 @@ fn heads_that_others_hold() {
 }
 
 #[test]
-fn objects_and_manifests_are_there() {
-    let ledger = Ledger::new(|_| {});
-    let manifest = ledger.maker.manifest();
-    let told = |bytes: &[u8]| {
-        ledger.put("l/packs/00000001.pack", bytes);
+fn a_term_begins_with_what_it_has_to() {
+    // The second group is one of a later term; the first one says whether it closed the log.
+    let told = |closed: bool, started: u64, second: u64| {
+        let mut ledger = Ledger::grouped(closed, 3, |maker| {
+            maker.specs[2].kind = second;
+            maker.specs[2].subject = if second == 3 { ZERO } else { maker::CUSTODY };
+            maker.entry = Box::new(move |parts| {
+                if parts.index == 1 {
+                    parts.body = Writer::new().map(1).uint(0).uint(started).done();
+                }
+            });
+        });
+        ledger.term = 3;
+        ledger.write();
         ledger.words()
     };
-    assert_eq!(told(&pack(&[OBJECTS[0], &manifest])), ["missing"]);
-    assert_eq!(told(&pack(&[OBJECTS[0], OBJECTS[1]])), ["missing"]);
-    let good = pack(&[OBJECTS[0], OBJECTS[1], &manifest]);
-    let mut bytes = good.clone();
-    bytes[64 + 64] ^= 1;
-    assert_eq!(told(&bytes), ["altered"]);
-    // The same object stands in it once more, as it is.
-    let more = pack(&[OBJECTS[0]]);
-    bytes.truncate(bytes.len() - 4096);
-    bytes.extend(&more[64..]);
-    assert_eq!(told(&bytes), ["intact"]);
-    let mut bytes = good.clone();
-    bytes[3] ^= 1;
-    assert!(told(&bytes).contains(&"altered".into()));
-    let mut bytes = good;
-    let at = bytes.len() - 1000;
-    bytes[at..].fill(9);
-    assert_eq!(told(&bytes), ["intact"], "unused bytes");
-}
-
-#[test]
-fn recordings_that_are_no_tape_yet() {
-    let ledger = Ledger::new(|maker| {
-        let private = maker.specs[3].private.clone();
-        maker.specs.push(Spec { kind: 18, subject: maker::OTHER, private, closed: None, member: false, absent: false });
+    assert_eq!(told(true, 3, 19), ["intact"]);
+    assert_eq!(told(true, 2, 19), ["intact with gaps"], "log.started of another term");
+    assert_eq!(told(true, 3, 3), ["intact with gaps"], "an unclean stop that was none");
+    assert_eq!(told(false, 3, 3), ["intact"]);
+    assert_eq!(told(false, 3, 19), ["intact with gaps"], "an unclean stop that is not told");
+    let mut ledger = Ledger::grouped(true, 3, |maker| {
         maker.entry = Box::new(|parts| {
-            if parts.kind == 18 {
-                parts.body = tapeaudit_core::cbor::Writer::new().map(1).uint(0).bytes(&[1; 16]).done();
+            if parts.index == 1 {
+                parts.body = Writer::new().map(1).uint(0).uint(3).done();
             }
         });
     });
-    assert_eq!(ledger.words(), ["altered"]);
-    ledger.put(&format!("l/spool/{}", hex(&maker::OTHER)), b"pieces");
-    assert_eq!(ledger.words(), ["unsealed tail"]);
+    ledger.term = 2;
+    ledger.write();
+    assert_eq!(ledger.words(), ["altered"], "a head file of an earlier term");
 }
 
 #[test]

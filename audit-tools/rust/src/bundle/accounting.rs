@@ -1,11 +1,12 @@
 //! Nothing unaccounted for: checks 10 and 11.
 
 use super::completeness::{Asked, Completeness, Given, PATH, What, Withheld};
-use super::entries::{Fact, Log};
+use super::facts::{Fact, Log};
 use super::tapes::Judged;
 use crate::digest::{Hash, ZERO};
 use crate::report::{Report, Word};
 use crate::text;
+use crate::trust::Saved;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::vec::Vec;
@@ -13,17 +14,26 @@ use alloc::vec::Vec;
 const CHECK: &str = "accounting";
 
 /// Checks 10 and 11.
-pub fn check(lists: &Completeness, log: &Log, judged: &[Judged], report: &mut Report) {
+pub fn check(lists: &Completeness, log: &Log, judged: &BTreeMap<Hash, Judged>, report: &mut Report) {
     asked(lists, report);
-    span(lists, log, report);
-    for (given, judged) in lists.given.iter().zip(judged) {
-        frames(lists, given, judged, report);
+    if log.is_here {
+        span(lists, log, report);
+        private(lists, log, report);
+        destroyed(lists, log, report);
+    }
+    let mut told = Told::new();
+    for withheld in &lists.withheld {
+        told.entry((withheld.tape, withheld.what)).or_default().push(withheld);
+    }
+    let mut first = BTreeSet::new();
+    for given in lists.given.iter().filter(|given| first.insert(given.tape)) {
+        if let Some(judged) = judged.get(&given.tape) {
+            frames(lists, &told, given, judged, report);
+        }
     }
     for withheld in &lists.withheld {
         about_given(lists, withheld, report);
     }
-    private(lists, log, report);
-    destroyed(lists, log, report);
     for withheld in &lists.withheld {
         if matches!(withheld.what, What::Tape | What::Private) {
             report.find(Word::Gaps, format!("entry {}", withheld.entry), "something is withheld");
@@ -74,10 +84,9 @@ fn span(lists: &Completeness, log: &Log, report: &mut Report) {
         let so = fact.time > *to || last.saturating_add(1) == lists.log_size;
         report.want(CHECK, so, Word::Incomplete, PATH, "a span that ends within the time asked for");
     }
-    let within =
-        |saved: &&super::entries::Saved| (first..=last).contains(&saved.index) && (*from..=*to).contains(&saved.time);
+    let within = |saved: &&Saved| (first..=last).contains(&saved.index) && (*from..=*to).contains(&saved.time);
     let saved: BTreeSet<_> =
-        log.saved.iter().filter(within).map(|saved| (saved.tape, saved.custody, saved.index)).collect();
+        log.trust.saved.iter().filter(within).map(|saved| (saved.tape, saved.custody, saved.index)).collect();
     let listed: BTreeSet<_> = all(lists).collect();
     report.want(
         CHECK,
@@ -88,11 +97,11 @@ fn span(lists: &Completeness, log: &Log, report: &mut Report) {
     );
 }
 
-fn withheld_of(lists: &Completeness, given: &Given, what: What) -> Vec<Withheld> {
-    lists.withheld.iter().filter(|withheld| withheld.what == what && withheld.tape == given.tape).cloned().collect()
-}
+/// Rows of what is withheld of given tapes, by tape and by what. A hostile list has hundreds of thousands of both.
+type Told<'a> = BTreeMap<(Hash, What), Vec<&'a Withheld>>;
 
-fn frames(lists: &Completeness, given: &Given, judged: &Judged, report: &mut Report) {
+fn frames(lists: &Completeness, told: &Told<'_>, given: &Given, judged: &Judged, report: &mut Report) {
+    let told = |what| told.get(&(given.tape, what)).map(Vec::as_slice).unwrap_or_default();
     let place = format!("tape {}", text::hex(&given.tape));
     let mut want = |so: bool, what: &'static str| report.want(CHECK, so, Word::Incomplete, &place, what);
     if let Some(root) = judged.root {
@@ -102,9 +111,8 @@ fn frames(lists: &Completeness, given: &Given, judged: &Judged, report: &mut Rep
         let expected = last.filter(|last| asked.0 <= *last).map(|last| (asked.0, asked.1.min(last)));
         want(given.opened == expected, "other frames than were asked for");
         let some_closed = root.frames > 0 && given.opened != last.map(|last| (0, last));
-        let told = withheld_of(lists, given, What::Frames).len();
         want(
-            told == usize::from(some_closed),
+            told(What::Frames).len() == usize::from(some_closed),
             "frames that are not there, and not said to be withheld, or the other way round",
         );
     }
@@ -114,15 +122,13 @@ fn frames(lists: &Completeness, given: &Given, judged: &Judged, report: &mut Rep
         let closed = seen.count.saturating_sub(seen.open);
         let fits = if lists.payloads { closed == 0 } else { seen.open == 0 };
         want(fits, "payloads that are not all open or all closed as is said");
-        let told = withheld_of(lists, given, What::Payloads).len();
         want(
-            told == usize::from(closed > 0),
+            told(What::Payloads).len() == usize::from(closed > 0),
             "payloads that are closed, and not said to be withheld, or the other way round",
         );
     }
     if let Some(closed) = &judged.header_closed {
-        let told = withheld_of(lists, given, What::Header);
-        let so = match told.as_slice() {
+        let so = match told(What::Header) {
             [] => closed.is_empty(),
             [one] => !closed.is_empty() && one.fields == *closed,
             _ => false,
@@ -136,8 +142,9 @@ fn about_given(lists: &Completeness, withheld: &Withheld, report: &mut Report) {
     if matches!(withheld.what, What::Tape | What::Private) {
         return;
     }
-    let known = lists.given.iter().find(|given| given.tape == withheld.tape);
-    let so = known.is_some_and(|given| (given.custody, given.entry) == (withheld.custody, withheld.entry));
+    let so = lists
+        .given_by_tape(&withheld.tape)
+        .is_some_and(|given| (given.custody, given.entry) == (withheld.custody, withheld.entry));
     report.want(CHECK, so, Word::Incomplete, PATH, "something withheld of a tape that is not given");
 }
 
@@ -197,7 +204,7 @@ fn private(lists: &Completeness, log: &Log, report: &mut Report) {
 
 fn names_entry(lists: &Completeness, log: &Log, fact: &Fact, withheld: &Withheld) -> bool {
     let tape = lists.given_by_custody(&fact.subject).map(|given| given.tape);
-    let tape = tape.or_else(|| log.saved_of(&fact.subject).map(|saved| saved.tape));
+    let tape = tape.or_else(|| log.trust.saved_of(&fact.subject).map(|saved| saved.tape));
     let tape = if fact.subject == ZERO { Some(ZERO) } else { tape };
     withheld.custody == fact.subject && tape.is_none_or(|tape| withheld.tape == tape)
 }

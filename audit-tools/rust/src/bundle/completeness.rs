@@ -6,6 +6,7 @@ use crate::digest::{Hash, hash};
 use crate::error::{Result, ensure, refuse};
 use crate::report::{Report, Word};
 use crate::text;
+use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -41,7 +42,7 @@ pub struct Given {
 }
 
 /// What is withheld.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum What {
     /// The whole tape.
     Tape,
@@ -95,8 +96,6 @@ pub struct Completeness {
     pub ledger: Hash,
     /// On whose authority.
     pub authority: String,
-    /// When it was made, ms.
-    pub made: u64,
     /// It was asked of the entries below this index.
     pub log_size: u64,
     /// What was asked.
@@ -115,6 +114,9 @@ pub struct Completeness {
     pub destroyed: Vec<Elsewhere>,
     /// Tapes out of scope.
     pub out_of_scope: Vec<Elsewhere>,
+    /// First row of each tape and of each custody id in `given`.
+    by_tape: BTreeMap<Hash, usize>,
+    by_custody: BTreeMap<Hash, usize>,
 }
 
 impl Completeness {
@@ -127,7 +129,12 @@ impl Completeness {
 
     /// The given tape of a custody id.
     pub fn given_by_custody(&self, custody: &Hash) -> Option<&Given> {
-        self.given.iter().find(|given| given.custody == *custody)
+        self.given.get(*self.by_custody.get(custody)?)
+    }
+
+    /// The given tape of a tape id.
+    pub fn given_by_tape(&self, tape: &Hash) -> Option<&Given> {
+        self.given.get(*self.by_tape.get(tape)?)
     }
 }
 
@@ -175,7 +182,6 @@ pub fn parse(bytes: &[u8]) -> Result<Completeness> {
         origin: String::new(),
         ledger: Hash::default(),
         authority: String::new(),
-        made: 0,
         log_size: 0,
         asked: Asked::Ids(Vec::new()),
         frames: None,
@@ -185,6 +191,8 @@ pub fn parse(bytes: &[u8]) -> Result<Completeness> {
         withheld: Vec::new(),
         destroyed: Vec::new(),
         out_of_scope: Vec::new(),
+        by_tape: BTreeMap::new(),
+        by_custody: BTreeMap::new(),
     };
     json.whole(&NAMES, |at, json| {
         match at {
@@ -192,7 +200,7 @@ pub fn parse(bytes: &[u8]) -> Result<Completeness> {
             1 => found.bundle = text::unhex_of(&json.text()?)?,
             2 => found.origin = json.text()?,
             3 => found.ledger = digits(json)?,
-            4 => found.made = json.number()?,
+            4 => drop(json.number()?),
             5 => found.log_size = json.number()?,
             6 => found.authority = json.text()?,
             7 => drop(json.nullable(Json::text)?),
@@ -211,6 +219,10 @@ pub fn parse(bytes: &[u8]) -> Result<Completeness> {
     json.end()?;
     let Some(asked) = asked else { return refuse("a name is missing") };
     found.asked = asked;
+    for (at, given) in found.given.iter().enumerate() {
+        found.by_tape.entry(given.tape).or_insert(at);
+        found.by_custody.entry(given.custody).or_insert(at);
+    }
     let by_ids = matches!(found.asked, Asked::Ids(_));
     ensure(by_ids == found.span.is_none(), "a span where ids were asked for, or none where a query was")?;
     Ok(found)

@@ -1,7 +1,7 @@
 //! Which files have a row in 6.2, and what `time/` and `keys/` hold (check 9).
 
 use super::completeness::Completeness;
-use super::entries::Log;
+use super::facts::Log;
 use super::source::{Source, has, whole};
 use super::{bag::TAG_FILES, tapes};
 use crate::digest::{Hash, hash};
@@ -38,7 +38,7 @@ pub fn check(source: &mut dyn Source, lists: Option<&Completeness>, log: &Log, r
         wanted.insert(format!("data/time/{index}.note"), Wanted::Digest(*note));
         wanted.insert(format!("data/time/{index}.tst"), Wanted::Digest(*token));
     }
-    if let Some(keys) = &log.keys {
+    if let Some(keys) = &log.trust.keys {
         for held in keys.all() {
             key_files(keys, held, &mut wanted);
         }
@@ -49,7 +49,7 @@ pub fn check(source: &mut dyn Source, lists: Option<&Completeness>, log: &Log, r
         let known = TAG_FILES.contains(&path.as_str()) || ROWS.contains(&path.as_str());
         // Without the lists nobody knows whose files may be here.
         let of_tape = tapes.as_ref().map_or_else(|| is_tape_file(path), |tapes| tapes.contains(path));
-        let extra = wanted.contains_key(path) || log.keys.is_none() && is_extra(path);
+        let extra = wanted.contains_key(path) || log.trust.keys.is_none() && is_extra(path);
         if !known && !of_tape && !extra {
             report.find(Word::Altered, path.clone(), "a file that has no row");
         }

@@ -1,7 +1,7 @@
 //! Frames of a given tape (6.6, and check 8).
 
 use super::completeness::Given;
-use super::entries::Chain;
+use super::custody::Chain;
 use super::source::{Sequence, Source, has};
 use super::tapes;
 use crate::cbor::Reader;

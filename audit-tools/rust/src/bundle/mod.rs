@@ -3,9 +3,13 @@
 mod accounting;
 mod bag;
 mod completeness;
+mod custody;
 mod entries;
 mod extras;
+mod facts;
 mod frames;
+mod halves;
+mod heads;
 mod json;
 mod pins;
 mod source;
@@ -14,29 +18,33 @@ mod whole;
 
 pub use bag::{TAG_FILES, is_path};
 pub use completeness::{Asked, Completeness, Given, What, Withheld};
-pub use entries::{Fact, Log, head_holds, statement_holds};
 pub use extras::read_pem;
-pub use pins::{Pins, keys as pinned_keys, signed_by_log};
+pub use facts::{Fact, Log};
+pub use pins::{Pins, keys as pinned_keys};
 pub use source::{Listed, Source, Stream, digest, has, whole};
 pub use whole::{Outside, compare};
 
 use crate::report::{Report, Word};
+use alloc::collections::{BTreeMap, BTreeSet};
 
 /// Checks a bundle. `outside` are the log's public halves, where somebody has them.
 pub fn check(source: &mut dyn Source, pins: &Pins, outside: Option<&mut dyn Outside>, report: &mut Report) {
     bag::check(source, report);
     let completeness = completeness::read(source, report);
-    let mut log = entries::read(source, completeness.as_ref(), report);
-    log.witnesses.clone_from(&pins.witnesses);
+    let mut log = entries::read(source, completeness.as_ref(), &pins.witnesses, report);
     log.judge(completeness.as_ref(), report);
     if let Some(lists) = &completeness {
         report.tapes = lists.ids();
-        let mut judged = alloc::vec::Vec::new();
+        // A tape that stands in the lists twice is told there; its files are read once, however often it is named.
+        let mut judged = BTreeMap::new();
         for given in &lists.given {
-            judged.push(tapes::check(source, given, &log, report));
+            judged.entry(given.tape).or_insert_with(|| tapes::check(source, given, &log, report));
         }
+        let mut looked_at = BTreeSet::new();
         for out in lists.out_of_scope.iter().filter(|out| out.field.is_some()) {
-            tapes::check_out_of_scope(source, out, report);
+            if looked_at.insert(out.tape) {
+                tapes::check_out_of_scope(source, out, report);
+            }
         }
         accounting::check(lists, &log, &judged, report);
     }

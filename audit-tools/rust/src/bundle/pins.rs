@@ -1,8 +1,8 @@
 //! What the verifier was given from elsewhere: keys, witnesses, heads.
 
 use super::completeness::Completeness;
-use super::entries::{Kept, Log};
-use crate::digest::Hash;
+use super::facts::Log;
+use super::heads;
 use crate::keys::{Keys, Role};
 use crate::note::Head;
 use crate::report::{Report, Word, moment, shown};
@@ -39,20 +39,14 @@ impl Pins {
     }
 
     /// When the earliest quorum was complete that cosigned a head, in milliseconds.
-    ///
-    /// # Errors
-    /// A line of a known witness that does not hold.
-    pub fn anchored(&self, head: &Head, keys: Option<&Keys>) -> crate::Result<Option<u64>> {
-        let mut times = Vec::new();
-        for witness in &self.witnesses {
-            let own = keys.is_some_and(|keys| keys.all().iter().any(|held| held.key == witness.key));
-            if let Some(time) = head.note.cosigned_by(witness)?.filter(|_| !own) {
-                times.push(time);
-            }
-        }
+    #[must_use]
+    pub fn anchored(&self, times: &[(usize, u64)], keys: Option<&Keys>) -> Option<u64> {
+        // A key of the log vouches for nothing, whatever else it is called.
+        let own = |at: usize| self.witnesses.get(at).is_none_or(|key| keys.is_some_and(|keys| keys.is_own(&key.key)));
+        let mut times: Vec<u64> = times.iter().filter(|(at, _)| !own(*at)).map(|(_, time)| *time).collect();
         times.sort_unstable();
-        let last = self.needed().and_then(|n| times.get(n.saturating_sub(1)).copied());
-        Ok(last.map(|seconds| seconds.saturating_mul(1000)))
+        let last = times.get(self.needed()?.saturating_sub(1))?;
+        Some(last.saturating_mul(1000))
     }
 }
 
@@ -66,7 +60,7 @@ pub fn keys(pins: &Pins, keys: Option<&Keys>, report: &mut Report) -> (bool, boo
         checkpoint |= so;
     }
     for pin in &pins.recorder {
-        let so = keys.of(Role::Recorder).any(|held| held.key.bytes() == pin || held.key.thumbprint() == *pin);
+        let so = keys.of(Role::Recorder).any(|held| held.key.bytes() == pin || held.thumbprint == *pin);
         report.want("pinned keys", so, Word::Altered, "--pub", "a recorder's key that is none of this log");
         recorder |= so;
     }
@@ -75,84 +69,80 @@ pub fn keys(pins: &Pins, keys: Option<&Keys>, report: &mut Report) -> (bool, boo
 
 /// Checks a bundle against what was given.
 pub fn check(pins: &Pins, log: &Log, report: &mut Report) {
-    let (checkpoint, recorder) = keys(pins, log.keys.as_ref(), report);
+    let (checkpoint, recorder) = keys(pins, log.trust.keys.as_ref(), report);
     report.pinned = checkpoint && recorder;
     if !report.pinned {
         report.find(Word::Unpinned, "keys", "the log vouches for its own keys");
     }
     anchor(pins, log, report);
     for head in &pins.heads {
-        given_head(head, log, report);
+        given_head(pins, head, log, report);
     }
 }
 
 fn anchor(pins: &Pins, log: &Log, report: &mut Report) {
-    if let Some(head) = log.head.as_ref().filter(|_| log.head_holds) {
-        let found = pins.anchored(head, log.keys.as_ref());
+    // What the log did not sign is no head of it, whoever vouches for it.
+    if let Some(times) = &log.head_holds {
         if !pins.witnesses.is_empty() {
             report.count("cosignatures");
         }
-        match found {
-            // What the log did not sign is no head of it, whoever vouches for it.
-            Ok(time) => report.anchored_ms = time,
-            Err(why) => report.find(Word::Altered, "data/log/checkpoint", why.0),
-        }
+        report.anchored_ms = pins.anchored(times, log.trust.keys.as_ref());
     }
     if report.anchored_ms.is_none() {
-        report.find(Word::NotAnchored, "data/log/checkpoint", "no quorum of known witnesses vouches for the head");
+        report.find(Word::NotAnchored, heads::PATH, "no quorum of known witnesses vouches for the head");
     }
 }
 
-fn given_head(head: &Head, log: &Log, report: &mut Report) {
+fn given_head(pins: &Pins, head: &Head, log: &Log, report: &mut Report) {
     const PLACE: &str = "--head";
-    let Some(keys) = &log.keys else { return };
+    let Some(keys) = &log.trust.keys else { return };
     let here = log.head.as_ref().map(|head| (head.size, head.root));
-    if !signed_by_log(head, keys, here.map_or(0, |(size, _)| size)) {
+    if keys.given_head(head, here.map_or(0, |(size, _)| size), &pins.witnesses).is_err() {
         report.find(Word::CannotTell, PLACE, "a head that the log did not sign");
         return;
     }
-    let others = log.kept.iter().map(|kept| kept.head);
+    let others = log.trust.kept.iter().map(|kept| kept.head);
     let other = here.into_iter().chain(others).any(|(size, root)| size == head.size && root != head.root);
     report.want("given heads", !other, Word::Forked, PLACE, "a head of this size with another root");
 }
 
-/// Whether a head that somebody gave is signed by the log: under the key in force, or past its end by any key that it had.
-#[must_use]
-pub fn signed_by_log(head: &Head, keys: &Keys, size: u64) -> bool {
-    if head.size <= size {
-        return keys
-            .in_force(Role::Checkpoint, head.size)
-            .is_some_and(|held| head.verify(&keys.verifier(held)).is_ok());
+/// Heads of kind 128 that a quorum of known witnesses cosigned, each larger than all before it: size, and when.
+fn vouching(log: &Log, pins: &Pins) -> Vec<(u64, u64)> {
+    let mut found: Vec<(u64, u64)> = Vec::new();
+    for kept in &log.trust.kept {
+        let time = kept.cosigned.as_ref().and_then(|times| pins.anchored(times, log.trust.keys.as_ref()));
+        if let Some(time) = time.filter(|_| found.last().is_none_or(|(size, _)| *size < kept.head.0)) {
+            found.push((kept.head.0, time));
+        }
     }
-    keys.of(Role::Checkpoint).any(|held| head.verify(&keys.verifier(held)).is_ok())
+    found
 }
 
 /// Lines for people: what, by whom, at the latest when.
 pub fn summary(lists: Option<&Completeness>, log: &Log, pins: &Pins, report: &mut Report) {
     let Some(lists) = lists else { return };
-    let origin = log.keys.as_ref().map_or_else(|| String::from("(unknown)"), |keys| shown(keys.origin().as_bytes()));
+    let keys = log.trust.keys.as_ref();
+    let origin = keys.map_or_else(|| String::from("(unknown)"), |keys| shown(keys.origin().as_bytes()));
     report.say(format!(
         "bundle {} of log {origin}, made on the authority of: {}",
         text::hex(&lists.bundle),
         shown(lists.authority.as_bytes())
     ));
+    let vouching = vouching(log, pins);
     for given in &lists.given {
         let tape = text::hex(&given.tape);
-        let Some(saved) = log.saved_of(&given.custody) else { continue };
-        let links = log.facts.iter().filter(|fact| fact.subject == given.custody).count();
-        let signer = saved.signer.map_or_else(|| String::from("nobody known"), |key: Hash| text::hex(&key));
+        let Some(saved) = log.trust.saved_of(&given.custody) else { continue };
+        let links = log.chains.get(&given.custody).map_or(0, |chain| chain.links);
+        let signer = saved.signer.and_then(|signer| keys?.get(signer));
+        let signer = signer.map_or_else(|| String::from("nobody known"), |held| text::hex(&held.thumbprint));
         let at = moment(saved.time);
         report.say(format!("tape {tape}: {} frames, saved {at} by the log's clock, signed by recorder's key {signer}, {links} links of custody", given.frames));
-        let first = |kept: &&Kept| kept.note.is_some() && kept.head.0 > saved.index;
-        let anchor = log
-            .kept
-            .iter()
-            .filter(first)
-            .find_map(|kept| pins.anchored(kept.note.as_ref()?, log.keys.as_ref()).ok()?);
-        if let Some(time) = anchor {
+        // The first head over it: they stand in ascending order.
+        let first = vouching.partition_point(|(size, _)| *size <= saved.index);
+        if let Some((_, time)) = vouching.get(first) {
             report.say(format!(
                 "tape {tape}: saved at the latest {} by the cosignatures of known witnesses",
-                moment(time)
+                moment(*time)
             ));
         }
     }

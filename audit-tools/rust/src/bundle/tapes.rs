@@ -1,7 +1,9 @@
 //! Given tapes: their entries and their files (checks 7 and 8).
 
 use super::completeness::{Elsewhere, Given};
-use super::entries::{Chain, Log, MOST_PATHS, Saved, head_holds, is_unsigned, read_hashes};
+use super::custody::Chain;
+use super::entries::{MOST_PATHS, read_hashes};
+use super::facts::Log;
 use super::frames::{self, Seen};
 use super::source::{Source, has, whole};
 use crate::cbor::Reader;
@@ -14,6 +16,7 @@ use crate::receipt::Receipt;
 use crate::report::{Report, Word};
 use crate::tape::{Manifest, Root, STARRED, header_field};
 use crate::text;
+use crate::trust::Saved;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -59,8 +62,10 @@ pub fn check(source: &mut dyn Source, given: &Given, log: &Log, report: &mut Rep
         }
     }
     let chain = log.chains.get(&given.custody);
-    let saved = log.saved_of(&given.custody);
-    entries(given, chain, saved, report);
+    let saved = log.trust.saved_of(&given.custody);
+    if log.is_here {
+        entries(given, chain, saved, report);
+    }
     let root = root(source, &given.tape, report);
     let header_closed = header(source, &given.tape, root.as_ref(), None, report);
     manifest(source, given, saved, report);
@@ -127,22 +132,17 @@ fn header(
         let opened = Opened::read(&mut reader)?;
         reader.end()?;
         header_fields(&opened, root)?;
-        Ok((opened.closed(), opened.fields.iter().any(|(n, _)| *n == 18)))
+        let gaps = opened.fields.iter().any(|(n, _)| *n == 18);
+        // A field that the header does not have is not open, either.
+        let shown = want.is_none_or(|field| opened.value(field).is_some());
+        Ok((opened.closed(), gaps, shown))
     });
-    let (closed, gaps) = report.take("headers", Word::Altered, &path, read)?;
-    match want {
-        None if gaps => report.find(Word::Gaps, path, "the header lists gaps of the recording"),
-        Some(field) => {
-            let open = !closed.contains(&field);
-            report.want(
-                "accounting",
-                open,
-                Word::Incomplete,
-                &path,
-                "the field that puts the tape out of scope is closed",
-            );
-        }
-        None => {}
+    let (closed, gaps, shown) = report.take("headers", Word::Altered, &path, read)?;
+    if want.is_some() {
+        const CLOSED: &str = "the field that puts the tape out of scope is not open";
+        report.want("accounting", shown, Word::Incomplete, &path, CLOSED);
+    } else if gaps {
+        report.find(Word::Gaps, path, "the header lists gaps of the recording");
     }
     Some(closed)
 }
@@ -204,11 +204,8 @@ fn proof(source: &mut dyn Source, path: &str, entry: (u64, Hash), log: &Log, rep
         if let Some(head) = &log.head {
             ensure(proof.head.note.text == head.note.text, "a proof under another head")?;
         }
-        if let Some(keys) = log.keys.as_ref().filter(|keys| !(log.is_doubtful && is_unsigned(&proof.head, keys))) {
-            head_holds(&proof.head, keys)?;
-        }
-        for witness in &log.witnesses {
-            proof.head.note.cosigned_by(witness)?;
+        if log.trust.keys.is_some() {
+            log.trust.head(&proof.head)?;
         }
         proof.check(&leaf)
     });
@@ -218,7 +215,7 @@ fn proof(source: &mut dyn Source, path: &str, entry: (u64, Hash), log: &Log, rep
 fn receipt(source: &mut dyn Source, given: &Given, entry: (u64, Hash), log: &Log, report: &mut Report) {
     let path = path(&given.tape, "receipt.cose");
     let Some(bytes) = whole(source, &path, 64 * 1024) else { return };
-    let (Some(keys), Some(head)) = (&log.keys, &log.head) else { return };
+    let (Some(keys), Some(head)) = (&log.trust.keys, &log.head) else { return };
     let read = bytes.and_then(|bytes| {
         let receipt = Receipt::read(&bytes)?;
         ensure(receipt.issuer == keys.origin(), "a receipt of another log")?;

@@ -1,10 +1,11 @@
 //! A bundle beside all public halves of its log (6.7, *Whole log*).
 
 use super::completeness::Completeness;
-use super::entries::Log;
+use super::facts::Log;
 use crate::digest::Hash;
 use crate::entry::Entry;
 use crate::error::Result;
+use crate::keys::Keys;
 use crate::note::Head;
 use crate::report::{Report, Word};
 use alloc::format;
@@ -32,7 +33,8 @@ const PLACE: &str = "--tree";
 pub fn compare(outside: &mut dyn Outside, lists: Option<&Completeness>, log: &Log, report: &mut Report) {
     let Some(head) = &log.head else { return };
     // A tree without entries has no keys of its own to be verified by.
-    let signed = log.keys.as_ref().is_some_and(|keys| super::signed_by_log(outside.head(), keys, head.size));
+    let given = |keys: &Keys| keys.given_head(outside.head(), head.size, &log.trust.witnesses).is_ok();
+    let signed = log.trust.keys.as_ref().is_some_and(given);
     if !outside.has_entries() && !signed {
         report.find(Word::CannotTell, PLACE, "a tree whose head the log did not sign");
         return;

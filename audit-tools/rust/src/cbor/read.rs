@@ -35,12 +35,6 @@ impl<'a> Reader<'a> {
         Self { rest: bytes }
     }
 
-    /// How many bytes were not read yet.
-    #[must_use]
-    pub fn left(&self) -> usize {
-        self.rest.len()
-    }
-
     /// Refuses bytes that were not read.
     ///
     /// # Errors

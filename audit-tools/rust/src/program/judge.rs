@@ -72,7 +72,7 @@ fn bundle_at(path: &Path, pins: &Pins, tree: Option<&Path>, report: &mut Report)
     match source {
         Err((word, what)) => closed(report, path, word, what),
         Ok(mut source) => {
-            let mut outside = tree.and_then(|tree| tree::beside(tree, report));
+            let mut outside = tree.and_then(|tree| tree::beside(tree, &pins.witnesses, report));
             if tree.is_some() && outside.is_none() {
                 report.skip("the whole log: the tree does not read");
             }

@@ -5,9 +5,11 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use tapeaudit_core::bundle::{Outside, Pins, pinned_keys};
 use tapeaudit_core::entry::Entry;
+use tapeaudit_core::keys::Times;
 use tapeaudit_core::log::{Walk, entry_bundle, given_heads};
 use tapeaudit_core::note::{Head, MOST_BYTES};
 use tapeaudit_core::report::{Report, Word};
+use tapeaudit_core::sign::VerifierKey;
 use tapeaudit_core::{Refused, Result, ensure, refuse, tree};
 
 /// Hashes of a whole tile.
@@ -62,7 +64,7 @@ fn piece(root: &Path, kind: &str, number: u64, width: u64, most: u64) -> Option<
 
 impl Tree {
     /// Reads head and tiles, and the entries where they are published; tells what is wrong. None where no head reads.
-    pub fn read(root: &Path, report: &mut Report) -> Option<Self> {
+    pub fn read(root: &Path, witnesses: &[VerifierKey], report: &mut Report) -> Option<Self> {
         let head = match file(&root.join("checkpoint"), MOST_BYTES as u64) {
             None => {
                 report.find(Word::Missing, "checkpoint", "the head of the tree is missing");
@@ -73,7 +75,7 @@ impl Tree {
             }
         };
         let entries = root.join("tile/entries").symlink_metadata().is_ok_and(|meta| meta.is_dir());
-        let mut found = Self { root: root.into(), head, walk: Walk::default(), entries };
+        let mut found = Self { root: root.into(), head, walk: Walk::new(witnesses), entries };
         found.tiles(report);
         Some(found)
     }
@@ -126,17 +128,26 @@ impl Tree {
     }
 }
 
+impl Tree {
+    /// Verifies the head under the keys of the entries, and gives the cosignatures of known witnesses.
+    fn own_head(&self, place: &str, report: &mut Report) -> Times {
+        if self.walk.trust.keys.is_none() {
+            return Times::new();
+        }
+        report.take("head", Word::Altered, place, self.walk.trust.head(&self.head)).unwrap_or_default()
+    }
+}
+
 /// Checks a published tree by itself.
 pub fn check(root: &Path, pins: &Pins, report: &mut Report) {
-    let found = Tree::read(root, report);
+    let found = Tree::read(root, &pins.witnesses, report);
     let (mut checkpoint, mut recorder) = (false, false);
     if let Some(tree) = &found {
         if tree.entries {
             tree.walk.finish(report);
-            if tree.walk.keys.is_some() {
-                report.take("head", Word::Altered, "checkpoint", tree.walk.head_holds(&tree.head));
-            }
-            (checkpoint, recorder) = pinned_keys(pins, tree.walk.keys.as_ref(), report);
+            let times = tree.own_head("checkpoint", report);
+            report.anchored_ms = pins.anchored(&times, tree.walk.trust.keys.as_ref());
+            (checkpoint, recorder) = pinned_keys(pins, tree.walk.trust.keys.as_ref(), report);
             given_heads(&tree.walk, &pins.heads, report);
             for _ in tree.walk.unsealed() {
                 report.find(Word::UnsealedTail, "entries", "a recording was begun that is no tape yet");
@@ -146,7 +157,6 @@ pub fn check(root: &Path, pins: &Pins, report: &mut Report) {
             recorder = true;
             report.skip("entries: the tree has hash tiles alone");
         }
-        witnesses(tree, pins, report);
         report.say(format!("log {}: {} entries", tree.walk.origin(), tree.head.size));
     }
     report.pinned = checkpoint && recorder;
@@ -170,6 +180,10 @@ fn by_pins(tree: &Tree, pins: &Pins, report: &mut Report) -> bool {
     }
     let so = pins.log.iter().any(|key| tree.head.verify(key).is_ok());
     report.want("head", so, Word::Altered, "checkpoint", "a head that none of the given keys signed");
+    let times = tree.head.note.cosigned_by_any(&pins.witnesses);
+    if let Some(times) = report.take("cosignatures", Word::Altered, "checkpoint", times).filter(|_| so) {
+        report.anchored_ms = pins.anchored(&times, None);
+    }
     for head in &pins.heads {
         if pins.log.iter().any(|key| head.verify(key).is_ok()) {
             tree.walk.compare("--head", head, report);
@@ -178,13 +192,6 @@ fn by_pins(tree: &Tree, pins: &Pins, report: &mut Report) -> bool {
         }
     }
     so
-}
-
-fn witnesses(tree: &Tree, pins: &Pins, report: &mut Report) {
-    match pins.anchored(&tree.head, tree.walk.keys.as_ref()) {
-        Ok(time) => report.anchored_ms = time,
-        Err(why) => report.find(Word::Altered, "checkpoint", why.0),
-    }
 }
 
 impl Outside for Tree {
@@ -230,13 +237,11 @@ impl Outside for Tree {
 }
 
 /// The tree beside a bundle: what is wrong with it counts for the bundle.
-pub fn beside(root: &Path, report: &mut Report) -> Option<Tree> {
-    let tree = Tree::read(root, report)?;
+pub fn beside(root: &Path, witnesses: &[VerifierKey], report: &mut Report) -> Option<Tree> {
+    let tree = Tree::read(root, witnesses, report)?;
     if tree.entries {
         tree.walk.finish(report);
-        if tree.walk.keys.is_some() {
-            report.take("head", Word::Altered, "--tree", tree.walk.head_holds(&tree.head));
-        }
+        tree.own_head("--tree", report);
     }
     Some(tree)
 }

@@ -6,10 +6,13 @@ use std::collections::BTreeMap;
 use tapeaudit_core::cbor::{Labelled, Writer};
 use tapeaudit_core::digest::hash;
 use tapeaudit_core::log::Levels;
-use tapeaudit_core::sign::{KeyType, VerifierKey, export_commitment};
+use tapeaudit_core::sign::{KeyType, PublicKey, VerifierKey, export_commitment};
 use tapeaudit_core::tape::{envelope_digest, frame_leaf, payload_digest};
 use tapeaudit_core::text::base64;
 use tapeaudit_core::tree::{self, Frontier};
+
+pub use super::bags::*;
+pub use super::notes::*;
 
 pub type Hash = [u8; 32];
 pub type Files = BTreeMap<String, Vec<u8>>;
@@ -23,64 +26,6 @@ pub const ZERO: Hash = [0; 32];
 pub const SEALED: &[u8] = b"sealed half";
 pub const OBJECTS: [&[u8]; 2] = [b"sealed header", b"sealed chunk of frames"];
 const AT: u64 = 1_700_000_000_000;
-
-pub fn log_key() -> VerifierKey {
-    VerifierKey { name: ORIGIN.into(), of: KeyType::Log, key: public(&[1; 32]) }
-}
-
-pub fn witnesses() -> [VerifierKey; 2] {
-    [witness("w1.example", &[0x15; 32]), witness("w2.example", &[0x16; 32])]
-}
-
-/// A head: signed by a seed, with cosignatures of these witnesses.
-pub fn head(size: u64, root: &Hash, seed: u8, witnesses: &[(u8, u64)]) -> Vec<u8> {
-    let text = format!("{ORIGIN}\n{size}\n{}\n", base64(root));
-    let mut note = format!("{text}\n");
-    let mut line = |key: &VerifierKey, bytes: &[u8]| {
-        let all = [&key.id()[..], bytes].concat();
-        note.push_str(&format!("\u{2014} {} {}\n", key.name, base64(&all)));
-    };
-    let own = VerifierKey { name: ORIGIN.into(), of: KeyType::Log, key: public(&[seed; 32]) };
-    line(&own, &pair(&[seed; 32]).sign(text.as_bytes()).to_bytes());
-    for (n, time) in witnesses {
-        let name = if *n == 0x15 { "w1.example" } else { "w2.example" };
-        let message = format!("cosignature/v1\ntime {time}\n{text}");
-        let signature = pair(&[*n; 32]).sign(message.as_bytes()).to_bytes();
-        line(&witness(name, &[*n; 32]), &[&time.to_be_bytes()[..], &signature].concat());
-    }
-    note.into_bytes()
-}
-
-fn der(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
-    let body = parts.concat();
-    let length = match body.len() {
-        0..=0x7f => vec![body.len() as u8],
-        0x80..=0xff => vec![0x81, body.len() as u8],
-        n => vec![0x82, (n >> 8) as u8, n as u8],
-    };
-    [&[tag][..], &length, &body].concat()
-}
-
-/// As much of a token as is read without roots.
-pub fn token(imprint: &Hash, time: &str) -> Vec<u8> {
-    let sha = der(0x30, &[&der(6, &[&[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 1]]), &der(5, &[])]);
-    let info = der(
-        0x30,
-        &[
-            &der(2, &[&[1]]),
-            &der(6, &[&[0x2a, 3]]),
-            &der(0x30, &[&sha, &der(4, &[imprint])]),
-            &der(2, &[&[9]]),
-            &der(0x18, &[time.as_bytes()]),
-        ],
-    );
-    let content = der(
-        0x30,
-        &[&der(6, &[&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 16, 1, 4]]), &der(0xa0, &[&der(4, &[&info])])],
-    );
-    let signed = der(0x30, &[&der(2, &[&[3]]), &der(0x31, &[&sha]), &content, &der(0x31, &[])]);
-    der(0x30, &[&der(6, &[&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 2]]), &der(0xa0, &[&signed])])
-}
 
 #[derive(Clone)]
 pub struct Fields(pub Vec<(u64, Vec<u8>)>);
@@ -181,7 +126,14 @@ pub struct Maker {
     pub token_time: String,
     /// Body of kind 32769, where one is made.
     pub rotation: Option<Vec<u8>>,
+    /// Body of kind 32770.
+    pub revocation: Vec<u8>,
+    /// What entry 0 says of the log before, and the note of kind 32768.
+    pub before: Option<Vec<u8>>,
+    pub succession: Vec<u8>,
     pub note_seed: u8,
+    /// Changes a head: that of the bundle (`None`), or the one in an entry of a kind.
+    pub note: Box<dyn Fn(Option<u64>, Vec<u8>) -> Vec<u8>>,
 }
 
 pub struct Made {
@@ -340,7 +292,11 @@ impl Maker {
             evidence_salt: 0x99,
             token_time: "20231114221400.5Z".into(),
             rotation: None,
+            revocation: Vec::new(),
+            before: None,
+            succession: Vec::new(),
             note_seed: 1,
+            note: Box::new(|_, note| note),
         };
         let (tape, ledger) = (hex(&made.tape()), hex(&made.ledger()));
         made.lists = json!({
@@ -408,8 +364,8 @@ impl Maker {
         Writer::new().tag_18().array(4).bytes(&protected).map(0).bytes(&tape).bytes(&signature).done()
     }
 
-    fn genesis_body() -> Vec<u8> {
-        let mut writer = Writer::new().map(9).uint(0).uint(1).uint(1).text(ORIGIN);
+    pub fn genesis_body(before: Option<&[u8]>) -> Vec<u8> {
+        let mut writer = Writer::new().map(if before.is_some() { 10 } else { 9 }).uint(0).uint(1).uint(1).text(ORIGIN);
         for n in 1..=3_u8 {
             writer = writer.uint(u64::from(n) + 1).bytes(public(&[n; 32]).bytes());
         }
@@ -417,12 +373,16 @@ impl Maker {
         for n in 4..=6_u8 {
             writer = writer.bytes(&public(&[n; 32]).thumbprint());
         }
-        writer.uint(6).text("personal").uint(7).text("p").uint(8).raw(&[0xf5]).done()
+        writer = writer.uint(6).text("personal").uint(7).text("p").uint(8).raw(&[0xf5]);
+        if let Some(before) = before {
+            writer = writer.uint(9).raw(before);
+        }
+        writer.done()
     }
 
-    fn ledger(&self) -> Hash {
+    pub fn ledger(&self) -> Hash {
         let commitment = self.specs[0].private.commitment("immutape/private/1");
-        let body = Self::genesis_body();
+        let body = Self::genesis_body(self.before.as_deref());
         let parts = Parts {
             index: 0,
             previous: ZERO,
@@ -440,7 +400,7 @@ impl Maker {
     fn body(&self, index: u64, kind: u64, levels: &Levels) -> Vec<u8> {
         let key = |n: u64| Writer::new().map(1).uint(0).uint(n).done();
         match kind {
-            0 => Self::genesis_body(),
+            0 => Self::genesis_body(self.before.as_deref()),
             19 => {
                 let root = self.mark_root.unwrap_or_else(|| root_of(frames().iter().take(2).map(|frame| frame.leaf)));
                 Writer::new().map(2).uint(0).uint(2).uint(1).bytes(&root).done()
@@ -450,6 +410,7 @@ impl Maker {
             40 => Writer::new().map(2).uint(0).uint(32).uint(1).uint(30).done(),
             128 => {
                 let note = head(index, &levels.root_at(index).unwrap(), self.note_seed, &self.cosigned);
+                let note = (self.note)(Some(kind), note);
                 let mut keys = Writer::new().array(self.cosigned.len() as u64);
                 for (n, _) in &self.cosigned {
                     keys = keys.text(&witnesses()[usize::from(n - 0x15)].write());
@@ -457,7 +418,7 @@ impl Maker {
                 Writer::new().map(3).uint(0).bytes(&note).uint(1).raw(&keys.done()).uint(2).raw(&[0xf5]).done()
             }
             129 => {
-                let note = head(index, &levels.root_at(index).unwrap(), 1, &[]);
+                let note = head(index, &levels.root_at(index).unwrap(), self.note_seed, &[]);
                 let token = token(&hash(&note), &self.token_time);
                 Writer::new().map(3).uint(0).bytes(&note).uint(1).bytes(&token).uint(2).uint(1_700_000_040_500).done()
             }
@@ -465,15 +426,75 @@ impl Maker {
                 let (_, leaves) = set_parts();
                 Writer::new().map(3).uint(0).bytes(&root_of(leaves)).uint(1).uint(2).uint(2).uint(6).done()
             }
+            133 => {
+                let note = (self.note)(Some(kind), head(90, &[1; 32], self.note_seed, &[]));
+                let body = Writer::new().map(4).uint(0).uint(0).uint(1).bytes(&note);
+                body.uint(2).uint(index).uint(3).bytes(&levels.root_at(index).unwrap()).done()
+            }
             163 => {
                 let digest = hash(self.lists.to_string().as_bytes());
                 let commitment = export_commitment(&[self.evidence_salt; 32], &digest);
                 let given = self.lists["given"].as_array().unwrap().len() as u64;
                 Writer::new().map(3).uint(0).bytes(&BUNDLE).uint(1).bytes(&commitment).uint(2).uint(given).done()
             }
+            32_768 => Writer::new().map(1).uint(0).bytes(&self.succession).done(),
             32_769 => self.rotation.clone().unwrap(),
+            32_770 => self.revocation.clone(),
             _ => key(1),
         }
+    }
+
+    /// Puts a rotation in the place of an entry: the key of a seed comes into force for a role.
+    pub fn rotate(&mut self, at: usize, role: u64, seed: u8) {
+        let (key, next) = (public(&[seed; 32]), public(&[seed + 0x20; 32]).thumbprint());
+        let message = Writer::new()
+            .array(5)
+            .text("immutape/key/1")
+            .text(ORIGIN)
+            .uint(role)
+            .bytes(key.bytes())
+            .bytes(&next)
+            .done();
+        let signature = pair(&[seed; 32]).sign(&message).to_bytes();
+        let body = Writer::new().map(4).uint(0).uint(role).uint(1).bytes(key.bytes()).uint(2).bytes(&next);
+        self.rotation = Some(body.uint(3).bytes(&signature).done());
+        self.specs[at].kind = 32_769;
+    }
+
+    /// Puts a revocation in the place of an entry: of the key of a seed.
+    pub fn revoke(&mut self, at: usize, role: u64, seed: u8, from: u64) {
+        let body = Writer::new().map(4).uint(0).uint(role).uint(1).bytes(&public(&[seed; 32]).thumbprint());
+        self.revocation = body.uint(2).uint(from).uint(3).uint(1).done();
+        self.specs[at].kind = 32_770;
+    }
+
+    /// Puts a succession in the place of an entry: this log goes on for another one, which signed that or did not.
+    pub fn succeed(&mut self, at: usize, lost: &str, old_signs: bool) {
+        let name = "old.example/ffeeddccbbaa99887766554433221100";
+        let old = VerifierKey { name: name.into(), of: KeyType::Log, key: public(&[0x31; 32]) };
+        let sign = |text: &str, key: &VerifierKey, seed: u8| {
+            let all = [&key.id()[..], &pair(&[seed; 32]).sign(text.as_bytes()).to_bytes()].concat();
+            format!("\u{2014} {} {}\n", key.name, base64(&all))
+        };
+        let text = format!("{name}\n9\n{}\n", base64(&[5; 32]));
+        let note = format!("{text}\n{}", sign(&text, &old, 0x31));
+        self.before = Some(Writer::new().array(4).text(name).bytes(note.as_bytes()).uint(5).uint(8).done());
+        let ledger = self.ledger();
+        self.lists["ledger"] = json!(hex(&ledger));
+        // The tape's statement names the ledger, but its id does not hang on that.
+        let text = format!(
+            "immutape/succession/1\nold {}\nhead 9 {}\nnew {}\nledger {}\nlost {lost}\n",
+            old.write(),
+            base64(&[5; 32]),
+            log_key().write(),
+            hex(&ledger)
+        );
+        let mut note = format!("{text}\n{}", sign(&text, &log_key(), 1));
+        if old_signs {
+            note.push_str(&sign(&text, &old, 0x31));
+        }
+        self.succession = note.into_bytes();
+        self.specs[at].kind = 32_768;
     }
 
     fn make_entries(&mut self) -> (Vec<Vec<u8>>, Levels) {
@@ -513,7 +534,7 @@ impl Maker {
         let leaves: Vec<Hash> = entries.iter().map(|entry| tree::leaf(entry)).collect();
         let size = leaves.len() as u64;
         let root = root_of(leaves.iter().copied());
-        let note = head(size, &root, self.head_seed, &self.cosigned);
+        let note = (self.note)(None, head(size, &root, self.head_seed, &self.cosigned));
         let mut files = Files::new();
         let mut put = |path: &str, bytes: Vec<u8>| drop(files.insert(format!("data/{path}"), bytes));
         put("COMPLETENESS.json", self.lists.to_string().into_bytes());
@@ -527,7 +548,7 @@ impl Maker {
             let (spec, entry) = (&self.specs[*index as usize], &entries[*index as usize]);
             sequence.extend(self.item(*index, spec, entry, &leaves));
             if spec.kind == 129 {
-                let note = head(*index, &levels.root_at(*index).unwrap(), 1, &[]);
+                let note = head(*index, &levels.root_at(*index).unwrap(), self.note_seed, &[]);
                 put(&format!("time/{index}.tst"), token(&hash(&note), &self.token_time));
                 put(&format!("time/{index}.note"), note);
             }
@@ -539,8 +560,13 @@ impl Maker {
         put("keys/checkpoint-0.vkey", format!("{}\n", log_key().write()).into_bytes());
         if let Some(rotation) = &self.rotation {
             let at = self.specs.iter().position(|spec| spec.kind == 32_769).unwrap();
-            let key: Hash = rotation[6..38].try_into().unwrap();
-            put(&format!("keys/recorder-{at}.pem"), pem(&key).into_bytes());
+            let (role, key): (_, Hash) = (usize::from(rotation[2]), rotation[6..38].try_into().unwrap());
+            let role = ["checkpoint", "recorder", "issuer"][role];
+            put(&format!("keys/{role}-{at}.pem"), pem(&key).into_bytes());
+            if role == "checkpoint" {
+                let key = VerifierKey { key: PublicKey::new(key).unwrap(), ..log_key() };
+                put(&format!("keys/checkpoint-{at}.vkey"), format!("{}\n", key.write()).into_bytes());
+            }
         }
         let tape = self.tape();
         for (name, bytes) in self.tape_files(&entries, &leaves, &note, &root) {
@@ -627,66 +653,4 @@ fn receipt(index: usize, leaves: &[Hash], root: &Hash) -> Vec<u8> {
 pub fn pem(key: &Hash) -> String {
     let der = [&[0x30, 0x2a, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 3, 0x21, 0][..], key].concat();
     format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", base64(&der))
-}
-
-/// Writes tag files around a payload.
-pub fn bag(files: &Files) -> Files {
-    let mut all = files.clone();
-    let line = |path: &str, bytes: &[u8]| format!("{}  {path}\n", hex(&hash(bytes)));
-    let manifest: String = files.iter().map(|(path, bytes)| line(path, bytes)).collect();
-    let sum: usize = files.values().map(Vec::len).sum();
-    all.insert("bagit.txt".into(), b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n".to_vec());
-    all.insert("bag-info.txt".into(), format!("Payload-Oxum: {sum}.{}\n", files.len()).into_bytes());
-    all.insert("manifest-sha256.txt".into(), manifest.into_bytes());
-    tags(&mut all);
-    all
-}
-
-/// Makes the tag manifest anew.
-pub fn tags(all: &mut Files) {
-    let names = ["bag-info.txt", "bagit.txt", "manifest-sha256.txt"];
-    let lines = names.map(|name| format!("{}  {name}\n", hex(&hash(&all[name]))));
-    all.insert("tagmanifest-sha256.txt".into(), lines.concat().into_bytes());
-}
-
-pub const TAGS: [&str; 4] = ["bagit.txt", "bag-info.txt", "manifest-sha256.txt", "tagmanifest-sha256.txt"];
-
-/// One header and its content, in the form of 6.1.
-pub fn tar_file(path: &str, bytes: &[u8]) -> Vec<u8> {
-    let mut block = vec![0_u8; 512];
-    let mut set = |at: usize, value: &[u8]| block[at..at + value.len()].copy_from_slice(value);
-    set(0, path.as_bytes());
-    set(100, b"0000644\0");
-    set(108, b"0000000\0");
-    set(116, b"0000000\0");
-    set(124, format!("{:011o}\0", bytes.len()).as_bytes());
-    set(136, b"14524450740\0");
-    set(156, b"0");
-    set(257, b"ustar\x0000");
-    set(345, b"bundle-1");
-    seal(&mut block);
-    block.extend_from_slice(bytes);
-    block.resize(block.len().div_ceil(512) * 512, 0);
-    block
-}
-
-/// Makes the checksum of a header anew.
-pub fn seal(block: &mut [u8]) {
-    block[148..156].copy_from_slice(b"        ");
-    let sum: u32 = block[..512].iter().map(|b| u32::from(*b)).sum();
-    block[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
-}
-
-pub fn tar(all: &Files) -> Vec<u8> {
-    let mut out = Vec::new();
-    for name in TAGS {
-        if let Some(bytes) = all.get(name) {
-            out.extend(tar_file(name, bytes));
-        }
-    }
-    for (path, bytes) in all.iter().filter(|(path, _)| !TAGS.contains(&path.as_str())) {
-        out.extend(tar_file(path, bytes));
-    }
-    out.extend([0; 1024]);
-    out
 }

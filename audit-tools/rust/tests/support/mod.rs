@@ -1,5 +1,5 @@
 //! What several test files use.
-#![allow(dead_code)]
+#![allow(dead_code, unused_imports)]
 
 use serde_json::Value;
 use std::io::Write;
@@ -29,8 +29,13 @@ pub fn tapeaudit() -> Command {
 
 /// Output and exit code of batch mode over an input.
 pub fn batch(input: &[u8]) -> (String, i32) {
-    let mut child =
-        tapeaudit().arg("--batch").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut command = tapeaudit();
+    command.arg("--batch");
+    run(command, input)
+}
+
+fn run(mut command: Command, input: &[u8]) -> (String, i32) {
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut to = child.stdin.take().unwrap();
     let input = input.to_vec();
     let writer = std::thread::spawn(move || {
@@ -58,7 +63,27 @@ pub fn answers(requests: &[Value]) -> Vec<Value> {
     for (n, answer) in found.iter().enumerate() {
         assert_eq!(answer["n"], n);
     }
+    compare_with_another(requests, &found, &input);
     found
+}
+
+/// Where TAPEAUDIT_OTHER names the batch mode of another verifier, what differs from it is printed: for whoever wants to
+/// know which of two readings of the text a test holds to. It is no check, since words for people may differ.
+fn compare_with_another(requests: &[Value], found: &[Value], input: &[u8]) {
+    let Ok(other) = std::env::var("TAPEAUDIT_OTHER") else { return };
+    let mut words = other.split_whitespace();
+    let mut command = Command::new(words.next().unwrap());
+    command.args(words);
+    let (out, _) = run(command, input);
+    for ((request, own), line) in requests.iter().zip(found).zip(out.lines()) {
+        let told: Value = serde_json::from_str(line).unwrap();
+        for key in ["accept", "verdict", "words"] {
+            if own[key] != told[key] {
+                let test = std::thread::current().name().unwrap_or("?").to_string();
+                println!("{test}: {} {key}: here {}, there {}", request["kind"], own[key], told[key]);
+            }
+        }
+    }
 }
 
 /// A folder that vanishes with the test.
@@ -87,5 +112,13 @@ impl Drop for Scratch {
     }
 }
 
+#[path = "bags.rs"]
+pub mod bags;
+#[path = "judge.rs"]
+pub mod judge;
+#[path = "ledger.rs"]
+pub mod ledger;
 #[path = "maker.rs"]
 pub mod maker;
+#[path = "notes.rs"]
+pub mod notes;

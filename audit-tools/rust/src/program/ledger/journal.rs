@@ -1,12 +1,14 @@
 //! The journal from its first segment on.
 
 use super::super::folder::open_plain;
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
 use tapeaudit_core::digest::{Hash, ZERO, hash};
 use tapeaudit_core::journal::{Group, LENGTHS, MOST_GROUP, SECTOR, Segment, Tail, is_zero, tail};
-use tapeaudit_core::log::Walk;
+use tapeaudit_core::log::{Taken, Walk};
 use tapeaudit_core::report::{Report, Word};
+use tapeaudit_core::sign::VerifierKey;
 use tapeaudit_core::{Refused, Result, ensure};
 
 /// What was read.
@@ -18,9 +20,41 @@ pub struct Journal {
     pub closed: bool,
     /// A write was cut off behind that group: lawful where the head file says that the log was opened again.
     pub torn_after_close: Option<String>,
+    /// Size of the tree after each group, and the group's term.
+    pub terms: BTreeMap<u64, u64>,
     term: u64,
     group: Hash,
     tears: Vec<(u64, u64)>,
+}
+
+/// Whether entries name the terms that they should: the first group of a term begins with `log.started` and, where the
+/// group before did not close the log, with `log.unclean_stop`; `log.stopped` ends the term that it names.
+fn term_begins(before: (u64, bool), term: u64, entries: &[Option<Taken>]) -> Result<()> {
+    let names = |at: usize, kind: u16| {
+        let taken = entries.get(at).and_then(Option::as_ref).filter(|taken| taken.kind == kind);
+        taken.and_then(|taken| taken.term)
+    };
+    let first = before.0 > 0 && term > before.0;
+    let begun = first && names(0, 1) == Some(term);
+    ensure(begun || !first, "a term that does not begin with log.started")?;
+    let unclean = first && !before.1;
+    ensure(
+        !unclean || names(1, 3) == Some(before.0),
+        "a term behind one that did not stop in order, which is not said",
+    )?;
+    for (at, taken) in entries.iter().enumerate() {
+        let Some(taken) = taken else { continue };
+        match taken.kind {
+            1 => ensure(at == 0 && taken.term == Some(term), "log.started in the middle of a term, or of another one")?,
+            3 => ensure(at == 1 && unclean, "log.unclean_stop where a term did stop in order, or in its middle")?,
+            2 => {
+                let last = at.saturating_add(1) == entries.len();
+                ensure(last && taken.term == Some(term), "log.stopped in the middle of a group, or of another term")?;
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// What stands behind the last whole group of a segment.
@@ -32,8 +66,9 @@ struct Before {
 }
 
 /// Reads all segments in order; goes on as long as it can.
-pub fn read(ledger: &Path, report: &mut Report) -> Journal {
-    let (mut journal, mut before): (Journal, Option<Before>) = (Journal::default(), None);
+pub fn read(ledger: &Path, witnesses: &[VerifierKey], report: &mut Report) -> Journal {
+    let mut journal = Journal { walk: Walk::new(witnesses), ..Journal::default() };
+    let mut before: Option<Before> = None;
     let mut number = 1_u64;
     loop {
         let path = ledger.join(format!("journal/{number:08}.seg"));
@@ -41,13 +76,24 @@ pub fn read(ledger: &Path, report: &mut Report) -> Journal {
             break;
         }
         let place = format!("journal/{number:08}.seg");
-        let Some(bytes) = report.take("segments", Word::Altered, &place, segment(&path)) else { return journal };
+        // A link or a folder in its place is a segment that cannot be read (section 1).
+        let Some(bytes) = report.take("segments", Word::CannotTell, &place, segment(&path)) else {
+            journal.walk.is_cut = true;
+            return journal;
+        };
+        let length = bytes.len() as u64;
+        let so = length.is_power_of_two() && LENGTHS.contains(&length);
+        if !report.want("segments", so, Word::Altered, &place, "a length that no segment has") {
+            journal.walk.is_cut = true;
+            return journal;
+        }
         if is_zero(&bytes) {
             let next = ledger.join(format!("journal/{:08}.seg", number.saturating_add(1))).symlink_metadata();
             report.want("segments", next.is_err(), Word::Altered, &place, "a segment behind one that was not begun");
             break;
         }
         if !journal.segment(number, bytes, &mut before, &place, report) {
+            journal.walk.is_cut = true;
             return journal;
         }
         number = number.saturating_add(1);
@@ -76,8 +122,6 @@ fn segment(path: &Path) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let read = file.take(LENGTHS.end().saturating_add(1)).read_to_end(&mut bytes);
     read.map_err(|_| Refused("a file that cannot be read"))?;
-    let length = bytes.len() as u64;
-    ensure(length.is_power_of_two() && LENGTHS.contains(&length), "a length that no segment has")?;
     Ok(bytes)
 }
 
@@ -118,7 +162,7 @@ impl Journal {
         ensure(header.first == self.walk.levels.size(), "a segment that begins at another entry")?;
         ensure(header.before == self.group, "a segment behind another group")?;
         ensure(header.term >= self.term, "a term that falls")?;
-        if let Some(keys) = &self.walk.keys {
+        if let Some(keys) = &self.walk.trust.keys {
             ensure(header.origin == hash(keys.origin().as_bytes()), "a segment of another log")?;
         }
         let Some(before) = before else {
@@ -151,14 +195,15 @@ impl Journal {
         if !want(group.first == first, "a group that begins at another entry") {
             return false;
         }
+        let before = (self.term, self.closed);
         self.term = self.term.max(group.term);
         self.group = group.hash;
-        let mut last = None;
+        let mut entries = Vec::new();
         for (entry, sealed) in &group.records {
             let index = self.walk.levels.size();
-            last = self.walk.entry(entry, report);
-            if let Some((_, digest)) = last {
-                let so = hash(sealed) == digest;
+            let taken = self.walk.entry(entry, report);
+            if let Some(taken) = &taken {
+                let so = hash(sealed) == taken.sealed;
                 report.want(
                     "sealed halves",
                     so,
@@ -167,12 +212,19 @@ impl Journal {
                     "a sealed half of another digest",
                 );
             }
+            entries.push(taken);
         }
+        if let Err(why) = term_begins(before, group.term, &entries) {
+            // Such a departure is told, and is no alteration (section 3).
+            report.find(Word::Gaps, place.clone(), why.0);
+        }
+        self.terms.insert(group.after.0, group.term);
         let walk = &self.walk.levels;
         let mut want = |so, what| report.want("groups", so, Word::Altered, &place, what);
         want(walk.root_at(group.after.0) == Some(group.after.1), "another root after the group");
         want(walk.leaf(group.after.0.saturating_sub(1)) == Some(group.last), "another last entry of the group");
-        let stops = last.is_some_and(|(kind, _)| kind == 2) || group.after.0 == 1;
+        let last = entries.last().and_then(Option::as_ref);
+        let stops = last.is_some_and(|taken| taken.kind == 2) || group.after.0 == 1;
         want(!group.closed || stops, "a group that closes without log.stopped");
         if group.first == 0 {
             want(group.after.0 == 1, "a genesis that is not alone in its group");
@@ -196,6 +248,7 @@ impl Journal {
             }
             Tail::Tear(_) => self.torn_after_close = Some(place),
             Tail::Damage => {
+                self.walk.is_cut = true;
                 report.find(Word::Altered, place, "bytes that are neither a group nor a write that was cut off")
             }
         }
@@ -204,8 +257,7 @@ impl Journal {
     /// Each tear that a segment names has its entry.
     fn recovered(&self, report: &mut Report) {
         for (segment, offset) in &self.tears {
-            let so = self.walk.recovered.iter().any(|(_, s, o, ..)| (s, o) == (segment, offset));
-            if !so {
+            if !self.walk.torn.contains(&(*segment, *offset)) {
                 report.find(
                     Word::Gaps,
                     format!("journal/{segment:08}.seg"),

@@ -2,10 +2,9 @@
 
 use super::super::pinned::{first_note, small_file};
 use super::journal::Journal;
+use super::vault::{self, InHead};
 use std::path::Path;
-use tapeaudit_core::bundle::signed_by_log;
-use tapeaudit_core::digest::Hash;
-use tapeaudit_core::keys::Role;
+use tapeaudit_core::keys::{Role, Times};
 use tapeaudit_core::log::Walk;
 use tapeaudit_core::note::{Head, Note};
 use tapeaudit_core::report::{Report, Word, shown};
@@ -13,19 +12,29 @@ use tapeaudit_core::sign::VerifierKey;
 use tapeaudit_core::succession::Succession;
 use tapeaudit_core::{Result, ensure, refuse, text};
 
-/// Checks it; gives the heads that others hold, and whether the head file says `open`.
-pub fn check(state: Option<&Path>, journal: &Journal, report: &mut Report) -> (Vec<Head>, bool) {
+/// What else is asked of the state folder.
+#[derive(Default)]
+pub struct State {
+    /// Cosignatures of heads that others hold.
+    pub held: Vec<Times>,
+    /// The head file says `open`.
+    pub is_open: bool,
+}
+
+/// Checks it.
+pub fn check(state: Option<&Path>, journal: &Journal, report: &mut Report) -> State {
     let Some(state) = state else {
         report.find(
             Word::Gaps,
             "--state",
             "no state folder was given: the head file and what others hold were not looked at",
         );
-        return (Vec::new(), false);
+        return State::default();
     };
     let walk = &journal.walk;
     let loss = successor(state, walk, report);
-    let open = head_file(state, journal, loss.as_ref(), report);
+    let head = head_file(state, journal, loss.as_ref(), report);
+    vault::check(state, head.as_ref().map(|(_, vault)| vault), walk, report);
     let mut held = Vec::new();
     for name in ["newest.note", "ahead.note"] {
         let path = state.join("anchors").join(name);
@@ -35,19 +44,19 @@ pub fn check(state: Option<&Path>, journal: &Journal, report: &mut Report) -> (V
         let place = format!("anchors/{name}");
         let read = small_file(&path).and_then(|bytes| Head::read(&bytes));
         let Some(head) = report.take("heads of others", Word::Altered, &place, read) else { continue };
-        let Some(keys) = &walk.keys else { continue };
-        let by = keys.of(Role::Checkpoint).find(|key| head.verify(&keys.verifier(key)).is_ok());
-        if by.is_some_and(|key| key.revoked.is_some_and(|(from, _)| head.size > from)) {
+        let (Some(keys), witnesses) = (&walk.trust.keys, &walk.trust.witnesses) else { continue };
+        // Such a head counts as if it were not there, whatever its root is (4.5).
+        if keys.any_signer(&head, witnesses).is_ok_and(|(held, _)| !held.counts_for(head.size)) {
             report.find(Word::Gaps, place, "a head that a revoked key signed");
             continue;
         }
-        let so = signed_by_log(&head, keys, walk.levels.size());
-        if report.want("heads of others", so, Word::Altered, &place, "a head that the log did not sign") {
+        let given = keys.given_head(&head, walk.levels.size(), witnesses);
+        if let Some((_, times)) = report.take("heads of others", Word::Altered, &place, given) {
             compare(walk, &place, &head, loss.as_ref(), report);
-            held.push(head);
+            held.push(times);
         }
     }
-    (held, open)
+    State { held, is_open: head.is_some_and(|(is_open, _)| is_open) }
 }
 
 /// A log that ended by loss is behind no head of more than that: the loss is told instead.
@@ -68,7 +77,7 @@ fn successor(state: &Path, walk: &Walk, report: &mut Report) -> Option<(u64, Str
     path.symlink_metadata().ok()?;
     let read = small_file(&path).and_then(|bytes| Succession::read(&bytes));
     let found = report.take("succession", Word::Altered, PLACE, read)?;
-    let keys = walk.keys.as_ref()?;
+    let keys = walk.trust.keys.as_ref()?;
     let own = keys.of(Role::Checkpoint).find(|held| keys.verifier(held) == found.old);
     let Some(held) = own else {
         report.find(Word::Altered, PLACE, "a statement about another log");
@@ -88,41 +97,47 @@ fn successor(state: &Path, walk: &Walk, report: &mut Report) -> Option<(u64, Str
     Some((found.head.0, name))
 }
 
-fn head_file(state: &Path, journal: &Journal, loss: Option<&(u64, String)>, report: &mut Report) -> bool {
+fn head_file(
+    state: &Path,
+    journal: &Journal,
+    loss: Option<&(u64, String)>,
+    report: &mut Report,
+) -> Option<(bool, InHead)> {
     const PLACE: &str = "head";
     let path = state.join(PLACE);
     if path.symlink_metadata().is_err() {
         report.find(Word::Missing, PLACE, "the head file is missing");
-        return false;
+        return None;
     }
     let walk = &journal.walk;
-    let Some(keys) = &walk.keys else { return false };
+    let keys = walk.trust.keys.as_ref()?;
     let read = small_file(&path).and_then(|bytes| {
         let first = first_note(bytes.clone());
         let head = Head::read(&first)?;
         let second = Note::read(bytes.get(first.len()..).unwrap_or_default())?;
-        // Past the end of the log nobody knows which of its keys was in force.
-        let signer = keys.of(Role::Checkpoint).filter(|held| head.verify(&keys.verifier(held)).is_ok()).last();
-        let Some(held) = signer else { return refuse("a head that the log did not sign") };
+        let (held, _) = keys.given_head(&head, walk.levels.size(), &walk.trust.witnesses)?;
         let key = keys.verifier(held);
-        if head.size <= walk.levels.size() {
-            ensure(
-                keys.in_force(Role::Checkpoint, head.size).is_some_and(|now| now.key == held.key),
-                "a head of a key that was not in force",
-            )?;
-        }
         let state = second_note(&second, &head, &key)?;
         Ok((head, state))
     });
-    let Some((head, state)) = report.take("head file", Word::Altered, PLACE, read) else { return false };
+    let (head, Second { state, vault, term }) = report.take("head file", Word::Altered, PLACE, read)?;
     compare(walk, PLACE, &head, loss, report);
     let size = walk.levels.size();
     let stale = size > head.size && (state == "closed" || journal.closed && state == "open");
+    let late = journal.terms.get(&head.size).is_none_or(|written| term >= *written);
+    report.want("head file", late, Word::Altered, PLACE, "a head file of an earlier term than its last entry");
     report.want("head file", !stale, Word::Altered, PLACE, "a head file behind a log that was closed in order");
-    state == "open"
+    Some((state == "open", vault))
 }
 
-fn second_note(note: &Note, head: &Head, key: &VerifierKey) -> Result<String> {
+/// What the second note of a head file says.
+struct Second {
+    state: String,
+    vault: InHead,
+    term: u64,
+}
+
+fn second_note(note: &Note, head: &Head, key: &VerifierKey) -> Result<Second> {
     note.verify(key)?;
     let mut lines = text::lines(&note.text)?;
     let mut line = |front: &str| lines.next().and_then(|line| line.strip_prefix(front)).map(String::from);
@@ -139,10 +154,7 @@ fn second_note(note: &Note, head: &Head, key: &VerifierKey) -> Result<String> {
     else {
         return refuse("a line of the vault in another form");
     };
-    text::decimal(generation)?;
-    text::decimal(revision)?;
-    let _: Hash = text::unbase64_of(digest)?;
+    let vault = ((text::decimal(generation)?, text::decimal(revision)?), text::unbase64_of(digest)?);
     ensure(matches!(state.as_str(), "open" | "closing" | "closed"), "a state that no log has")?;
-    text::decimal(&term)?;
-    Ok(state)
+    Ok(Second { state, vault, term: text::decimal(&term)? })
 }
