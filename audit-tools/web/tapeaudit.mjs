@@ -4,7 +4,8 @@
 import { openSync, readSync, closeSync, lstatSync, statSync, fstatSync, readdirSync, readFileSync, realpathSync, existsSync, writeSync, constants } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { audit, pinsOf } from './src/audit.js';
+import { audit } from './src/audit.js';
+import { readPins } from './src/pins.js';
 import { answerBytes } from './src/kinds.js';
 import { Refusal, toUtf8 } from './src/bytes.js';
 import { isPath } from './src/bag.js';
@@ -154,7 +155,7 @@ async function run(options, path, kind = null) {
   try {
     const quorum = options.quorum ?? null;
     if (quorum !== null && !Number.isSafeInteger(quorum)) throw new Usage('"quorum" is no number');
-    pins = pinsOf({
+    pins = readPins({
       pub: listOf(options.pub, 'pub').map(keyText), witness: listOf(options.witness, 'witness').map(keyText), quorum,
       head: listOf(options.head, 'head').map(headBytes),
     });
@@ -180,6 +181,13 @@ async function answer(line) {
   }
   if (ask === null || typeof ask !== 'object' || Array.isArray(ask) || typeof ask.kind !== 'string') return { n: null, error: 'not such an object' };
   const n = ask.n ?? null;
+  try {
+    // like the option of this name, it takes files
+    if (Array.isArray(ask.witness) && ask.kind !== 'bundle' && ask.kind !== 'tree') ask.witness = ask.witness.map(keyText);
+  } catch (e) {
+    if (!(e instanceof Usage)) throw e;
+    return { n, accept: false, why: e.message };
+  }
   const small = await answerBytes(ask);
   if (small) return small;
   if (ask.kind === 'ledger') return { n, error: 'not read by this auditor' };

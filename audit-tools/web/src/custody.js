@@ -3,7 +3,7 @@
 import { fromUtf8, toHex } from './bytes.js';
 import { kindName } from './entry.js';
 
-export const asText = (bytes) => (bytes instanceof Uint8Array ? (fromUtf8(bytes) ?? `0x${toHex(bytes)}`) : bytes === undefined || bytes === null ? null : String(bytes));
+const asText = (bytes) => (bytes instanceof Uint8Array ? (fromUtf8(bytes) ?? `0x${toHex(bytes)}`) : bytes === undefined || bytes === null ? null : String(bytes));
 const ACTORS = ['human', 'service', 'agent', 'system'];
 const KINDS_OF_FRAME = ['message', 'stderr', 'lifecycle', 'http_head', 'http_body', 'sse_meta', 'resize', 'marker', 'gap'];
 export const frameKind = (n) => KINDS_OF_FRAME[n] ?? `kind ${n}`;

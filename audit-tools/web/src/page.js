@@ -1,7 +1,8 @@
 // The page: what is dropped and pasted goes into the audit, and what comes of it is shown.
 
 import { Refusal, toHex } from './bytes.js';
-import { audit, pinsOf } from './audit.js';
+import { audit } from './audit.js';
+import { readPins } from './pins.js';
 import { isPath } from './bag.js';
 import { hasEd25519 } from './ed25519.js';
 import { readVerifierKey } from './notes.js';
@@ -89,7 +90,7 @@ function pinState() {
   const state = $('pinsState');
   try {
     const pins = readPinText($('pins').value);
-    const read = pinsOf(pins);
+    const read = readPins(pins);
     const log = read.log.length;
     const parts = [];
     if (log) parts.push(`${log} log key${log > 1 ? 's' : ''}`);
@@ -133,7 +134,7 @@ async function run() {
   try {
     const head = [];
     for (const file of chosen.heads) head.push(new Uint8Array(await file.slice(0, 1 << 20).arrayBuffer()));
-    const pins = pinsOf({ ...text, head });
+    const pins = readPins({ ...text, head });
     if (chosen.tree) pins.tree = treeOf(chosen.tree);
     const progress = (what, done, all) => {
       line.textContent = visible(`Checking ${what}${all ? ` \u2014 ${Math.floor((100 * done) / all)} %` : ''}`);

@@ -66,7 +66,7 @@ export function paged(count, per, render, what) {
 }
 
 /** JSON with line breaks and indents put between its tokens, none of which is changed; null when it is not JSON. */
-export function prettyJson(text) {
+function prettyJson(text) {
   const start = text.trimStart()[0];
   if (start !== '{' && start !== '[') return null;
   try {
@@ -98,7 +98,7 @@ export function prettyJson(text) {
 
 const ROW = 8; // so many bytes fit into a lane
 
-export function hexDump(bytes, from, to) {
+function hexDump(bytes, from, to) {
   const lines = [];
   for (let at = from; at < to; at += ROW) {
     const part = bytes.subarray(at, Math.min(at + ROW, to));

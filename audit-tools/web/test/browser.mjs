@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // The page in a headless Chromium, opened from disk. No package is needed: Chromium speaks its protocol over two pipes.
-// `node browser.mjs [--shots FOLDER]`; CHROMIUM names the program. A missing Chromium is a failure, not a skip.
+// `node browser.mjs [--shots FOLDER]`; CHROMIUM names the program. A missing Chromium is a failure, not a skip. It is no test of
+// `node --test`, which takes every file of the folder: it runs by itself, as it needs more than Node.
 
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, mkdirSync, writeFileSync, readFileSync, rmSync } from 'node:fs';
@@ -9,6 +10,8 @@ import { join } from 'node:path';
 import assert from 'node:assert/strict';
 import { SAMPLES, BIDI } from './samples.mjs';
 import { makeBag, makeTree } from './writer.mjs';
+
+if (process.env.NODE_TEST_CONTEXT) process.exit(0);
 
 const PAGE = new URL('../tapeaudit.html', import.meta.url).href;
 const shots = process.argv[2] === '--shots' ? process.argv[3] : null;

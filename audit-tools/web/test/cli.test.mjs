@@ -135,6 +135,26 @@ test('batch', () => {
   assert.deepEqual(run(['--batch'], ''), { status: 0, stdout: '', stderr: '' });
 });
 
+test('batch: notes and proofs heed witnesses and quorum', () => {
+  const key = good.pins.pub[0];
+  const two = Buffer.from(good.log.note(good.size, { witnesses: [0, 1] })).toString();
+  const proof = Buffer.from([...good.files].find(([p]) => p.endsWith('saved.tlog-proof'))[1]).toString(); // of three
+  const fourth = [...w.WITNESS, w.vkey('witness.example/w4', 4, w.keyPair(24).key)];
+  const spoilt = two.replace(/(w2 .{30})./, (m, a) => `${a}${m.endsWith('A') ? 'B' : 'A'}`);
+  const file = join(folder, 'w1.vkey');
+  writeFileSync(file, `${w.WITNESS[0]}\n`);
+  const cases = [
+    [true, { text: two }], [false, { text: two, witness: w.WITNESS }], [true, { text: two, witness: w.WITNESS, quorum: 2 }], [false, { text: two, witness: w.WITNESS, quorum: 3 }],
+    [false, { text: two, witness: w.WITNESS, quorum: 0 }], [false, { text: two, witness: w.WITNESS, quorum: '2' }], [false, { text: two, witness: w.WITNESS, quorum: 1.5 }], [false, { text: two, quorum: 1 }], [false, { text: two, witness: [] }],
+    [false, { text: two, witness: ['x'] }], [false, { text: two, witness: w.WITNESS[0] }], [false, { text: two, witness: [key] }], [false, { text: two, witness: [w.vkey('x.example', 4, w.KEYS.checkpoint.key)] }],
+    [false, { text: two, witness: [w.WITNESS[0], w.WITNESS[0]], quorum: 2 }], [true, { text: two, witness: [file] }], [false, { text: spoilt, witness: w.WITNESS, quorum: 1 }], [true, { text: spoilt, witness: [w.WITNESS[0]] }],
+    [true, { kind: 'proof', text: proof }], [true, { kind: 'proof', text: proof, witness: w.WITNESS }], [false, { kind: 'proof', text: proof, witness: fourth }], [true, { kind: 'proof', text: proof, witness: fourth, quorum: 3 }],
+  ];
+  const { stdout } = run(['--batch'], `${cases.map(([, ask], n) => JSON.stringify({ n, kind: 'note', key, ...ask })).join('\n')}\n`);
+  const said = stdout.trim().split('\n').map((l) => JSON.parse(l));
+  assert.deepEqual(said.map((s) => s.accept), cases.map(([want]) => want), stdout);
+});
+
 test('a reader that goes away, and an input that is closed, end it quietly', () => {
   const line = JSON.stringify({ n: 1, kind: 'cbor', hex: '00' });
   writeFileSync(join(folder, 'lines'), `${line}\n`.repeat(20_000));
