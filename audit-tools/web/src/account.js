@@ -26,10 +26,10 @@ export async function accountFor(b) {
     if (!where.has(id)) report.finding('incomplete', `tape ${id}`, 'it was asked for, and nothing says what became of it', ACCOUNT);
   }
   for (const one of comp.withheld) {
-    if (one.what === 'tape') report.finding('intact with gaps', `tape ${one.tape}`, 'it is withheld as a whole');
+    if (one.what === 'tape') report.finding('intact with gaps', `tape ${one.tape}`, `it is withheld as a whole; its custody id is ${one.custody}`);
     if (one.what === 'private') report.finding('intact with gaps', `entry ${one.entry}`, 'fields of its private half are withheld');
   }
-  for (const one of comp.out_of_scope) if (one.field === null) report.finding('intact with gaps', `tape ${one.tape}`, 'it is out of scope, and no field shows that');
+  for (const one of comp.out_of_scope) if (one.field === null) report.finding('intact with gaps', `tape ${one.tape}`, `it is out of scope, and no field shows that; its custody id is ${one.custody}`);
   if (comp.span && b.files.has('entries.cbor')) await span(b, where);
 }
 

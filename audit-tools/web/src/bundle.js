@@ -29,6 +29,7 @@ class Bundle {
     this.pinned = { checkpoint: false, recorder: false };
     this.anchoredMs = null;
     this.wholeLog = false;
+    this.proved = false; // do the entries lead to the root of the head?
     this.published = {}; // size of the tree beside the bundle, and its roots at the sizes of heads
     this.subjects = new Map(); // entries by what they are about
   }
@@ -121,6 +122,7 @@ async function head(b) {
     const hashes = readSetProof(await b.bytes('log/paths.cbor', 128 * MIB));
     const root = rootFromSet(b.head.size, b.entries.length, (i) => b.entries[i].index, (i) => b.entries[i].leaf, hashes);
     if (!same(root, b.head.root)) refuse('the entries do not lead to the root of the head');
+    b.proved = true;
     b.report.check('set proof of entries', b.entries.length - 1);
   });
 }

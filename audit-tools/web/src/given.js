@@ -60,8 +60,8 @@ async function evidenceMade(b, tape) {
     tape.made = last;
     if (BigInt(last.body.get(2)) !== BigInt(b.comp.given.length)) refuse('its evidence.made says another number of tapes', 'incomplete');
     const field = last.opened?.values.get(30);
-    if (!field) refuse('its evidence.made does not open what left');
-    if (!same(LD('immutape/export/1', field[0], field[1]), last.body.get(1))) refuse('what left is not what its evidence.made says');
+    if (!field) refuse('its evidence.made does not open the digest of COMPLETENESS.json');
+    if (!same(LD('immutape/export/1', field[0], field[1]), last.body.get(1))) refuse('the digest that is opened is not the one that its evidence.made is over');
     if (!same(field[1], b.compDigest)) refuse('COMPLETENESS.json is not the one that its evidence.made names');
   });
 }

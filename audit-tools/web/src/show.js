@@ -32,6 +32,10 @@ export function svg(name, attributes = {}, ...children) {
   return add(node, children);
 }
 
+/** A section of the page, and a fact in a list of them. */
+export const card = (title, ...children) => el('section.card', {}, el('h2', {}, title), children);
+export const fact = (name, ...value) => el('div', {}, el('dt', {}, name), el('dd', {}, value));
+
 export const time = (ms) => el('time', {}, utc(ms));
 export const short = (hex) => `${hex.slice(0, 12)}\u2026`;
 export const id = (hex) => el('span.mono', { title: hex }, short(hex));

@@ -101,7 +101,7 @@ export const CASES = [
   ['an entry that names another before it', onEntry(33, () => ({ prev: w.fill(6) })), 'altered', ['order of entries'], /does not name the entry of its subject/],
   ['an evidence.made of another bundle', { tweak: { madeBody: (b) => new Map([...b, [0, w.fill(1, 16)]]) } }, 'incomplete', ['entries of tapes'], /not that of this bundle/],
   ['another COMPLETENESS.json', { tweak: { what: () => w.fill(5) } }, 'altered', ['entries of tapes'], /not the one that its evidence.made names/],
-  ['an export commitment of something else', { tweak: { madeBody: (b) => new Map([...b, [1, w.fill(1)]]) } }, 'altered', ['entries of tapes'], /not what its evidence.made says/],
+  ['an export commitment of something else', { tweak: { madeBody: (b) => new Map([...b, [1, w.fill(1)]]) } }, 'altered', ['entries of tapes'], /not the one that its evidence.made is over/],
   ['two that saved it', { tweak: { log: (log, tapes) => log.add(16, tapes[0].custody, new Map([[0, tapes[0].statement], [1, w.fill(1, 16)]])) } }, 'altered', ['statements', 'entries of tapes'], /two entries|saved this subject/],
   ['a statement of another signer', { tweak: { statement: { signer: otherKey } } }, 'altered', ['statements'], /thumbprint/],
   ['a statement of another ledger', { tweak: { statement: { tweak: (h) => new Map([...h, ['ledger', w.fill(2)]]) } } }, 'altered', ['statements'], /another ledger/],
