@@ -159,6 +159,9 @@ const FILE = object({
 export function readCompleteness(bytes) {
   const out = FILE(parseJson(bytes), 'COMPLETENESS.json');
   if ((out.span === null) !== (out.asked.ids !== undefined)) bad('"span" and "asked" do not fit');
-  for (const one of out.withheld) if (one.fields.length && one.what !== 'header' && one.what !== 'private') bad('fields of what has none');
+  for (const one of out.withheld) {
+    if (one.fields.length && one.what !== 'header' && one.what !== 'private') bad('fields of what has none');
+    if (new Set(one.fields).size !== one.fields.length) bad('a field twice');
+  }
   return out;
 }

@@ -30,8 +30,8 @@ export function readPins({ pub = [], witness = [], quorum = null, head = [] }) {
   for (const raw of witness) {
     const key = readVerifierKey(raw.trim(), 4);
     if (pins.log.some((one) => same(one.key, key.key))) refuse('a key that is given as a log\'s and as a witness\'s');
-    if (!seen.has(toHex(key.key))) pins.witnesses.push(key);
-    seen.add(toHex(key.key));
+    if (!seen.has(key.text)) pins.witnesses.push(key);
+    seen.add(key.text);
   }
   pins.quorum = quorum ?? pins.witnesses.length;
   if (!Number.isSafeInteger(pins.quorum) || pins.quorum < 0 || (quorum !== null && pins.quorum < 1)) refuse('a quorum that is not a number from 1');

@@ -59,6 +59,7 @@ export const CASES = [
   ['a negative number', { tweak: { compBytes: (b) => replaced(b, /"log_size": (\d+)/, '"log_size": -1') } }, 'altered', ['completeness file'], /value/],
   ['nine deep', { tweak: { compBytes: (b) => replaced(b, '"expires_ms": null', '"expires_ms": [[[[[[[[1]]]]]]]]') } }, 'altered', ['completeness file'], /too deep/],
   ['a byte order mark', { tweak: { compBytes: (b) => w.cat([0xef, 0xbb, 0xbf], b) } }, 'altered', ['completeness file'], /byte order mark/],
+  ['a field twice', { closedHeader: [2], ...onComp((c) => ({ ...c, withheld: c.withheld.map((one) => ({ ...one, fields: [2, 2] })) })) }, 'altered', ['completeness file'], /a field twice/],
   ['upper-case digits', onComp((c) => ({ ...c, ledger: c.ledger.toUpperCase() })), 'altered', ['completeness file'], /64 digits/],
   ['another origin', onComp((c) => ({ ...c, origin: 'other.example/0' })), 'altered', ['completeness file'], /another origin/],
   ['another ledger', onComp((c) => ({ ...c, ledger: '00'.repeat(32) })), 'altered', ['completeness file'], /another ledger/],

@@ -180,7 +180,7 @@ test('batch: notes and proofs heed witnesses and quorum', () => {
     [true, { text: two }], [false, { text: two, witness: w.WITNESS }], [true, { text: two, witness: w.WITNESS, quorum: 2 }], [false, { text: two, witness: w.WITNESS, quorum: 3 }],
     [false, { text: two, witness: w.WITNESS, quorum: 0 }], [false, { text: two, witness: w.WITNESS, quorum: '2' }], [false, { text: two, witness: w.WITNESS, quorum: 1.5 }], [false, { text: two, quorum: 1 }], [false, { text: two, witness: [] }],
     [false, { text: two, witness: ['x'] }], [false, { text: two, witness: w.WITNESS[0] }], [false, { text: two, witness: [key] }], [false, { text: two, witness: [w.vkey('x.example', 4, w.KEYS.checkpoint.key)] }],
-    [false, { text: two, witness: [w.WITNESS[0], w.WITNESS[0]], quorum: 2 }], [true, { text: two, witness: [file] }], [false, { text: spoilt, witness: w.WITNESS, quorum: 1 }], [true, { text: spoilt, witness: [w.WITNESS[0]] }],
+    [false, { text: two, witness: [w.WITNESS[0], w.WITNESS[0]], quorum: 2 }], [true, { text: two, witness: [file] }], [true, { text: two, witness: [w.WITNESS[0], w.WITNESS[0]] }], [false, { text: two, witness: [w.WITNESS[0], w.vkey('other.example', 4, w.KEYS.witness[0].key)] }], [false, { text: spoilt, witness: w.WITNESS, quorum: 1 }], [true, { text: spoilt, witness: [w.WITNESS[0]] }],
     [true, { kind: 'proof', text: proof }], [true, { kind: 'proof', text: proof, witness: w.WITNESS }], [false, { kind: 'proof', text: proof, witness: fourth }], [true, { kind: 'proof', text: proof, witness: fourth, quorum: 3 }],
   ];
   const { stdout } = run(['--batch'], `${cases.map(([, ask], n) => JSON.stringify({ n, kind: 'note', key, ...ask })).join('\n')}\n`);
