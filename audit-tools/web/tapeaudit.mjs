@@ -4,13 +4,13 @@
 import { openSync, readSync, closeSync, lstatSync, statSync, fstatSync, readdirSync, readFileSync, realpathSync, existsSync, writeSync, constants } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { audit, pinsOf } from './src/audit.js';
+import { audit } from './src/audit.js';
+import { readPins } from './src/pins.js';
 import { answerBytes } from './src/kinds.js';
 import { Refusal, toUtf8 } from './src/bytes.js';
 import { isPath } from './src/bag.js';
-import { link, isAccess } from './src/custody.js';
-import { visible, utc } from './src/visible.js';
-import { MEANING } from './src/report.js';
+import { human } from './src/text.js';
+import { visible } from './src/visible.js';
 
 const USAGE = `tapeaudit [--pub KEY]... [--witness VKEY]... [--quorum N] [--head FILE]... [--tree FOLDER] [--state FOLDER] [--json] PATH
 tapeaudit --batch
@@ -154,7 +154,7 @@ async function run(options, path, kind = null) {
   try {
     const quorum = options.quorum ?? null;
     if (quorum !== null && !Number.isSafeInteger(quorum)) throw new Usage('"quorum" is no number');
-    pins = pinsOf({
+    pins = readPins({
       pub: listOf(options.pub, 'pub').map(keyText), witness: listOf(options.witness, 'witness').map(keyText), quorum,
       head: listOf(options.head, 'head').map(headBytes),
     });
@@ -180,6 +180,13 @@ async function answer(line) {
   }
   if (ask === null || typeof ask !== 'object' || Array.isArray(ask) || typeof ask.kind !== 'string') return { n: null, error: 'not such an object' };
   const n = ask.n ?? null;
+  try {
+    // like the option of this name, it takes files
+    if (Array.isArray(ask.witness) && ask.kind !== 'bundle' && ask.kind !== 'tree') ask.witness = ask.witness.map(keyText);
+  } catch (e) {
+    if (!(e instanceof Usage)) throw e;
+    return { n, accept: false, why: e.message };
+  }
   const small = await answerBytes(ask);
   if (small) return small;
   if (ask.kind === 'ledger') return { n, error: 'not read by this auditor' };
@@ -219,31 +226,6 @@ function write(text) {
       process.exit(e.code === 'EPIPE' ? 0 : 1);
     }
   }
-}
-
-function human({ json, run: done }) {
-  const lines = [];
-  for (const { word, place, what } of json.findings) lines.push(`${word.toUpperCase()}  ${visible(place)}: ${visible(what)}`);
-  if (json.more_findings) lines.push(`.. and ${json.more_findings} findings more`);
-  lines.push('', 'checks:');
-  for (const { name, count, failed } of json.checks) lines.push(`  ${String(count).padStart(8)}  ${name}${failed ? `: ${failed} do not hold` : count ? '' : ': NOTHING CHECKED'}`);
-  if (done?.comp) {
-    const { comp } = done;
-    lines.push('', `bundle: made ${utc(comp.made_ms)} (claimed) on the authority of ${visible(comp.authority)}${comp.recipient === null ? '' : `, for ${visible(comp.recipient)}`}`);
-    lines.push(`given ${comp.given.length}, withheld ${comp.withheld.length}, destroyed ${comp.destroyed.length}, out of scope ${comp.out_of_scope.length}`);
-    for (const tape of done.tapes) {
-      lines.push(`tape ${tape.tape}: ${tape.count} frames, ${tape.frames?.seqs?.length ?? 0} here, ${tape.chain.length} entries about it`);
-      lines.push(`  saved ${tape.saved ? utc(tape.saved.time) : '?'} (claimed); ${tape.savedBy ? `at the latest ${utc(tape.savedBy)} by witnesses` : 'at the latest: nobody vouches'}`);
-      for (const entry of tape.chain.filter((one) => isAccess(one.kind))) {
-        const l = link(entry);
-        lines.push(`  ${utc(l.time)} ${l.kind}${l.closed ? ' (private half closed)' : ` by ${visible(l.who ?? 'nobody named')}${l.purpose ? `, for: ${visible(l.purpose)}` : ''}`}`);
-      }
-    }
-    lines.push(json.whole_log ? 'complete: checked over the whole log' : "complete up to the last entry, by the ledger's claim");
-  }
-  if (json.anchored_ms !== null) lines.push(`anchored: all of it existed at the latest ${utc(json.anchored_ms)}`);
-  lines.push('', MEANING[json.verdict], json.words.join(', '));
-  return `${lines.join('\n')}\n`;
 }
 
 function parse(argv) {

@@ -26,10 +26,10 @@ export async function accountFor(b) {
     if (!where.has(id)) report.finding('incomplete', `tape ${id}`, 'it was asked for, and nothing says what became of it', ACCOUNT);
   }
   for (const one of comp.withheld) {
-    if (one.what === 'tape') report.finding('intact with gaps', `tape ${one.tape}`, 'it is withheld as a whole');
+    if (one.what === 'tape') report.finding('intact with gaps', `tape ${one.tape}`, `it is withheld as a whole; its custody id is ${one.custody}`);
     if (one.what === 'private') report.finding('intact with gaps', `entry ${one.entry}`, 'fields of its private half are withheld');
   }
-  for (const one of comp.out_of_scope) if (one.field === null) report.finding('intact with gaps', `tape ${one.tape}`, 'it is out of scope, and no field shows that');
+  for (const one of comp.out_of_scope) if (one.field === null) report.finding('intact with gaps', `tape ${one.tape}`, `it is out of scope, and no field shows that; its custody id is ${one.custody}`);
   if (comp.span && b.files.has('entries.cbor')) await span(b, where);
 }
 
@@ -62,7 +62,14 @@ async function span(b, where) {
 /** Check 11. */
 export async function contentsAsSaid(b) {
   const { comp, report } = b;
-  const withheld = (what, tape) => comp.withheld.filter((one) => one.what === what && one.tape === tape);
+  const listed = new Map();
+  for (const one of comp.withheld) {
+    const key = `${one.what} ${one.tape}`;
+    if (!listed.has(key)) listed.set(key, []);
+    listed.get(key).push(one);
+  }
+  const withheld = (what, tape) => listed.get(`${what} ${tape}`) ?? [];
+  const given = new Map([...comp.given].reverse().map((one) => [one.tape, one]));
   for (const tape of b.tapes) {
     if (tape.frames?.seqs && tape.root) await frames(b, tape, withheld);
     if (tape.header) {
@@ -76,8 +83,8 @@ export async function contentsAsSaid(b) {
   for (const one of comp.withheld) {
     if (!['frames', 'payloads', 'header'].includes(one.what)) continue;
     await report.attempt(CONTENT, `tape ${one.tape}`, () => {
-      const given = comp.given.find((g) => g.tape === one.tape);
-      if (!given || given.custody !== one.custody || given.entry !== one.entry) refuse(`${one.what} of a tape that is not given are said to be withheld`, 'incomplete');
+      const of = given.get(one.tape);
+      if (!of || of.custody !== one.custody || of.entry !== one.entry) refuse(`${one.what} of a tape that is not given are said to be withheld`, 'incomplete');
     });
   }
   if (b.files.has('entries.cbor')) await privates(b);

@@ -1,17 +1,14 @@
 // One run over a bundle or a published tree, and its result as the object of `--json`.
 
-import { Refusal, refuse, fromBase64, fromHex, fromUtf8 } from './bytes.js';
+import { Refusal, refuse, fromUtf8 } from './bytes.js';
 import { hasEd25519 } from './ed25519.js';
 import { Report } from './report.js';
 import { auditBundle } from './bundle.js';
 import { auditTree } from './published.js';
 import { openTar } from './bag.js';
-import { readPins } from './log.js';
 
 /** How a file begins that age encrypted (6.1). */
 const AGE = 'age-encryption.org/v1';
-
-export const pinsOf = (options) => readPins(options, fromBase64, fromHex);
 
 /**
  * `what` is {tar: source}, {bag: {files}}, or {publishedTree: reader}; `faults` are refusals that were met on the way to it.

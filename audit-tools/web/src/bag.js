@@ -10,7 +10,7 @@ const MANIFEST_MAX = 64 << 20;
 const PIECE = 1 << 20;
 const WHOLE = 16 << 20;
 /** The four tag files, in the order of the tar file. */
-export const TAGS = ['bagit.txt', 'bag-info.txt', 'manifest-sha256.txt', 'tagmanifest-sha256.txt'];
+const TAGS = ['bagit.txt', 'bag-info.txt', 'manifest-sha256.txt', 'tagmanifest-sha256.txt'];
 const FILES_MAX = 1 << 20;
 
 /** May it be a path in the bag? */
@@ -90,7 +90,7 @@ export async function readAll(file, max) {
   return bytes;
 }
 
-export async function hashFile(file, report) {
+async function hashFile(file, report) {
   if (file.size <= WHOLE) return digestOf(await readAll(file, WHOLE));
   const hash = new Sha256();
   for (let at = 0; at < file.size; at += PIECE) {
@@ -102,8 +102,8 @@ export async function hashFile(file, report) {
   return hash.digest();
 }
 
-/** The items of a CBOR sequence in a file, with the place of each. */
-export async function* sequence(file, itemMax, report) {
+/** The items of a CBOR sequence in a file, with the place of each; `bounds` are those of one item. */
+export async function* sequence(file, itemMax, bounds, report) {
   let buffer = new Uint8Array(0);
   let from = 0; // offset in the file of the first byte of the buffer
   let pos = 0;
@@ -112,7 +112,7 @@ export async function* sequence(file, itemMax, report) {
     if (pos === buffer.length && read >= file.size) return;
     let found = null;
     try {
-      if (pos < buffer.length) found = decodeAt(buffer, pos);
+      if (pos < buffer.length) found = decodeAt(buffer, pos, bounds);
     } catch (e) {
       if (!(e instanceof CutOff) || read >= file.size) throw e;
     }

@@ -126,12 +126,3 @@ export function decimal(text) {
 export function isLowerHex(text, digits) {
   return typeof text === 'string' && text.length === digits && /^[0-9a-f]*$/.test(text);
 }
-
-/** Numbers of items may be Number or BigInt: the sum as the smaller kind that holds it. */
-export function plus(a, b) {
-  return slim(BigInt(a) + BigInt(b));
-}
-
-export function slim(n) {
-  return typeof n === 'bigint' && n <= 9007199254740991n && n >= -9007199254740991n ? Number(n) : n;
-}

@@ -19,12 +19,24 @@ export class CutOff extends Refusal {
 
 const DEPTH = 16;
 const ITEMS = 1 << 24;
+const SLACK = 64;
+
+/**
+ * How many items (also keys, and what stands in others) are read of one item. A byte of a file can become an item that takes two hundred
+ * in memory, and 1.1 bounds each array by itself only. Readers of what may lawfully have more name their own bound.
+ */
+const ITEMS_IN_ALL = 1 << 20;
 
 class Reader {
-  constructor(bytes, at) {
+  /** `limit` and `per`: no more items in all, and none that take fewer bytes each on the average. */
+  constructor(bytes, at, { limit = ITEMS_IN_ALL, per = 0 } = {}) {
     this.bytes = bytes;
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.at = at;
+    this.from = at;
+    this.limit = limit;
+    this.per = per;
+    this.count = 0;
   }
 
   need(n) {
@@ -58,6 +70,8 @@ class Reader {
 
   item(depth, tag18) {
     this.need(1);
+    this.count++;
+    if (this.count > this.limit || (this.count - SLACK) * this.per > this.at - this.from) refuse('CBOR: too many items in all');
     const first = this.bytes[this.at++];
     const major = first >> 5;
     const info = first & 31;
@@ -110,16 +124,16 @@ class Reader {
 }
 
 /** One item that is all of the bytes. `tag18`: the one tag of a statement may stand in front. `inside`: how many arrays and maps it stood in. */
-export function decode(bytes, tag18 = false, inside = 0) {
-  const reader = new Reader(bytes, 0);
+export function decode(bytes, { tag18 = false, inside = 0, ...bounds } = {}) {
+  const reader = new Reader(bytes, 0, bounds);
   const value = reader.item(inside, tag18);
   if (reader.at !== bytes.length) refuse('CBOR: bytes after the item');
   return value;
 }
 
 /** The item at an offset, and where it ends. */
-export function decodeAt(bytes, at) {
-  const reader = new Reader(bytes, at);
+export function decodeAt(bytes, at, bounds) {
+  const reader = new Reader(bytes, at, bounds);
   const value = reader.item(0, false);
   return [value, reader.at];
 }

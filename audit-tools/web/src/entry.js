@@ -32,7 +32,7 @@ const TAPE = 'tape';
 const ANY = 'any';
 
 /** Kinds with their names, what they are about, and their bodies. */
-export const KINDS = new Map([
+const KINDS = new Map([
   [0, ['genesis', LEDGER, s.map({
     0: s.exactly(1), 1: origin, 2: s.bytes32, 3: s.bytes32, 4: s.bytes32, 5: s.tuple(s.bytes32, s.bytes32, s.bytes32), 6: s.text, 7: s.text, 8: s.bool,
   }, { 9: s.tuple(s.text, NOTE, u, s.orNull(u)) })]],
@@ -144,7 +144,7 @@ export function readPrivate(bytes) {
 const openedShape = s.tuple(s.list(s.tuple(u, s.bytes32), 1), s.list(s.tuple(u, s.bytes32, s.bytes)));
 
 /** `opened` of 6.4 against a commitment by 1.5. Returns all numbers, and the values that are open. */
-export function checkOpened(opened, label, commitment, checkField) {
+export function checkOpened(opened, label, commitment, checkField, limit) {
   openedShape(opened);
   const [all, open] = opened;
   s.ascending(all, (pair) => pair[0], 'fields');
@@ -157,7 +157,7 @@ export function checkOpened(opened, label, commitment, checkField) {
     const listed = digests.get(n);
     if (!listed) refuse(`field ${n} is opened and not listed`);
     if (!same(H(...front, encode(n), encode(salt), value), listed)) refuse(`field ${n} is not the one that was committed to`);
-    const item = decode(value, false, 1);
+    const item = decode(value, { inside: 1, limit });
     checkField(n, item);
     values.set(n, item);
   }

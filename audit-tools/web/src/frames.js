@@ -20,7 +20,7 @@ export async function readFrames(file, report, place) {
 
 async function fill(out, file, report) {
   let before = -1;
-  for await (const { item, at, end } of sequence(file, ITEM_MAX, report)) {
+  for await (const { item, at, end } of sequence(file, ITEM_MAX, { limit: 8 }, report)) {
     if (!Array.isArray(item) || item.length !== 3) refuse('an item that is no frame');
     const [seq, first, second] = item;
     s.uint(seq);

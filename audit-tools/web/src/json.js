@@ -4,11 +4,14 @@ import { refuse, fromUtf8, isLowerHex } from './bytes.js';
 
 const DEEP = 8;
 const LONGEST = 64 << 20;
+// Objects and arrays in all: each row of a list names two ids, so that no file of 64 MiB has as many of them.
+const PARTS = 1 << 20;
 
 class Json {
   constructor(text) {
     this.text = text;
     this.at = 0;
+    this.parts = 0;
   }
 
   space() {
@@ -20,6 +23,7 @@ class Json {
     const c = this.text[this.at];
     if (c === '{' || c === '[') {
       if (depth > DEEP) refuse('JSON: nested too deep');
+      if (++this.parts > PARTS) refuse('JSON: too many objects and arrays');
       this.at++;
       return c === '{' ? this.object(depth) : this.array(depth);
     }
@@ -155,6 +159,9 @@ const FILE = object({
 export function readCompleteness(bytes) {
   const out = FILE(parseJson(bytes), 'COMPLETENESS.json');
   if ((out.span === null) !== (out.asked.ids !== undefined)) bad('"span" and "asked" do not fit');
-  for (const one of out.withheld) if (one.fields.length && one.what !== 'header' && one.what !== 'private') bad('fields of what has none');
+  for (const one of out.withheld) {
+    if (one.fields.length && one.what !== 'header' && one.what !== 'private') bad('fields of what has none');
+    if (new Set(one.fields).size !== one.fields.length) bad('a field twice');
+  }
   return out;
 }

@@ -1,6 +1,6 @@
 // Keys in force (4.5): what each role had as a key, from where on, and what was revoked. Heads under them.
 
-import { refuse, same, toHex } from './bytes.js';
+import { refuse, same } from './bytes.js';
 import { encode } from './cbor.js';
 import { verify, thumbprint, isPublicKeyCached } from './ed25519.js';
 import { splitNote, checkLines, readHead, cosignatures, logKey } from './notes.js';
@@ -18,6 +18,15 @@ export class Keys {
       { index: -1, at: 0, key: body.get(n), thumb: thumbprint(body.get(n)), next: body.get(5)[role], revoked: null },
     ]);
     this.changes = 0;
+    this.unknown = null; // index of the first critical entry of a kind that is not known
+  }
+
+  /**
+   * Behind a critical entry that is not known nobody can tell which keys are in force (4.3): for an entry at this index, or a head of this
+   * size, another key than the known one is no fault.
+   */
+  unsure(at) {
+    return this.unknown !== null && at > this.unknown;
   }
 
   /** An entry of kind 32769 or 32770; refuses one that breaks a rule, which then changes nothing. */
@@ -62,11 +71,25 @@ export class Keys {
     return keys[0];
   }
 
+  /** Does a head of a size count, by what the log revoked? */
+  counts(size) {
+    const { revoked } = this.inForce(0, size);
+    return !(revoked && size > revoked.from);
+  }
+
+  /** The key of a role with this thumbprint, if the log is known to have had it. */
+  named(role, thumb) {
+    return this.roles[role].find((one) => same(one.thumb, thumb)) ?? null;
+  }
+
   has(role, key) {
     return this.roles[role].some((one) => same(one.key, key));
   }
 
-  /** A head under the key in force at its size; lines of the log's other keys and of known witnesses must hold too. */
+  /**
+   * A head under the key in force at its size; lines of the log's other keys and of known witnesses must hold too. It is `signed` where
+   * that could be told, and otherwise a text that only the tree can speak for.
+   */
   async openHead(bytes, witnesses = [], known = null) {
     const note = splitNote(bytes);
     const head = readHead(note.text, this.origin);
@@ -76,13 +99,28 @@ export class Keys {
       const lines = await checkLines(note, logKey(this.origin, one.key));
       if ((one === key || (known !== null && head.size > known)) && lines) signed = true;
     }
-    if (!signed) refuse(UNSIGNED);
+    if (!signed && !this.unsure(head.size)) refuse(UNSIGNED);
     const times = await cosignatures(note, witnesses);
-    const counts = !(key.revoked && head.size > key.revoked.from);
-    return { ...head, note, times, counts, key };
+    return { ...head, note, times, counts: this.counts(head.size), key, signed };
   }
+}
 
-  known() {
-    return this.roles.map((keys) => keys.map((one) => toHex(one.key)));
+const CRITICAL = 32768;
+const KNOWN_CRITICAL = new Set([32768, 32769, 32770]);
+
+/** What an entry does to the keys; `report` is told what is wrong with it. */
+export async function followKeys(keys, entry, report) {
+  const place = `entry ${entry.index}`;
+  if (entry.kind === 32769 || entry.kind === 32770) await report.attempt('changes of keys', place, () => keys.change(entry));
+  else if (entry.kind >= CRITICAL && !KNOWN_CRITICAL.has(entry.kind)) {
+    keys.unknown ??= entry.index;
+    report.finding('cannot tell', place, `a critical entry of kind ${entry.kind}, which is not known here`);
   }
+}
+
+/** The keys that the log had, out of entry 0 and its changes; entries are ascending. */
+export async function readKeys(genesis, entries, report) {
+  const keys = new Keys(genesis);
+  for (const entry of entries) await followKeys(keys, entry, report);
+  return keys;
 }

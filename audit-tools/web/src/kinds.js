@@ -1,12 +1,13 @@
 // The kinds of batch mode that come as bytes or text: one decoder and one id each.
 
-import { refuse, fromHex, toHex, toUtf8, Refusal } from './bytes.js';
+import { refuse, fromHex, toHex, toUtf8, same, Refusal } from './bytes.js';
 import { decode } from './cbor.js';
 import { H } from './sha256.js';
 import { readFrame, readHeader, readRoot, readManifest } from './tape.js';
 import { readEntry, readPrivate } from './entry.js';
 import { readStatement, checkStatementKey, checkReceipt } from './cose.js';
-import { readVerifierKey, openHead, checkProof, checkFork, checkSuccession } from './notes.js';
+import { readVerifierKey, openHead, openCosigned, checkProof, checkFork, checkSuccession } from './notes.js';
+import { readPins } from './pins.js';
 
 const key32 = (text) => {
   const key = fromHex(text);
@@ -18,8 +19,22 @@ const hashed = (read) => async (bytes) => {
   return H(bytes);
 };
 
-export const DECODERS = {
-  cbor: hashed((bytes) => decode(bytes)),
+/** Opens heads under the log's key and, where witnesses or a quorum are named, with their cosignatures. */
+function headOf(ask) {
+  const key = readVerifierKey(ask.key, 1);
+  const quorum = ask.quorum ?? null;
+  if (ask.witness === undefined && quorum === null) return (bytes) => openHead(bytes, key);
+  const texts = ask.witness ?? [];
+  if (!Array.isArray(texts) || texts.some((one) => typeof one !== 'string')) refuse('"witness" is no list of texts');
+  if (quorum !== null && !Number.isSafeInteger(quorum)) refuse('"quorum" is no number');
+  const pins = readPins({ witness: texts, quorum });
+  if (pins.witnesses.some((one) => same(one.key, key.key))) refuse('a key that is given as a log\'s and as a witness\'s');
+  return (bytes) => openCosigned(bytes, key, pins.witnesses, pins.quorum);
+}
+
+const DECODERS = {
+  // one array as long as 1.1 lets it be
+  cbor: hashed((bytes) => decode(bytes, { limit: (1 << 24) + 1 })),
   frame: hashed(readFrame),
   header: hashed(readHeader),
   root: hashed(readRoot),
@@ -31,12 +46,9 @@ export const DECODERS = {
     return statement.tape;
   },
   entry: async (bytes) => readEntry(bytes).leaf,
-  note: async (bytes, ask) => (await openHead(bytes, readVerifierKey(ask.key, 1))).root,
-  proof: async (bytes, ask) => {
-    const proof = await checkProof(bytes, readVerifierKey(ask.key, 1));
-    return proof.leaf;
-  },
-  receipt: async (bytes, ask) => (await checkReceipt(bytes, key32(ask.key), key32(ask.leaf))).root,
+  note: async (bytes, ask) => (await headOf(ask)(bytes)).root,
+  proof: async (bytes, ask) => (await checkProof(bytes, headOf(ask))).leaf,
+  receipt: async (bytes, ask) => (await checkReceipt(bytes, () => key32(ask.key), key32(ask.leaf))).root,
   fork: async (bytes, ask) => (await checkFork(bytes, readVerifierKey(ask.key, 1))).root,
   succession: async (bytes) => H(toUtf8((await checkSuccession(bytes)).text)),
 };

@@ -10,7 +10,7 @@ const LINES_MAX = 64;
 const SPACE = /[\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/u;
 
 /** May it be the name of a key (1.4)? */
-export function isKeyName(name) {
+function isKeyName(name) {
   // eslint-disable-next-line no-control-regex
   return name.length > 0 && !SPACE.test(name) && !name.includes('+') && !/[\u0000-\u001f]/.test(name);
 }
@@ -134,6 +134,13 @@ export function quorumTime(times, quorum) {
   return all[quorum - 1] * 1000n;
 }
 
+/** A head under a log's key that a quorum of witnesses cosigned. */
+export async function openCosigned(bytes, key, witnesses, quorum) {
+  const head = await openHead(bytes, key, witnesses);
+  if (quorumTime(head.times, quorum) === null) refuse('no quorum of cosignatures');
+  return head;
+}
+
 function hashLine(line) {
   const hash = fromBase64(line);
   if (!hash || hash.length !== 32) refuse('a line that is no hash');
@@ -141,7 +148,7 @@ function hashLine(line) {
 }
 
 /** A tlog-proof taken apart (5.2). */
-export function readProof(bytes) {
+function readProof(bytes) {
   if (bytes.length > NOTE_MAX * 4) refuse('a proof that is too long');
   const text = fromUtf8(bytes);
   if (text === null) refuse('a proof that is not UTF-8');
@@ -161,14 +168,13 @@ export function readProof(bytes) {
   return { extra, index, path: lines.map(hashLine), head: toUtf8(text.slice(cut + 2)) };
 }
 
-/** A proof checked under the log's key; `leaf` where there is no extra line. */
-export async function checkProof(bytes, key, { leaf = null, witnesses = [], quorum = 0 } = {}) {
+/** A proof checked; `open` opens the head in it, and `leaf` is the leaf hash where there is no extra line. */
+export async function checkProof(bytes, open, leaf = null) {
   const proof = readProof(bytes);
   if (!proof.extra && !leaf) refuse('a proof without its entry');
   const of = proof.extra ? leafHash(proof.extra) : leaf;
   if (leaf && !same(of, leaf)) refuse('a proof of another entry');
-  const head = await openHead(proof.head, key, witnesses);
-  if (quorum && quorumTime(head.times, quorum) === null) refuse('no quorum of cosignatures');
+  const head = await open(proof.head);
   if (!same(rootFromPath(of, proof.index, head.size, proof.path), head.root)) refuse('the path does not lead to the root');
   return { leaf: of, index: proof.index, head, extra: proof.extra };
 }

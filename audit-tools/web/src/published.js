@@ -3,26 +3,27 @@
 
 import { refuse, Refusal, same, toHex } from './bytes.js';
 import { Frontier, EMPTY_ROOT } from './tree.js';
-import { readEntry, kindName } from './entry.js';
-import { Keys } from './keys.js';
+import { readEntry } from './entry.js';
+import { Keys, followKeys } from './keys.js';
 import { splitNote, readHead, checkLines, cosignatures, quorumTime } from './notes.js';
 import { tilePlace, readTile, fillFromBundle } from './tiles.js';
 import { readAll } from './bag.js';
-import { checkStatement, checkAnchor, checkSuccessor, checkPins, openGiven } from './log.js';
+import { checkPins, openGiven } from './pins.js';
+import { checkAnchors, checkStatements } from './anchors.js';
 
 const WIDE = 256;
 const BUNDLE_MAX = WIDE * 65537;
 
 /**
- * Goes through a tree. With `keys` the checkpoint is verified under them; without, `visit` has to find them in the entries.
- * Resolves to the head and whether entries are published. A fault is refused, or told to `fault`, and then what stands before it counts.
+ * Goes through a tree. By which key its checkpoint is signed only the entries in it say, so whoever calls this verifies the bytes of the
+ * checkpoint that it resolves to, beside the head in them and whether entries are published. A fault is refused, or told to `fault`, and
+ * then what stands before it counts.
  */
-export async function readTree(tree, { keys = null, witnesses = [], report, start = () => {}, leaf = () => {}, visit = async () => {}, fault = null }) {
+export async function readTree(tree, { report, start = () => {}, leaf = () => {}, visit = async () => {}, fault = null }) {
   const file = await tree.file('checkpoint');
   if (!file) refuse('the tree has no checkpoint', 'missing');
   const bytes = await readAll(file, 1 << 20);
-  const head = keys ? await keys.openHead(bytes, witnesses) : readHead(splitNote(bytes).text);
-  if (keys && !head.counts) refuse('the checkpoint of the tree is of a revoked key');
+  const head = readHead(splitNote(bytes).text);
   if (head.size > 9007199254740991n) refuse('the checkpoint of the tree says more entries than can be read', 'cannot tell');
   await start(head);
   const size = Number(head.size);
@@ -116,7 +117,7 @@ export async function auditTree(tree, pins, report) {
     out.keys = log.keys;
   } else if (read.entries) report.finding('cannot tell', 'checkpoint', 'entry 0 could not be read, so that nobody vouches for the checkpoint');
   else await bare(out, read, pins, report, log.leaves);
-  if (out.head && pins.quorum) {
+  if (out.head?.signed && pins.quorum) {
     const at = quorumTime(out.head.times, pins.quorum);
     out.anchoredMs = at === null ? null : Number(at);
   }
@@ -138,7 +139,7 @@ async function bare(out, read, pins, report, leaves) {
     if (!lines) refuse('the pinned key did not sign the checkpoint, and which key followed it is not published', 'cannot tell');
     out.pinned.checkpoint = true;
     out.pinned.recorder = null;
-    out.head = { ...read.head, times: await cosignatures(note, pins.witnesses) };
+    out.head = { ...read.head, signed: true, times: await cosignatures(note, pins.witnesses) };
   });
   const heads = [];
   for (const [i, bytes] of pins.heads.entries()) {
@@ -179,7 +180,6 @@ class Walk {
     this.subjects = new Map();
     this.leaves = []; // of all entries: heads are of sizes in between
     this.later = []; // what is checked when the keys are all known
-    this.kept = [];
   }
 
   async visit(bytes, frontier) {
@@ -201,8 +201,7 @@ class Walk {
     }
     await report.attempt('entries', place, () => this.chain(entry));
     if (!this.keys) return;
-    if (entry.kind === 32769 || entry.kind === 32770) await report.attempt('changes of keys', place, () => this.keys.change(entry));
-    else if (entry.kind >= 32768 && entry.kind !== 32768) report.finding('cannot tell', place, `a critical entry of kind ${entry.kind}, which is not known here`);
+    await followKeys(this.keys, entry, report);
     if ([16, 128, 129, 130, 133, 32768].includes(entry.kind)) this.later.push(entry);
   }
 
@@ -220,32 +219,15 @@ class Walk {
     this.before = entry;
     this.subjects.set(subject, { seq: entry.seq, leaf: entry.leaf, saved, opened, ended });
     if (last ? BigInt(entry.seq) !== BigInt(last.seq) + 1n || !same(entry.prev, last.leaf) : entry.seq !== 0) refuse('it does not go on from the last entry of its subject');
-    if (last?.saved && entry.kind === 16) refuse('an entry before it saved this subject');
   }
 
   async finish(top) {
-    const { report, keys, pins } = this;
+    const { report, keys, genesis, pins } = this;
     const heads = [];
-    for (const entry of this.later) {
-      const place = `entry ${entry.index} (${kindName(entry.kind)})`;
-      if (entry.kind === 128 || entry.kind === 129) {
-        const anchor = await report.attempt('anchors', place, () => checkAnchor(entry, keys, pins.witnesses));
-        if (!anchor?.head) continue;
-        if (anchor.revoked) report.finding('intact with gaps', place, 'a head that a key signed which was revoked later: it proves nothing');
-        else {
-          this.kept.push(anchor);
-          heads.push({ ...anchor.head, place, word: 'forked' });
-        }
-      } else if (entry.kind === 130) {
-        report.check('anchors');
-        if (entry.body.get(0) > entry.index) report.finding('altered', place, 'a head of more entries than there were', 'anchors');
-        else heads.push({ size: BigInt(entry.body.get(0)), root: entry.body.get(1), place, word: 'altered' });
-      } else if (entry.kind === 133) await report.attempt('anchors', place, () => keys.openHead(entry.body.get(1), pins.witnesses, BigInt(entry.index)));
-      else if (entry.kind === 32768) {
-        const gap = await report.attempt('succession', place, () => checkSuccessor(entry, this.genesis, keys));
-        if (typeof gap === 'string') report.finding('intact with gaps', place, gap);
-      }
-    }
+    const anchors = await checkAnchors(this.later, { keys, genesis, witnesses: pins.witnesses, report }, (anchor, place, entry) => {
+      // what a revoked key signed proves nothing, and what nobody can tell the key of says nothing
+      if (!anchor.revoked && !anchor.unsigned) heads.push({ ...anchor.head, place, word: entry.kind === 130 ? 'altered' : 'forked' });
+    });
     const given = await openGiven(pins, keys, report, top.size);
     const roots = rootsAt(this.leaves, [...heads, ...given].map((head) => head.size));
     compareGiven(given, top, roots, report);
@@ -254,13 +236,7 @@ class Walk {
       const root = roots.get(head.size);
       if (root && !same(root, head.root)) report.finding(head.word, head.place, `its head has another root of the first ${head.size} entries`, 'roots of heads');
     }
-    const vouched = (index, from, before) => this.kept.some((a) => a.kind === 128 && a.index < before && a.head.size > BigInt(index) && a.head.size <= BigInt(from));
-    for (const entry of this.later) {
-      if (entry.kind !== 16) continue;
-      const place = `entry ${entry.index} (tape.saved)`;
-      const done = await report.attempt('statements', place, () => checkStatement(entry, keys, this.genesis.leaf, vouched));
-      if (done?.gap) report.finding('intact with gaps', place, done.gap);
-    }
+    await checkStatements(this.later, { keys, genesis, anchors, report }, () => true);
     for (const [subject, one] of this.subjects) {
       if (one.opened && !one.saved && !one.ended) report.finding('unsealed tail', `custody id ${subject}`, 'a recording was begun that is no tape yet');
     }

@@ -3,7 +3,7 @@
 
 import { refuse, order, toUtf8 } from './bytes.js';
 
-export const isInt = (v) => typeof v === 'number' || typeof v === 'bigint';
+const isInt = (v) => typeof v === 'number' || typeof v === 'bigint';
 export const isUint = (v) => isInt(v) && v >= 0;
 export const isBytes = (v) => v instanceof Uint8Array;
 

@@ -32,6 +32,10 @@ export function svg(name, attributes = {}, ...children) {
   return add(node, children);
 }
 
+/** A section of the page, and a fact in a list of them. */
+export const card = (title, ...children) => el('section.card', {}, el('h2', {}, title), children);
+export const fact = (name, ...value) => el('div', {}, el('dt', {}, name), el('dd', {}, value));
+
 export const time = (ms) => el('time', {}, utc(ms));
 export const short = (hex) => `${hex.slice(0, 12)}\u2026`;
 export const id = (hex) => el('span.mono', { title: hex }, short(hex));
@@ -66,7 +70,7 @@ export function paged(count, per, render, what) {
 }
 
 /** JSON with line breaks and indents put between its tokens, none of which is changed; null when it is not JSON. */
-export function prettyJson(text) {
+function prettyJson(text) {
   const start = text.trimStart()[0];
   if (start !== '{' && start !== '[') return null;
   try {
@@ -98,7 +102,7 @@ export function prettyJson(text) {
 
 const ROW = 8; // so many bytes fit into a lane
 
-export function hexDump(bytes, from, to) {
+function hexDump(bytes, from, to) {
   const lines = [];
   for (let at = from; at < to; at += ROW) {
     const part = bytes.subarray(at, Math.min(at + ROW, to));

@@ -8,6 +8,10 @@ import * as s from './shape.js';
 const FLAGS = 8191;
 const PAYLOAD = 16777216;
 const ENVELOPE = 1048576;
+/** Bytes of a header (3.1), and so the most items in it: lists in it may be of short ones. */
+export const HEADER = 8 << 20;
+// Objects and attachments of a manifest are 2^20 in all (3.2): the most items are those of as many attachments, each with one object.
+const MANIFEST_ITEMS = (7 << 20) + 8;
 
 const flags = (v) => void ((s.isUint(v) && v >= 1 && v <= FLAGS) || refuse('flags out of range'));
 const jsonField = s.tuple(s.bytes, s.bytes);
@@ -82,8 +86,8 @@ const HEADER_MAY = {
 const headerMap = s.map(HEADER_MUST, HEADER_MAY);
 
 export function readHeader(bytes) {
-  if (bytes.length > 8 << 20) refuse('a header over 8 MiB');
-  const header = decode(bytes);
+  if (bytes.length > HEADER) refuse('a header over 8 MiB');
+  const header = decode(bytes, { limit: HEADER });
   headerMap(header);
   lines(header.get(26));
   return header;
@@ -120,7 +124,7 @@ export function readRoot(bytes) {
 /** A manifest, 3.2. */
 export function readManifest(bytes) {
   if (bytes.length > 64 << 20) refuse('a manifest over 64 MiB');
-  const m = decode(bytes);
+  const m = decode(bytes, { limit: MANIFEST_ITEMS, per: 5 });
   if (!Array.isArray(m) || m.length < 4 || m.length > 5) refuse('not a manifest');
   const object = s.tuple(s.bytes32, s.uint);
   s.exactly('immutape/manifest/1')(m[0]);

@@ -17,14 +17,7 @@ export function readTile(bytes, count) {
   return hashes;
 }
 
-/** The entries of a bundle, each compared with its place in the tile. */
-export function readEntryBundle(bytes, hashes) {
-  const entries = [];
-  fillFromBundle(entries, bytes, hashes);
-  return entries;
-}
-
-/** The same, into a list, which holds what stands before a fault when there is one. */
+/** The entries of a bundle into a list, each compared with its place in the tile; where there is a fault, the list holds what stands before it. */
 export function fillFromBundle(entries, bytes, hashes) {
   let at = 0;
   while (at < bytes.length) {

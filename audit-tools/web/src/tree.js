@@ -2,13 +2,14 @@
 
 import { refuse, same } from './bytes.js';
 import { H } from './sha256.js';
-import { encode } from './cbor.js';
+import { decode, encode } from './cbor.js';
+import * as s from './shape.js';
 
 const ZERO = Uint8Array.of(0);
 const ONE = Uint8Array.of(1);
 
 export const leafHash = (d) => H(ZERO, d);
-export const nodeHash = (a, b) => H(ONE, a, b);
+const nodeHash = (a, b) => H(ONE, a, b);
 export const EMPTY_ROOT = H(new Uint8Array(0));
 
 /** A labelled digest, 1.2. */
@@ -65,6 +66,16 @@ export function isConsistent(m, root1, n, root2, path) {
     sn >>= 1n;
   }
   return sn === 0n && same(fr, root1) && same(sr, root2);
+}
+
+const HASHES_MAX = 1 << 21;
+const hashes32 = s.list(s.bytes32);
+
+/** The hashes of a set proof, 6.5. */
+export function readSetProof(bytes) {
+  const hashes = decode(bytes, { limit: HASHES_MAX + 1 });
+  hashes32(hashes);
+  return hashes;
 }
 
 /** The root by 6.5 of a tree of n leaves, of which `known` ([index, leaf hash] ascending) are given, and a list of the other hashes. */

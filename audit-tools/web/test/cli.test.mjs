@@ -34,7 +34,7 @@ test('a good bundle, in words and as JSON', () => {
   const human = run([...keys, '--quorum', '2', tar]);
   assert.equal(human.status, 0, human.stdout + human.stderr);
   assert.equal(human.stdout.trim().split('\n').at(-1), 'intact');
-  assert.match(human.stdout, /access\.granted by carol, for: incident 7/);
+  assert.match(human.stdout, /entry \d+: content opened, by \u201ccarol\u201d \(human, unverified: a registered key\), for \u201cincident 7\u201d\n/);
   assert.match(human.stdout, /by the ledger's claim/);
   const { status, stdout } = run([...keys, '--json', tar]);
   assert.equal(status, 0);
@@ -42,6 +42,39 @@ test('a good bundle, in words and as JSON', () => {
   assert.deepEqual(Object.keys(json), ['verdict', 'exit', 'words', 'pinned', 'anchored_ms', 'whole_log', 'tapes', 'checks', 'findings']);
   assert.equal(stdout.trim().split('\n').length, 1);
   assert.ok(json.checks.every((c) => c.count > 0));
+});
+
+test('the summary says what an auditor asks first, and calls unverified what nothing vouches for', () => {
+  const many = (fields) => new Map([...w.actor('x\u201d, by \u201cy', 'why'), ...fields]);
+  const b = w.asTar({
+    tapes: [w.MESSAGES, w.MESSAGES.slice(0, 2)],
+    tweak: {
+      tape: { header: (h) => h.set(5, BigInt(w.T0 + 9000) * 1_000_000n) },
+      log: (log, [tape]) => {
+        const grant = log.add(32, tape.custody, new Map(), many([[24, w.utf8('the court')], [8, [0, 1]], [2, w.utf8('erin')], [4, w.utf8('order 7')]]));
+        log.add(33, tape.custody, new Map([[0, grant.index]]), new Map([...w.SYSTEM(), [9, 4711]]));
+      },
+      comp: (c) => ({ ...c, asked: { ids: [...c.asked.ids, 'ab'.repeat(32)] }, withheld: [{ what: 'tape', tape: 'ab'.repeat(32), custody: 'cd'.repeat(32), entry: 1, fields: [], why: 'privilege\n\u001b[2J' }] }),
+    },
+  });
+  const path = join(folder, 'summary.tar');
+  writeFileSync(path, b.tar);
+  const { stdout } = run([...keys, path]);
+  assert.ok(!/[\u001b\r]/.test(stdout));
+  const root = Buffer.from(b.log.rootAt(b.size)).toString('base64');
+  for (const line of [
+    `custody id ${w.hex(b.tapes[0].custody)}`, 'name: Tape 1', 'session: session-1', 'began: 2025-10-09 08:53:20 UTC (unverified)', 'ended: 2025-10-09 08:53:29 UTC (unverified)',
+    'content opened, by \u201cx", by "y\u201d (human, unverified: a registered key), on behalf of \u201cerin\u201d, for \u201cwhy\u201d, authority \u201corder 7\u201d, to \u201cthe court\u201d, frames 0 to 1, 4711 bytes of payloads given out\n',
+    'was in a list of 3 tapes, by \u201cdave\u201d', 'refused: access.granted (error 50, \u201cnot permitted\u201d), by \u201cmallory\u201d', `head of the log: ${b.size} entries, root ${root}\n`,
+    `SHA-256 of COMPLETENESS.json ${w.hex(w.sha(b.files.get('COMPLETENESS.json')))}`, `it is withheld as a whole; its custody id is ${'cd'.repeat(32)}`,
+    `withheld: tape of tape ${'ab'.repeat(32)}, custody id ${'cd'.repeat(32)}: \u201cprivilege[LF][ESC][2J\u201d (unverified)`,
+  ]) assert.ok(stdout.includes(line), `${line}\n${stdout}`);
+  // what does not hold is shown, and called so
+  const wrong = w.makeBundle({ tweak: { frameItems: (f) => f.slice(1) } });
+  wrong.files.set('log/paths.cbor', w.cbor([w.fill(1)]));
+  writeFileSync(path, w.makeTar(w.makeBag(wrong.files)));
+  const said = run([...keys, path]).stdout;
+  assert.ok(said.includes('frames: unverified: nothing proves') && said.includes('custody: unverified: nothing proves'), said);
 });
 
 test('exit codes', () => {
@@ -133,6 +166,26 @@ test('batch', () => {
   assert.equal(bad.status, 2);
   assert.equal(bad.stdout.trim().split('\n').length, 3);
   assert.deepEqual(run(['--batch'], ''), { status: 0, stdout: '', stderr: '' });
+});
+
+test('batch: notes and proofs heed witnesses and quorum', () => {
+  const key = good.pins.pub[0];
+  const two = Buffer.from(good.log.note(good.size, { witnesses: [0, 1] })).toString();
+  const proof = Buffer.from([...good.files].find(([p]) => p.endsWith('saved.tlog-proof'))[1]).toString(); // of three
+  const fourth = [...w.WITNESS, w.vkey('witness.example/w4', 4, w.keyPair(24).key)];
+  const spoilt = two.replace(/(w2 .{30})./, (m, a) => `${a}${m.endsWith('A') ? 'B' : 'A'}`);
+  const file = join(folder, 'w1.vkey');
+  writeFileSync(file, `${w.WITNESS[0]}\n`);
+  const cases = [
+    [true, { text: two }], [false, { text: two, witness: w.WITNESS }], [true, { text: two, witness: w.WITNESS, quorum: 2 }], [false, { text: two, witness: w.WITNESS, quorum: 3 }],
+    [false, { text: two, witness: w.WITNESS, quorum: 0 }], [false, { text: two, witness: w.WITNESS, quorum: '2' }], [false, { text: two, witness: w.WITNESS, quorum: 1.5 }], [false, { text: two, quorum: 1 }], [false, { text: two, witness: [] }],
+    [false, { text: two, witness: ['x'] }], [false, { text: two, witness: w.WITNESS[0] }], [false, { text: two, witness: [key] }], [false, { text: two, witness: [w.vkey('x.example', 4, w.KEYS.checkpoint.key)] }],
+    [false, { text: two, witness: [w.WITNESS[0], w.WITNESS[0]], quorum: 2 }], [true, { text: two, witness: [file] }], [true, { text: two, witness: [w.WITNESS[0], w.WITNESS[0]] }], [false, { text: two, witness: [w.WITNESS[0], w.vkey('other.example', 4, w.KEYS.witness[0].key)] }], [false, { text: spoilt, witness: w.WITNESS, quorum: 1 }], [true, { text: spoilt, witness: [w.WITNESS[0]] }],
+    [true, { kind: 'proof', text: proof }], [true, { kind: 'proof', text: proof, witness: w.WITNESS }], [false, { kind: 'proof', text: proof, witness: fourth }], [true, { kind: 'proof', text: proof, witness: fourth, quorum: 3 }],
+  ];
+  const { stdout } = run(['--batch'], `${cases.map(([, ask], n) => JSON.stringify({ n, kind: 'note', key, ...ask })).join('\n')}\n`);
+  const said = stdout.trim().split('\n').map((l) => JSON.parse(l));
+  assert.deepEqual(said.map((s) => s.accept), cases.map(([want]) => want), stdout);
 });
 
 test('a reader that goes away, and an input that is closed, end it quietly', () => {

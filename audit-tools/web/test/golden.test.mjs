@@ -7,15 +7,15 @@ import { readFileSync as readBuffer } from 'node:fs';
 import { join } from 'node:path';
 import { readIndex } from './toml.mjs';
 import { answerBytes } from '../src/kinds.js';
-import { fromHex, toHex, toUtf8 } from '../src/bytes.js';
+import { fromHex, toHex } from '../src/bytes.js';
 import { H } from '../src/sha256.js';
 import { leafHash, Frontier } from '../src/tree.js';
-import { readVerifierKey, verifierKeyText, openHead, checkProof, quorumTime, splitNote, readHead } from '../src/notes.js';
+import { readVerifierKey, verifierKeyText, openHead, openCosigned, checkProof, quorumTime, splitNote, readHead } from '../src/notes.js';
 import { readPerson } from '../src/cose.js';
 import { verify, thumbprint } from '../src/ed25519.js';
 import { readEnvelope } from '../src/tape.js';
 import { decode } from '../src/cbor.js';
-import { readTile, readEntryBundle } from '../src/tiles.js';
+import { readTile, fillFromBundle } from '../src/tiles.js';
 import { readToken } from '../src/der.js';
 
 const readFileSync = (...a) => (a.length > 1 ? readBuffer(...a) : new Uint8Array(readBuffer(a[0])));
@@ -69,7 +69,7 @@ const READERS = {
   },
   'tlog-proof': async (b) => {
     const leaf = leafHash(fromHex(in5.entry));
-    await checkProof(b, logKey, { leaf, witnesses, quorum: 2 });
+    await checkProof(b, (head) => openCosigned(head, logKey, witnesses, 2), leaf);
   },
   receipt: (b) => ask('receipt', b, { key: in5.issuer_key, leaf: toHex(leafHash(fromHex(in5.entry))) }),
   fork: (b) => ask('fork', b, { key: logText }),
@@ -131,8 +131,13 @@ test('5-proof: tile, bundle and tokens', () => {
   const tile = readFileSync(join(dir, 'accept/tile.bin'));
   assert.equal(root(tile), toHex(head.root));
   const hashes = readTile(tile, 29);
-  assert.equal(readEntryBundle(readFileSync(join(dir, 'accept/bundle.bin')), hashes).length, 29);
-  const judge = { tile: (b) => assert.equal(root(b), toHex(head.root)), bundle: (b) => readEntryBundle(b, hashes) };
+  const readBundle = (b) => {
+    const list = [];
+    fillFromBundle(list, b, hashes);
+    return list;
+  };
+  assert.equal(readBundle(readFileSync(join(dir, 'accept/bundle.bin'))).length, 29);
+  const judge = { tile: (b) => assert.equal(root(b), toHex(head.root)), bundle: readBundle };
   let n = 0;
   for (const r of chapters['5-proof'].reject) {
     const kind = chapters['5-proof'].accept.find((a) => a.file === r.from).decoder;

@@ -6,7 +6,7 @@ import * as w from './writer.mjs';
 import { judge } from './help.mjs';
 import { visible } from '../src/visible.js';
 import { decode, encode } from '../src/cbor.js';
-import { readRoot } from '../src/tape.js';
+import { readRoot, readHeader } from '../src/tape.js';
 import { parseJson } from '../src/json.js';
 import { Refusal } from '../src/bytes.js';
 import { H, Sha256 } from '../src/sha256.js';
@@ -91,6 +91,43 @@ test('bombs are refused before they grow', () => {
   assert.throws(() => parseJson(w.utf8(`"${'a'.repeat(3_000_000)}`)), Refusal);
   assert.equal(parseJson(w.utf8(`"${'a'.repeat(3_000_000)}"`)).length, 3_000_000);
   assert.equal(parseJson(w.utf8(`"${'\\n'.repeat(3_000_000)}"`)).length, 3_000_000);
+});
+
+test('small items, of which a file has many, do not grow without bound', async () => {
+  const many = (n, byte) => {
+    const out = Buffer.alloc(5 + n, byte);
+    out[0] = 0x9a;
+    out.writeUInt32BE(n, 1);
+    return new Uint8Array(out);
+  };
+  assert.equal(decode(many((1 << 20) - 1, 0xa0)).length, (1 << 20) - 1);
+  assert.throws(() => decode(many(1 << 20, 0xa0)), /too many items in all/);
+  // what the text lets be longer is read
+  assert.equal(decode(many(1 << 21, 0xf6), { limit: (1 << 21) + 1 }).length, 1 << 21);
+  const header = w.cbor(new Map([[0, 1], [1, 0], [10, new Map()], [11, new Map(Array.from({ length: 10 }, (_, i) => [i, 0]))], [12, [0]], [16, 'draft'], [24, 'default']]));
+  const blank = Buffer.concat(Array.from({ length: 400_000 }, (_, i) => Buffer.from(w.cbor([i + 1, new Uint8Array(0)]))));
+  const lines = w.cat([0xa8], header.subarray(1), [0x18, 26], many(400_000, 0).subarray(0, 5), blank); // the lines are its last key
+  assert.equal(readHeader(lines).get(26).length, 400_000);
+  const big = many(3 << 20, 0xa0);
+  for (const [name, file] of [['entries.cbor', big], ['log/paths.cbor', big], ['/header.cbor', big], ['/manifest.cbor', big], ['/frames.cbor', big]]) {
+    const b = w.makeBundle();
+    b.files.set([...b.files.keys()].find((p) => p.endsWith(name)), file);
+    const { json } = await judge(w.makeTar(w.makeBag(b.files)), b.pins);
+    assert.equal(json.verdict, 'altered');
+    assert.ok(json.findings.some((f) => /too many items in all/.test(f.what)), name);
+  }
+  assert.throws(() => parseJson(w.utf8(`[${'[],'.repeat(1 << 20)}1]`)), /too many objects and arrays/);
+});
+
+test('rows that are repeated cost nothing: each tape is checked once', async () => {
+  const b = w.asTar({ tweak: { comp: (c) => ({ ...c, given: Array.from({ length: 20_000 }, () => c.given[0]) }), madeBody: (body) => new Map([...body, [2, 20_000]]) } });
+  const started = Date.now();
+  const { json } = await judge(b.tar, b.pins);
+  assert.equal(json.verdict, 'incomplete');
+  assert.equal(json.tapes.length, 1);
+  const once = (await judge(w.asTar().tar, b.pins)).json;
+  for (const name of ['files of tapes', 'frames', 'proofs and receipts']) assert.equal(json.checks.find((c) => c.name === name).count, once.checks.find((c) => c.name === name).count, name);
+  assert.ok(Date.now() - started < 20_000);
 });
 
 test('JSON that is not of this format', () => {

@@ -3,6 +3,7 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
+import { needed } from './help.mjs';
 import { verify, isPublicKey, hasEd25519 } from '../src/ed25519.js';
 import { rootFromPath, isConsistent, leafHash } from '../src/tree.js';
 import { decode } from '../src/cbor.js';
@@ -10,7 +11,7 @@ import { fromHex, fromBase64, same, toUtf8, toHex } from '../src/bytes.js';
 import { keyPair } from './writer.mjs';
 
 const VECTORS = process.env.VECTORS ?? new URL('../../../../shared/vectors/', import.meta.url).pathname;
-const needs = (path) => (existsSync(`${VECTORS}/${path}`) ? {} : { skip: `no ${path}` });
+const needs = (path) => needed(existsSync(`${VECTORS}/${path}`), `third-party vectors in the browser's auditor: no ${path}`);
 const json = (path) => JSON.parse(readFileSync(`${VECTORS}/${path}`, 'utf8'));
 
 test('the platform has Ed25519', async () => assert.equal(await hasEd25519(), true));
