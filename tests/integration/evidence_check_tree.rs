@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use immutape::codec::digest::Thumbprint;
 use immutape::evidence::Verdict;
 use immutape::evidence::bundle::{MemorySource, Pins, check_bundle, check_published};
-use immutape::log::{Body, Entry, EntryKind, SignedNote};
+use immutape::log::{Body, CriticalBody, Entry, EntryKind, KeyRole, NoteKey, SignedNote, rotate};
+use immutape::seal::Signer as _;
 
-use crate::support::evidence::{Change, Made, ORIGIN, Seed, acted, make, pins};
+use crate::support::evidence::{Change, Made, ORIGIN, Seed, acted, make, pins, witness};
 
 type Tree = BTreeMap<String, Vec<u8>>;
 
@@ -45,6 +47,58 @@ fn a_bundle_is_compared_with_the_whole_log() {
     let mut hashes = tree(&made);
     hashes.retain(|path, _| !path.starts_with("tile/entries"));
     assert_eq!(beside(&made, hashes), (vec![Verdict::Intact], false));
+}
+
+/// A log that went on behind the bundle: recorder and head key were replaced, and `last` was written.
+fn later(last: Option<CriticalBody>) -> (Tree, String) {
+    let mut later = make(&Change::NONE);
+    for (role, next) in [(KeyRole::Recorder, 5), (KeyRole::Checkpoint, 4)] {
+        let body = rotate(ORIGIN, role, &Seed::of(next), Thumbprint::from_bytes([next; 32]));
+        later.log.ledger(EntryKind::KEY_ROTATED, &Body::Critical(body));
+    }
+    if let Some(body) = last {
+        later.log.ledger(EntryKind::KEY_REVOKED, &Body::Critical(body));
+    }
+    let head = SignedNote::sign(&later.log.head(later.log.size()).text(), ORIGIN, &Seed::of(4)).unwrap();
+    let mut tree = tree(&later);
+    tree.insert("checkpoint".into(), head.clone().into_bytes());
+    (tree, head)
+}
+
+/// Who has the newest keys alone can check an older bundle beside the tree in which they came.
+#[test]
+fn keys_that_came_after_the_bundle_are_keys_of_its_log() {
+    let made = make(&Change::NONE);
+    let mut pins = Pins::default();
+    pins.add_key(&NoteKey::new(ORIGIN, Seed::of(4).public_key()).unwrap().to_text()).unwrap();
+    pins.add_key(&hex::encode(Seed::of(5).public_key().to_bytes())).unwrap();
+    [11, 12].iter().for_each(|byte| pins.add_witness(&witness(*byte).to_text()).unwrap());
+    let (tree, head) = later(None);
+    let words = |pins: &Pins, tree: Option<&Tree>| {
+        let tree = tree.map(|tree| MemorySource::new(tree.clone()));
+        check_bundle(&made.source(), pins, tree.as_ref().map(|tree| tree as _)).words()
+    };
+    assert_eq!(words(&pins, Some(&tree)), [Verdict::Intact]);
+    assert!(words(&pins, None).contains(&Verdict::Altered), "nothing says that they came");
+    // The bundle's own keys are as good as before, and a later head says nothing about it.
+    assert_eq!(words(&self::pins(), Some(&tree)), [Verdict::Intact]);
+    pins.add_head(&head).unwrap();
+    assert_eq!(words(&pins, Some(&tree)), [Verdict::Intact]);
+    // A tree of another log has no say.
+    let mut strange = tree.clone();
+    strange.retain(|path, _| !path.starts_with("tile/entries"));
+    assert!(words(&pins, Some(&strange)).contains(&Verdict::Altered));
+}
+
+/// A key that was found to be stolen after the bundle was made.
+#[test]
+fn a_revocation_behind_the_bundle_counts() {
+    let made = make(&Change::NONE);
+    let thumbprint = Seed::of(2).public_key().thumbprint();
+    let revoked = |from| CriticalBody::Revoked { role: KeyRole::Recorder, thumbprint, from, reason: 1 };
+    assert_eq!(beside(&made, later(Some(revoked(made.log.size()))).0).0, [Verdict::Intact], "from later on");
+    let (words, _) = beside(&made, later(Some(revoked(1))).0);
+    assert_eq!(words, [Verdict::Altered], "before the tapes were saved");
 }
 
 #[test]

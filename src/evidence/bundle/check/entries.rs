@@ -61,7 +61,10 @@ pub(super) struct Made {
 /// Everything that is known of the entries of a bundle.
 #[derive(Debug, Default)]
 pub(super) struct Log {
+    /// By the entries of the bundle.
     pub keys: Option<LogKeys>,
+    /// By those of a published tree, which may know of keys and revocations that came after the bundle.
+    later: Option<LogKeys>,
     /// Ascending by index.
     pub facts: Vec<Fact>,
     pub said: Said,
@@ -80,6 +83,11 @@ pub(super) struct Log {
 }
 
 impl Log {
+    /// The keys by all that is known.
+    pub(super) fn known_keys(&self) -> Option<&LogKeys> {
+        self.later.as_ref().or(self.keys.as_ref())
+    }
+
     pub(super) fn at(&self, index: u64) -> Option<&Fact> {
         self.facts.binary_search_by_key(&index, |fact| fact.index).ok().and_then(|at| self.facts.get(at))
     }
@@ -119,10 +127,10 @@ fn entries<'a>(paths: &Paths<'a>) -> Result<Sequence<'a, EvidenceEntry>, Unread>
     Ok(Sequence::new(paths.open(path::ENTRIES)?, ITEM_BYTES_MAX, EvidenceEntry::read))
 }
 
-/// Makes checks 3 to 6. `is_told` says of which tapes a gap is told.
+/// Makes checks 3 to 6. `later` are keys by a published tree; `is_told` says of which tapes a gap is told.
 pub(super) fn check(
     paths: &Paths<'_>,
-    pins: &Pins,
+    (pins, later): (&Pins, Option<LogKeys>),
     is_told: impl Fn(&CustodyId) -> bool,
     report: &mut BundleReport,
 ) -> Log {
@@ -134,7 +142,8 @@ pub(super) fn check(
     head(paths, pins, &mut log, report);
     let Ok(mut entries) = entries(paths) else { return log };
     let keys = log.keys.take();
-    let mut walk = Walk::new(keys.as_ref(), pins, false);
+    let later = later.filter(|later| keys.as_ref().is_some_and(|keys| later.goes_on(keys)));
+    let mut walk = Walk::new(later.as_ref().or(keys.as_ref()), pins, false);
     for item in entries.by_ref().take(ENTRIES_MAX) {
         one(&item, &mut walk, &mut log, report);
     }
@@ -150,7 +159,7 @@ pub(super) fn check(
         Some(keys) => keys.tell(report),
         None => report.missing(part::ENTRIES, "entry 0", "the entry that names the log and its keys is not here"),
     }
-    log.keys = keys;
+    (log.keys, log.later) = (keys, later);
     log.index();
     set_proof(paths, &log, report);
     log

@@ -51,6 +51,14 @@ impl LogKeys {
         }
     }
 
+    /// Are these the keys of the same log at a later moment, with everything that changed them until then?
+    pub(super) fn goes_on(&self, before: &Self) -> bool {
+        self.ledger == before.ledger
+            && !self.is_doubtful
+            && self.faults.is_empty()
+            && self.history.events().starts_with(before.history.events())
+    }
+
     /// Tells what breaks 4.5 and 4.6.
     pub(super) fn tell(&self, report: &mut BundleReport) {
         for (index, what) in &self.faults {

@@ -66,7 +66,8 @@ pub fn check_bundle(source: &dyn Source, pins: &Pins, tree: Option<&dyn Source>)
     };
     let given = completeness.iter().flat_map(|completeness| &completeness.given);
     let given: BTreeSet<CustodyId> = given.map(|given| given.custody).collect();
-    let log = entries::check(&paths, pins, |custody| given.contains(custody), &mut report);
+    let later = tree.and_then(tree::keys);
+    let log = entries::check(&paths, (pins, later.clone()), |custody| given.contains(custody), &mut report);
     named::check(&paths, &payload, &log, &mut report);
     if let Some(completeness) = &completeness {
         report.looked(part::COMPLETENESS, 1);
@@ -76,7 +77,7 @@ pub fn check_bundle(source: &dyn Source, pins: &Pins, tree: Option<&dyn Source>)
     report.completeness = completeness;
     pinned(&log, pins, &mut report);
     if let Some(tree) = tree {
-        tree::compare(tree, &log, &given, pins, &mut report);
+        tree::compare((tree, later), &log, &given, pins, &mut report);
     }
     report
 }
@@ -119,8 +120,8 @@ fn tapes_and_lists(
 fn pinned(log: &Log, pins: &Pins, report: &mut BundleReport) {
     report.head.clone_from(&log.head);
     report.test = log.keys.as_ref().is_some_and(|keys| keys.genesis.test);
-    pins.compare_keys(log.keys.as_ref(), true, report);
-    if let Some(keys) = &log.keys {
+    pins.compare_keys(log.known_keys(), true, report);
+    if let Some(keys) = log.known_keys() {
         let newest = log.head.as_ref().map_or(0, |head| head.size);
         let kept = log.said.heads.iter().filter(|head| head.holds);
         let origin = &keys.genesis.origin;

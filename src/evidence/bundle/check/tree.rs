@@ -293,9 +293,18 @@ fn hashes(tree: &Tree<'_>, pins: &Pins, report: &mut BundleReport) -> Option<u64
     None
 }
 
+/// The keys of the log, by the public halves of a tree. Whether the tree holds is told where it is compared.
+pub(super) fn keys(source: &dyn Source) -> Option<LogKeys> {
+    let paths = Paths::of(source);
+    let tree = Tree::open(&paths, &mut BundleReport::default())?;
+    let mut keys = None;
+    tree.entries(&mut |half| LogKeys::take(&mut keys, half));
+    keys
+}
+
 /// Compares a bundle with the public halves of the log; without them, with the tree of hashes.
 pub(super) fn compare(
-    source: &dyn Source,
+    (source, keys): (&dyn Source, Option<LogKeys>),
     log: &Log,
     given: &BTreeSet<CustodyId>,
     pins: &Pins,
@@ -308,8 +317,6 @@ pub(super) fn compare(
         let what = "the published tree is of fewer entries than the head here";
         return report.find(Verdict::CannotTell, part::TREE, CHECKPOINT, what);
     }
-    let mut keys = None;
-    tree.entries(&mut |half| LogKeys::take(&mut keys, half));
     if let Some(Err(e)) = keys.as_ref().or(log.keys.as_ref()).map(|keys| anchors::read_head(&tree.note, keys, pins)) {
         report.altered(part::TREE, CHECKPOINT, format!("its head does not hold: {e}"));
     }
