@@ -86,7 +86,7 @@ pub type Times = Vec<(usize, u64)>;
 /// What the lines of a head come to, none of which that is known is wrong.
 pub struct Lines {
     /// Keys of the log that signed it.
-    signers: Vec<Signer>,
+    pub signers: Vec<Signer>,
     /// Cosignatures of known witnesses.
     pub times: Times,
 }
@@ -232,6 +232,17 @@ impl Keys {
         held.revoked = Some((revoked.from, index));
         self.changes = self.changes.saturating_add(1);
         Ok(())
+    }
+
+    /// Takes over what a longer piece of the same log says of these keys behind so many entries: that they were revoked.
+    /// Which of them was in force when stays as it is, for no rotation out there reaches back.
+    pub fn revoke_behind(&mut self, size: u64, longer: &Keys) {
+        for held in self.held.iter_mut().flatten() {
+            let found = longer.with(held.role, &held.thumbprint).and_then(|held| held.revoked);
+            if let Some((from, by)) = found.filter(|(_, by)| *by >= size) {
+                held.revoked = Some((from, by));
+            }
+        }
     }
 
     /// The key of a role at an index; `at` of a head is its size.

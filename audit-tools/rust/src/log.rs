@@ -167,12 +167,17 @@ impl Walk {
         }
     }
 
-    /// What can be said at the end alone.
-    pub fn finish(&self, report: &mut Report) {
+    /// That entry 0 was there.
+    pub fn has_genesis(&self, report: &mut Report) {
         let unread = self.is_cut && self.levels.size() == 0;
         if self.trust.ledger.is_none() && !unread {
             report.find(Word::Missing, "entry 0", "entry 0 is missing, or is no genesis");
         }
+    }
+
+    /// What can be said at the end alone.
+    pub fn finish(&self, report: &mut Report) {
+        self.has_genesis(report);
         self.trust.finish(&|_| true, report);
     }
 

@@ -179,13 +179,17 @@ impl Trust {
         self.keys.as_ref()?.get(signer)?.revoked
     }
 
-    /// Cosignatures of known witnesses under each head that counts.
-    pub fn cosigned(&self) -> impl Iterator<Item = &Times> {
-        let counts = |kept: &&Kept| {
+    /// Heads that count, in the order of the entries: those of a revoked key prove nothing.
+    pub fn counting(&self) -> impl Iterator<Item = &Kept> {
+        self.kept.iter().filter(|kept| {
             let held = self.keys.as_ref().and_then(|keys| keys.get(kept.signer));
             held.is_some_and(|held| held.counts_for(kept.head.0))
-        };
-        self.kept.iter().filter(counts).filter_map(|kept| kept.cosigned.as_ref())
+        })
+    }
+
+    /// Cosignatures of known witnesses under each head that counts.
+    pub fn cosigned(&self) -> impl Iterator<Item = &Times> {
+        self.counting().filter_map(|kept| kept.cosigned.as_ref())
     }
 
     /// What can be said at the end alone: what revoked keys signed. That nothing vouches for a statement is told of the

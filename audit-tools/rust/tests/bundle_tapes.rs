@@ -163,6 +163,20 @@ fn check_11_what_is_given_is_what_is_said() {
     maker.header_closed = vec![2];
     assert_eq!(told(maker), ["incomplete"]);
     assert_eq!(made(|maker| maker.header_closed = vec![2]), ["incomplete"]);
+    // Fields stand each once, in any order: a list with one twice does not read, one of too many reads and does not fit.
+    for (fields, wanted) in [
+        (json!([10, 2]), ["intact"]),
+        (json!([2, 10, 2]), ["altered"]),
+        (json!([2, 2]), ["altered"]),
+        (json!((0..65).collect::<Vec<u64>>()), ["incomplete"]),
+    ] {
+        let mut maker = withheld("header", fields.clone(), 3);
+        maker.header_closed = vec![2, 10];
+        assert_eq!(told(maker), wanted, "{fields}");
+    }
+    let mut maker = withheld("private", json!([0, 0]), 2);
+    maker.specs[2].closed = Some(vec![0]);
+    assert_eq!(told(maker), ["altered"]);
     // Private halves.
     let mut maker = withheld("private", json!([]), 2);
     maker.specs[2].closed = None;

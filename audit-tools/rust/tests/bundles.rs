@@ -7,6 +7,7 @@ mod support;
 use serde_json::{Value, json};
 use support::judge::*;
 use support::maker::{self, CUSTODY, Maker, bag, log_key, pem, tar, tar_file, witnesses};
+use support::trees::publish;
 use support::{Scratch, answers, hex, public};
 
 #[test]
@@ -250,20 +251,7 @@ fn heads_and_trees_from_elsewhere() {
     assert_eq!(told("head", head(4, &[2; 32], 1)), ["forked"]);
     assert_eq!(told("head", head(90, &[1; 32], 1)), ["intact"]);
     assert_eq!(told("head", head(8, &root(8), 9)), ["cannot tell"]);
-    let tree = |name: &str, entries: &[Vec<u8>], bundles: bool| {
-        let mut levels = tapeaudit_core::log::Levels::default();
-        entries.iter().for_each(|entry| levels.push(tapeaudit_core::tree::leaf(entry)));
-        let n = entries.len() as u64;
-        let hashes: Vec<u8> = (0..n).flat_map(|at| levels.leaf(at).unwrap()).collect();
-        scratch.write(&format!("{name}/tile/0/000.p/{n}"), &hashes);
-        if bundles {
-            let bundle: Vec<u8> =
-                entries.iter().flat_map(|entry| [&(entry.len() as u16).to_be_bytes()[..], entry].concat()).collect();
-            scratch.write(&format!("{name}/tile/entries/000.p/{n}"), &bundle);
-        }
-        scratch.write(&format!("{name}/checkpoint"), &maker::head(n, &levels.root_at(n).unwrap(), 1, &[]));
-        json!(scratch.0.join(name).to_str().unwrap())
-    };
+    let tree = |name: &str, entries: &[Vec<u8>], bundles: bool| publish(&scratch, name, entries, bundles, 1);
     assert_eq!(told("tree", tree("same", &made.entries, true)), ["intact"]);
     assert_eq!(told("tree", tree("hashes", &made.entries, false)), ["intact"]);
     assert_eq!(told("tree", tree("smaller", &made.entries[..7], true)), ["cannot tell"]);

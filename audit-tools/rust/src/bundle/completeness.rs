@@ -6,7 +6,7 @@ use crate::digest::{Hash, hash};
 use crate::error::{Result, ensure, refuse};
 use crate::report::{Report, Word};
 use crate::text;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -288,6 +288,7 @@ fn given(json: &mut Json<'_>, list: &mut Vec<Given>) -> Result<()> {
 fn withheld(json: &mut Json<'_>, list: &mut Vec<Withheld>) -> Result<()> {
     let mut found =
         Withheld { what: What::Tape, tape: Hash::default(), custody: Hash::default(), entry: 0, fields: Vec::new() };
+    let mut fields = BTreeSet::new();
     json.whole(&["what", "tape", "custody", "entry", "fields", "why"], |at, json| {
         match at {
             0 => {
@@ -303,20 +304,14 @@ fn withheld(json: &mut Json<'_>, list: &mut Vec<Withheld>) -> Result<()> {
             1 => found.tape = digits(json)?,
             2 => found.custody = digits(json)?,
             3 => found.entry = json.number()?,
-            4 => json.list(|each| {
-                let field = each.number()?;
-                ensure(!found.fields.contains(&field), "a field twice")?;
-                ensure(found.fields.len() < 64, "more fields than there are")?;
-                found.fields.push(field);
-                Ok(())
-            })?,
+            4 => json.list(|each| ensure(fields.insert(each.number()?), "a field twice"))?,
             _ => drop(json.text()?),
         }
         Ok(())
     })?;
+    found.fields = fields.into_iter().collect();
     let with_fields = matches!(found.what, What::Header | What::Private);
     ensure(with_fields || found.fields.is_empty(), "fields of something that has none")?;
-    found.fields.sort_unstable();
     list.push(found);
     Ok(())
 }

@@ -52,7 +52,7 @@ pub struct Log {
     pub stamps: Vec<(u64, Hash, Hash)>,
     /// The head.
     pub head: Option<Head>,
-    /// Cosignatures of known witnesses, where the key in force at its size signed it and no known line is wrong.
+    /// Cosignatures of known witnesses, where the key in force at its size signed it, no known line is wrong, and it counts.
     pub head_holds: Option<Times>,
     /// Consistency paths of heads that the log signed.
     pub paths: Vec<Path>,

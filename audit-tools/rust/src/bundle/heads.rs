@@ -63,8 +63,10 @@ impl Log {
     fn judge_head(&mut self, report: &mut Report) {
         let (Some(head), Some(keys)) = (&self.head, &self.trust.keys) else { return };
         report.take("head", Word::Altered, PATH, self.trust.head(head).map(drop));
-        self.head_holds = keys.head(head, &self.trust.witnesses).ok().map(|(_, times)| times);
-        for Path { index, old, hashes } in self.paths.iter().filter(|_| self.head_holds.is_some()) {
+        let signed = keys.head(head, &self.trust.witnesses).ok();
+        let is_signed = signed.is_some();
+        self.head_holds = signed.filter(|(held, _)| held.counts_for(head.size)).map(|(_, times)| times);
+        for Path { index, old, hashes } in self.paths.iter().filter(|_| is_signed) {
             let checked = consistent((old.0, &old.1), (head.size, &head.root), hashes);
             report.take("consistency paths", Word::Forked, &format!("entry {index}"), checked);
         }

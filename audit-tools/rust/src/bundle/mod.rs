@@ -32,6 +32,7 @@ pub fn check(source: &mut dyn Source, pins: &Pins, outside: Option<&mut dyn Outs
     bag::check(source, report);
     let completeness = completeness::read(source, report);
     let mut log = entries::read(source, completeness.as_ref(), &pins.witnesses, report);
+    let later = outside.as_deref().and_then(|outside| whole::learn(outside, &mut log));
     log.judge(completeness.as_ref(), report);
     if let Some(lists) = &completeness {
         report.tapes = lists.ids();
@@ -49,7 +50,7 @@ pub fn check(source: &mut dyn Source, pins: &Pins, outside: Option<&mut dyn Outs
         accounting::check(lists, &log, &judged, report);
     }
     extras::check(source, completeness.as_ref(), &log, report);
-    pins::check(pins, &log, report);
+    pins::check(pins, &log, later.as_ref(), report);
     pins::summary(completeness.as_ref(), &log, pins, report);
     match outside {
         Some(outside) => compare(outside, completeness.as_ref(), &log, report),

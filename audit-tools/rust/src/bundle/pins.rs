@@ -3,6 +3,7 @@
 use super::completeness::Completeness;
 use super::facts::Log;
 use super::heads;
+use crate::error::Result;
 use crate::keys::{Keys, Role};
 use crate::note::Head;
 use crate::report::{Report, Word, moment, shown};
@@ -50,33 +51,39 @@ impl Pins {
     }
 }
 
-/// Pins of keys: the log's own ones are compared with what was given.
-pub fn keys(pins: &Pins, keys: Option<&Keys>, report: &mut Report) -> (bool, bool) {
+/// Pins of keys: the log's own ones, by all that is there of it, are compared with what was given.
+pub fn keys(pins: &Pins, keys: &[&Keys], report: &mut Report) -> (bool, bool) {
     let (mut checkpoint, mut recorder) = (false, false);
-    let Some(keys) = keys else { return (false, false) };
+    if keys.is_empty() {
+        return (false, false);
+    }
     for pin in &pins.log {
-        let so = pin.name == keys.origin() && keys.of(Role::Checkpoint).any(|held| held.key == pin.key);
+        let mut known = keys.iter().filter(|keys| pin.name == keys.origin()).flat_map(|keys| keys.of(Role::Checkpoint));
+        let so = known.any(|held| held.key == pin.key);
         report.want("pinned keys", so, Word::Altered, "--pub", "a verifier key that is none of this log");
         checkpoint |= so;
     }
     for pin in &pins.recorder {
-        let so = keys.of(Role::Recorder).any(|held| held.key.bytes() == pin || held.thumbprint == *pin);
+        let mut known = keys.iter().flat_map(|keys| keys.of(Role::Recorder));
+        let so = known.any(|held| held.key.bytes() == pin || held.thumbprint == *pin);
         report.want("pinned keys", so, Word::Altered, "--pub", "a recorder's key that is none of this log");
         recorder |= so;
     }
     (checkpoint, recorder)
 }
 
-/// Checks a bundle against what was given.
-pub fn check(pins: &Pins, log: &Log, report: &mut Report) {
-    let (checkpoint, recorder) = keys(pins, log.trust.keys.as_ref(), report);
+/// Checks a bundle against what was given. `later` are the keys of its log by a published tree: a key may have come after
+/// the bundle.
+pub fn check(pins: &Pins, log: &Log, later: Option<&Keys>, report: &mut Report) {
+    let known: Vec<&Keys> = log.trust.keys.iter().chain(later).collect();
+    let (checkpoint, recorder) = keys(pins, &known, report);
     report.pinned = checkpoint && recorder;
     if !report.pinned {
         report.find(Word::Unpinned, "keys", "the log vouches for its own keys");
     }
     anchor(pins, log, report);
     for head in &pins.heads {
-        given_head(pins, head, log, report);
+        given_head(pins, head, log, later, report);
     }
 }
 
@@ -93,11 +100,23 @@ fn anchor(pins: &Pins, log: &Log, report: &mut Report) {
     }
 }
 
-fn given_head(pins: &Pins, head: &Head, log: &Log, report: &mut Report) {
+/// Whether the log signed a head: under the key in force where the bundle reaches, past that by any key that is known.
+/// No line of any of them may be wrong.
+fn log_signed(head: &Head, size: u64, keys: &Keys, later: Option<&Keys>, witnesses: &[VerifierKey]) -> Result<bool> {
+    let lines = keys.lines(head, witnesses)?;
+    let later = later.map(|later| later.lines(head, witnesses)).transpose()?;
+    if head.size <= size {
+        return Ok(keys.signer(head, &lines).is_some());
+    }
+    Ok(!lines.signers.is_empty() || later.is_some_and(|lines| !lines.signers.is_empty()))
+}
+
+fn given_head(pins: &Pins, head: &Head, log: &Log, later: Option<&Keys>, report: &mut Report) {
     const PLACE: &str = "--head";
     let Some(keys) = &log.trust.keys else { return };
     let here = log.head.as_ref().map(|head| (head.size, head.root));
-    if keys.given_head(head, here.map_or(0, |(size, _)| size), &pins.witnesses).is_err() {
+    let size = here.map_or(0, |(size, _)| size);
+    if log_signed(head, size, keys, later, &pins.witnesses) != Ok(true) {
         report.find(Word::CannotTell, PLACE, "a head that the log did not sign");
         return;
     }
@@ -109,7 +128,7 @@ fn given_head(pins: &Pins, head: &Head, log: &Log, report: &mut Report) {
 /// Heads of kind 128 that a quorum of known witnesses cosigned, each larger than all before it: size, and when.
 fn vouching(log: &Log, pins: &Pins) -> Vec<(u64, u64)> {
     let mut found: Vec<(u64, u64)> = Vec::new();
-    for kept in &log.trust.kept {
+    for kept in log.trust.counting() {
         let time = kept.cosigned.as_ref().and_then(|times| pins.anchored(times, log.trust.keys.as_ref()));
         if let Some(time) = time.filter(|_| found.last().is_none_or(|(size, _)| *size < kept.head.0)) {
             found.push((kept.head.0, time));

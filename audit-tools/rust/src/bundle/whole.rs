@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::keys::Keys;
 use crate::note::Head;
 use crate::report::{Report, Word};
+use crate::trust::Trust;
 use alloc::format;
 
 /// The public halves of a log, from somewhere else.
@@ -20,6 +21,8 @@ pub trait Outside {
     fn root_at(&self, size: u64) -> Option<Hash>;
     /// Whether the entries themselves are there, not their hashes alone.
     fn has_entries(&self) -> bool;
+    /// What the entries say of the log's keys; None where they are not there.
+    fn trust(&self) -> Option<&Trust>;
     /// Gives each entry in order.
     ///
     /// # Errors
@@ -28,6 +31,25 @@ pub trait Outside {
 }
 
 const PLACE: &str = "--tree";
+
+/// The bundle's head is one of the tree.
+fn reaches(outside: &dyn Outside, head: &Head) -> bool {
+    outside.size() >= head.size && outside.root_at(head.size) == Some(head.root)
+}
+
+/// Learns what the entries say that came after the bundle: which of its keys were revoked since. Gives the keys that the log
+/// had by all of its entries; None where the tree has none, or is of another log.
+pub fn learn(outside: &dyn Outside, log: &mut Log) -> Option<Keys> {
+    let trust = outside.trust()?;
+    let later = trust.keys.as_ref()?;
+    let reached = log.head.as_ref().filter(|head| reaches(outside, head));
+    // Entry 0 is what a log is known by, and names in turn who may follow each key; without it there is the history alone.
+    let same = log.trust.ledger.map_or(reached.is_some(), |ledger| trust.ledger == Some(ledger));
+    if let (Some(head), Some(keys)) = (reached, &mut log.trust.keys) {
+        keys.revoke_behind(head.size, later);
+    }
+    same.then(|| later.clone())
+}
 
 /// Compares.
 pub fn compare(outside: &mut dyn Outside, lists: Option<&Completeness>, log: &Log, report: &mut Report) {
@@ -43,7 +65,7 @@ pub fn compare(outside: &mut dyn Outside, lists: Option<&Completeness>, log: &Lo
         report.find(Word::CannotTell, PLACE, "a tree of fewer entries than the head of the bundle");
         return;
     }
-    let same = outside.root_at(head.size) == Some(head.root);
+    let same = reaches(outside, head);
     if !report.want("whole log", same, Word::Forked, PLACE, "a tree of another history than the bundle's") {
         return;
     }

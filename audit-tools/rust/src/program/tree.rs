@@ -10,6 +10,7 @@ use tapeaudit_core::log::{Walk, entry_bundle, given_heads};
 use tapeaudit_core::note::{Head, MOST_BYTES};
 use tapeaudit_core::report::{Report, Word};
 use tapeaudit_core::sign::VerifierKey;
+use tapeaudit_core::trust::Trust;
 use tapeaudit_core::{Refused, Result, ensure, refuse, tree};
 
 /// Hashes of a whole tile.
@@ -147,7 +148,8 @@ pub fn check(root: &Path, pins: &Pins, report: &mut Report) {
             tree.walk.finish(report);
             let times = tree.own_head("checkpoint", report);
             report.anchored_ms = pins.anchored(&times, tree.walk.trust.keys.as_ref());
-            (checkpoint, recorder) = pinned_keys(pins, tree.walk.trust.keys.as_ref(), report);
+            let keys: Vec<_> = tree.walk.trust.keys.iter().collect();
+            (checkpoint, recorder) = pinned_keys(pins, &keys, report);
             given_heads(&tree.walk, &pins.heads, report);
             for _ in tree.walk.unsealed() {
                 report.find(Word::UnsealedTail, "entries", "a recording was begun that is no tape yet");
@@ -211,6 +213,10 @@ impl Outside for Tree {
         self.entries
     }
 
+    fn trust(&self) -> Option<&Trust> {
+        self.entries.then_some(&self.walk.trust)
+    }
+
     fn each(&mut self, take: &mut dyn FnMut(&Entry<'_>)) -> Result<()> {
         let size = self.head.size;
         for number in 0..size.div_ceil(WIDE) {
@@ -236,11 +242,12 @@ impl Outside for Tree {
     }
 }
 
-/// The tree beside a bundle: what is wrong with it counts for the bundle.
+/// The tree beside a bundle: what is wrong with it counts for the bundle. What revoked keys signed is judged of the bundle
+/// alone.
 pub fn beside(root: &Path, witnesses: &[VerifierKey], report: &mut Report) -> Option<Tree> {
     let tree = Tree::read(root, witnesses, report)?;
     if tree.entries {
-        tree.walk.finish(report);
+        tree.walk.has_genesis(report);
         tree.own_head("--tree", report);
     }
     Some(tree)

@@ -444,8 +444,8 @@ impl Maker {
         }
     }
 
-    /// Puts a rotation in the place of an entry: the key of a seed comes into force for a role.
-    pub fn rotate(&mut self, at: usize, role: u64, seed: u8) {
+    /// Body of a rotation: the key of a seed comes into force for a role.
+    pub fn rotation_body(role: u64, seed: u8) -> Vec<u8> {
         let (key, next) = (public(&[seed; 32]), public(&[seed + 0x20; 32]).thumbprint());
         let message = Writer::new()
             .array(5)
@@ -457,14 +457,24 @@ impl Maker {
             .done();
         let signature = pair(&[seed; 32]).sign(&message).to_bytes();
         let body = Writer::new().map(4).uint(0).uint(role).uint(1).bytes(key.bytes()).uint(2).bytes(&next);
-        self.rotation = Some(body.uint(3).bytes(&signature).done());
+        body.uint(3).bytes(&signature).done()
+    }
+
+    /// Puts a rotation in the place of an entry.
+    pub fn rotate(&mut self, at: usize, role: u64, seed: u8) {
+        self.rotation = Some(Self::rotation_body(role, seed));
         self.specs[at].kind = 32_769;
     }
 
-    /// Puts a revocation in the place of an entry: of the key of a seed.
-    pub fn revoke(&mut self, at: usize, role: u64, seed: u8, from: u64) {
+    /// Body of a revocation: of the key of a seed.
+    pub fn revocation_body(role: u64, seed: u8, from: u64) -> Vec<u8> {
         let body = Writer::new().map(4).uint(0).uint(role).uint(1).bytes(&public(&[seed; 32]).thumbprint());
-        self.revocation = body.uint(2).uint(from).uint(3).uint(1).done();
+        body.uint(2).uint(from).uint(3).uint(1).done()
+    }
+
+    /// Puts a revocation in the place of an entry.
+    pub fn revoke(&mut self, at: usize, role: u64, seed: u8, from: u64) {
+        self.revocation = Self::revocation_body(role, seed, from);
         self.specs[at].kind = 32_770;
     }
 

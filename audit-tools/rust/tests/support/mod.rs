@@ -122,3 +122,5 @@ pub mod ledger;
 pub mod maker;
 #[path = "notes.rs"]
 pub mod notes;
+#[path = "trees.rs"]
+pub mod trees;

@@ -27,7 +27,8 @@ pub fn check(ledger: &Path, state: Option<&Path>, pins: &Pins, report: &mut Repo
     packs::check(ledger, walk, report);
     spool(ledger, walk, report);
     given_heads(walk, &pins.heads, report);
-    let (checkpoint, recorder) = pinned_keys(pins, walk.trust.keys.as_ref(), report);
+    let keys: Vec<_> = walk.trust.keys.iter().collect();
+    let (checkpoint, recorder) = pinned_keys(pins, &keys, report);
     report.pinned = checkpoint && recorder;
     if !report.pinned {
         report.find(Word::Unpinned, "keys", "the log vouches for its own keys");
