@@ -4171,12 +4171,13 @@ def check_info(raw, wanted):
 
 
 class Bag:
-    """Check 1: the tag files, and every digest. `files` are those that the manifest names and that are there."""
+    """Check 1: the tag files, and every digest. `files` are those of the payload that are there; of them the manifest does not name
+    those that are `unnamed`: that was said, and they are looked at all the same."""
 
     def __init__(self, report, path):
         self.report = report
         report.check("bag", "form, tag files, and every digest of both manifests")
-        self.files, self.digest, self.is_whole = {}, None, True
+        self.files, self.unnamed, self.digest, self.is_whole = {}, {}, None, True
         self.holder = (FolderBag if os.path.isdir(path) else TarBag)(path, self.find)
         raw = {name: self._tag(name) for name in TAG_FILES}
         if raw["bagit.txt"] is not None and raw["bagit.txt"] != BAGIT:
@@ -4233,6 +4234,9 @@ class Bag:
         for path in self.holder.sizes:
             if path not in files and path not in TAG_FILES:
                 self.find(ALTERED, "BAG_UNNAMED", "a file that no manifest names", path)
+                if path.startswith("data/"):
+                    self.unnamed[path] = None
+        self.files.update(self.unnamed)
         for path, digest in files.items():
             if path not in self.holder.sizes:
                 self.is_whole = False
@@ -4534,7 +4538,7 @@ class Evidence:
         for path in self.bag.files:
             self.report.ok("files")
             match = TAPE_ROW.fullmatch(path)
-            if path in ALWAYS or path in SOMETIMES or SIDE_ROW.fullmatch(path):
+            if path in ALWAYS or path in SOMETIMES or path in self.bag.unnamed or SIDE_ROW.fullmatch(path):
                 continue
             if match is None:
                 self.find("files", ALTERED, "FILE_ROW", "a file that has no row", path)

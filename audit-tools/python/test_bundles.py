@@ -677,6 +677,29 @@ for name, case in CASES.items():
     setattr(Alone, "test_" + re.sub("[^a-z0-9]+", "_", name.lower()), one_case(*case))
 
 
+class Unnamed(unittest.TestCase):
+    """Files that are in the bag and in no line of the manifest: altered, but there, and read."""
+
+    def judged(self, path, hook=lambda name, value, **place: value, as_tar=False):
+        def unnamed(name, value, **place):
+            value = hook(name, value, **place)
+            return [line for line in value if not line.endswith("  %s\n" % path)] if name == "manifest_lines" else value
+        report = check(Bundle(unnamed), as_tar)
+        return report.words(), report.tapes, {code for _, code in found(report)}
+
+    def test_each(self):
+        plain = Bundle()
+        for path in plain.files:
+            for as_tar in (False, True):
+                self.assertEqual(self.judged(path, as_tar=as_tar), (["altered"], [plain.id], {"BAG_UNNAMED"}), path)
+
+    def test_what_is_in_them(self):
+        for path, hook, code in (("data/COMPLETENESS.json", field("origin", "other.example/" + "5a" * 16), "COMPLETENESS_LOG"),
+                                 ("data/entries.cbor", at("entry", having(3, T0 + 3), index=9), "ENTRY_TIME"),
+                                 ("data/keys/recorder-0.pem", file("keys/recorder-0.pem", flip(50)), "SIDE_FILE")):
+            self.assertEqual(self.judged(path, hook), (["altered"], [Bundle().id], {"BAG_UNNAMED", code}))
+
+
 def json_case(change):
     """COMPLETENESS.json as other bytes, bound to the log as they are."""
     return check(Bundle(at("completeness_raw", change)))
