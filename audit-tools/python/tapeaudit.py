@@ -4697,7 +4697,7 @@ class Evidence:
         if kind in (ANCHOR_COSIGNED, ANCHOR_TIMESTAMPED, PUBLISHED):
             self.anchors.take(entry, self, place)
         elif kind == FORK_FOUND:
-            self.tried("anchors", ALTERED, lambda: Anchors._head(self, entry.body[1]), ENTRIES.label, index)
+            self.tried("anchors", ALTERED, lambda: self._held_by_others(entry.body[1]), ENTRIES.label, index)
         elif kind == SUCCESSION:
             self.tried("entries", ALTERED, lambda: Succession(entry.body[0]).check(self.genesis), ENTRIES.label, index)
         elif kind in (KEY_ROTATED, KEY_REVOKED):
@@ -4721,6 +4721,11 @@ class Evidence:
         for tape in self.given.values() if seen is not None else ():
             if tape.seen_ms is None and tape.saved is not None and kept.size > tape.saved:
                 tape.seen_ms = seen
+
+    def _held_by_others(self, raw):
+        """The note of a kind 133, of any size and root: signed by this log, and no line of a witness that is known here is wrong."""
+        Anchors._head(self, raw)
+        self.witnesses.saw(Note(raw))
 
     def _key_change(self, entry):
         self.keys.take(entry.index, entry)

@@ -798,6 +798,19 @@ class Outside(unittest.TestCase):
         for bad, quorum in ((["x"], None), ([PINS[0]], None), (WITNESSES, 0), ([make_vkey("w", (1).to_bytes(32, "little"), b"\x04")], None)):
             self.assertRaises(audit.Refusal, audit.Witnesses, bad, quorum)
 
+    def test_cosignatures_in_entries(self):
+        """A wrong line of a witness that is known here is refused in each note that an entry keeps; of another it is a line like any."""
+        own = make_note("%s\n4\n%s\n" % (ORIGIN, base64.b64encode(OTHER).decode()), keys_of("checkpoint")[0], ORIGIN)
+        for name, seed, wanted in (("w1", keys_of("w3")[0], ("altered", ["altered"], {"COSIGNATURE"})), ("w1", None, ("intact", ["intact"], set())),
+                                   ("w3", keys_of("w1")[0], ("intact", ["intact"], set()))):
+            fork = {0: 1, 1: own + cosignature(own, name, seed=seed), 2: 4, 3: OTHER}
+            self.assertEqual(self.judged(Bundle(at("more", lambda rows: rows + [(133, ZERO, fork)]))), wanted)
+            line = cosignature(Bundle().head(10, 0), name, seed=seed)
+            only = at("entry_witnesses", lambda names: ["w2"])
+            self.assertEqual(self.judged(Bundle(both(only, at("cosigned", lambda body: {**body, 0: body[0] + line})))), wanted)
+        wrong = {0: 1, 1: own + cosignature(own, "w1", seed=keys_of("w3")[0]), 2: 4, 3: OTHER}
+        self.assertEqual(self.judged(Bundle(at("more", lambda rows: rows + [(133, ZERO, wrong)])), witnesses=WITNESSES[1:])[0], "intact")
+
     def test_heads_of_others(self):
         bundle = Bundle()
         root = root_by_recursion(bundle.entries)
