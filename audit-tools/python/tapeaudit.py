@@ -945,7 +945,7 @@ def _three_thumbprints(value):
 
 
 def _predecessor(value):
-    return (type(value) is list and len(value) == 4 and is_text(value[0]) and key_name_ok(value[0]) and is_bytes(value[1])
+    return (type(value) is list and len(value) == 4 and is_text(value[0]) and key_name_ok(value[0]) and _is_note(value[1])
             and is_uint(value[2]) and (value[3] is None or is_uint(value[3])))
 
 

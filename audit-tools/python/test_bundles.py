@@ -743,6 +743,13 @@ JSON_REFUSED = {
 
 
 class Completeness(unittest.TestCase):
+    def test_fields_stand_each_once(self):
+        plain = check(Bundle(both(closed(6, 0, 10), told(6, [10, 0]))))
+        self.assertEqual((plain.verdict(), plain.tapes), ("intact with gaps", [Bundle().id]))
+        for fields in ([0, 0], [0, 10, 0], [0, 10, 10]):
+            report = check(Bundle(both(closed(6, 0, 10), told(6, fields))))
+            self.assertEqual((report.verdict(), {code for _, code in found(report)}, report.tapes), ("altered", {"COMPLETENESS"}, []))
+
     def test_what_does_not_read(self):
         for name, change in JSON_REFUSED.items():
             with self.subTest(name):
@@ -1277,6 +1284,11 @@ class Batch(unittest.TestCase):
         for items in (having(5, B)(saved), having(11, {0: b"", 1: bytes(16)})(saved), having(6, 7)(other), having(7, OTHER)(saved[:6] + [0] + saved[7:]),
                       having(1, 0)(other), having(4, 0)(other)):
             self.assertFalse(self.ask({"n": 1, "kind": "entry", "hex": enc(items).hex()})[1][0]["accept"])
+        genesis = audit.cbor_decode(entries[0])
+        for length in (0, 65000, 65001):
+            raw = enc(having(11, {**genesis[11], 9: ["old.example", bytes(length), 7, None]})(genesis))
+            self.assertLess(len(raw), 65536)
+            self.assertEqual(self.ask({"n": 1, "kind": "entry", "hex": raw.hex()})[1][0]["accept"], length < 65001)
 
 
 class Command(unittest.TestCase):
