@@ -4459,6 +4459,8 @@ class Evidence:
         self.said, self.head, self.head_holds = None, None, False
         # What Anchors and judge_revoked ask of a log.
         self.keys, self.critical, self.genesis, self.tapes = None, {}, None, []
+        # Of a published tree that goes on from the head here: all keys that the log had.
+        self.tree_keys = None
         self.anchors = Anchors(report)
         self.given, self.by_tape, self.withheld, self.others = {}, {}, {}, []
         # Of the entries: places, leaves one after another, and the last one.
@@ -4754,6 +4756,15 @@ class Evidence:
             revoked = self.keys.in_force(RECORDER, tape.entry).revoked
             if revoked is not None and tape.entry >= revoked[0]:
                 yield tape
+
+    def learn(self, log):
+        """6.7, whole log: what came after the bundle, by a tree that goes on from its head. Which key was in force at a place here is
+        not changed by it; which ones count, is."""
+        if log.keys is None or self.genesis is not None and self.genesis.ledger_id != log.genesis.ledger_id:
+            return
+        self.tree_keys = log.keys
+        if self.keys is not None:
+            self.keys = log.keys
 
     def _about(self, tape, entry, raw, leaf, values):
         """Check 7, entry by entry."""
@@ -5128,20 +5139,21 @@ class Evidence:
     # Pins, witnesses, heads of others -----------------------------------------------------------------------------------
 
     def judge_outside(self, pins, heads):
-        check_pins(self.report, pins, self.keys)
-        check_anchored(self.report, self.head if self.head_holds else None, self.witnesses, self.keys)
+        keys = self.tree_keys or self.keys
+        check_pins(self.report, pins, keys)
+        check_anchored(self.report, self.head if self.head_holds else None, self.witnesses, keys)
         for path in heads:
-            self._given_head(path)
+            self._given_head(path, keys)
 
-    def _given_head(self, path):
+    def _given_head(self, path, keys):
         self.report.check("heads", "heads that others kept are heads of this log")
-        if self.keys is None:
+        if keys is None:
             self.report.skip("heads", "heads that others kept", "no genesis, so no key to check them with")
             return
         self.report.ok("heads")
         try:
             head = read_given(path)
-            verify_given(head, self.keys, self.head.size if self.head is not None else U64_MAX)
+            verify_given(head, keys, self.head.size if self.head is not None else U64_MAX)
         except (Refusal, OSError) as trouble:
             revoked = getattr(trouble, "code", None) == "HEAD_REVOKED"
             self.find("heads", ALTERED if revoked else CANNOT, "HEAD_GIVEN", str(trouble), path)
@@ -5276,12 +5288,13 @@ def audit_bundle(path, options):
         report.facts["bundle digest"] = bag.digest.hex()
     guarded(report, "completeness", evidence.begin)
     guarded(report, "entries", evidence.entries)
+    if options.tree is not None:
+        # Before what is judged by keys: some of them may have come after the bundle, or been revoked.
+        guarded(report, "whole log", lambda: compare_whole(report, evidence, options.tree))
     guarded(report, "head", evidence.judge_head)
     guarded(report, "tapes", evidence.judge_tapes)
     guarded(report, "accounting", evidence.judge_accounts)
     guarded(report, "keys", lambda: evidence.judge_outside(options.pins, options.heads))
-    if options.tree is not None:
-        guarded(report, "whole log", lambda: compare_whole(report, evidence, options.tree))
     guarded(report, "anchors", evidence.finish)
     return report
 
@@ -5453,8 +5466,9 @@ class PublishedTree:
                 self._by_pins(pins)
             self.head_holds = self.is_whole and self.tree.root() == self.head.root
         except Refusal as refusal:
-            critical = log is not None and log.critical
-            severity = CANNOT if refusal.code == "HEAD_KEYLESS" or refusal.code in ("HEAD_UNSIGNED", "HEAD_KEY") and critical else ALTERED
+            # Without entries nobody knows which keys came after those that are known.
+            doubted = ("HEAD_KEYLESS", "HEAD_UNSIGNED") if log is None else ("HEAD_UNSIGNED", "HEAD_KEY") if log.critical else ()
+            severity = CANNOT if refusal.code in doubted else ALTERED
             self.find("head", severity, refusal.code, refusal.words, "checkpoint")
 
     def _by_pins(self, pins):
@@ -5514,13 +5528,12 @@ def verify_given(head, keys, known):
 
 
 def read_tree(report, folder, seen=None, keys=None):
-    """The tree, read and its entries judged; the head and what hangs on pins are for the caller."""
+    """The tree and its entries, read; the head, what keys signed that were revoked, and what hangs on pins are for the caller."""
     tree = PublishedTree(report, folder, seen, keys)
     guarded(report, "tree", tree.scan)
     log = tree.log or tree.stopped
     if log is not None and log.keys is not None:
         guarded(report, "anchors", lambda: log.anchors.finish(log))
-        guarded(report, "statements", lambda: judge_revoked(report, log.keys, log.anchors, log.tapes))
     elif log is not None and tree.head is not None:
         report.find("genesis", INFO, "GENESIS_UNREAD", "entry 0 was not read, so no key of this log is known")
     return tree
@@ -5533,6 +5546,7 @@ def audit_tree(path, options):
     guarded(report, "head", lambda: tree.judge_head(options.pins))
     log = tree.log or tree.stopped
     if log is not None:
+        guarded(report, "statements", lambda: judge_revoked(report, log.keys, log.anchors, log.tapes))
         guarded(report, "keys", lambda: check_pins(report, options.pins, log.keys))
     else:
         report.skip("entries", "entries", "none are published: only that the tiles are those of the checkpoint is known")
@@ -5548,7 +5562,8 @@ def audit_tree(path, options):
 
 
 def compare_whole(report, evidence, folder):
-    """6.7, whole log: nothing about a given tape, and no change of keys, stands in the tree and not in the bundle."""
+    """6.7, whole log: nothing about a given tape, and no change of keys, stands in the tree and not in the bundle. What is in the tree
+    alone is not judged by revoked keys: it says nothing of the bundle."""
     report.check("whole log", "every entry about the tapes, over all of the log")
     own, last = evidence.head, evidence.indices[-1] if evidence.indices else -1
 
@@ -5579,6 +5594,9 @@ def compare_whole(report, evidence, folder):
         return
     for index, code, words in wrong:
         report.find("whole log", INCOMPLETE, code, words, None, None, index)
+    log = tree.log or tree.stopped
+    if root is not None and log is not None and (tree.head_holds or log.critical):
+        evidence.learn(log)
     if root is not None and tree.has_entries and tree.is_whole:
         report.whole_log = report.checks["whole log"].findings == 0
 
