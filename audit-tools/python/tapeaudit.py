@@ -3258,7 +3258,6 @@ class Generation:
         if len(set(ids)) != len(ids):
             raise Refusal("VAULT_SHAPE", "an epoch is listed twice")
         self.epoch_ids = ids
-        self.custody_key_ids = {key[0] for key in items[9]}
 
 
 def slot_is_cut(at, raw):
