@@ -63,7 +63,6 @@ SET_LIST_MAX = (20 << 20) // 32 - 1
 PIECE_BYTES = 1 << 20
 
 SECTOR = 512
-ZERO16 = bytes(16)
 ZERO32 = bytes(32)
 ZERO_SECTOR = bytes(SECTOR)
 U64_MAX = (1 << 64) - 1
@@ -945,7 +944,7 @@ def _three_thumbprints(value):
 
 
 def _predecessor(value):
-    return (type(value) is list and len(value) == 4 and is_text(value[0]) and key_name_ok(value[0]) and is_bytes(value[1])
+    return (type(value) is list and len(value) == 4 and is_text(value[0]) and key_name_ok(value[0]) and _is_note(value[1])
             and is_uint(value[2]) and (value[3] is None or is_uint(value[3])))
 
 
@@ -1209,40 +1208,57 @@ class Keys:
             note.verify(self.origin, other.key)
 
 
+def refused(code, read, raw):
+    """What `read` makes of the bytes; what it does not take is refused under this code."""
+    try:
+        return read(raw)
+    except CborError as error:
+        raise Refusal(code, str(error)) from None
+    except RecursionError:
+        raise Refusal(code, "nested too deep to be read") from None
+
+
+class Signed1:
+    """A tagged COSE_Sign1 of exactly these parts; what is in them is for the caller."""
+
+    def __init__(self, raw, code):
+        if raw[:1] != b"\xd2":
+            raise Refusal(code, "does not begin with tag 18")
+        items = refused(code, cbor_decode, raw[1:])
+        if type(items) is not list or len(items) != 4 or not is_bytes(items[0]) or type(items[1]) is not dict or not is_bytes(items[3], 64):
+            raise Refusal(code, "not protected, unprotected, payload and signature")
+        self.protected_raw, self.unprotected, self.payload, self.signature = items
+        self.protected = refused(code, cbor_decode, self.protected_raw)
+        if type(self.protected) is not dict:
+            raise Refusal(code, "the protected header is no map")
+        if self.protected.get(1) not in (-8, -19):
+            raise Refusal(code, "the algorithm is neither -8 nor -19")
+
+    def verify(self, key, payload, code):
+        if not ed25519_verify(key, cbor_encode(["Signature1", self.protected_raw, b"", payload]), self.signature):
+            raise Refusal(code, "the signature is wrong")
+
+
 STATEMENT_TYPE = "application/vnd.immutape.tape-root+cbor"
 _STATEMENT_KEYS = (1, 4, 15, 258, 259, "ledger", "custody", "manifest")
 
 
-class Statement:
+class Statement(Signed1):
     """The strict shape of 3.3. What it says is compared with the ledger by `check`."""
 
     def __init__(self, raw):
-        if raw[:1] != b"\xd2":
-            raise Refusal("STATEMENT_SHAPE", "statement does not begin with tag 18")
-        try:
-            items = cbor_decode(raw[1:])
-        except CborError as error:
-            raise Refusal("STATEMENT_SHAPE", "statement: %s" % error) from None
-        if type(items) is not list or len(items) != 4:
-            raise Refusal("STATEMENT_SHAPE", "statement is not an array of four")
-        self.protected_raw, unprotected, self.payload, self.signature = items
-        if type(unprotected) is not dict or unprotected:
+        super().__init__(raw, "STATEMENT_SHAPE")
+        if self.unprotected:
             raise Refusal("STATEMENT_SHAPE", "unprotected map of the statement is not empty")
-        if not b32(self.payload) or not is_bytes(self.signature, 64) or not is_bytes(self.protected_raw):
-            raise Refusal("STATEMENT_SHAPE", "protected, payload or signature of the statement has a wrong type or length")
-        try:
-            self.protected = cbor_decode(self.protected_raw)
-        except CborError as error:
-            raise Refusal("STATEMENT_SHAPE", "protected header: %s" % error) from None
+        if not b32(self.payload):
+            raise Refusal("STATEMENT_SHAPE", "payload of the statement is not 32 bytes")
         self._check_protected()
 
     def _check_protected(self):
         protected = self.protected
-        if type(protected) is not dict or tuple(protected) != _STATEMENT_KEYS:
+        if tuple(protected) != _STATEMENT_KEYS:
             raise Refusal("STATEMENT_SHAPE", "protected header does not have exactly the keys of 3.3")
         claims = protected[15]
-        if protected[1] not in (-8, -19):
-            raise Refusal("STATEMENT_SHAPE", "algorithm of the statement is neither -8 nor -19")
         if type(claims) is not dict or tuple(claims) != (1, 2) or not is_text(claims[1]) or not is_text(claims[2]):
             raise Refusal("STATEMENT_SHAPE", "claims (15) are not issuer and subject")
         if protected[258] != -16 or protected[259] != STATEMENT_TYPE:
@@ -1263,11 +1279,13 @@ class Statement:
             raise Refusal("STATEMENT_LEDGER", "statement was made for another ledger")
         if protected[15][1] != genesis.origin:
             raise Refusal("STATEMENT_ORIGIN", "statement was made for another origin: %s" % protected[15][1][:200])
-        if protected[4] != recorder.thumbprint:
-            raise Refusal("STATEMENT_KEY", "statement names a key that is not the recorder's key in force")
-        signed = cbor_encode(["Signature1", self.protected_raw, b"", self.payload])
-        if not ed25519_verify(recorder.key, signed, self.signature):
-            raise Refusal("STATEMENT_SIGNATURE", "signature of the statement is wrong")
+        self.by(recorder.key)
+
+    def by(self, key):
+        """Whether this key, which the statement has to name, has signed it."""
+        if self.protected[4] != thumbprint(key):
+            raise Refusal("STATEMENT_KEY", "statement names another key than the recorder's in force")
+        self.verify(key, self.payload, "STATEMENT_SIGNATURE")
 
 
 # What the log says about one saved tape, kept until the packs are read.
@@ -2916,6 +2934,14 @@ class Packs:
 # ----------------------------------------------------------------------------------------------------------------------
 # What a saved tape promises: manifest, tape root file, objects (chapters 2.3, 3.1, 3.2).
 
+def root_file(raw):
+    """2.3: header commitment, number of frames, tree root."""
+    root = refused("ROOT_FILE", cbor_decode, raw)
+    if not row_of(lambda v: v == "immutape/tape/1", b32, is_uint, b32)(root) or root[2] == 0 and root[3] != EMPTY_ROOT:
+        raise Refusal("ROOT_FILE", "not a tape root file")
+    return root[1:]
+
+
 class Manifest:
     def __init__(self, raw):
         try:
@@ -2940,7 +2966,9 @@ class Manifest:
             self._attachments(items[4])
         if len(self.stored) > MAX_MANIFEST_OBJECTS:
             raise Refusal("MANIFEST_SHAPE", "manifest of more than 2^20 objects")
-        self._root_file()
+        self.frames = root_file(self.root_file)[1]
+        if self.frames > 0 and len(self.objects) < 2:
+            raise Refusal("MANIFEST_SHAPE", "a tape of %d frames without a chunk" % self.frames)
 
     def _attachments(self, attachments):
         if type(attachments) is not list or not attachments:
@@ -2953,20 +2981,6 @@ class Manifest:
                 if type(pair) is not list or len(pair) != 2 or not b32(pair[0]) or not is_uint(pair[1]):
                     raise Refusal("MANIFEST_SHAPE", "a piece of an attachment is not a digest and a length")
             self.stored += attachment[2]
-
-    def _root_file(self):
-        try:
-            root = cbor_decode(self.root_file)
-        except CborError as error:
-            raise Refusal("ROOT_FILE", "tape root file: %s" % error) from None
-        if (type(root) is not list or len(root) != 4 or root[0] != "immutape/tape/1" or not b32(root[1])
-                or not is_uint(root[2]) or not b32(root[3])):
-            raise Refusal("ROOT_FILE", "tape root file is not label, commitment, frame count and tree root")
-        self.frames = root[2]
-        if self.frames == 0 and root[3] != EMPTY_ROOT:
-            raise Refusal("ROOT_FILE", "a tape without frames has a tree root")
-        if self.frames > 0 and len(self.objects) < 2:
-            raise Refusal("MANIFEST_SHAPE", "a tape of %d frames without a chunk" % self.frames)
 
 
 class Tapes:
@@ -3244,7 +3258,6 @@ class Generation:
         if len(set(ids)) != len(ids):
             raise Refusal("VAULT_SHAPE", "an epoch is listed twice")
         self.epoch_ids = ids
-        self.custody_key_ids = {key[0] for key in items[9]}
 
 
 def slot_is_cut(at, raw):
@@ -3576,38 +3589,7 @@ def check_frame(raw, payload_too):
     return value
 
 
-def refused(code, read, raw):
-    """What `read` makes of the bytes; what it does not take is refused under this code."""
-    try:
-        return read(raw)
-    except CborError as error:
-        raise Refusal(code, str(error)) from None
-    except RecursionError:
-        raise Refusal(code, "nested too deep to be read") from None
-
-
 # 4.4.
-
-class Signed1:
-    """A tagged COSE_Sign1 of exactly these parts; what is in them is for the caller."""
-
-    def __init__(self, raw, code):
-        if raw[:1] != b"\xd2":
-            raise Refusal(code, "does not begin with tag 18")
-        items = refused(code, cbor_decode, raw[1:])
-        if type(items) is not list or len(items) != 4 or not is_bytes(items[0]) or type(items[1]) is not dict or not is_bytes(items[3], 64):
-            raise Refusal(code, "not protected, unprotected, payload and signature")
-        self.protected_raw, self.unprotected, self.payload, self.signature = items
-        self.protected = refused(code, cbor_decode, self.protected_raw)
-        if type(self.protected) is not dict:
-            raise Refusal(code, "the protected header is no map")
-        if self.protected.get(1) not in (-8, -19):
-            raise Refusal(code, "the algorithm is neither -8 nor -19")
-
-    def verify(self, key, payload, code):
-        if not ed25519_verify(key, cbor_encode(["Signature1", self.protected_raw, b"", payload]), self.signature):
-            raise Refusal(code, "the signature is wrong")
-
 
 _person_payload = row_of(lambda v: v == "immutape/person/1", b32, uint_of(0, 65535), b32, or_null(row_of(is_uint, is_uint)), b16, is_uint)
 
@@ -4171,12 +4153,13 @@ def check_info(raw, wanted):
 
 
 class Bag:
-    """Check 1: the tag files, and every digest. `files` are those that the manifest names and that are there."""
+    """Check 1: the tag files, and every digest. `files` are those of the payload that are there; of them the manifest does not name
+    those that are `unnamed`: that was said, and they are looked at all the same."""
 
     def __init__(self, report, path):
         self.report = report
         report.check("bag", "form, tag files, and every digest of both manifests")
-        self.files, self.digest, self.is_whole = {}, None, True
+        self.files, self.unnamed, self.digest, self.is_whole = {}, {}, None, True
         self.holder = (FolderBag if os.path.isdir(path) else TarBag)(path, self.find)
         raw = {name: self._tag(name) for name in TAG_FILES}
         if raw["bagit.txt"] is not None and raw["bagit.txt"] != BAGIT:
@@ -4233,6 +4216,9 @@ class Bag:
         for path in self.holder.sizes:
             if path not in files and path not in TAG_FILES:
                 self.find(ALTERED, "BAG_UNNAMED", "a file that no manifest names", path)
+                if path.startswith("data/"):
+                    self.unnamed[path] = None
+        self.files.update(self.unnamed)
         for path, digest in files.items():
             if path not in self.holder.sizes:
                 self.is_whole = False
@@ -4452,9 +4438,11 @@ class Evidence:
 
     def __init__(self, report, bag, witnesses):
         self.report, self.bag, self.witnesses = report, bag, witnesses
-        self.said, self.head, self.head_holds = None, None, False
+        self.said, self.head = None, None
         # What Anchors and judge_revoked ask of a log.
         self.keys, self.critical, self.genesis, self.tapes = None, {}, None, []
+        # Of a published tree that goes on from the head here: all keys that the log had.
+        self.tree_keys = None
         self.anchors = Anchors(report)
         self.given, self.by_tape, self.withheld, self.others = {}, {}, {}, []
         # Of the entries: places, leaves one after another, and the last one.
@@ -4534,7 +4522,7 @@ class Evidence:
         for path in self.bag.files:
             self.report.ok("files")
             match = TAPE_ROW.fullmatch(path)
-            if path in ALWAYS or path in SOMETIMES or SIDE_ROW.fullmatch(path):
+            if path in ALWAYS or path in SOMETIMES or path in self.bag.unnamed or SIDE_ROW.fullmatch(path):
                 continue
             if match is None:
                 self.find("files", ALTERED, "FILE_ROW", "a file that has no row", path)
@@ -4693,7 +4681,7 @@ class Evidence:
         if kind in (ANCHOR_COSIGNED, ANCHOR_TIMESTAMPED, PUBLISHED):
             self.anchors.take(entry, self, place)
         elif kind == FORK_FOUND:
-            self.tried("anchors", ALTERED, lambda: Anchors._head(self, entry.body[1]), ENTRIES.label, index)
+            self.tried("anchors", ALTERED, lambda: self._held_by_others(entry.body[1]), ENTRIES.label, index)
         elif kind == SUCCESSION:
             self.tried("entries", ALTERED, lambda: Succession(entry.body[0]).check(self.genesis), ENTRIES.label, index)
         elif kind in (KEY_ROTATED, KEY_REVOKED):
@@ -4717,6 +4705,11 @@ class Evidence:
         for tape in self.given.values() if seen is not None else ():
             if tape.seen_ms is None and tape.saved is not None and kept.size > tape.saved:
                 tape.seen_ms = seen
+
+    def _held_by_others(self, raw):
+        """The note of a kind 133, of any size and root: signed by this log, and no line of a witness that is known here is wrong."""
+        Anchors._head(self, raw)
+        self.witnesses.saw(Note(raw))
 
     def _key_change(self, entry):
         self.keys.take(entry.index, entry)
@@ -4745,6 +4738,15 @@ class Evidence:
             revoked = self.keys.in_force(RECORDER, tape.entry).revoked
             if revoked is not None and tape.entry >= revoked[0]:
                 yield tape
+
+    def learn(self, log):
+        """6.7, whole log: what came after the bundle, by a tree that goes on from its head. Which key was in force at a place here is
+        not changed by it; which ones count, is."""
+        if log.keys is None or self.genesis is not None and self.genesis.ledger_id != log.genesis.ledger_id:
+            return
+        self.tree_keys = log.keys
+        if self.keys is not None:
+            self.keys = log.keys
 
     def _about(self, tape, entry, raw, leaf, values):
         """Check 7, entry by entry."""
@@ -5020,7 +5022,6 @@ class Evidence:
             return
         seen = FramesSeen(tape.marks)
 
-
         def leads(leaves):
             try:
                 if proof in self.bag.files:
@@ -5119,23 +5120,18 @@ class Evidence:
     # Pins, witnesses, heads of others -----------------------------------------------------------------------------------
 
     def judge_outside(self, pins, heads):
-        check_pins(self.report, pins, self.keys)
-        check_anchored(self.report, self.head if self.head_holds else None, self.witnesses, self.keys)
+        keys = self.tree_keys or self.keys
+        check_pins(self.report, pins, keys)
+        check_anchored(self.report, self.head if self.head_holds else None, self.witnesses, keys)
         for path in heads:
-            self._given_head(path)
+            self._given_head(path, keys)
 
-    def _given_head(self, path):
-        self.report.check("heads", "heads that others kept are heads of this log")
-        if self.keys is None:
-            self.report.skip("heads", "heads that others kept", "no genesis, so no key to check them with")
+    def _given_head(self, path, keys):
+        if keys is None:
+            self.report.skip("heads", GIVEN_HEADS, "no genesis, so no key to check them with")
             return
-        self.report.ok("heads")
-        try:
-            head = read_given(path)
-            verify_given(head, self.keys, self.head.size if self.head is not None else U64_MAX)
-        except (Refusal, OSError) as trouble:
-            revoked = getattr(trouble, "code", None) == "HEAD_REVOKED"
-            self.find("heads", ALTERED if revoked else CANNOT, "HEAD_GIVEN", str(trouble), path)
+        head = given_head(self.report, path, lambda head: verify_given(head, keys, self.head.size if self.head is not None else U64_MAX))
+        if head is None:
             return
         own = self.own_heads.get(head.size)
         if own is None:
@@ -5215,14 +5211,6 @@ class FramesSeen:
         return sha256(cbor_encode(["immutape/frame/1/" + what, seq, salt, data])), data
 
 
-def root_file(raw):
-    """2.3: header commitment, number of frames, tree root."""
-    root = refused("ROOT_FILE", cbor_decode, raw)
-    if not row_of(lambda v: v == "immutape/tape/1", b32, is_uint, b32)(root) or root[2] == 0 and root[3] != EMPTY_ROOT:
-        raise Refusal("ROOT_FILE", "not a tape root file")
-    return root[1:]
-
-
 def check_anchored(report, head, witnesses, keys):
     """6.7, pins: whether a quorum of the given witnesses saw the head."""
     report.check("anchored", "a quorum of the given witnesses cosigned the head")
@@ -5267,12 +5255,13 @@ def audit_bundle(path, options):
         report.facts["bundle digest"] = bag.digest.hex()
     guarded(report, "completeness", evidence.begin)
     guarded(report, "entries", evidence.entries)
+    if options.tree is not None:
+        # Before what is judged by keys: some of them may have come after the bundle, or been revoked.
+        guarded(report, "whole log", lambda: compare_whole(report, evidence, options.tree))
     guarded(report, "head", evidence.judge_head)
     guarded(report, "tapes", evidence.judge_tapes)
     guarded(report, "accounting", evidence.judge_accounts)
     guarded(report, "keys", lambda: evidence.judge_outside(options.pins, options.heads))
-    if options.tree is not None:
-        guarded(report, "whole log", lambda: compare_whole(report, evidence, options.tree))
     guarded(report, "anchors", evidence.finish)
     return report
 
@@ -5444,8 +5433,9 @@ class PublishedTree:
                 self._by_pins(pins)
             self.head_holds = self.is_whole and self.tree.root() == self.head.root
         except Refusal as refusal:
-            critical = log is not None and log.critical
-            severity = CANNOT if refusal.code == "HEAD_KEYLESS" or refusal.code in ("HEAD_UNSIGNED", "HEAD_KEY") and critical else ALTERED
+            # Without entries nobody knows which keys came after those that are known.
+            doubted = ("HEAD_KEYLESS", "HEAD_UNSIGNED") if log is None else ("HEAD_UNSIGNED", "HEAD_KEY") if log.critical else ()
+            severity = CANNOT if refusal.code in doubted else ALTERED
             self.find("head", severity, refusal.code, refusal.words, "checkpoint")
 
     def _by_pins(self, pins):
@@ -5463,17 +5453,14 @@ class PublishedTree:
         """A head that somebody else kept."""
         log = self.log or self.stopped
         keys = log.keys if log is not None else self.keys
-        self.report.check("heads", "heads that others kept are heads of this log")
-        self.report.ok("heads")
-        try:
-            head = read_given(path)
+
+        def verify(head):
             if keys is not None:
                 verify_given(head, keys, self.head.size if self.head is not None else 0)
             elif not any(pin.name == head.origin and head.note.lines_of(pin.name, pin.key) and head_by(head.note, (pin.name, pin.key)) for pin in pins):
                 raise Refusal("HEAD_UNSIGNED", "not signed by a key that is known")
-        except (Refusal, OSError) as trouble:
-            revoked = getattr(trouble, "code", None) == "HEAD_REVOKED"
-            self.find("heads", ALTERED if revoked else CANNOT, "HEAD_GIVEN", str(trouble), path)
+        head = given_head(self.report, path, verify)
+        if head is None:
             return
         own = self.root_at(head.size)
         if self.head is not None and head.size > self.head.size:
@@ -5484,12 +5471,25 @@ class PublishedTree:
             self.find("heads", FORKED, "E_LOG_FORK", "others hold a head of %d entries with another root" % head.size, path)
 
 
-def read_given(path):
-    """The first note of a head file, or the only one."""
-    notes = split_notes(read_bounded(path, MAX_HEAD_BYTES, True))
-    if not notes:
-        raise Refusal("NOTE", "an empty file")
-    return Checkpoint(Note(notes[0]))
+GIVEN_HEADS = "heads that others kept are heads of this log"
+
+
+def given_head(report, path, verify):
+    """The head that somebody else kept, the first note of a head file or the only one; None, once that was told, where it is none that
+    this log signed."""
+    report.check("heads", GIVEN_HEADS)
+    report.ok("heads")
+    try:
+        notes = split_notes(read_bounded(path, MAX_HEAD_BYTES, True))
+        if not notes:
+            raise Refusal("NOTE", "an empty file")
+        head = Checkpoint(Note(notes[0]))
+        verify(head)
+        return head
+    except (Refusal, OSError) as trouble:
+        revoked = getattr(trouble, "code", None) == "HEAD_REVOKED"
+        report.find("heads", ALTERED if revoked else CANNOT, "HEAD_GIVEN", str(trouble), path)
+        return None
 
 
 def verify_given(head, keys, known):
@@ -5505,13 +5505,12 @@ def verify_given(head, keys, known):
 
 
 def read_tree(report, folder, seen=None, keys=None):
-    """The tree, read and its entries judged; the head and what hangs on pins are for the caller."""
+    """The tree and its entries, read; the head, what keys signed that were revoked, and what hangs on pins are for the caller."""
     tree = PublishedTree(report, folder, seen, keys)
     guarded(report, "tree", tree.scan)
     log = tree.log or tree.stopped
     if log is not None and log.keys is not None:
         guarded(report, "anchors", lambda: log.anchors.finish(log))
-        guarded(report, "statements", lambda: judge_revoked(report, log.keys, log.anchors, log.tapes))
     elif log is not None and tree.head is not None:
         report.find("genesis", INFO, "GENESIS_UNREAD", "entry 0 was not read, so no key of this log is known")
     return tree
@@ -5524,6 +5523,7 @@ def audit_tree(path, options):
     guarded(report, "head", lambda: tree.judge_head(options.pins))
     log = tree.log or tree.stopped
     if log is not None:
+        guarded(report, "statements", lambda: judge_revoked(report, log.keys, log.anchors, log.tapes))
         guarded(report, "keys", lambda: check_pins(report, options.pins, log.keys))
     else:
         report.skip("entries", "entries", "none are published: only that the tiles are those of the checkpoint is known")
@@ -5539,7 +5539,8 @@ def audit_tree(path, options):
 
 
 def compare_whole(report, evidence, folder):
-    """6.7, whole log: nothing about a given tape, and no change of keys, stands in the tree and not in the bundle."""
+    """6.7, whole log: nothing about a given tape, and no change of keys, stands in the tree and not in the bundle. What is in the tree
+    alone is not judged by revoked keys: it says nothing of the bundle."""
     report.check("whole log", "every entry about the tapes, over all of the log")
     own, last = evidence.head, evidence.indices[-1] if evidence.indices else -1
 
@@ -5570,6 +5571,9 @@ def compare_whole(report, evidence, folder):
         return
     for index, code, words in wrong:
         report.find("whole log", INCOMPLETE, code, words, None, None, index)
+    log = tree.log or tree.stopped
+    if root is not None and log is not None and (tree.head_holds or log.critical):
+        evidence.learn(log)
     if root is not None and tree.has_entries and tree.is_whole:
         report.whole_log = report.checks["whole log"].findings == 0
 
@@ -5718,11 +5722,7 @@ def _batch_statement(raw, ask):
     statement = Statement(raw)
     check_subject(statement)
     if "key" in ask:
-        key = batch_bytes(ask, "key")
-        if statement.protected[4] != thumbprint(key):
-            raise Refusal("STATEMENT_KEY", "statement names another key")
-        if not ed25519_verify(key, cbor_encode(["Signature1", statement.protected_raw, b"", statement.payload]), statement.signature):
-            raise Refusal("STATEMENT_SIGNATURE", "signature of the statement is wrong")
+        statement.by(batch_bytes(ask, "key"))
     return statement.payload
 
 

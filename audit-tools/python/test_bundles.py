@@ -677,6 +677,29 @@ for name, case in CASES.items():
     setattr(Alone, "test_" + re.sub("[^a-z0-9]+", "_", name.lower()), one_case(*case))
 
 
+class Unnamed(unittest.TestCase):
+    """Files that are in the bag and in no line of the manifest: altered, but there, and read."""
+
+    def judged(self, path, hook=lambda name, value, **place: value, as_tar=False):
+        def unnamed(name, value, **place):
+            value = hook(name, value, **place)
+            return [line for line in value if not line.endswith("  %s\n" % path)] if name == "manifest_lines" else value
+        report = check(Bundle(unnamed), as_tar)
+        return report.words(), report.tapes, {code for _, code in found(report)}
+
+    def test_each(self):
+        plain = Bundle()
+        for path in plain.files:
+            for as_tar in (False, True):
+                self.assertEqual(self.judged(path, as_tar=as_tar), (["altered"], [plain.id], {"BAG_UNNAMED"}), path)
+
+    def test_what_is_in_them(self):
+        for path, hook, code in (("data/COMPLETENESS.json", field("origin", "other.example/" + "5a" * 16), "COMPLETENESS_LOG"),
+                                 ("data/entries.cbor", at("entry", having(3, T0 + 3), index=9), "ENTRY_TIME"),
+                                 ("data/keys/recorder-0.pem", file("keys/recorder-0.pem", flip(50)), "SIDE_FILE")):
+            self.assertEqual(self.judged(path, hook), (["altered"], [Bundle().id], {"BAG_UNNAMED", code}))
+
+
 def json_case(change):
     """COMPLETENESS.json as other bytes, bound to the log as they are."""
     return check(Bundle(at("completeness_raw", change)))
@@ -720,6 +743,13 @@ JSON_REFUSED = {
 
 
 class Completeness(unittest.TestCase):
+    def test_fields_stand_each_once(self):
+        plain = check(Bundle(both(closed(6, 0, 10), told(6, [10, 0]))))
+        self.assertEqual((plain.verdict(), plain.tapes), ("intact with gaps", [Bundle().id]))
+        for fields in ([0, 0], [0, 10, 0], [0, 10, 10]):
+            report = check(Bundle(both(closed(6, 0, 10), told(6, fields))))
+            self.assertEqual((report.verdict(), {code for _, code in found(report)}, report.tapes), ("altered", {"COMPLETENESS"}, []))
+
     def test_what_does_not_read(self):
         for name, change in JSON_REFUSED.items():
             with self.subTest(name):
@@ -774,6 +804,19 @@ class Outside(unittest.TestCase):
         self.assertEqual(self.judged(Bundle(), pins=[], witnesses=[])[1], ["not anchored", "unpinned keys"])
         for bad, quorum in ((["x"], None), ([PINS[0]], None), (WITNESSES, 0), ([make_vkey("w", (1).to_bytes(32, "little"), b"\x04")], None)):
             self.assertRaises(audit.Refusal, audit.Witnesses, bad, quorum)
+
+    def test_cosignatures_in_entries(self):
+        """A wrong line of a witness that is known here is refused in each note that an entry keeps; of another it is a line like any."""
+        own = make_note("%s\n4\n%s\n" % (ORIGIN, base64.b64encode(OTHER).decode()), keys_of("checkpoint")[0], ORIGIN)
+        for name, seed, wanted in (("w1", keys_of("w3")[0], ("altered", ["altered"], {"COSIGNATURE"})), ("w1", None, ("intact", ["intact"], set())),
+                                   ("w3", keys_of("w1")[0], ("intact", ["intact"], set()))):
+            fork = {0: 1, 1: own + cosignature(own, name, seed=seed), 2: 4, 3: OTHER}
+            self.assertEqual(self.judged(Bundle(at("more", lambda rows: rows + [(133, ZERO, fork)]))), wanted)
+            line = cosignature(Bundle().head(10, 0), name, seed=seed)
+            only = at("entry_witnesses", lambda names: ["w2"])
+            self.assertEqual(self.judged(Bundle(both(only, at("cosigned", lambda body: {**body, 0: body[0] + line})))), wanted)
+        wrong = {0: 1, 1: own + cosignature(own, "w1", seed=keys_of("w3")[0]), 2: 4, 3: OTHER}
+        self.assertEqual(self.judged(Bundle(at("more", lambda rows: rows + [(133, ZERO, wrong)])), witnesses=WITNESSES[1:])[0], "intact")
 
     def test_heads_of_others(self):
         bundle = Bundle()
@@ -1126,6 +1169,132 @@ class WholeLog(unittest.TestCase):
         self.assertEqual(self.judged(Bundle(), broken)[:2], ("missing", False))
 
 
+class GoesOn(Bundle):
+    """The same log, of which `later` makes what came after the bundle."""
+
+    def __init__(self, later, hook=None, **options):
+        self.later = later
+        super().__init__(hook, **options)
+
+    def payload(self):
+        files = super().payload()
+        self.later(self)
+        self.note = self.head()
+        return files
+
+    def revoke(self, role, since, number=0):
+        self.say(32770, ZERO, {0: ROLES.index(role), 1: thumb(keys_of(role, number)[1]), 2: since, 3: 1})
+
+
+class CameAfter(unittest.TestCase):
+    """Keys that came after the bundle, and revocations behind it, by a tree with entry bundles."""
+
+    NEWEST = [make_vkey(ORIGIN, keys_of("checkpoint", 2)[1]), keys_of("recorder", 1)[1].hex()]
+
+    def judged(self, bundle, tree=None, pins=PINS, heads=(), witnesses=WITNESSES):
+        with tempfile.TemporaryDirectory() as folder:
+            paths = []
+            for number, note in enumerate(heads):
+                paths.append(os.path.join(folder, "head%d" % number))
+                with open(paths[-1], "wb") as file:
+                    file.write(note)
+            report = check(bundle, pins=pins, heads=paths, witnesses=witnesses, tree=tree and tree.write(os.path.join(folder, "tree")))
+        return report.words(), report.whole_log, {code for _, code in found(report)}
+
+    @staticmethod
+    def rotated(log):
+        log.rotate()
+        log.rotate("recorder")
+
+    def revoked(self, role, since, before=lambda log: None, after=lambda log: None, number=0):
+        def later(log):
+            before(log)
+            log.rotate(role)
+            log.revoke(role, since, number)
+            after(log)
+        bundle = GoesOn(later)
+        return self.judged(bundle, tree_of(bundle))
+
+    def test_pins(self):
+        bundle = GoesOn(self.rotated)
+        good, differs = (["intact"], True, set()), (["altered"], False, {"PIN_DIFFERS"})
+        for pins in (PINS, self.NEWEST, PINS + self.NEWEST, [NEW_PIN, thumb(keys_of("recorder", 1)[1]).hex()]):
+            self.assertEqual(self.judged(bundle, tree_of(bundle), pins), good)
+        # Without the tree, and by one without entries, nobody knows of them.
+        self.assertEqual(self.judged(bundle, None, PINS + self.NEWEST), differs)
+        self.assertEqual(self.judged(bundle, tree_of(bundle, False), PINS), (["cannot tell"], False, {"HEAD_UNSIGNED"}))
+        self.assertEqual(self.judged(bundle, tree_of(bundle, False), PINS + self.NEWEST), (["cannot tell", "altered"], False, {"HEAD_UNSIGNED", "PIN_DIFFERS"}))
+        self.assertEqual(self.judged(bundle, tree_of(bundle), PINS + [OTHER.hex()]), (["altered"], True, {"PIN_DIFFERS"}))
+        # A key that came after is none of a witness either.
+        self.assertEqual(self.judged(bundle, tree_of(bundle), witnesses=[make_vkey("w.example", keys_of("checkpoint", 2)[1], b"\x04")])[2], {"WITNESS_KEY", "NO_QUORUM"})
+
+    def test_keys_of_another_tree(self):
+        """One that does not go on from this head, or whose own head nobody of the log signed, names no keys."""
+        bundle = GoesOn(self.rotated)
+        other = GoesOn(self.rotated, at("entry", having(3, T0 + 1), index=2))
+        self.assertEqual(self.judged(bundle, tree_of(other), PINS + self.NEWEST), (["altered", "forked"], False, {"E_LOG_FORK", "PIN_DIFFERS"}))
+        unsigned = tree_of(bundle)
+        unsigned.files["checkpoint"] = make_note(bundle.note.split(b"\n\n")[0].decode() + "\n", keys_of("stranger")[0], ORIGIN)
+        self.assertEqual(self.judged(bundle, unsigned, PINS + self.NEWEST), (["altered"], False, {"HEAD_UNSIGNED", "PIN_DIFFERS"}))
+
+    def test_heads(self):
+        bundle = GoesOn(self.rotated)
+        tree = tree_of(bundle)
+
+        def head(size, root, number):
+            return make_note("%s\n%d\n%s\n" % (ORIGIN, size, base64.b64encode(root).decode()), keys_of("checkpoint", number)[0], ORIGIN)
+        root = root_by_recursion(bundle.entries[:14])
+        for note, with_tree, without in ((head(99, OTHER, 2), "intact", "cannot tell"), (head(16, OTHER, 2), "intact", "cannot tell"), (head(99, OTHER, 1), "intact", "intact"),
+                                         (head(14, root, 1), "intact", "intact"), (head(14, OTHER, 1), "forked", "forked"), (head(14, root, 2), "cannot tell", "cannot tell"),
+                                         (head(99, OTHER, 3), "cannot tell", "cannot tell"), (bundle.note, "intact", "cannot tell")):
+            self.assertEqual(self.judged(bundle, tree, heads=[note])[0], [with_tree])
+            self.assertEqual(self.judged(bundle, None, heads=[note])[0], [without])
+
+    def test_a_revoked_recorder(self):
+        """Tape A was saved by entry 4; others held heads of 10 and 11 entries when the bundle was made."""
+        for since in (0, 4):
+            self.assertEqual(self.revoked("recorder", since), (["altered"], True, {"STATEMENT_REVOKED"}))
+        for since in (5, 9):
+            self.assertEqual(self.revoked("recorder", since), (["intact with gaps"], True, {"STATEMENT_UNPROVED"}))
+        for since in (10, 14):
+            self.assertEqual(self.revoked("recorder", since), (["intact"], True, set()))
+
+    def test_heads_behind_the_bundle_do_not_help(self):
+        def kept(log):
+            note = log.head(9, 0)
+            log.say(128, ZERO, {0: note + cosignature(note, "w1"), 1: [witness_key("w1")], 2: True})
+        self.assertEqual(self.revoked("recorder", 9, before=kept), (["intact with gaps"], True, {"STATEMENT_UNPROVED"}))
+        tree = tree_of(GoesOn(lambda log: (kept(log), log.rotate("recorder"), log.revoke("recorder", 9))))
+        self.assertEqual(found(check_tree(tree)), [("not anchored", "NO_QUORUM")])
+
+    def test_what_is_in_the_tree_alone(self):
+        """A tape that was saved after the bundle, with a key that was revoked, says nothing of the bundle."""
+        def saved(log):
+            tape = log.tape(junk("C"), log.leaves)
+            log.say(16, junk("C"), {0: log.statement(tape, junk("C")), 1: bytes(16)})
+        self.assertEqual(self.revoked("recorder", 11, before=saved), (["intact"], True, set()))
+        tree = tree_of(GoesOn(lambda log: (saved(log), log.rotate("recorder"), log.revoke("recorder", 11))))
+        self.assertEqual(found(check_tree(tree)), [("altered", "STATEMENT_REVOKED"), ("not anchored", "NO_QUORUM")])
+
+    def test_a_revoked_checkpoint_key(self):
+        # The key that signed the head of 14 entries here.
+        self.assertEqual(self.revoked("checkpoint", 13, number=1), (["not anchored", "altered"], True, {"HEAD_REVOKED", "NO_HEAD"}))
+        self.assertEqual(self.revoked("checkpoint", 14, number=1), (["intact"], True, set()))
+        # That of the heads that entries keep: they prove nothing, and were in order when they were written.
+        self.assertEqual(self.revoked("checkpoint", 10), (["intact with gaps"], True, {"HEAD_REVOKED"}))
+        self.assertEqual(self.revoked("checkpoint", 11), (["intact"], True, set()))
+        bundle = GoesOn(lambda log: (log.rotate("recorder"), log.revoke("recorder", 11), log.revoke("checkpoint", 9)))
+        self.assertEqual(self.judged(bundle, tree_of(bundle)), (["intact with gaps"], True, {"HEAD_REVOKED", "STATEMENT_UNPROVED"}))
+        # A head that somebody kept gets no leave.
+        early = bundle.head(10, 0)
+        self.assertEqual(self.judged(bundle, tree_of(bundle), heads=[early])[0], ["altered"])
+        self.assertEqual(self.judged(bundle, None, heads=[early])[0], ["intact"])
+
+    def test_a_critical_kind_behind_the_bundle(self):
+        bundle = GoesOn(lambda log: (log.say(40000, ZERO, {}), self.rotated(log)))
+        self.assertEqual(self.judged(bundle, tree_of(bundle), PINS + self.NEWEST), (["cannot tell"], False, {"CRITICAL_KIND"}))
+
+
 class Longer(Bundle):
     """The same log, which went on."""
 
@@ -1241,6 +1410,11 @@ class Batch(unittest.TestCase):
         for items in (having(5, B)(saved), having(11, {0: b"", 1: bytes(16)})(saved), having(6, 7)(other), having(7, OTHER)(saved[:6] + [0] + saved[7:]),
                       having(1, 0)(other), having(4, 0)(other)):
             self.assertFalse(self.ask({"n": 1, "kind": "entry", "hex": enc(items).hex()})[1][0]["accept"])
+        genesis = audit.cbor_decode(entries[0])
+        for length in (0, 65000, 65001):
+            raw = enc(having(11, {**genesis[11], 9: ["old.example", bytes(length), 7, None]})(genesis))
+            self.assertLess(len(raw), 65536)
+            self.assertEqual(self.ask({"n": 1, "kind": "entry", "hex": raw.hex()})[1][0]["accept"], length < 65001)
 
 
 class Command(unittest.TestCase):

@@ -851,7 +851,7 @@ BODIES = [
     ("origin with a space", 0, lambda b: {**b, 1: "test example/" + "5a" * 16}), ("origin with a control character", 0, lambda b: {**b, 1: "te\x1bst/" + "5a" * 16}), ("origin with capitals", 0, lambda b: {**b, 1: "t/" + "5A" * 16}),
     ("checkpoint key of 31 bytes", 0, lambda b: {**b, 2: bytes(31)}), ("two next keys", 0, lambda b: {**b, 5: b[5][:2]}),
     ("genesis without test mark", 0, lambda b: {k: v for k, v in b.items() if k != 8}), ("test mark 0", 0, lambda b: {**b, 8: 0}),
-    ("predecessor of three", 0, lambda b: {**b, 9: ["o", b"n", 1]}), ("genesis with key 10", 0, lambda b: {**b, 10: 1}),
+    ("predecessor of three", 0, lambda b: {**b, 9: ["o", b"n", 1]}), ("predecessor with a long note", 0, lambda b: {**b, 9: ["o", bytes(65001), 1, None]}), ("genesis with key 10", 0, lambda b: {**b, 10: 1}),
 ]
 for words, index, change in BODIES:
     refuse("body: " + words, "altered", "ENTRY_BODY", at("entry", body(change), index=index))
