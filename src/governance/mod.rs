@@ -9,6 +9,7 @@ mod clearance;
 mod clock;
 mod holds;
 mod matrix;
+mod people;
 mod presets;
 mod profile;
 mod retention;
@@ -30,6 +31,7 @@ pub use {
     clock::{Interval, LedgerClock, Looked, Reading, TimeEvidence},
     holds::{ActorId, Catches, Hold, HoldId, Holds, together},
     matrix::{Asked, ClassNeeds, Denied, decide_by_roles, gives_content, matrix_text, roles_for},
+    people::{People, PeopleFault, Person},
     presets::{CHECKED, CONFIRM, presets},
     profile::Profile,
     roles::{Role, first_conflict},

@@ -84,10 +84,11 @@ fn keys_that_came_after_the_bundle_are_keys_of_its_log() {
     assert_eq!(words(&self::pins(), Some(&tree)), [Verdict::Intact]);
     pins.add_head(&head).unwrap();
     assert_eq!(words(&pins, Some(&tree)), [Verdict::Intact]);
-    // A tree of another log has no say.
-    let mut strange = tree.clone();
-    strange.retain(|path, _| !path.starts_with("tile/entries"));
-    assert!(words(&pins, Some(&strange)).contains(&Verdict::Altered));
+    // Hashes alone do not say that keys came.
+    let mut hashes = tree.clone();
+    hashes.retain(|path, _| !path.starts_with("tile/entries"));
+    assert!(words(&pins, Some(&hashes)).contains(&Verdict::Altered));
+    assert_eq!(words(&self::pins(), Some(&hashes)), [Verdict::CannotTell]);
 }
 
 /// A key that was found to be stolen after the bundle was made.
@@ -99,6 +100,10 @@ fn a_revocation_behind_the_bundle_counts() {
     assert_eq!(beside(&made, later(Some(revoked(made.log.size()))).0).0, [Verdict::Intact], "from later on");
     let (words, _) = beside(&made, later(Some(revoked(1))).0);
     assert_eq!(words, [Verdict::Altered], "before the tapes were saved");
+    // The key of the head, from within it on: nobody who relies on it alone can tell any more.
+    let (role, thumbprint) = (KeyRole::Checkpoint, Seed::of(1).public_key().thumbprint());
+    let of_head = CriticalBody::Revoked { role, thumbprint, from: made.log.size() - 1, reason: 1 };
+    assert!(beside(&made, later(Some(of_head)).0).0.contains(&Verdict::Altered));
 }
 
 #[test]

@@ -138,11 +138,11 @@ pub(super) fn check(
     if let Ok(entries) = entries(paths) {
         log.was_read = true;
         log.keys = first_walk(entries);
+        log.later = later.filter(|later| log.keys.as_ref().is_some_and(|keys| later.goes_on(keys)));
     }
     head(paths, pins, &mut log, report);
     let Ok(mut entries) = entries(paths) else { return log };
-    let keys = log.keys.take();
-    let later = later.filter(|later| keys.as_ref().is_some_and(|keys| later.goes_on(keys)));
+    let (keys, later) = (log.keys.take(), log.later.take());
     let mut walk = Walk::new(later.as_ref().or(keys.as_ref()), pins, false);
     for item in entries.by_ref().take(ENTRIES_MAX) {
         one(&item, &mut walk, &mut log, report);
@@ -188,7 +188,7 @@ fn head(paths: &Paths<'_>, pins: &Pins, log: &mut Log, report: &mut BundleReport
     };
     report.looked(part::HEAD, 1);
     log.head = anchors::said(&text);
-    let read = match &log.keys {
+    let read = match log.known_keys() {
         Some(keys) => anchors::read_head(&text, keys, pins).map(|(_, anchored_ms)| anchored_ms),
         None => Ok(None),
     };

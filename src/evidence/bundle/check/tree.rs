@@ -13,7 +13,7 @@ use super::walk::{Walk, is_for_every_bundle};
 use crate::codec::digest::{CustodyId, LeafHash, RootHash};
 use crate::codec::limits::{ENTRY_BYTES_MAX, NOTE_BYTES_MAX};
 use crate::evidence::Verdict;
-use crate::log::{AnchorBody, Body, Checkpoint, Frontier, NoteKey, SignedNote, Tile, leaf_hash};
+use crate::log::{AnchorBody, Body, Checkpoint, Frontier, LogError, NoteKey, SignedNote, Tile, leaf_hash};
 
 const CHECKPOINT: &str = "checkpoint";
 const WIDTH: u32 = 256;
@@ -317,8 +317,14 @@ pub(super) fn compare(
         let what = "the published tree is of fewer entries than the head here";
         return report.find(Verdict::CannotTell, part::TREE, CHECKPOINT, what);
     }
-    if let Some(Err(e)) = keys.as_ref().or(log.keys.as_ref()).map(|keys| anchors::read_head(&tree.note, keys, pins)) {
-        report.altered(part::TREE, CHECKPOINT, format!("its head does not hold: {e}"));
+    match keys.as_ref().or(log.keys.as_ref()).map(|keys| anchors::read_head(&tree.note, keys, pins)) {
+        // Hashes alone do not show whether a key came after the bundle.
+        Some(Err(LogError::Unsigned)) if !tree.has_entries => {
+            let what = "its head is signed by no key that the bundle names";
+            report.find(Verdict::CannotTell, part::TREE, CHECKPOINT, what);
+        }
+        Some(Err(e)) => report.altered(part::TREE, CHECKPOINT, format!("its head does not hold: {e}")),
+        _ => {}
     }
     let mut roots = Roots::of(BTreeSet::from([ours.size]));
     let (mut beside, mut index) = (Beside { log, given, size: ours.size, wrong: Vec::new() }, 0u64);

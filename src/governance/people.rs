@@ -1,0 +1,508 @@
+//! Who there is, with which key and which roles: what entries about people add up to. Names stand in private halves alone; everything here
+//! goes by ids and keys, and asks of two whether they could be one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::clock::Interval;
+use super::holds::ActorId;
+use super::profile::Profile;
+use super::roles::{Role, first_conflict};
+use crate::codec::digest::Thumbprint;
+use crate::log::ActorKind;
+use crate::seal::PublicKey;
+use crate::time::Timestamp;
+
+/// Somebody, or a program, that was enrolled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    /// Person, service or agent.
+    pub kind: ActorKind,
+    /// As it was given; of two that look alike neither is the other.
+    pub name: String,
+    /// On whose behalf an agent acts.
+    pub principal: Option<ActorId>,
+    keys: Vec<PublicKey>,
+    roles: BTreeMap<Role, Term>,
+    is_disabled: bool,
+}
+
+/// Since when a role counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Term {
+    /// From entry 0, or where nothing has to wait.
+    Now,
+    /// Once the lower bound of the clock has passed this.
+    From(Timestamp),
+    /// Nobody outside vouched for the time when it was granted: it waits until somebody grants it again.
+    Unknown,
+}
+
+impl Person {
+    /// The key that signs for it now.
+    #[must_use]
+    pub fn key(&self) -> Option<&PublicKey> {
+        self.keys.last().filter(|_| !self.is_disabled)
+    }
+
+    /// May it still act?
+    #[must_use]
+    pub const fn is_disabled(&self) -> bool {
+        self.is_disabled
+    }
+
+    /// Roles that were granted, whether they count yet or not.
+    #[must_use]
+    pub fn granted(&self) -> Vec<Role> {
+        self.roles.keys().copied().collect()
+    }
+
+    /// Roles that count at a moment.
+    #[must_use]
+    pub fn roles(&self, now: Interval) -> Vec<Role> {
+        let counts = |term: &Term| match term {
+            Term::Now => true,
+            Term::From(at) => now.lo >= *at,
+            Term::Unknown => false,
+        };
+        let roles = self.roles.iter().filter(|(_, term)| counts(term) && !self.is_disabled);
+        roles.map(|(role, _)| *role).collect()
+    }
+}
+
+/// Why nothing about people is changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PeopleFault {
+    /// Nobody of this id, or somebody who is disabled.
+    #[error("there is nobody of this name who may act")]
+    Unknown,
+    /// A name, id or key that somebody has or had.
+    #[error("{0} belongs to somebody already, or did")]
+    Taken(&'static str),
+    /// A name that nobody can be called by.
+    #[error("a name is 1 to 128 characters, and none of them is a control character or a colon")]
+    Name,
+    /// Two roles that exclude each other.
+    #[error("{one} and {other} exclude each other: {why}")]
+    Conflict {
+        /// One of them.
+        one: Role,
+        /// The other.
+        other: Role,
+        /// Why.
+        why: &'static str,
+    },
+    /// Those who agree are too few, are the one it is about, or are not who may.
+    #[error("this takes {needed} others, who may enrol people and could not be one and the same person")]
+    Others {
+        /// How many.
+        needed: usize,
+    },
+    /// An agent without anybody it acts for, or somebody else with one.
+    #[error("an agent acts on behalf of somebody who is enrolled, and nobody else does")]
+    Principal,
+}
+
+/// Everybody, as the entries tell of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct People {
+    profile: Profile,
+    all: BTreeMap<ActorId, Person>,
+}
+
+/// Longest name, in characters.
+const NAME_CHARS_MAX: usize = 128;
+
+impl People {
+    /// Nobody yet.
+    #[must_use]
+    pub const fn none(profile: Profile) -> Self {
+        Self { profile, all: BTreeMap::new() }
+    }
+
+    /// Those whom entry 0 names, with what they are. Each role counts at once: somebody has to begin.
+    ///
+    /// # Errors
+    /// [`PeopleFault`].
+    pub fn found(&mut self, id: ActorId, name: &str, key: PublicKey, roles: &[Role]) -> Result<(), PeopleFault> {
+        self.add(id, ActorKind::Human, name, key, None)?;
+        if let Some((one, other, why)) = first_conflict(roles, self.profile.is_strict()) {
+            self.all.remove(&id);
+            return Err(PeopleFault::Conflict { one, other, why });
+        }
+        if let Some(person) = self.all.get_mut(&id) {
+            person.roles = roles.iter().map(|role| (*role, Term::Now)).collect();
+        }
+        Ok(())
+    }
+
+    /// Enrols somebody, without any role.
+    ///
+    /// # Errors
+    /// [`PeopleFault`].
+    pub fn enrol(
+        &mut self,
+        id: ActorId,
+        (kind, name): (ActorKind, &str),
+        key: PublicKey,
+        principal: Option<ActorId>,
+        by: &[ActorId],
+        now: Interval,
+    ) -> Result<(), PeopleFault> {
+        self.agree(1, None, by, now)?;
+        self.add(id, kind, name, key, principal)
+    }
+
+    fn add(
+        &mut self,
+        id: ActorId,
+        kind: ActorKind,
+        name: &str,
+        key: PublicKey,
+        principal: Option<ActorId>,
+    ) -> Result<(), PeopleFault> {
+        let is_name = (1..=NAME_CHARS_MAX).contains(&name.chars().count())
+            && name.trim() == name
+            && !name.chars().any(|c| c.is_control() || c == ':');
+        if !is_name {
+            return Err(PeopleFault::Name);
+        }
+        if self.all.contains_key(&id) {
+            return Err(PeopleFault::Taken("this id"));
+        }
+        // Who was disabled keeps name and key: what was signed then is not somebody else's now.
+        if self.all.values().any(|other| other.name == name) {
+            return Err(PeopleFault::Taken("this name"));
+        }
+        if self.all.values().any(|other| other.keys.contains(&key)) {
+            return Err(PeopleFault::Taken("this key"));
+        }
+        let is_principal =
+            |id: &ActorId| self.all.get(id).is_some_and(|p| p.kind == ActorKind::Human && !p.is_disabled);
+        if (kind == ActorKind::Agent) != principal.as_ref().is_some_and(is_principal) || kind == ActorKind::System {
+            return Err(PeopleFault::Principal);
+        }
+        let (keys, name, roles) = (vec![key], name.to_owned(), BTreeMap::new());
+        self.all.insert(id, Person { kind, name, principal, keys, roles, is_disabled: false });
+        Ok(())
+    }
+
+    /// Gives somebody a role. Those that decide about the end of tapes take two others, and where the profile is strict a wait.
+    ///
+    /// # Errors
+    /// [`PeopleFault`].
+    pub fn grant(&mut self, id: ActorId, role: Role, by: &[ActorId], now: Interval) -> Result<(), PeopleFault> {
+        self.active(id)?;
+        let needed = if role.needs_two_others() && self.profile.has_people() { 2 } else { 1 };
+        self.agree(needed, Some(id), by, now)?;
+        let wait_ms = if role.needs_two_others() { self.profile.enrolment_wait_ms() } else { 0 };
+        let term = match (wait_ms, now.hi) {
+            (0, _) => Term::Now,
+            (_, Some(hi)) => Term::From(Timestamp::from_ms(hi.as_ms().saturating_add(wait_ms))),
+            (_, None) => Term::Unknown,
+        };
+        let is_strict = self.profile.is_strict();
+        let person = self.active_mut(id)?;
+        let mut roles = person.granted();
+        roles.push(role);
+        if let Some((one, other, why)) = first_conflict(&roles, is_strict) {
+            return Err(PeopleFault::Conflict { one, other, why });
+        }
+        // Granting again never makes an earlier wait longer, and gives one that could not begin its beginning.
+        let known = person.roles.get(&role).filter(|known| !matches!(known, Term::Unknown)).copied();
+        person.roles.insert(role, known.unwrap_or(term));
+        Ok(())
+    }
+
+    /// Takes a role away, at once: one other is enough, for a mistake the other way is worse.
+    ///
+    /// # Errors
+    /// [`PeopleFault`].
+    pub fn revoke(&mut self, id: ActorId, role: Role, by: &[ActorId], now: Interval) -> Result<(), PeopleFault> {
+        self.agree(1, None, by, now)?;
+        let person = self.active_mut(id)?;
+        person.roles.remove(&role).map(drop).ok_or(PeopleFault::Unknown)
+    }
+
+    /// Nobody acts as this one any more. Name and key stay its own.
+    ///
+    /// # Errors
+    /// [`PeopleFault`].
+    pub fn disable(&mut self, id: ActorId, by: &[ActorId], now: Interval) -> Result<(), PeopleFault> {
+        self.agree(1, None, by, now)?;
+        self.active_mut(id)?.is_disabled = true;
+        Ok(())
+    }
+
+    /// Another key signs for somebody: on its own word under the old key, or, where that is lost, on that of two others.
+    ///
+    /// # Errors
+    /// [`PeopleFault`].
+    pub fn rotate(&mut self, id: ActorId, key: PublicKey, by: &[ActorId], now: Interval) -> Result<(), PeopleFault> {
+        if by != [id] {
+            self.agree(2, Some(id), by, now)?;
+        }
+        if self.all.values().any(|other| other.keys.contains(&key)) {
+            return Err(PeopleFault::Taken("this key"));
+        }
+        self.active_mut(id)?.keys.push(key);
+        Ok(())
+    }
+
+    /// Somebody by id.
+    #[must_use]
+    pub fn get(&self, id: ActorId) -> Option<&Person> {
+        self.all.get(&id)
+    }
+
+    /// Everybody there ever was.
+    pub fn all(&self) -> impl Iterator<Item = (ActorId, &Person)> {
+        self.all.iter().map(|(id, person)| (*id, person))
+    }
+
+    /// Who signs with this key now. A name that comes with it must be that one's.
+    #[must_use]
+    pub fn signs(&self, name: &str, key: Thumbprint) -> Option<(ActorId, &Person)> {
+        self.all().find(|(_, person)| person.name == name && person.key().is_some_and(|own| own.thumbprint() == key))
+    }
+
+    /// Could these be one person: by id, by a key that both ever had, on whose behalf they act, or by a name that reads the same?
+    /// Then they count as one, wherever several are needed.
+    #[must_use]
+    pub fn may_be_one(&self, one: ActorId, other: ActorId) -> bool {
+        let (Some(a), Some(b)) = (self.all.get(&one), self.all.get(&other)) else { return one == other };
+        let acts_for = |id: ActorId, person: &Person| person.principal.unwrap_or(id);
+        acts_for(one, a) == acts_for(other, b)
+            || a.keys.iter().any(|key| b.keys.contains(key))
+            || reads_as(&a.name) == reads_as(&b.name)
+    }
+
+    fn active(&self, id: ActorId) -> Result<&Person, PeopleFault> {
+        self.all.get(&id).filter(|person| !person.is_disabled).ok_or(PeopleFault::Unknown)
+    }
+
+    fn active_mut(&mut self, id: ActorId) -> Result<&mut Person, PeopleFault> {
+        self.all.get_mut(&id).filter(|person| !person.is_disabled).ok_or(PeopleFault::Unknown)
+    }
+
+    /// Do so many agree who may enrol people, each a person of its own and none of them `about`?
+    fn agree(&self, needed: usize, about: Option<ActorId>, by: &[ActorId], now: Interval) -> Result<(), PeopleFault> {
+        let may = |id: &&ActorId| {
+            self.all.get(id).is_some_and(|person| {
+                person.kind == ActorKind::Human && person.roles(now).iter().any(|role| ENROLS.contains(role))
+            })
+        };
+        let mut counted: Vec<ActorId> = Vec::new();
+        for id in by.iter().collect::<BTreeSet<_>>().into_iter().filter(may) {
+            let is_other = about.is_none_or(|about| !self.may_be_one(*id, about));
+            if is_other && counted.iter().all(|known| !self.may_be_one(*known, *id)) {
+                counted.push(*id);
+            }
+        }
+        if counted.len() >= needed { Ok(()) } else { Err(PeopleFault::Others { needed }) }
+    }
+}
+
+/// Who may enrol others: who runs the machine, and who carries responsibility in the firm. Never an auditor: who checks changes nothing.
+const ENROLS: [Role; 5] =
+    [Role::Administrator, Role::RecordsManager, Role::HoldOfficer, Role::Approver, Role::KeyCustodian];
+
+/// A name without what the eye does not tell apart: case, spaces and marks, and letters of other scripts that look like Latin ones. Coarse on
+/// purpose: two people who are taken for one need a third, and one who is taken for two needs nobody.
+fn reads_as(name: &str) -> String {
+    let looks = |c: char| match c {
+        'а' => 'a',
+        'в' => 'b',
+        'е' | 'ё' | 'ε' => 'e',
+        'к' | 'κ' => 'k',
+        'м' => 'm',
+        'н' => 'h',
+        'о' | 'ο' | '0' => 'o',
+        'р' | 'ρ' => 'p',
+        'с' => 'c',
+        'т' | 'τ' => 't',
+        'у' | 'υ' => 'y',
+        'х' | 'χ' => 'x',
+        'і' | 'ι' | '1' | 'l' | '|' => 'i',
+        'ѕ' | '5' => 's',
+        'ј' => 'j',
+        'ν' => 'v',
+        'α' => 'a',
+        'η' => 'n',
+        'ω' => 'w',
+        other => other,
+    };
+    let fullwidth = |c: char| match u32::from(c) {
+        n @ 0xff01..=0xff5e => char::from_u32(n.saturating_sub(0xfee0)).unwrap_or(c),
+        _ => c,
+    };
+    let marks = |c: &char| !c.is_alphanumeric() && *c != '|';
+    name.chars().map(fullwidth).filter(|c| !marks(c)).flat_map(char::to_lowercase).map(looks).collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails")]
+mod tests {
+    use super::*;
+
+    const DAY_MS: u64 = 86_400_000;
+    const ANN: ActorId = ActorId([1; 16]);
+    const BEN: ActorId = ActorId([2; 16]);
+    const EVE: ActorId = ActorId([3; 16]);
+    const NEW: ActorId = ActorId([9; 16]);
+
+    fn key(seed: u8) -> PublicKey {
+        PublicKey::from_bytes(ed25519_dalek::SigningKey::from_bytes(&[seed; 32]).verifying_key().as_bytes()).unwrap()
+    }
+
+    fn at(lo: u64) -> Interval {
+        Interval { lo: Timestamp::from_ms(lo), hi: Some(Timestamp::from_ms(lo + 1_000)) }
+    }
+
+    /// Three founders who may enrol others, and one who may not.
+    fn firm(profile: Profile) -> People {
+        let mut people = People::none(profile);
+        people.found(ANN, "ann", key(1), &[Role::RecordsManager, Role::Reader]).unwrap();
+        people.found(BEN, "ben", key(2), &[Role::Administrator]).unwrap();
+        people.found(EVE, "eve", key(3), &[Role::HoldOfficer]).unwrap();
+        people.found(ActorId([4; 16]), "aud", key(4), &[Role::Auditor, Role::Reader]).unwrap();
+        people
+    }
+
+    fn enrolled(people: &mut People) {
+        people.enrol(NEW, (ActorKind::Human, "new"), key(9), None, &[BEN], at(0)).unwrap();
+    }
+
+    #[test]
+    fn founders_begin_at_once_and_within_the_rules() {
+        let people = firm(Profile::Regulated);
+        assert_eq!(people.get(ANN).unwrap().roles(at(0)), [Role::Reader, Role::RecordsManager]);
+        let mut people = People::none(Profile::Regulated);
+        let both = [Role::RecordsManager, Role::HoldOfficer];
+        let refused = people.found(ANN, "ann", key(1), &both).unwrap_err();
+        assert!(matches!(refused, PeopleFault::Conflict { one: Role::RecordsManager, other: Role::HoldOfficer, .. }));
+        assert!(people.get(ANN).is_none(), "and nobody is left half enrolled");
+        assert!(People::none(Profile::SmallFirm).found(ANN, "ann", key(1), &both).is_ok(), "two people share more");
+    }
+
+    /// Names, ids and keys are somebody's for ever, also after the end.
+    #[test]
+    fn what_belonged_to_somebody_belongs_to_nobody_else() {
+        let mut people = firm(Profile::SmallFirm);
+        people.disable(ANN, &[BEN], at(0)).unwrap();
+        let mut enrol =
+            |id, name: &str, seed| people.enrol(id, (ActorKind::Human, name), key(seed), None, &[BEN], at(0));
+        assert_eq!(enrol(ANN, "x", 9), Err(PeopleFault::Taken("this id")));
+        assert_eq!(enrol(NEW, "ann", 9), Err(PeopleFault::Taken("this name")));
+        assert_eq!(enrol(NEW, "x", 1), Err(PeopleFault::Taken("this key")));
+        for name in ["", " x", "x ", "a:b", "a\u{1b}b", "a\nb", &"x".repeat(129)] {
+            assert_eq!(enrol(NEW, name, 9), Err(PeopleFault::Name), "{name:?}");
+        }
+        assert_eq!(enrol(NEW, "Ann", 9), Ok(()), "another name, and somebody else");
+        assert!(people.may_be_one(NEW, ANN), "who could be the same counts as one");
+        assert_eq!(people.rotate(EVE, key(9), &[EVE], at(0)), Err(PeopleFault::Taken("this key")));
+    }
+
+    #[test]
+    fn agents_act_for_somebody() {
+        let mut people = firm(Profile::SmallFirm);
+        let mut enrol = |n: u8, kind, principal| {
+            people.enrol(ActorId([n; 16]), (kind, &format!("p{n}")), key(n), principal, &[BEN], at(0))
+        };
+        assert_eq!(enrol(20, ActorKind::Agent, None), Err(PeopleFault::Principal));
+        assert_eq!(enrol(20, ActorKind::Agent, Some(NEW)), Err(PeopleFault::Principal));
+        assert_eq!(enrol(20, ActorKind::Human, Some(ANN)), Err(PeopleFault::Principal));
+        assert_eq!(enrol(20, ActorKind::System, None), Err(PeopleFault::Principal));
+        assert_eq!((enrol(20, ActorKind::Agent, Some(ANN)), enrol(21, ActorKind::Service, None)), (Ok(()), Ok(())));
+        assert_eq!(enrol(22, ActorKind::Agent, Some(ActorId([20; 16]))), Err(PeopleFault::Principal), "of an agent");
+        assert!(people.may_be_one(ANN, ActorId([20; 16])), "an agent is no second person");
+        assert!(!people.may_be_one(BEN, ActorId([20; 16])));
+    }
+
+    #[test]
+    fn roles_that_decide_take_two_others_and_a_wait() {
+        let mut people = firm(Profile::Regulated);
+        enrolled(&mut people);
+        let needed = Err(PeopleFault::Others { needed: 2 });
+        for by in [&[][..], &[BEN], &[BEN, BEN], &[BEN, NEW], &[BEN, ActorId([4; 16])], &[BEN, ActorId([7; 16])]] {
+            assert_eq!(people.grant(NEW, Role::Approver, by, at(0)), needed, "{by:?}");
+        }
+        people.grant(NEW, Role::Approver, &[BEN, ANN], at(0)).unwrap();
+        let wait = 3 * DAY_MS + 1_000;
+        let roles = |people: &People, lo| people.get(NEW).unwrap().roles(at(lo));
+        assert_eq!((roles(&people, wait - 1), roles(&people, wait)), (vec![], vec![Role::Approver]));
+        assert_eq!(people.get(NEW).unwrap().granted(), [Role::Approver]);
+        // Granted again later, it has waited all the same.
+        people.grant(NEW, Role::Approver, &[EVE, ANN], at(2 * DAY_MS)).unwrap();
+        assert_eq!(roles(&people, wait), [Role::Approver]);
+        // Who waits is asked for what he already has, too.
+        let refused = people.grant(NEW, Role::KeyCustodian, &[BEN, ANN], at(0)).unwrap_err();
+        assert!(refused.to_string().contains("exclude each other"), "{refused}");
+        people.revoke(NEW, Role::Approver, &[ANN], at(0)).unwrap();
+        assert_eq!(people.revoke(NEW, Role::Approver, &[ANN], at(0)), Err(PeopleFault::Unknown));
+        assert_eq!(roles(&people, u64::MAX - 2_000), []);
+        // Nobody outside says what time it is: it does not begin to wait, until it is granted once more.
+        let dark = Interval { lo: Timestamp::from_ms(0), hi: None };
+        people.grant(NEW, Role::Approver, &[BEN, ANN], dark).unwrap();
+        assert_eq!(roles(&people, u64::MAX - 2_000), []);
+        people.grant(NEW, Role::Approver, &[BEN, ANN], at(0)).unwrap();
+        assert_eq!(roles(&people, wait), [Role::Approver]);
+        assert_eq!(people.grant(NEW, Role::Reader, &[NEW], at(wait)), Err(PeopleFault::Others { needed: 1 }), "itself");
+        assert_eq!(people.grant(NEW, Role::Reader, &[BEN], at(0)), Ok(()));
+        let mut small = firm(Profile::SmallFirm);
+        enrolled(&mut small);
+        small.grant(NEW, Role::Approver, &[BEN, ANN], at(0)).unwrap();
+        assert_eq!(roles(&small, 0), [Role::Approver], "two people do not wait for each other");
+    }
+
+    #[test]
+    fn who_is_disabled_is_nobody() {
+        let mut people = firm(Profile::SmallFirm);
+        let thumbprint = key(3).thumbprint();
+        assert_eq!(people.signs("eve", thumbprint).map(|(id, _)| id), Some(EVE));
+        assert!(people.signs("ben", thumbprint).is_none() && people.signs("eve", key(1).thumbprint()).is_none());
+        people.rotate(EVE, key(30), &[EVE], at(0)).unwrap();
+        assert!(people.signs("eve", thumbprint).is_none(), "the old key");
+        assert_eq!(people.rotate(EVE, key(31), &[ANN], at(0)), Err(PeopleFault::Others { needed: 2 }), "it is lost");
+        people.rotate(EVE, key(31), &[ANN, BEN], at(0)).unwrap();
+        people.disable(EVE, &[BEN], at(0)).unwrap();
+        assert!(people.signs("eve", key(31).thumbprint()).is_none());
+        let eve = people.get(EVE).unwrap();
+        assert!(eve.is_disabled() && eve.key().is_none() && eve.roles(at(0)).is_empty());
+        assert_eq!(people.disable(EVE, &[BEN], at(0)), Err(PeopleFault::Unknown));
+        assert_eq!(people.grant(EVE, Role::Reader, &[BEN], at(0)), Err(PeopleFault::Unknown));
+        assert_eq!(people.grant(NEW, Role::Reader, &[BEN], at(0)), Err(PeopleFault::Unknown));
+        assert_eq!(people.rotate(EVE, key(32), &[EVE], at(0)), Err(PeopleFault::Unknown));
+        assert_eq!(
+            people.disable(ANN, &[EVE], at(0)),
+            Err(PeopleFault::Others { needed: 1 }),
+            "by one who is disabled"
+        );
+        assert_eq!(people.all().count(), 4);
+    }
+
+    /// Names that the eye does not tell apart are one where several are needed, and two where somebody is meant.
+    #[test]
+    fn look_alikes_count_once() {
+        for (one, other) in [
+            ("ann", "Ann"),
+            ("ann", "аnn"),
+            ("paypal", "раураl"),
+            ("j. smith", "J Smith"),
+            ("bill", "b1ll"),
+            ("bob", "ｂｏｂ"),
+            ("bob", "b0b"),
+        ] {
+            assert_eq!(reads_as(one), reads_as(other), "{one} {other}");
+        }
+        for (one, other) in [("ann", "anna"), ("ben", "eve"), ("li", "lu")] {
+            assert_ne!(reads_as(one), reads_as(other));
+        }
+        let mut people = firm(Profile::SmallFirm);
+        people.found(NEW, "веn", key(9), &[Role::Administrator]).unwrap();
+        assert!(people.may_be_one(NEW, BEN) && !people.may_be_one(NEW, ANN));
+        people.enrol(ActorId([10; 16]), (ActorKind::Human, "x"), key(10), None, &[BEN], at(0)).unwrap();
+        let twice = people.grant(ActorId([10; 16]), Role::Approver, &[BEN, NEW], at(0));
+        assert_eq!(twice, Err(PeopleFault::Others { needed: 2 }));
+    }
+}
