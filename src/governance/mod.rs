@@ -8,8 +8,10 @@ mod class;
 mod clearance;
 mod clock;
 mod holds;
+mod look_alike;
 mod matrix;
 mod people;
+mod person;
 mod presets;
 mod profile;
 mod retention;
@@ -31,7 +33,8 @@ pub use {
     clock::{Interval, LedgerClock, Looked, Reading, TimeEvidence},
     holds::{ActorId, Catches, Hold, HoldId, Holds, together},
     matrix::{Asked, ClassNeeds, Denied, decide_by_roles, gives_content, matrix_text, roles_for},
-    people::{People, PeopleFault, Person},
+    people::{People, PeopleFault},
+    person::Person,
     presets::{CHECKED, CONFIRM, presets},
     profile::Profile,
     roles::{Role, first_conflict},
