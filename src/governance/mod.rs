@@ -3,6 +3,7 @@
 
 mod access;
 mod calendar;
+mod case;
 mod claims;
 mod class;
 mod clearance;
@@ -28,6 +29,7 @@ pub use access::{Action, Decision, Policy, decide};
 #[doc(hidden)]
 pub use {
     calendar::end_of_period,
+    case::{CASE_BYTES_MAX, CASE_NAMESPACE, Case, CaseFault, Meaning},
     claims::{End, Starts, Unending, end_of_claim, end_of_claims},
     class::{ClaimRule, Class, ClassFault, Mode, YEARS_MAX, YEARS_OF_ONE_PERSON, years_of},
     clock::{Interval, LedgerClock, Looked, Reading, TimeEvidence},
