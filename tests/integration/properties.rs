@@ -2,11 +2,13 @@
 //! what is damaged is refused or is another whole thing, and nothing panics.
 
 pub mod arbitrary;
+mod arbitrary_log;
 mod chains;
 mod proofs;
 mod sealed;
 
-use arbitrary::{body, claims, damage, damaged, draft, frame, header, manifest, private_half, tape_root};
+use arbitrary::{claims, damage, damaged, frame, header, manifest, tape_root};
+use arbitrary_log::{body, draft, private_half};
 use immutape::codec::Reader;
 use immutape::codec::cbor::{self, encode};
 use immutape::codec::digest::LeafHash;

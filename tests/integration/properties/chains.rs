@@ -12,7 +12,7 @@ use immutape::time::Timestamp;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::arbitrary::draft;
+use super::arbitrary_log::draft;
 use crate::golden_make::made_log;
 
 /// A genesis, then acts about one of three subjects at any local time.
