@@ -167,11 +167,11 @@ impl Verdict {
     }
 
     /// The word that an error of a ledger stands for where it has one of its own: `altered` is what the others come to.
-    const fn of_code(code: Code) -> Option<Self> {
+    pub(crate) const fn of_code(code: Code) -> Option<Self> {
         match code {
-            Code::LogRollback => Some(Self::RolledBack),
+            Code::LogRollback | Code::VaultRollback => Some(Self::RolledBack),
             Code::LogFork => Some(Self::Forked),
-            Code::LedgerMissing | Code::HeadMissing | Code::VaultMissing => Some(Self::Missing),
+            Code::LedgerMissing | Code::HeadMissing | Code::VaultMissing | Code::NotFound => Some(Self::Missing),
             _ => None,
         }
     }

@@ -159,7 +159,7 @@ impl Lossy {
             }
             let (report, recorded) = ledger.verify(&ann(), CheckOptions::default()).await.unwrap();
             recorded.unwrap();
-            assert_eq!(report.verdict(), Verdict::Altered);
+            assert_eq!(report.verdict(), Verdict::Missing);
             let altered = report.findings.iter().filter(|f| f.severity == Severity::Altered);
             let mut named: Vec<_> = altered.map(|f| (f.part, f.tape)).collect();
             named.sort_unstable_by_key(|(_, tape)| self.lost.iter().position(|lost| Some(*lost) == *tape));

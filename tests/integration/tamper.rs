@@ -106,7 +106,7 @@ fn the_judge_tells_right_from_wrong() {
         assert!(judge(record.body.start, right.blind()).is_err());
         let untouched = folder.path().join("untouched");
         copy_tree(&base.root, &untouched);
-        assert_eq!(auditor::run(&untouched, &base, "untouched"), Some(0));
+        assert_eq!(auditor::run(&untouched, &base, "untouched"), Some((0, "intact, TEST ledger".to_owned())));
         assert_eq!(auditor::exit_code(&untouched, &[]), 10, "started for itself, without pinned keys");
     }
 }

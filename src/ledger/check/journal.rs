@@ -353,7 +353,12 @@ pub(super) fn compare_head(
             _ => "",
         };
         let severity = checker.loss_is(e.code(), m);
-        report.find_error(severity, "head", e.code().as_str(), &e).what.push_str(note);
+        let finding = report.find_error(severity, "head", e.code().as_str(), &e);
+        finding.what.push_str(note);
+        // Where nothing of the journal is there, that says it all: it is not an older one.
+        if journal.entries == 0 && severity == Severity::Altered {
+            finding.word = Some(Verdict::Missing);
+        }
         report.check("head", 1, u64::from(severity == Severity::Altered), format!("signed at {m} entries"));
         return;
     }

@@ -242,7 +242,8 @@ impl Run<'_> {
         }
         self.unwrap(saved)
             .map_err(|e| {
-                self.find("vault", saved, format!("epoch {}", hex::encode(saved.epoch)), e.message().to_owned());
+                let (place, word) = (format!("epoch {}", hex::encode(saved.epoch)), Verdict::of_code(e.code()));
+                self.counts.find("vault", saved, place, e.message().to_owned(), word);
             })
             .ok()
     }

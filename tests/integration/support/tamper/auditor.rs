@@ -38,17 +38,17 @@ pub fn is_here() -> bool {
     })
 }
 
-/// Runs it on the folders beneath `root` with the base's keys pinned; its exit code. `case` decides whether the program
-/// is started for itself, too.
-pub fn run(root: &Path, base: &Base, case: &str) -> Option<i32> {
+/// Runs it on the folders beneath `root` with the base's keys pinned; its exit code, and its last line, which begins with its word.
+/// `case` decides whether the program is started for itself, too.
+pub fn run(root: &Path, base: &Base, case: &str) -> Option<(i32, String)> {
     is_here().then(|| {
         let keys = ["checkpoint.pem", "recorder.pem"].map(|name| key(&base.root.join("config").join(name)));
         let arguments = arguments(root, &keys, None);
-        let exit = one_of_many(&arguments);
+        let (exit, word) = one_of_many(&arguments);
         if is_started_for(case) {
             assert_eq!(by_itself(&arguments), exit, "{case}: the program, started for itself, answers otherwise");
         }
-        exit
+        (exit, word)
     })
 }
 
@@ -107,13 +107,13 @@ struct Many {
 
 static IDLE: Mutex<Vec<Many>> = Mutex::new(Vec::new());
 
-fn one_of_many(arguments: &[String]) -> i32 {
+fn one_of_many(arguments: &[String]) -> (i32, String) {
     let idle = || IDLE.lock().unwrap_or_else(PoisonError::into_inner);
     let waiting = idle().pop();
     let mut many = waiting.unwrap_or_else(Many::start);
-    let exit = many.ask(arguments);
+    let said = many.ask(arguments);
     idle().push(many);
-    exit
+    said
 }
 
 impl Many {
@@ -125,7 +125,7 @@ impl Many {
         Self { _process: process, ask, answers: BufReader::new(answers) }
     }
 
-    fn ask(&mut self, arguments: &[String]) -> i32 {
+    fn ask(&mut self, arguments: &[String]) -> (i32, String) {
         writeln!(self.ask, "{}", arguments.join("\t")).unwrap();
         let mut line = String::new();
         self.answers.read_line(&mut line).unwrap();
@@ -133,7 +133,8 @@ impl Many {
         let mut said = vec![0; bytes.parse().unwrap()];
         self.answers.read_exact(&mut said).unwrap();
         show(&said);
-        exit.parse().unwrap()
+        let said = String::from_utf8_lossy(&said).into_owned();
+        (exit.parse().unwrap(), said.lines().last().unwrap_or_default().to_owned())
     }
 }
 

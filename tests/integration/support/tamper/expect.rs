@@ -135,6 +135,11 @@ impl Expect {
         self
     }
 
+    pub fn unpinned(mut self) -> Self {
+        self.check = Checked::Verdict(Verdict::UnpinnedKeys);
+        self
+    }
+
     pub fn opening(mut self, open: Opened) -> Self {
         self.open = open;
         self
