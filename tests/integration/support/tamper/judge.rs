@@ -51,7 +51,7 @@ pub fn run(base: &Arc<Base>, case: &Case, root: &Path) -> Result<Outcome, Vec<St
         && GRAVE.iter().any(|word| word.word() == verdict)
         && let said = last.split([',', ';']).next().unwrap_or_default()
         && said != verdict
-        && !(case.expect.parts.contains("rows") && words.iter().any(|word| *word == said))
+        && !(case.expect.parts.contains("rows") && words.contains(&said))
         // A slot of the vault that was zeroed in part: the ledger calls it damaged, since the key may have been there; the auditor
         // sees that no slot holds the key. Both refuse it, and the text has no word for it yet.
         && !(case.file == "vault slot of a tape" && said == Verdict::Missing.word())
