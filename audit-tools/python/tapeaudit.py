@@ -3479,16 +3479,15 @@ def check_pins(report, pins, keys):
     if keys is None:
         report.find("keys", CANNOT, "PIN_UNCHECKED", "no genesis to compare the pinned keys with")
         return
-    roles = {role: {term.key for term in terms} for role, terms in zip(ROLES, keys.terms)}
+    roles = {role: {known for term in terms for known in (term.key, term.thumbprint)} for role, terms in zip(ROLES[:2], keys.terms)}
     found = set()
     for pin in pins:
         report.ok("keys")
-        matching = {role for role, known in roles.items() if pin.key in known}
-        if pin.name is None and any(pin.key == term.thumbprint for term in keys.terms[RECORDER]):
-            matching.add("recorder")
+        # A key with a name signs heads; without one it, or its thumbprint, may be either's.
+        matching = {role for role, known in roles.items() if pin.key in known and (pin.name is None or role == "checkpoint")}
         if not matching:
             report.find("keys", ALTERED, "PIN_DIFFERS", "pinned key is none of this ledger's keys: %s" % pin.text[:200])
-        elif "checkpoint" in matching and pin.name is not None and pin.name != keys.origin:
+        elif pin.name is not None and pin.name != keys.origin:
             report.find("keys", ALTERED, "PIN_NAME", "pinned key is named %s, the ledger's origin is another" % pin.name[:200])
         else:
             found |= matching
@@ -5300,7 +5299,7 @@ class PublishedTree:
         self.folders = {}
         report.check("tree", "tiles of level 0 lead to the root of the checkpoint")
         report.check("head", "signature of the checkpoint")
-        if self._is_folder("tile/entries"):
+        if self._is_folder("tile/entries") and any(self._has_file("tile/entries")):
             self.has_entries = True
             report.check("bundles", "each entry has the leaf hash of its place")
             self.log = TreeLog(report, self.tree, seen)
@@ -5320,13 +5319,21 @@ class PublishedTree:
             self.folders[path] = stat.S_ISDIR(mode) and (not above or self._is_folder(above))
         return self.folders[path]
 
+    def _has_file(self, path):
+        """Yields once for each plain file beneath a folder."""
+        for place, _, names in os.walk(os.path.join(self.folder, path)):
+            for name in names:
+                if stat.S_ISREG(os.lstat(os.path.join(place, name)).st_mode):
+                    yield True
+
     def _file(self, path, most):
-        """Bytes of a file, or None where it is not there."""
+        """Bytes of a file, cut off behind the most that it may have; None where no plain file is there."""
         if not self._is_folder(os.path.dirname(path)):
             return None
         try:
-            return read_bounded(os.path.join(self.folder, path), most)
-        except FileNotFoundError:
+            with open_regular(os.path.join(self.folder, path)) as file:
+                return file.read(most + 1)
+        except (FileNotFoundError, Refusal):
             return None
 
     def _tile(self, level, place, width, most):
@@ -5345,11 +5352,12 @@ class PublishedTree:
     # The check.
 
     def scan(self):
-        try:
-            self.head = Checkpoint(Note(read_bounded(os.path.join(self.folder, "checkpoint"), MAX_NOTE_BYTES)))
-        except FileNotFoundError:
+        raw = self._file("checkpoint", MAX_NOTE_BYTES)
+        if raw is None:
             self.find("head", MISSING, "CHECKPOINT_MISSING", "no checkpoint here", "checkpoint")
             return
+        try:
+            self.head = Checkpoint(Note(raw))
         except Refusal as refusal:
             self.find("head", ALTERED, refusal.code, refusal.words, "checkpoint")
             return
@@ -5364,7 +5372,7 @@ class PublishedTree:
 
     def _place(self, place):
         width = min(TILE, self.head.size - place * TILE)
-        path, full, raw = self._tile(0, place, width, 32 * TILE + 1)
+        path, full, raw = self._tile(0, place, width, 32 * TILE)
         if raw is None:
             self.find("tree", MISSING, "TILE_MISSING", "a tile is not there", path)
             return False
@@ -5382,7 +5390,7 @@ class PublishedTree:
 
     def _entries(self, place, width):
         """File and bytes of each entry of a place. After a bundle that cannot be read no entry is looked at."""
-        path, full, raw = self._tile("entries", place, width, TILE * (MAX_ENTRY_BYTES + 2) + 1)
+        path, full, raw = self._tile("entries", place, width, TILE * (MAX_ENTRY_BYTES + 2))
         if raw is None:
             self.find("bundles", MISSING, "BUNDLE_MISSING", "a bundle of entries is not there", path)
         else:
@@ -5411,10 +5419,7 @@ class PublishedTree:
             hashes = self.tree.levels[8 * level] if 8 * level < len(self.tree.levels) else b""
             for place in range(-(-len(hashes) // (32 * TILE))):
                 wanted = bytes(hashes[place * 32 * TILE:(place + 1) * 32 * TILE])
-                try:
-                    path, _, raw = self._tile(level, place, len(wanted) // 32, 32 * TILE)
-                except Refusal:
-                    path, raw = "tile/%d" % level, b""
+                path, _, raw = self._tile(level, place, len(wanted) // 32, 32 * TILE)
                 if raw is None or raw[:len(wanted)] != wanted:
                     self.find("tree", INFO, "TILE_ABOVE", "a tile above level 0 is not there, or not that of the leaves below", path)
 
@@ -5439,7 +5444,10 @@ class PublishedTree:
             self.find("head", severity, refusal.code, refusal.words, "checkpoint")
 
     def _by_pins(self, pins):
-        known = [pin for pin in pins if pin.name == self.head.origin and self.head.note.lines_of(pin.name, pin.key)]
+        named = [pin for pin in pins if pin.name is not None]
+        if named and all(pin.name != self.head.origin for pin in named):
+            raise Refusal("HEAD_ORIGIN", "the head is of another origin than each verifier key that was given")
+        known = [pin for pin in named if pin.name == self.head.origin and self.head.note.lines_of(pin.name, pin.key)]
         if not known:
             raise Refusal("HEAD_KEYLESS", "no entry here names the log's key, and no verifier key was given that signed this head")
         for pin in known:

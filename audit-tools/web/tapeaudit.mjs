@@ -66,28 +66,31 @@ function folderBag(root) {
   return { what: { bag: { files, tar: false } }, faults };
 }
 
-/** A folder as a published tree; links on the way to a file are not followed. */
+/** A folder as a published tree. What is no plain file, or lies behind a link, is not there. */
 function treeReader(root) {
+  const look = (path) => {
+    let at = root;
+    let stat = null;
+    for (const part of path.split('/')) {
+      if (stat && !stat.isDirectory()) return null;
+      at = join(at, part);
+      try {
+        stat = lstatSync(at);
+      } catch {
+        return null;
+      }
+    }
+    return { at, stat };
+  };
+  const hasFile = (at, depth) => depth > 0 && readdirSync(at, { withFileTypes: true })
+    .some((one) => one.isFile() || (one.isDirectory() && hasFile(join(at, one.name), depth - 1)));
   return {
     file: async (path) => {
-      let at = root;
-      const parts = path.split('/');
-      for (const [i, part] of parts.entries()) {
-        at = join(at, part);
-        let stat;
-        try {
-          stat = lstatSync(at);
-        } catch {
-          return null;
-        }
-        if (i + 1 < parts.length ? !stat.isDirectory() : !stat.isFile()) {
-          if (i + 1 === parts.length && stat.isDirectory()) return null;
-          throw new Refusal(`${path}: neither a file nor a folder`);
-        }
-        if (i + 1 === parts.length) return source(at, stat.size, path);
-      }
-      return null;
+      const found = look(path);
+      return found?.stat.isFile() ? source(found.at, found.stat.size, path) : null;
     },
+    // twenty digits in groups of three, and a part
+    has: async (folder) => Boolean(look(folder)?.stat.isDirectory()) && hasFile(join(root, folder), 9),
   };
 }
 

@@ -33,8 +33,12 @@ async fn writer(ledger: &Ledger, name: &str) -> StreamingTapeWriter {
 /// What the ledger's own check says from outside, and the auditor.
 fn judged(root: &Path) -> (Verdict, i32) {
     let report = Checker::open(&Places::beneath(root), &real()).unwrap().run(&CheckOptions::default());
-    let pins = ["checkpoint.pem", "recorder.pem"].map(|name| auditor::key(&root.join("config").join(name)));
-    (report.verdict(), auditor::exit_code(root, &pins))
+    let pins = auditor::keys(root);
+    let exit = auditor::exit_code(root, &pins);
+    if let Some((second, word)) = auditor::second(root, &pins) {
+        assert_eq!(second, exit, "the auditor in Rust says {word}");
+    }
+    (report.verdict(), exit)
 }
 
 #[tokio::test]

@@ -41,7 +41,7 @@ fn is_here() -> bool {
 
 /// The keys in use, as somebody would pin them.
 fn pins(root: &Path) -> Vec<String> {
-    ["checkpoint.pem", "recorder.pem"].map(|name| auditor::key(&root.join("config").join(name))).into()
+    auditor::keys(root).into()
 }
 
 /// Both judge the ledger so, and the auditor for one of its codes; without one it has nothing to say of harm.
@@ -51,6 +51,9 @@ fn agree(root: &Path, pins: &[String], verdict: Verdict, code: Option<&str>) -> 
     // The auditor is given no witness, and so is not asked whether a quorum vouches for the log.
     let own = Some(report.verdict()).filter(|word| *word != Verdict::NotAnchored).unwrap_or(Verdict::Intact);
     assert_eq!((own, exit), (verdict, i32::from(verdict.exit_code())), "{:#?}\n{said}", report.findings);
+    if let Some((other, word)) = auditor::second(root, pins) {
+        assert_eq!((other, word.as_str()), (exit, verdict.word()), "the auditor in Rust");
+    }
     let last = said.lines().last().unwrap_or_default();
     assert!(last.contains(verdict.word()), "{verdict:?}, and the auditor says {last}");
     let told = |severity: &str| said.lines().any(|line| line.starts_with(severity));

@@ -114,47 +114,56 @@ fn extent(header: &[u8]) -> Result<usize> {
     Ok(whole)
 }
 
+/// The header of a group by itself: what it says keeps the rules that hold wherever it stands. Bytes of its extent, and
+/// how many entries it has.
+fn header(bytes: &[u8]) -> Result<(usize, u32)> {
+    let extent = extent(bytes)?;
+    let (count, flags) = (short(bytes, 40), short(bytes, 44));
+    ensure((1..=1024).contains(&count) && flags <= 1, "a group of another number of entries or other flags")?;
+    ensure(is_zero(bytes.get(160..192).unwrap_or_default()), "bytes in a header where zeros belong")?;
+    let size = number(bytes, 32).checked_add(u64::from(count));
+    ensure(size == Some(number(bytes, 56)), "a size that is not first and number")?;
+    Ok((extent, count))
+}
+
+/// The hash that a group says it has, if it has it.
+fn hashed(whole: &[u8]) -> Option<Hash> {
+    let (front, rest) = whole.split_at_checked(192)?;
+    let own = digest(rest, 0);
+    let mut hasher = Hasher::new();
+    hasher.add(front);
+    hasher.add(&[0; 64]);
+    hasher.add(rest.get(64..)?);
+    Some(own).filter(|own| hasher.done() == *own)
+}
+
 impl<'a> Group<'a> {
     /// Reads the group at the front of some bytes.
     ///
     /// # Errors
     /// Anything that is not one.
     pub fn read(bytes: &'a [u8]) -> Result<Self> {
-        let extent = extent(bytes)?;
-        let Some(whole) = bytes.get(..extent) else { return refuse("a group past the end of its segment") };
-        let (front, rest) = whole.split_at_checked(192).unwrap_or((whole, &[]));
-        let (own, records) = (digest(rest, 0), rest.get(64..).unwrap_or_default());
-        let mut hasher = Hasher::new();
-        hasher.add(front);
-        hasher.add(&[0; 64]);
-        hasher.add(records);
-        ensure(hasher.done() == own, "a group that has not its hash")?;
-        let count = short(front, 40);
-        let flags = short(front, 44);
-        ensure((1..=1024).contains(&count) && flags <= 1, "a group of another number of entries or other flags")?;
-        ensure(is_zero(front.get(160..192).unwrap_or_default()), "bytes in a header where zeros belong")?;
-        let used = usize::try_from(number(front, 48)).unwrap_or(usize::MAX);
+        let Some(whole) = bytes.get(..extent(bytes)?) else { return refuse("a group past the end of its segment") };
+        let Some(own) = hashed(whole) else { return refuse("a group that has not its hash") };
+        let (extent, count) = header(bytes)?;
+        let used = usize::try_from(number(whole, 48)).unwrap_or(usize::MAX);
+        let records = whole.get(HEADER..).unwrap_or_default();
         let Some((used, padding)) = records.split_at_checked(used) else {
             return refuse("records past the end of a group");
         };
         ensure(is_zero(padding), "something behind the records of a group")?;
-        let found = Self {
-            term: number(front, 8),
-            place: (number(front, 16), number(front, 24)),
-            first: number(front, 32),
-            closed: flags == 1,
-            after: (number(front, 56), digest(front, 64)),
-            before: digest(front, 96),
-            last: digest(front, 128),
+        Ok(Self {
+            term: number(whole, 8),
+            place: (number(whole, 16), number(whole, 24)),
+            first: number(whole, 32),
+            closed: short(whole, 44) == 1,
+            after: (number(whole, 56), digest(whole, 64)),
+            before: digest(whole, 96),
+            last: digest(whole, 128),
             hash: own,
             records: split(used, count)?,
             extent,
-        };
-        ensure(
-            found.first.checked_add(u64::from(count)) == Some(found.after.0),
-            "a size that is not first and number",
-        )?;
-        Ok(found)
+        })
     }
 }
 
@@ -184,39 +193,61 @@ pub enum Tail {
     Damage,
 }
 
-/// Judges the bytes behind the last whole group (section 4, rules 1 to 4).
+/// What the next group would have been.
+pub struct Next {
+    /// Number of the segment that ends in the bytes.
+    pub segment: u64,
+    /// Where the last whole group of it ends; None in a segment whose own header sector is zero.
+    pub end: Option<u64>,
+    /// Index of its first entry.
+    pub first: u64,
+    /// Hash of the group before it.
+    pub before: Hash,
+    /// Its term is at least this one.
+    pub term: u64,
+}
+
+/// Judges the bytes behind the last whole group, or those of a whole segment without its header (section 4, rules 1 to 4).
 #[must_use]
-pub fn tail(bytes: &[u8], segment: u64, offset: u64, next: u64, before: &Hash) -> Tail {
+pub fn tail(bytes: &[u8], next: &Next) -> Tail {
     let Some(last) = bytes.iter().rposition(|b| *b != 0) else { return Tail::End };
-    let first = bytes.get(..SECTOR).unwrap_or(bytes);
-    let length = if is_zero(first) {
+    // Where in these bytes the group's own header belongs, and where that is in the file.
+    let own = if next.end.is_some() { 0 } else { SECTOR };
+    let offset = next.end.unwrap_or(SECTOR as u64);
+    let group = bytes.get(own..).unwrap_or_default();
+    let length = if is_zero(group.get(..SECTOR).unwrap_or(group)) {
         last.saturating_add(1)
     } else {
-        let fits = (number(bytes, 16), number(bytes, 24), number(bytes, 32)) == (segment, offset, next);
-        match extent(bytes) {
-            Ok(extent) if fits && digest(bytes, 96) == *before => extent,
+        let said = (number(group, 16), number(group, 24), number(group, 32));
+        let fits = said == (next.segment, offset, next.first) && number(group, 8) >= next.term;
+        match header(group) {
+            Ok((extent, _)) if fits && digest(group, 96) == next.before => extent.saturating_add(own),
             _ => return Tail::Damage,
         }
     };
-    let torn = bytes.get(..length).unwrap_or(bytes);
+    let Some((torn, behind)) = bytes.split_at_checked(length) else { return Tail::Damage };
     let hole = torn.chunks(SECTOR).any(is_zero);
-    let alone = bytes.get(length..).is_none_or(is_zero);
-    if hole && alone && length <= MOST_GROUP && !holds_group(torn) { Tail::Tear(length) } else { Tail::Damage }
+    let start = next.end.unwrap_or(0);
+    let so = hole && is_zero(behind) && length <= MOST_GROUP.saturating_add(own);
+    if so && !holds_group(bytes, length, own, (next.segment, start)) { Tail::Tear(length) } else { Tail::Damage }
 }
 
 /// Most bytes that are hashed in the search for groups in a tear. Ciphertext and hashes do not look like headers of
 /// groups; where so much of a tear does, somebody made it so, to have all that follows hashed at every sector.
 const MOST_HASHED: usize = 4 * MOST_GROUP;
 
-/// Whether a valid group begins in a tear elsewhere than at its start, or more seem to than a tear has room for.
-fn holds_group(torn: &[u8]) -> bool {
+/// Whether a group that says its own place and has its hash begins in a tear elsewhere than where the torn one belongs, or
+/// more seem to than a tear has room for.
+fn holds_group(bytes: &[u8], torn: usize, own: usize, (segment, start): (u64, u64)) -> bool {
     let mut left = MOST_HASHED;
-    for at in (SECTOR..torn.len()).step_by(SECTOR) {
-        let rest = torn.get(at..).unwrap_or_default();
-        let Some(extent) = extent(rest).ok().filter(|extent| *extent <= rest.len()) else { continue };
-        let Some(after) = left.checked_sub(extent) else { return true };
+    for at in (0..torn).step_by(SECTOR).filter(|at| *at != own) {
+        // Its padding may reach past the last byte of the tear that is not zero.
+        let rest = bytes.get(at..).unwrap_or_default();
+        let here = (number(rest, 16), number(rest, 24)) == (segment, start.saturating_add(at as u64));
+        let Some(whole) = extent(rest).ok().filter(|_| here).and_then(|extent| rest.get(..extent)) else { continue };
+        let Some(after) = left.checked_sub(whole.len()) else { return true };
         left = after;
-        if Group::read(rest).is_ok() {
+        if hashed(whole).is_some() {
             return true;
         }
     }

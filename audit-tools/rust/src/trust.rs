@@ -163,14 +163,13 @@ impl Trust {
             }
             _ => return,
         };
-        let found = found.and_then(|anchor| {
-            let so = root_at.is_none_or(|root_at| root_at(anchor.size) == Some(anchor.root));
-            ensure(so, "a head that is none of this log")?;
-            Ok(anchor)
-        });
         let Some(Anchor { size, root, signer, times }) = report.take("anchors", Word::Altered, place, found) else {
             return;
         };
+        let so = root_at.is_none_or(|root_at| root_at(size) == Some(root));
+        if !report.want("anchors", so, Word::Forked, place, "others hold a head of this size with another root") {
+            return;
+        }
         let cosigned = matches!(entry.body, Body::Cosigned(_)).then_some(times);
         self.kept.push(Kept { index: entry.index, head: (size, root), signer, cosigned });
     }

@@ -94,7 +94,13 @@ fn keys_that_came_after_the_bundle_are_pinned_by_the_tree() {
     assert_eq!(told([checkpoint(1), recorder(5)]), ["intact"], "an old one and a new one");
     assert_eq!(told([checkpoint(4), hex(&public(&[5; 32]).thumbprint())]), ["intact"]);
     assert_eq!(told([checkpoint(4), recorder(7)]), ["unpinned keys", "altered"], "a key that the log never had");
-    assert_eq!(told([checkpoint(4), recorder(4)]), ["unpinned keys", "altered"], "a key of another role");
+    assert_eq!(
+        told([checkpoint(4), recorder(4)]),
+        ["unpinned keys"],
+        "a key without a name counts for the role it has"
+    );
+    assert_eq!(told([recorder(4), recorder(5)]), ["intact"]);
+    assert_eq!(told([checkpoint(5), recorder(5)]), ["unpinned keys", "altered"], "what has a name signs heads");
     assert_eq!(told([checkpoint(6), recorder(5)]), ["unpinned keys", "altered"]);
     // Nobody tells of the new keys: by the bundle alone, and with a tree of hashes.
     let new = json!({"pub": [checkpoint(4), recorder(5)]});

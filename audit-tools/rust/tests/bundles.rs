@@ -299,8 +299,11 @@ fn heads_and_trees_from_elsewhere() {
     scratch.write("bit/tile/0/000.p/8", &tile);
     assert_eq!(alone(path), ["not anchored", "altered"]);
     let path = tree("gone", &made.entries, true);
-    std::fs::remove_file(scratch.0.join("gone/tile/entries/000.p/8")).unwrap();
-    assert_eq!(alone(path), ["not anchored", "unpinned keys", "missing"]);
+    let bundle = scratch.0.join("gone/tile/entries/000.p/8");
+    std::fs::rename(&bundle, bundle.with_file_name("7")).unwrap();
+    assert_eq!(alone(path.clone()), ["not anchored", "unpinned keys", "missing"]);
+    std::fs::remove_file(bundle.with_file_name("7")).unwrap();
+    assert_eq!(alone(path), ["not anchored"], "an empty folder publishes nothing");
     let path = tree("none", &made.entries, false);
     let request = json!({"kind": "tree", "path": path});
     assert_eq!(words_of(&answers(&[request]).remove(0)), ["not anchored", "unpinned keys", "cannot tell"]);

@@ -143,11 +143,16 @@ fn a_tear_of_what_looks_like_groups_costs_no_more_than_its_length() {
     let mut bytes = vec![0; length];
     for at in (512..length - 512).step_by(512) {
         bytes[at..at + 8].copy_from_slice(b"IMTGRP\x00\x01");
+        bytes[at + 16..at + 24].copy_from_slice(&1_u64.to_be_bytes());
+        bytes[at + 24..at + 32].copy_from_slice(&((at + 512) as u64).to_be_bytes());
         bytes[at + 48..at + 56].copy_from_slice(&((length - at - 256) as u64).to_be_bytes());
     }
     bytes[length - 1] = 1;
     let begun = std::time::Instant::now();
-    let told = tapeaudit_core::journal::tail(&bytes, 1, 512, 0, &ZERO);
+    let told = tapeaudit_core::journal::tail(
+        &bytes,
+        &tapeaudit_core::journal::Next { segment: 1, end: Some(512), first: 0, before: ZERO, term: 1 },
+    );
     assert!(matches!(told, tapeaudit_core::journal::Tail::Damage));
     assert!(begun.elapsed().as_secs() < 20, "{:?}", begun.elapsed());
 }

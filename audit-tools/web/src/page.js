@@ -25,7 +25,10 @@ function below(list) {
   return files;
 }
 
-const treeOf = (files) => ({ file: async (path) => (files.has(path) ? blobSource(files.get(path), path) : null) });
+const treeOf = (files) => ({
+  file: async (path) => (files.has(path) ? blobSource(files.get(path), path) : null),
+  has: async (folder) => [...files.keys()].some((path) => path.startsWith(`${folder}/`)),
+});
 const isTree = (files) => files.has('checkpoint') && [...files.keys()].some((path) => path.startsWith('tile/'));
 
 function chooseFile(file) {
@@ -91,7 +94,7 @@ function pinState() {
     const log = read.log.length;
     const parts = [];
     if (log) parts.push(`${log} log key${log > 1 ? 's' : ''}`);
-    if (read.recorder.length) parts.push(`${read.recorder.length} recorder key${read.recorder.length > 1 ? 's' : ''}`);
+    if (read.bare.length) parts.push(`${read.bare.length} key${read.bare.length > 1 ? 's' : ''} without a name`);
     if (read.witnesses.length) parts.push(`${read.witnesses.length} witness${read.witnesses.length > 1 ? 'es' : ''}, quorum ${read.quorum}`);
     state.textContent = parts.length ? `Read: ${parts.join('; ')}.` : 'No keys: the bundle vouches for itself alone.';
     state.className = 'hint';

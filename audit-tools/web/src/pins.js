@@ -15,15 +15,15 @@ export function spkiOf(key) {
 
 /** What the verifier is given from elsewhere, out of texts: `pub` (any kind of key of the log), `witness`, `quorum`, `head`. */
 export function readPins({ pub = [], witness = [], quorum = null, head = [] }) {
-  const pins = { log: [], recorder: [], witnesses: [], quorum: 0, heads: [], given: pub.length };
+  const pins = { log: [], bare: [], witnesses: [], quorum: 0, heads: [], given: pub.length };
   for (const raw of pub) {
     const text = raw.trim();
     const pem = PEM.exec(text);
     if (pem) {
       const der = fromBase64(pem[1].replace(/[\r\n]/g, ''));
       if (!der || der.length !== 44 || !same(der.subarray(0, 12), SPKI)) refuse('not the PEM of an Ed25519 key');
-      pins.recorder.push(der.subarray(12));
-    } else if (/^[0-9a-fA-F]{64}$/.test(text)) pins.recorder.push(fromHex(text));
+      pins.bare.push(der.subarray(12));
+    } else if (/^[0-9a-fA-F]{64}$/.test(text)) pins.bare.push(fromHex(text));
     else pins.log.push(readVerifierKey(text, 1));
   }
   const seen = new Set();
@@ -47,10 +47,13 @@ export function checkPins(pins, keys, report) {
     if (one.name === keys.origin && keys.has(0, one.key)) pinned.checkpoint = true;
     else report.finding('altered', 'keys', `the pinned key of ${one.name} is none of this log`, 'pinned keys');
   }
-  for (const one of pins.recorder) {
+  for (const one of pins.bare) {
     report.check('pinned keys');
-    if (keys.roles[1].some((key) => same(key.key, one) || same(key.thumb, one))) pinned.recorder = true;
-    else report.finding('altered', 'keys', `the pinned recorder key ${toHex(one).slice(0, 16)}.. is none of this log`, 'pinned keys');
+    const had = (role) => keys.roles[role].some((key) => same(key.key, one) || same(key.thumb, one));
+    const [heads, tapes] = [had(0), had(1)];
+    pinned.checkpoint ||= heads;
+    pinned.recorder ||= tapes;
+    if (!heads && !tapes) report.finding('altered', 'keys', `the pinned key ${toHex(one).slice(0, 16)}.. is none of this log`, 'pinned keys');
   }
   for (const one of pins.witnesses) {
     if (keys.has(0, one.key)) report.finding('altered', 'keys', `${one.name} is given as a witness and has a key of the log`, 'pinned keys');

@@ -1,5 +1,5 @@
 // A published tree (5.4): all hashes against the checkpoint, all public halves where they are published.
-// A tree is a reader of files: `file(path)` resolves to {path, size, read} or null.
+// A tree is a reader of files: `file(path)` resolves to {path, size, read} or null, `has(folder)` to whether a file is beneath a folder.
 
 import { refuse, Refusal, same, toHex } from './bytes.js';
 import { Frontier, EMPTY_ROOT } from './tree.js';
@@ -27,7 +27,7 @@ export async function readTree(tree, { report, start = () => {}, leaf = () => {}
   if (head.size > 9007199254740991n) refuse('the checkpoint of the tree says more entries than can be read', 'cannot tell');
   await start(head);
   const size = Number(head.size);
-  const entries = size > 0 && (await piece(tree, 'tile/entries', 0, Math.min(size, WIDE))) !== null;
+  const entries = await tree.has('tile/entries');
   const frontier = new Frontier();
   try {
     await tiles({ tree, size, entries, frontier, report, leaf, visit });

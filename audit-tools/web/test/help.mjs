@@ -12,7 +12,10 @@ export function needed(there, why) {
 }
 
 export const source = (bytes, path = 'memory') => ({ path, size: bytes.length, read: async (at, n) => bytes.slice(at, Math.min(at + n, bytes.length)) });
-export const treeOf = (files) => ({ file: async (path) => (files.has(path) ? source(files.get(path), path) : null) });
+export const treeOf = (files) => ({
+  file: async (path) => (files.has(path) ? source(files.get(path), path) : null),
+  has: async (folder) => [...files.keys()].some((path) => path.startsWith(`${folder}/`)),
+});
 
 export async function judge(tar, pins, tree = null) {
   const read = readPins(pins);

@@ -15,6 +15,9 @@ test('pins: none, one, another', async () => {
   assert.deepEqual(await words({ pub: b.pins.pub }), ['not anchored']);
   assert.deepEqual(await words({ ...b.pins, quorum: 3 }), ['intact']);
   assert.deepEqual(await words({ ...b.pins, pub: [b.pins.pub[0], w.hex(w.KEYS.recorder.thumb)] }), ['intact']);
+  const bare = w.hex(w.KEYS.checkpoint.key);
+  assert.deepEqual(await words({ ...b.pins, pub: [bare, w.hex(w.KEYS.recorder.thumb)] }), ['intact'], 'without a name it counts for the role it has');
+  assert.deepEqual(await words({ ...b.pins, pub: [bare] }), ['unpinned keys']);
   const pem = `-----BEGIN PUBLIC KEY-----\n${w.b64(w.KEYS.recorder.spki)}\n-----END PUBLIC KEY-----\n`;
   assert.deepEqual(await words({ ...b.pins, pub: [b.pins.pub[0], pem] }), ['intact']);
   assert.deepEqual(await words({ ...b.pins, pub: [...b.pins.pub, w.hex(otherKey.key)] }), ['altered']);

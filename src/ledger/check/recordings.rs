@@ -2,6 +2,7 @@
 //! that its marks named while it was recorded.
 
 use std::collections::{HashMap, HashSet};
+use std::fmt::Display;
 use std::sync::Arc;
 
 use super::super::live::Pieces;
@@ -10,7 +11,7 @@ use crate::codec::digest::{CustodyId, RootHash};
 use crate::error::Code;
 use crate::evidence::{Report, Severity, Verdict};
 use crate::log::{Body, Frontier, leaf_hash};
-use crate::seal::live_key_id;
+use crate::seal::{TapeKeys, live_key_id};
 use crate::tape::{LiveRecord, frame_leaf};
 
 /// What entries say of one recording.
@@ -103,10 +104,11 @@ impl Recordings {
             if spooled.contains(custody) {
                 open = open.saturating_add(1);
                 if !options.stored_only
-                    && let Err(what) = spool_holds(checker, custody, recorded)
+                    && let Err((what, word)) = spool_holds(checker, custody, recorded)
                 {
                     lost = lost.saturating_add(1);
-                    report.find(Severity::Altered, "recordings", name, what).entry = Some(opened);
+                    let finding = report.find(Severity::Altered, "recordings", name, what);
+                    (finding.entry, finding.word) = (Some(opened), word);
                     continue;
                 }
                 let what = "it is recorded now, or waits to be sealed by the next start";
@@ -128,22 +130,23 @@ impl Recordings {
 
 /// Does a spool hold what the marks say? It was durable before each of them was written, so also beside a recorder. What
 /// came behind the newest mark nothing vouches for: a cut there is what a power cut leaves.
-fn spool_holds(checker: &Checker, custody: &CustodyId, recorded: &Recorded) -> Result<(), String> {
+fn spool_holds(checker: &Checker, custody: &CustodyId, recorded: &Recorded) -> Result<(), (String, Option<Verdict>)> {
     let Some(key) = checker.vault().and_then(|vault| vault.epoch(&recorded.epoch)) else { return Ok(()) };
     let id = live_key_id(custody);
-    let record = checker.stores.vault.get(&recorded.epoch, &id, None);
-    let secret = record.map_err(|e| e.message().to_owned()).and_then(|record| {
-        let opened = key.unwrap_tape(&checker.identity.genesis.origin, &id, &record.wrapped);
-        opened.map_err(|e| e.to_string())
-    });
-    let keys =
-        secret.map_err(|e| format!("its key in the vault is gone or altered, so it can never be sealed: {e}"))?;
+    let never = |e: &dyn Display| format!("its key in the vault is gone or altered, so it can never be sealed: {e}");
+    let record = checker.wrapped_key(&recorded.epoch, &id, None);
+    let record = record.map_err(|e| (never(&e.message()), Verdict::of_code(e.code())))?;
+    let keys = key.unwrap_tape(&checker.identity.genesis.origin, &id, &record.wrapped);
+    let keys = keys.map_err(|e| (never(&e), None))?;
+    pieces_hold(checker, custody, recorded, Arc::new(keys.keys())).map_err(|what| (what, None))
+}
+
+fn pieces_hold(checker: &Checker, custody: &CustodyId, recorded: &Recorded, keys: Arc<TapeKeys>) -> Result<(), String> {
     let reader = match checker.stores.spool.reader(custody) {
         // Sealed meanwhile.
         Err(e) if e.code() == Code::NotFound => return Ok(()),
         reader => reader.map_err(|e| e.message().to_owned())?,
     };
-    let keys = Arc::new(keys.keys());
     let mut pieces = Pieces::new(*custody, keys.clone(), reader);
     let (mut tree, mut roots, mut has_beginning) = (Frontier::new(), HashMap::new(), false);
     let wanted: HashSet<u64> = recorded.marks.iter().map(|(_, frames, _)| *frames).collect();

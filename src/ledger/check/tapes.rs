@@ -252,7 +252,7 @@ impl Run<'_> {
         let checker = self.checker;
         // Without a slot the whole epoch would be looked through for each tape.
         let slot = self.rows.get(&saved.custody).and_then(|rows| rows.facts.slot);
-        let record = checker.stores.vault.get(&saved.epoch, &saved.custody, slot)?;
+        let record = checker.wrapped_key(&saved.epoch, &saved.custody, slot)?;
         let missing = || Error::new(Code::VaultDamaged, "the epoch of this tape has no key in the vault");
         let key = checker.vault().and_then(|v| v.epoch(&saved.epoch)).ok_or_else(missing)?;
         let secret = key.unwrap_tape(&checker.identity.genesis.origin, &saved.custody, &record.wrapped);

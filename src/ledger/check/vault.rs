@@ -4,7 +4,8 @@ use std::thread;
 use std::time::Duration;
 
 use super::{CheckOptions, Checker};
-use crate::error::{Code, Result};
+use crate::codec::digest::CustodyId;
+use crate::error::{Code, Error, Result};
 use crate::evidence::{Report, Severity};
 use crate::ledger::start;
 use crate::log::HeadFile;
@@ -45,6 +46,20 @@ pub(super) fn check(checker: &Checker, options: &CheckOptions, head: Option<&Hea
     }
     let detail = format!("generation file, {epochs} epochs, {records} keys of tapes");
     report.check("vault", epochs.saturating_add(1), wrong, detail);
+}
+
+impl Checker {
+    /// The record of a key that must be there. One that no slot holds is missing, unless a slot that is neither free nor right nor cut
+    /// may have held it (store-embedded, section 6). Who reads a tape is told of damage in both cases: to them it is the same.
+    pub(super) fn wrapped_key(&self, epoch: &[u8; 16], custody: &CustodyId, slot: Option<u32>) -> Result<VaultRecord> {
+        let vault = &self.stores.vault;
+        vault.get(epoch, custody, slot).map_err(|e| match e.code() {
+            Code::VaultDamaged if vault.records(epoch).is_ok() => {
+                Error::new(Code::NotFound, e.message().to_owned()).with_source(e)
+            }
+            _ => e,
+        })
+    }
 }
 
 fn slots(checker: &Checker, epoch: &[u8; 16]) -> Result<Vec<VaultRecord>> {

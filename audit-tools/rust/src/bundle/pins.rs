@@ -18,8 +18,8 @@ use alloc::vec::Vec;
 pub struct Pins {
     /// Verifier keys of the log.
     pub log: Vec<VerifierKey>,
-    /// Keys of the recorder, or their thumbprints.
-    pub recorder: Vec<[u8; 32]>,
+    /// Keys without a name, or their thumbprints: they sign heads or tapes.
+    pub bare: Vec<[u8; 32]>,
     /// Verifier keys of witnesses.
     pub witnesses: Vec<VerifierKey>,
     /// How many of them are a quorum; all where none is said.
@@ -63,11 +63,14 @@ pub fn keys(pins: &Pins, keys: &[&Keys], report: &mut Report) -> (bool, bool) {
         report.want("pinned keys", so, Word::Altered, "--pub", "a verifier key that is none of this log");
         checkpoint |= so;
     }
-    for pin in &pins.recorder {
-        let mut known = keys.iter().flat_map(|keys| keys.of(Role::Recorder));
-        let so = known.any(|held| held.key.bytes() == pin || held.thumbprint == *pin);
-        report.want("pinned keys", so, Word::Altered, "--pub", "a recorder's key that is none of this log");
-        recorder |= so;
+    for pin in &pins.bare {
+        let had = |role: Role| {
+            let mut known = keys.iter().flat_map(|keys| keys.of(role));
+            known.any(|held| held.key.bytes() == pin || held.thumbprint == *pin)
+        };
+        let (heads, tapes) = (had(Role::Checkpoint), had(Role::Recorder));
+        report.want("pinned keys", heads || tapes, Word::Altered, "--pub", "a key that is none of this log");
+        (checkpoint, recorder) = (checkpoint || heads, recorder || tapes);
     }
     (checkpoint, recorder)
 }

@@ -71,7 +71,7 @@ pub fn read(keys: &[String], witnesses: &[String], quorum: Option<u64>, heads: &
                 ensure(key.of == KeyType::Log, "a witness where the log belongs")?;
                 pins.log.push(key);
             }
-            Key::Bytes(bytes) => pins.recorder.push(bytes),
+            Key::Bytes(bytes) => pins.bare.push(bytes),
         }
     }
     for written in witnesses {

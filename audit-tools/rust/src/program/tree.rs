@@ -1,6 +1,7 @@
 //! Published trees (5-proof, section 5.4).
 
 use super::folder::open_plain;
+use std::fs::Metadata;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use tapeaudit_core::bundle::{Outside, Pins, pinned_keys};
@@ -18,6 +19,9 @@ const WIDE: u64 = 256;
 /// Most bytes of a bundle of entries.
 const MOST_BUNDLE: u64 = WIDE * (2 + 65_535);
 
+/// Folders that lie in one another at most: 20 digits in groups of three, and a part.
+const DEPTH: u32 = 9;
+
 /// A tree that was read.
 pub struct Tree {
     root: PathBuf,
@@ -28,17 +32,39 @@ pub struct Tree {
     entries: bool,
 }
 
-/// A file of at most so many bytes. None when it is not there.
-fn file(path: &Path, most: u64) -> Option<Result<Vec<u8>>> {
-    path.symlink_metadata().ok()?;
-    let read = open_plain(path).and_then(|file| {
+/// Whether it is what it should be, without a look behind links.
+fn is(path: &Path, kind: impl Fn(&Metadata) -> bool) -> bool {
+    path.symlink_metadata().is_ok_and(|meta| kind(&meta))
+}
+
+/// A file of at most so many bytes, by its path beneath the root. None when no plain file is there, or a link on the way.
+fn file(root: &Path, path: &str, most: u64) -> Option<Result<Vec<u8>>> {
+    let (mut at, mut left) = (root.to_owned(), path.split('/').count());
+    for part in path.split('/') {
+        at.push(part);
+        left = left.saturating_sub(1);
+        if !is(&at, |meta| if left == 0 { meta.is_file() } else { meta.is_dir() }) {
+            return None;
+        }
+    }
+    Some(open_plain(&at).and_then(|file| {
         let mut bytes = Vec::new();
         let read = file.take(most.saturating_add(1)).read_to_end(&mut bytes);
         read.map_err(|_| Refused("a file that cannot be read"))?;
         ensure(bytes.len() as u64 <= most, "a file over its limit")?;
         Ok(bytes)
-    });
-    Some(read)
+    }))
+}
+
+/// Whether a plain file lies beneath a folder. Names are three digits, so that nothing is nested deeper than this.
+fn has_file(folder: &Path, depth: u32) -> bool {
+    if depth == 0 || !is(folder, Metadata::is_dir) {
+        return false;
+    }
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
+        .map(|entry| entry.path())
+        .any(|path| is(&path, Metadata::is_file) || has_file(&path, depth.saturating_sub(1)))
 }
 
 /// Place of a tile: groups of three digits, all but the last behind an `x`.
@@ -56,17 +82,17 @@ fn place(number: u64) -> String {
 fn piece(root: &Path, kind: &str, number: u64, width: u64, most: u64) -> Option<(Result<Vec<u8>>, u64)> {
     let path = format!("tile/{kind}/{}", place(number));
     if width < WIDE
-        && let Some(found) = file(&root.join(format!("{path}.p/{width}")), most)
+        && let Some(found) = file(root, &format!("{path}.p/{width}"), most)
     {
         return Some((found, width));
     }
-    file(&root.join(path), most).map(|found| (found, WIDE))
+    file(root, &path, most).map(|found| (found, WIDE))
 }
 
 impl Tree {
     /// Reads head and tiles, and the entries where they are published; tells what is wrong. None where no head reads.
     pub fn read(root: &Path, witnesses: &[VerifierKey], report: &mut Report) -> Option<Self> {
-        let head = match file(&root.join("checkpoint"), MOST_BYTES as u64) {
+        let head = match file(root, "checkpoint", MOST_BYTES as u64) {
             None => {
                 report.find(Word::Missing, "checkpoint", "the head of the tree is missing");
                 return None;
@@ -75,7 +101,7 @@ impl Tree {
                 report.take("head", Word::Altered, "checkpoint", bytes.and_then(|bytes| Head::read(&bytes)))?
             }
         };
-        let entries = root.join("tile/entries").symlink_metadata().is_ok_and(|meta| meta.is_dir());
+        let entries = is(&root.join("tile"), Metadata::is_dir) && has_file(&root.join("tile/entries"), DEPTH);
         let mut found = Self { root: root.into(), head, walk: Walk::new(witnesses), entries };
         found.tiles(report);
         Some(found)
@@ -180,8 +206,23 @@ fn by_pins(tree: &Tree, pins: &Pins, report: &mut Report) -> bool {
         report.find(Word::CannotTell, "checkpoint", "no key is known under which the head could be verified");
         return false;
     }
-    let so = pins.log.iter().any(|key| tree.head.verify(key).is_ok());
-    report.want("head", so, Word::Altered, "checkpoint", "a head that none of the given keys signed");
+    let own: Vec<_> = pins.log.iter().filter(|key| key.name == tree.head.origin).collect();
+    if !report.want(
+        "head",
+        !own.is_empty(),
+        Word::Altered,
+        "checkpoint",
+        "a head of another log than every key that was given",
+    ) {
+        return false;
+    }
+    let mut so = false;
+    for key in own {
+        so |= report.take("head", Word::Altered, "checkpoint", tree.head.note.signed_by(key)).unwrap_or(false);
+    }
+    if !so {
+        report.find(Word::CannotTell, "checkpoint", "a head that no given key signed: another may have followed");
+    }
     let times = tree.head.note.cosigned_by_any(&pins.witnesses);
     if let Some(times) = report.take("cosignatures", Word::Altered, "checkpoint", times).filter(|_| so) {
         report.anchored_ms = pins.anchored(&times, None);

@@ -34,9 +34,9 @@ pub enum PinError {
     Quorum,
 }
 
-/// A recorder's key as it was given.
+/// A key that was given without a name: the log's or its recorder's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Recorder {
+enum Bare {
     Key(PublicKey),
     /// 64 digits may be a key or the thumbprint of one.
     Digits([u8; 32]),
@@ -53,15 +53,15 @@ enum Recorder {
 #[derive(Debug, Clone, Default)]
 pub struct Pins {
     logs: Vec<NoteKey>,
-    recorders: Vec<Recorder>,
+    bare: Vec<Bare>,
     witnesses: Vec<CosignerKey>,
     quorum: Option<usize>,
     heads: Vec<String>,
 }
 
 impl Pins {
-    /// A key of the log: a verifier key of its heads, or, as SPKI PEM or 64 hexadecimal digits (the key or its thumbprint), one
-    /// of its recorder.
+    /// A key of the log: a verifier key of its heads, or one without a name, as SPKI PEM or 64 hexadecimal digits (the key or its
+    /// thumbprint), that signs its heads or that is its recorder's.
     ///
     /// # Errors
     /// [`PinError::Key`].
@@ -72,11 +72,11 @@ impl Pins {
             return Ok(());
         }
         let mut digits = [0; 32];
-        let recorder = match hex::decode_to_slice(text, &mut digits) {
-            Ok(()) => Recorder::Digits(digits),
-            Err(_) => Recorder::Key(pem(text).ok_or(PinError::Key)?),
+        let bare = match hex::decode_to_slice(text, &mut digits) {
+            Ok(()) => Bare::Digits(digits),
+            Err(_) => Bare::Key(pem(text).ok_or(PinError::Key)?),
         };
-        self.recorders.push(recorder);
+        self.bare.push(bare);
         Ok(())
     }
 
@@ -136,16 +136,17 @@ impl Pins {
             log |= is_ours;
             self.compared(is_ours, key.0.name(), report);
         }
-        for (given, keys) in keys.iter().flat_map(|keys| self.recorders.iter().map(move |given| (given, keys))) {
+        for (given, keys) in keys.iter().flat_map(|keys| self.bare.iter().map(move |given| (given, keys))) {
             let is_same = |key: &PublicKey| match given {
-                Recorder::Key(given) => given == key,
-                Recorder::Digits(digits) => {
+                Bare::Key(given) => given == key,
+                Bare::Digits(digits) => {
                     key.to_bytes() == *digits || key.thumbprint() == Thumbprint::from_bytes(*digits)
                 }
             };
-            let is_ours = keys.history.terms(KeyRole::Recorder).iter().any(|term| is_same(&term.key));
-            recorder |= is_ours;
-            self.compared(is_ours, "the recorder's key", report);
+            let had = |role| keys.history.terms(role).iter().any(|term| is_same(&term.key));
+            let (signs_heads, signs_tapes) = (had(KeyRole::Checkpoint), had(KeyRole::Recorder));
+            (log, recorder) = (log || signs_heads, recorder || signs_tapes);
+            self.compared(signs_heads || signs_tapes, "a key without a name", report);
         }
         if !log || (asks_for_recorder && !recorder) {
             report.not_pinned();
@@ -191,18 +192,17 @@ impl Pins {
         own
     }
 
-    /// Those of the given heads that this key signed.
-    pub(super) fn heads_of(&self, key: &NoteKey, report: &mut BundleReport) -> Vec<Checkpoint> {
+    /// Those of the given heads that one of these keys signed.
+    pub(super) fn heads_of(&self, keys: &[&NoteKey], report: &mut BundleReport) -> Vec<Checkpoint> {
         let mut own = Vec::new();
         for note in &self.heads {
             report.looked(part::PINS, 1);
-            match Checkpoint::from_note(note, key) {
-                Ok(head) => own.push(head),
-                Err(e) => {
-                    let what = format!("a head that was given was not signed by this log: {e}");
-                    report.find(Verdict::CannotTell, part::PINS, "head", what);
-                }
+            let found = keys.iter().find_map(|key| Checkpoint::from_note(note, *key).ok());
+            if found.is_none() {
+                let what = "a head that was given was not signed by a key of this log that was given";
+                report.find(Verdict::CannotTell, part::PINS, "head", what);
             }
+            own.extend(found);
         }
         own
     }
@@ -248,7 +248,7 @@ mod tests {
         pins.add_key(&hex::encode(key(2).to_bytes())).unwrap();
         pins.add_key(&public_key_pem(&key(2))).unwrap();
         pins.add_key(&public_key_pem(&key(2)).replace("MCow", "MC\now")).unwrap();
-        assert_eq!((pins.log_keys().len(), pins.recorders.len()), (1, 3));
+        assert_eq!((pins.log_keys().len(), pins.bare.len()), (1, 3));
         let weak = format!("{PEM_BEGIN}\n{}\n{PEM_END}\n", STANDARD.encode([SPKI_FRONT.as_slice(), &[0; 32]].concat()));
         for bad in ["", "x", &"0".repeat(62), PEM_BEGIN, &weak, &public_key_pem(&key(1)).replace("MCow", "MCox")] {
             assert_eq!(pins.add_key(bad), Err(PinError::Key), "{bad}");

@@ -64,6 +64,14 @@ impl<'a> Tree<'a> {
         }))
     }
 
+    /// The partial tile or bundle at a path, or the whole one at its place, whose front is the same; how wide it is.
+    fn piece(&self, tile: Tile, path: fn(&Tile) -> String, bytes_max: u64) -> Result<(String, u32, Vec<u8>), Stop> {
+        let whole = Tile { width: WIDTH, ..tile };
+        let found = if self.paths.has(&path(&tile)) || !self.paths.has(&path(&whole)) { tile } else { whole };
+        let path = path(&found);
+        self.file(&path, bytes_max).map(|bytes| (path, found.width, bytes))
+    }
+
     fn file(&self, path: &str, bytes_max: u64) -> Result<Vec<u8>, Stop> {
         self.paths.read(path, bytes_max).map_err(|e| match e {
             Unread::Absent => (Verdict::Missing, path.to_owned(), "the head covers it, and it is not there".to_owned()),
@@ -75,16 +83,19 @@ impl<'a> Tree<'a> {
     fn walk(&self, each: &mut dyn FnMut(LeafHash, Option<&[u8]>)) -> Result<RootHash, Stop> {
         let mut tree = Frontier::new();
         for tile in self.tiles() {
-            let path = tile.path();
-            let hashes = self.file(&path, u64::from(WIDTH).saturating_mul(HASH_BYTES as u64))?;
+            let (path, width, hashes) =
+                self.piece(tile, Tile::path, u64::from(WIDTH).saturating_mul(HASH_BYTES as u64))?;
             let (hashes, rest) = hashes.as_chunks::<HASH_BYTES>();
-            if !rest.is_empty() || hashes.len() != tile.width as usize {
+            if !rest.is_empty() || hashes.len() != width as usize {
                 return Err((Verdict::Altered, path, "it has another number of hashes than its name says".into()));
             }
-            let path = tile.bundle_path();
-            let bytes = if self.has_entries { self.file(&path, BUNDLE_BYTES_MAX)? } else { Vec::new() };
+            let (path, width, bytes) = if self.has_entries {
+                self.piece(tile, Tile::bundle_path, BUNDLE_BYTES_MAX)?
+            } else {
+                (String::new(), 0, Vec::new())
+            };
             let mut rest = bytes.as_slice();
-            for hash in hashes {
+            for hash in hashes.iter().take(tile.width as usize) {
                 let leaf = LeafHash::from_bytes(*hash);
                 tree.push(&leaf);
                 if !self.has_entries {
@@ -98,6 +109,12 @@ impl<'a> Tree<'a> {
                     return Err((Verdict::Altered, path, "an entry is not the one of its place in the tree".into()));
                 }
                 each(leaf, Some(split.0));
+                rest = split.1;
+            }
+            for _ in tile.width..width {
+                let split = split_entry(rest).ok_or_else(|| {
+                    (Verdict::Altered, path.clone(), "it has fewer entries than its name says".to_owned())
+                })?;
                 rest = split.1;
             }
             if !rest.is_empty() {
@@ -269,9 +286,13 @@ fn whole(walked: Result<RootHash, Stop>, tree: &Tree<'_>, report: &mut BundleRep
 
 /// Hashes alone: nothing here says by which key the head was signed.
 fn hashes(tree: &Tree<'_>, pins: &Pins, report: &mut BundleReport) -> Option<u64> {
-    let of_any = |key: &&NoteKey| Checkpoint::from_note(&tree.note, *key).is_ok();
-    let own = pins.log_keys().iter().find(of_any);
-    let given = own.map(|key| pins.heads_of(key, report)).unwrap_or_default();
+    let known: Vec<&NoteKey> = pins.log_keys().iter().filter(|key| key.name() == tree.head.origin).collect();
+    let by_each: Vec<_> = known.iter().map(|key| (*key, Checkpoint::from_note(&tree.note, *key))).collect();
+    let own = by_each.iter().find(|(_, read)| read.is_ok()).map(|(key, _)| *key);
+    for e in by_each.iter().filter_map(|(_, read)| read.as_ref().err()).filter(|e| **e != LogError::Unsigned) {
+        report.altered(part::HEAD, CHECKPOINT, format!("the head does not hold: {e}"));
+    }
+    let given = pins.heads_of(&known, report);
     let mut roots = Roots::of(given.iter().map(|head| head.size).collect());
     let walked = tree.walk(&mut |leaf, _| roots.take(&leaf));
     whole(walked, tree, report);
@@ -287,8 +308,11 @@ fn hashes(tree: &Tree<'_>, pins: &Pins, report: &mut BundleReport) -> Option<u64
     if pins.log_keys().is_empty() {
         let what = "nothing says by which key the head was signed: give the log's verifier key";
         report.find(Verdict::CannotTell, part::HEAD, CHECKPOINT, what);
+    } else if known.is_empty() {
+        report.altered(part::HEAD, CHECKPOINT, "the head is of another log than every key that was given");
     } else {
-        report.altered(part::HEAD, CHECKPOINT, "the head was not signed by the key that was given");
+        let what = "the head was signed by no key that was given: another may have followed";
+        report.find(Verdict::CannotTell, part::HEAD, CHECKPOINT, what);
     }
     None
 }

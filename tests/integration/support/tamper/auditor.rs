@@ -12,9 +12,11 @@ use immutape::keyring::read_public_or_signer;
 use immutape::store::files::RealFiles;
 
 use super::base::Base;
+use crate::support::needed;
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/audit-tools/python");
 const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/audit-tools/python/tapeaudit.py");
+const RUST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/audit-tools/rust/target/release/tapeaudit");
 const MANY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/integration/support/tamper/auditor_many.py");
 
 /// Does the program, started for itself, see this case as well? Each fortieth; all of them when
@@ -42,8 +44,7 @@ pub fn is_here() -> bool {
 /// `case` decides whether the program is started for itself, too.
 pub fn run(root: &Path, base: &Base, case: &str) -> Option<(i32, String)> {
     is_here().then(|| {
-        let keys = ["checkpoint.pem", "recorder.pem"].map(|name| key(&base.root.join("config").join(name)));
-        let arguments = arguments(root, &keys, None);
+        let arguments = arguments(root, &keys(&base.root), None);
         let (exit, word) = one_of_many(&arguments);
         if is_started_for(case) {
             assert_eq!(by_itself(&arguments), exit, "{case}: the program, started for itself, answers otherwise");
@@ -105,30 +106,67 @@ struct Many {
     answers: BufReader<ChildStdout>,
 }
 
-static IDLE: Mutex<Vec<Many>> = Mutex::new(Vec::new());
+type Idle = Mutex<Vec<Many>>;
 
-fn one_of_many(arguments: &[String]) -> (i32, String) {
-    let idle = || IDLE.lock().unwrap_or_else(PoisonError::into_inner);
+/// Asks a process that waits, or a new one.
+fn with<A>(idle: &Idle, start: impl FnOnce() -> Many, ask: impl FnOnce(&mut Many) -> A) -> A {
+    let idle = || idle.lock().unwrap_or_else(PoisonError::into_inner);
     let waiting = idle().pop();
-    let mut many = waiting.unwrap_or_else(Many::start);
-    let said = many.ask(arguments);
+    let mut many = waiting.unwrap_or_else(start);
+    let said = ask(&mut many);
     idle().push(many);
     said
 }
 
+fn one_of_many(arguments: &[String]) -> (i32, String) {
+    static IDLE: Idle = Mutex::new(Vec::new());
+    let start = || Many::start(Command::new(python()).args([MANY, FOLDER]));
+    with(&IDLE, start, |many| many.ask(arguments))
+}
+
+/// Is the auditor in Rust built? Where CI is set it has to be.
+fn is_second_here() -> bool {
+    static HERE: OnceLock<bool> = OnceLock::new();
+    *HERE.get_or_init(|| Path::new(RUST).exists() || needed("the auditor in Rust is not built"))
+}
+
+/// The keys of a ledger whose folders are beneath `root`, in hexadecimal.
+pub fn keys(root: &Path) -> [String; 2] {
+    ["checkpoint.pem", "recorder.pem"].map(|name| key(&root.join("config").join(name)))
+}
+
+/// Exit code and word of the auditor in Rust, where it was built.
+pub fn second(root: &Path, pins: &[String]) -> Option<(i32, String)> {
+    static IDLE: Idle = Mutex::new(Vec::new());
+    let (ledger, state) = (root.join("ledger"), root.join("state"));
+    let request = serde_json::json!({ "n": 0, "kind": "ledger", "path": ledger, "state": state, "pub": pins });
+    is_second_here().then(|| {
+        let start = || Many::start(Command::new(RUST).arg("--batch"));
+        let line = with(&IDLE, start, |many| many.line(&request.to_string()));
+        let said: serde_json::Value = serde_json::from_str(&line).expect("a line of JSON");
+        show(line.as_bytes());
+        let exit = i32::try_from(said["exit"].as_i64().expect("an exit code")).unwrap();
+        (exit, said["verdict"].as_str().expect("a word").to_owned())
+    })
+}
+
 impl Many {
-    fn start() -> Self {
-        let mut command = Command::new(python());
+    fn start(command: &mut Command) -> Self {
         let mut process =
-            command.args([MANY, FOLDER]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("python starts");
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the auditor's process starts");
         let (ask, answers) = (process.stdin.take().unwrap(), process.stdout.take().unwrap());
         Self { _process: process, ask, answers: BufReader::new(answers) }
     }
 
-    fn ask(&mut self, arguments: &[String]) -> (i32, String) {
-        writeln!(self.ask, "{}", arguments.join("\t")).unwrap();
+    fn line(&mut self, request: &str) -> String {
+        writeln!(self.ask, "{request}").unwrap();
         let mut line = String::new();
         self.answers.read_line(&mut line).unwrap();
+        line
+    }
+
+    fn ask(&mut self, arguments: &[String]) -> (i32, String) {
+        let line = self.line(&arguments.join("\t"));
         let (exit, bytes) = line.trim_end().split_once(' ').expect("the auditor's process answers");
         let mut said = vec![0; bytes.parse().unwrap()];
         self.answers.read_exact(&mut said).unwrap();

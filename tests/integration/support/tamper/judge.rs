@@ -52,11 +52,11 @@ pub fn run(base: &Arc<Base>, case: &Case, root: &Path) -> Result<Outcome, Vec<St
         && let said = last.split([',', ';']).next().unwrap_or_default()
         && said != verdict
         && !(case.expect.parts.contains("rows") && words.contains(&said))
-        // A slot of the vault that was zeroed in part: the ledger calls it damaged, since the key may have been there; the auditor
-        // sees that no slot holds the key. Both refuse it, and the text has no word for it yet.
-        && !(case.file == "vault slot of a tape" && said == Verdict::Missing.word())
     {
         wrong.push(format!("the verdict is \"{verdict}\", and the auditor says \"{last}\""));
+    }
+    if let Some((exit, last)) = &audited {
+        wrong.extend(auditors_agree(*exit, last, root, base));
     }
     repair(base, case, &root.with_extension("repaired"), &mut wrong);
     let before = Before::read(root);
@@ -72,6 +72,16 @@ pub fn run(base: &Arc<Base>, case: &Case, root: &Path) -> Result<Outcome, Vec<St
         Err(code) => code.as_str().to_owned(),
     };
     if wrong.is_empty() { Ok(Outcome { verdict, opened, auditor: exit }) } else { Err(wrong) }
+}
+
+/// Two auditors that share nothing but the text they were written from say one thing.
+fn auditors_agree(exit: i32, last: &str, root: &Path, base: &Base) -> Option<String> {
+    // Without a folder there is nothing to have a word about.
+    let (other, word) = (exit != 2).then(|| auditor::second(root, &auditor::keys(&base.root)))??;
+    let said = last.split([',', ';']).next().unwrap_or_default();
+    (other != exit || word != said).then(|| {
+        format!("the auditor in Python ends with {exit}, \"{last}\"; the one in Rust with {other}, \"{word}\"")
+    })
 }
 
 /// The words of exit 3 for a ledger.

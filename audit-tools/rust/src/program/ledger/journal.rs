@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
 use tapeaudit_core::digest::{Hash, ZERO, hash};
-use tapeaudit_core::journal::{Group, LENGTHS, MOST_GROUP, SECTOR, Segment, Tail, is_zero, tail};
+use tapeaudit_core::journal::{Group, LENGTHS, MOST_GROUP, Next, SECTOR, Segment, Tail, is_zero, tail};
 use tapeaudit_core::log::{Taken, Walk};
 use tapeaudit_core::report::{Report, Word};
 use tapeaudit_core::sign::VerifierKey;
@@ -25,6 +25,10 @@ pub struct Journal {
     term: u64,
     group: Hash,
     tears: Vec<(u64, u64)>,
+    /// Tears below a segment that was torn at its own header: no header names them.
+    lower: Vec<(u64, u64)>,
+    /// H(origin) as the headers of segments say it: the genesis may stand behind the first of them.
+    origins: Vec<(String, Hash)>,
 }
 
 /// Whether entries name the terms that they should: the first group of a term begins with `log.started` and, where the
@@ -63,6 +67,8 @@ struct Before {
     end: usize,
     /// Its own header sector is zero.
     headless: bool,
+    /// Term of the writer that began it.
+    term: u64,
 }
 
 /// Reads all segments in order; goes on as long as it can.
@@ -107,6 +113,7 @@ pub fn read(ledger: &Path, witnesses: &[VerifierKey], report: &mut Report) -> Jo
         journal.newest(number.saturating_sub(1), before, report);
     }
     journal.recovered(report);
+    journal.origins(report);
     journal
 }
 
@@ -136,14 +143,21 @@ impl Journal {
         report: &mut Report,
     ) -> bool {
         let headless = is_zero(bytes.get(..SECTOR).unwrap_or_default());
-        let mut end = SECTOR;
-        if !headless {
+        let (mut end, mut term) = (SECTOR, self.term);
+        if headless {
+            // The header that would have named a tear in the segment before was torn itself: two crashes in a row.
+            if let Some(below) = before.as_ref() {
+                self.below(number.saturating_sub(1), below, report);
+            }
+        } else {
             let read = Segment::read(&bytes).and_then(|header| {
                 ensure(header.number == number && header.length == bytes.len() as u64, "a header of another segment")?;
                 self.header(&header, before.as_ref())?;
                 Ok(header)
             });
             let Some(header) = report.take("segments", Word::Altered, place, read) else { return false };
+            self.origins.push((place.to_owned(), header.origin));
+            term = header.term;
             while let Some(rest) =
                 bytes.get(end..).filter(|rest| !rest.is_empty() && !is_zero(rest.get(..8).unwrap_or(rest)))
             {
@@ -154,7 +168,7 @@ impl Journal {
                 end = end.saturating_add(group.extent);
             }
         }
-        *before = Some(Before { bytes, end: if headless { 0 } else { end }, headless });
+        *before = Some(Before { bytes, end: if headless { 0 } else { end }, headless, term });
         true
     }
 
@@ -162,9 +176,6 @@ impl Journal {
         ensure(header.first == self.walk.levels.size(), "a segment that begins at another entry")?;
         ensure(header.before == self.group, "a segment behind another group")?;
         ensure(header.term >= self.term, "a term that falls")?;
-        if let Some(keys) = &self.walk.trust.keys {
-            ensure(header.origin == hash(keys.origin().as_bytes()), "a segment of another log")?;
-        }
         let Some(before) = before else {
             return ensure((header.end_before, header.torn) == (0, (ZERO, 0)), "a first segment that names one before");
         };
@@ -181,6 +192,8 @@ impl Journal {
         if length > 0 {
             self.tears.push((header.number.saturating_sub(1), before.end as u64));
         }
+        // An entry of this segment's first group admits them, as it does the one that the header names.
+        self.tears.append(&mut self.lower);
         Ok(())
     }
 
@@ -191,7 +204,6 @@ impl Journal {
         want(group.place == at, "a group in another place than its own");
         want(group.before == self.group, "another group before than the one here");
         want(group.term >= self.term.max(header.term), "a term that falls");
-        want(!self.closed || group.term > self.term, "a group of a term that was closed");
         if !want(group.first == first, "a group that begins at another entry") {
             return false;
         }
@@ -218,6 +230,9 @@ impl Journal {
             // Such a departure is told, and is no alteration (section 3).
             report.find(Word::Gaps, place.clone(), why.0);
         }
+        if before.1 && group.term == before.0 {
+            report.find(Word::Gaps, place.clone(), "a group of a term that was closed");
+        }
         self.terms.insert(group.after.0, group.term);
         let walk = &self.walk.levels;
         let mut want = |so, what| report.want("groups", so, Word::Altered, &place, what);
@@ -225,9 +240,15 @@ impl Journal {
         want(walk.leaf(group.after.0.saturating_sub(1)) == Some(group.last), "another last entry of the group");
         let last = entries.last().and_then(Option::as_ref);
         let stops = last.is_some_and(|taken| taken.kind == 2) || group.after.0 == 1;
-        want(!group.closed || stops, "a group that closes without log.stopped");
         if group.first == 0 {
             want(group.after.0 == 1, "a genesis that is not alone in its group");
+        }
+        if group.closed && !stops {
+            report.find(
+                Word::Gaps,
+                place,
+                "a group that says that it closes the log, and does not end with log.stopped",
+            );
         }
         self.closed = group.closed;
         true
@@ -236,10 +257,8 @@ impl Journal {
     /// The end of the newest segment.
     fn newest(&mut self, number: u64, before: &Before, report: &mut Report) {
         let place = format!("journal/{number:08}.seg");
-        let rest = before.bytes.get(before.end..).unwrap_or_default();
-        let from = if before.headless { rest.get(SECTOR..).unwrap_or_default() } else { rest };
-        let at = if before.headless { SECTOR } else { before.end } as u64;
-        match tail(from, number, at, self.walk.levels.size(), &self.group) {
+        let at = before.end;
+        match self.tail(number, before) {
             Tail::End if !before.headless => report.count("tail"),
             Tail::End => report.find(Word::Altered, place, "a segment of zeros that is not whole"),
             Tail::Tear(bytes) if !self.closed => {
@@ -251,6 +270,35 @@ impl Journal {
                 self.walk.is_cut = true;
                 report.find(Word::Altered, place, "bytes that are neither a group nor a write that was cut off")
             }
+        }
+    }
+
+    fn tail(&self, number: u64, before: &Before) -> Tail {
+        let end = (!before.headless).then_some(before.end as u64);
+        let term = self.term.max(before.term);
+        let next = Next { segment: number, end, first: self.walk.levels.size(), before: self.group, term };
+        tail(before.bytes.get(before.end..).unwrap_or_default(), &next)
+    }
+
+    /// The end of a segment whose successor is torn at its own header.
+    fn below(&mut self, number: u64, before: &Before, report: &mut Report) {
+        let place = format!("journal/{number:08}.seg");
+        match self.tail(number, before) {
+            Tail::End if !before.headless => {}
+            Tail::Tear(_) => self.lower.push((number, before.end as u64)),
+            _ => {
+                self.walk.is_cut = true;
+                report.find(Word::Altered, place, "bytes that are neither a group nor a write that was cut off");
+            }
+        }
+    }
+
+    /// Headers are of the log that its genesis says.
+    fn origins(&self, report: &mut Report) {
+        let Some(keys) = &self.walk.trust.keys else { return };
+        let origin = hash(keys.origin().as_bytes());
+        for (place, found) in &self.origins {
+            report.want("segments", *found == origin, Word::Altered, place, "a segment of another log");
         }
     }
 

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 use tapeaudit_core::digest::{Hash, Hasher};
-use tapeaudit_core::journal::{InPack, PACK_HEADER, PackRecord, SECTOR};
+use tapeaudit_core::journal::{InPack, PACK_HEADER, PackRecord, SECTOR, is_zero};
 use tapeaudit_core::{Refused, Result, ensure};
 
 const UNREADABLE: Refused = Refused("a file that cannot be read");
@@ -63,6 +63,14 @@ impl Pack {
     pub fn header(&mut self) -> Result<Option<[u8; 64]>> {
         let mut buffer = [0; 64];
         Ok(self.at(0, &mut buffer)?.try_into().ok())
+    }
+
+    /// Whether the first sector is zero, as far as the file reaches.
+    ///
+    /// # Errors
+    /// What cannot be read.
+    pub fn front_is_zero(&mut self) -> Result<bool> {
+        Ok(is_zero(self.at(0, &mut [0; SECTOR])?))
     }
 
     /// Some bytes of an object, or all.

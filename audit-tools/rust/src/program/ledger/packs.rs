@@ -127,6 +127,10 @@ impl Packs {
             Some(header) if !is_zero(&header) => {
                 report.take("packs", Word::Altered, place, pack_header(&header, number, origin));
             }
+            // Within one sector, which a power cut keeps whole or leaves zero.
+            Some(_) if !pack.front_is_zero()? => {
+                report.find(Word::Altered, place, "a header of zeros in front of bytes of the same sector");
+            }
             Some(_) => report.say(format!("{place}: a header of zeros, which a power cut leaves")),
             None => {
                 if pack.size > 0 {
