@@ -144,8 +144,10 @@ impl<'a> Session<'a> {
             if e.code() != Code::Io {
                 return e;
             }
+            let advice = "look at the folder's owner, its mode and the disk; `immutape verify` checks all the same";
+            let hint = e.hint().unwrap_or(advice).to_owned();
             Error::new(Code::AuditUnavailable, "the log of this ledger cannot be written, so nothing is read or saved")
-                .with_hint("look at the folder's owner, its mode and the disk; `immutape verify` checks all the same")
+                .with_hint(hint)
                 .with_source(e)
         })
     }

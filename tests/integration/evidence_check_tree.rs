@@ -198,7 +198,11 @@ fn a_published_tree_of_hashes_alone() {
     let key = immutape::log::NoteKey::new(ORIGIN, immutape::seal::Signer::public_key(&Seed::of(9))).unwrap();
     other.add_key(&key.to_text()).unwrap();
     let why = "another key may have followed the one that was given";
-    assert_eq!(alone(hashes.clone(), &other), [Verdict::NotAnchored, Verdict::UnpinnedKeys, Verdict::CannotTell], "{why}");
+    assert_eq!(
+        alone(hashes.clone(), &other),
+        [Verdict::NotAnchored, Verdict::UnpinnedKeys, Verdict::CannotTell],
+        "{why}"
+    );
     let mut elsewhere = Pins::default();
     let named = immutape::log::NoteKey::new("other.example/log", *key.key()).unwrap();
     elsewhere.add_key(&named.to_text()).unwrap();
