@@ -123,6 +123,14 @@ codes! {
     NothingLost = "E_NOTHING_LOST", 45, Refused;
     /// The policy does not permit this to this person.
     NotPermitted = "E_NOT_PERMITTED", 50, NotPermitted;
+    /// Two roles that nobody may have at once.
+    RoleConflict = "E_ROLE_CONFLICT", 51, Refused;
+    /// This takes more people than have agreed.
+    SecondPerson = "E_SECOND_PERSON", 52, Refused;
+    /// Nobody of this name may act here.
+    ActorUnknown = "E_ACTOR_UNKNOWN", 53, NotFound;
+    /// What people signed is not what is asked for, counts no more, or was used before.
+    CaseInvalid = "E_CASE_INVALID", 54, Refused;
     /// Another process has the ledger open.
     Locked = "E_LOCKED", 60, Locked;
     /// There is no ledger in this folder.

@@ -159,8 +159,19 @@ def samples(bundle):
         "root": [decode(bundle.tape_a["root"])],
         "manifest": [decode(bundle.tape_a["manifest"])],
         "private": halves + [{0: [0, b"ann", 0], 8: [0, 2], 12: [5, 6, bytes(16)], 22: [[0, [1, 0, 0], None, 9, None]], 30: [bytes(32), bytes(32)], 34: 7}],
-        "entry": [decode(raw) for raw in bundle.entries],
+        "entry": [decode(raw) for raw in bundle.entries] + people(decode),
     }
+
+
+def people(decode):
+    """Golden entries about people, which no bundle has."""
+    folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tests", "golden", "4-commit", "accept")
+    found = []
+    for name in sorted(os.listdir(folder)):
+        if name.startswith(("actor-", "role-", "genesis-founders")):
+            with open(os.path.join(folder, name), "rb") as file:
+                found.append(decode(file.read()))
+    return found
 
 
 def item_case(rng, bundle, pool, n):

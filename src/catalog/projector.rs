@@ -168,7 +168,7 @@ impl Projector {
         let [public_bytes, sealed_bytes] = record_head(public, sealed);
         self.blocks.record(&mut self.batch, entry.index, &[&public_bytes, &sealed_bytes, public, sealed]);
         self.subject(&entry, tip);
-        if entry.kind.is_critical() {
+        if entry.kind.changes_rules() {
             self.batch.puts.push((keys::critical(entry.index), entry.kind.number().to_be_bytes().to_vec()));
         }
         if entry.kind == EntryKind::LABELLED {

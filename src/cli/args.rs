@@ -3,6 +3,7 @@
 mod keep;
 mod live;
 mod outside;
+mod people;
 mod schedule;
 mod tapes;
 mod tools;
@@ -17,6 +18,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(super) use keep::{Import, Keep, Label, Save};
 pub(super) use live::{Failure, Record, Replay, Tail, When};
 pub(super) use outside::{Checkpoint, Clock, ClockVerb, Evidence, Prove, Publish, Succeed, Witness, WitnessVerb};
+pub(super) use people::{Actor, ActorVerb, Agree, FounderArg, Sign};
 pub(super) use schedule::{Schedule, ScheduleVerb, Scrub};
 pub(super) use tapes::{Filters, List, Page, Stats};
 pub(super) use tools::{Completions, Config, ConfigVerb, Key, KeyVerb, Man, Provider, ProviderVerb};
@@ -175,6 +177,12 @@ pub(super) enum Verb {
     /// Look at folders, keys, disk, clock and lock, and say what to do.
     #[command(after_help = help::DOCTOR)]
     Doctor,
+    /// People, services and agents: who there is, and what they may do.
+    #[command(after_help = help::ACTOR)]
+    Actor(Actor),
+    /// Sign a case that somebody else wrote: agree to what it says.
+    #[command(after_help = help::SIGN)]
+    Sign(Sign),
     /// Keys of this ledger.
     #[command(after_help = help::KEY)]
     Key(Key),
@@ -200,6 +208,12 @@ pub(super) struct Init {
     /// Name of the log, in every checkpoint for everybody to see [default: as configured, else immutape].
     #[arg(long)]
     pub name: Option<String>,
+    /// How much it asks of people; small-firm and regulated ask for founders.
+    #[arg(long, default_value = "personal", value_parser = people::profile)]
+    pub profile: crate::governance::Profile,
+    /// Somebody who is there from the beginning, NAME:ROLE[,ROLE...]=FILE, with the file of the public key; may be given again.
+    #[arg(long, value_name = "WHO", value_parser = people::founder)]
+    pub founder: Vec<FounderArg>,
     /// Make keys and ids from a number: for tests alone, protects nothing.
     #[arg(long, value_name = "N", value_parser = values::number)]
     pub test_seed: Option<u64>,

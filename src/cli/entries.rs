@@ -9,8 +9,9 @@ use crate::codec::digest::CustodyId;
 use crate::codec::escape::{visible, visible_short};
 use crate::error::Code;
 use crate::evidence::{CustodyEvent, Verdict, part_of_ledger};
+use crate::governance::Role;
 use crate::ledger::LogLine;
-use crate::log::{Body, EntryKind, EvidenceBody, PrivateHalf};
+use crate::log::{Body, EntryKind, EvidenceBody, PeopleBody, PrivateHalf};
 use crate::tape::Labels;
 use crate::time::Timestamp;
 
@@ -179,6 +180,22 @@ fn facts(view: View<'_>) -> String {
         Body::Anchor(anchor) => anchor.to_string(),
         Body::Critical(critical) => critical.to_string(),
         Body::Evidence(evidence) => evidence_facts(evidence, private),
+        Body::People(people) => {
+            let names = private.map(PrivateHalf::names).unwrap_or_default();
+            let names: Vec<String> = names.iter().map(|(_, name)| visible(name.as_bytes())).collect();
+            let role = match people {
+                PeopleBody::RoleGranted { role, .. } | PeopleBody::RoleRevoked { role, .. } => {
+                    Role::from_number(*role).map(|role| role.word().to_owned())
+                }
+                _ => None,
+            };
+            [Some(people.to_string()), role, Some(names.join(", "))]
+                .into_iter()
+                .flatten()
+                .filter(|part| !part.is_empty())
+                .collect::<Vec<_>>()
+                .join(", ")
+        }
         Body::Scrubbed { part, of, objects, segments, findings, .. } => format!(
             "part {part} of {of}: {}, {}, {}",
             words::count(*objects, "object"),

@@ -14,8 +14,13 @@ Exit codes: 0 good, 1 failure, 2 usage, 3 evidence of tampering, 4 not found or 
 10 verified with gaps, 11 the log cannot be written. All of it: docs/operating.md";
 
 pub(super) const INIT: &str = "\
+Where people have roles, a ledger begins with two founders who may enrol others. Profiles are only
+ever made stricter.
+
 Examples:
   immutape init
+  immutape init --profile small-firm --founder ann:administrator=ann.pub \\
+      --founder ben:key-custodian,reader=ben.pub
   immutape -C ./evidence init --name example.com/audit";
 
 pub(super) const SAVE: &str = "\
@@ -292,6 +297,25 @@ Exit codes: 0 all is well, 10 something should be looked at, else that of the wo
 
 Example:
   immutape doctor";
+
+pub(super) const ACTOR: &str = "\
+Everybody has a name and a key of their own, which nobody gets afterwards. Roles: recorder, reader,
+records-manager, hold-officer, approver, key-custodian, auditor, administrator; who may do what, and
+which exclude each other: docs/governance.md. What takes others is written with --to FILE, signed by
+them wherever they are, and comes back with --case and --agree.
+
+Examples:
+  immutape actor add carol --public carol.pub --as ann --key ann.pem
+  immutape actor grant carol recorder --as ann --key ann.pem
+  immutape actor grant carol approver --to case.txt --as ann --key ann.pem
+  immutape actor grant carol approver --case case.txt --agree case.txt.sig --as ann --key ann.pem
+  immutape actor list --as ann --key ann.pem";
+
+pub(super) const SIGN: &str = "\
+The same as ssh-keygen -Y sign -n approval@immutape -f KEY FILE. No ledger is needed.
+
+Examples:
+  immutape sign case.txt --as ben --key ben.pem";
 
 pub(super) const KEY: &str = "\
 Public halves alone: no private byte is read out. A key in use is followed only by the one that the

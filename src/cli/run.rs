@@ -126,6 +126,8 @@ fn dispatch(out: &mut Out, cli: &Cli) -> Result<u8> {
         Verb::Succeed(args) => verbs::succeed(s, args),
         Verb::Delete(args) => verbs::delete(s, args),
         Verb::Doctor => verbs::doctor(s),
+        Verb::Actor(args) => verbs::actor(s, &args.verb),
+        Verb::Sign(args) => verbs::sign(s, args),
         Verb::Key(args) => verbs::key(s, &args.verb),
         Verb::Version | Verb::Demo | Verb::Completions(_) | Verb::Man(_) | Verb::Config(_) | Verb::Provider(_) => Ok(0),
     }

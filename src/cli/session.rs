@@ -7,7 +7,7 @@ use super::out::Out;
 use super::{surroundings, words};
 use crate::capture::{Recovered, recover};
 use crate::error::{Code, Error, Result};
-use crate::ledger::{Environment, Ledger, Places, TapeReader, Who};
+use crate::ledger::{Environment, Ledger, NewLedger, Places, TapeReader, Who};
 use crate::provider::{LedgerParts, Surroundings};
 
 /// How often a patient command tries to have the ledger to itself, five seconds each time.
@@ -153,14 +153,14 @@ impl<'a> Session<'a> {
     }
 
     /// Makes a ledger. The folder comes first: where it cannot stand, no keys are made for it.
-    pub(super) async fn make(&self, env: Environment, name: &str, test: bool) -> Result<Ledger> {
+    pub(super) async fn make(&self, env: Environment, new: NewLedger) -> Result<Ledger> {
         let places = self.parts.places.clone();
         env.files.create_dir_all(&places.ledger).map_err(|e| {
             Error::new(Code::Io, format!("the ledger folder {} cannot be made", places.shown()))
                 .with_hint("give a folder that you may write to with -C")
                 .with_source(e)
         })?;
-        Ledger::create(places, env, name, test).await
+        Ledger::create_with(places, env, new).await
     }
 
     /// Opens the ledger, making one where there is none and nothing says that there was one.
@@ -229,7 +229,8 @@ impl<'a> Session<'a> {
             Err(e) if e.code() == Code::NoLedger => return Err(self.not_to_be_made(&e)),
             opened => return opened.map(|ledger| (ledger, false)),
         }
-        match self.make(self.parts.env.clone(), &self.parts.name, is_test).await {
+        let new = NewLedger { name: self.parts.name.clone(), test: is_test, ..NewLedger::default() };
+        match self.make(self.parts.env.clone(), new).await {
             Err(e) if e.code() == Code::LedgerExists => match self.open().await {
                 // It is not one that somebody made meanwhile.
                 Err(none) if none.code() == Code::NoLedger => Err(e),

@@ -45,13 +45,15 @@ pub enum Action {
     ChangeKeys,
     /// Go on in place of a log that lost entries.
     Succeed,
+    /// Enrol people, give and take roles, replace their keys.
+    ManagePeople,
     /// Remove a live tape.
     Delete,
 }
 
 impl Action {
     /// Every action, for the table of tests.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Save,
         Self::Record,
         Self::List,
@@ -71,6 +73,7 @@ impl Action {
         Self::Repair,
         Self::ChangeKeys,
         Self::Succeed,
+        Self::ManagePeople,
         Self::Delete,
     ];
 
@@ -97,6 +100,7 @@ impl Action {
             Self::Repair => EntryKind::INTEGRITY_REPAIRED,
             Self::ChangeKeys => EntryKind::KEY_ROTATED,
             Self::Succeed => EntryKind::SUCCESSION,
+            Self::ManagePeople => EntryKind::ACTOR_ADDED,
             Self::Delete => EntryKind::DISPOSAL_REQUESTED,
         }
     }
@@ -106,6 +110,8 @@ impl Action {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Policy {
+    /// People with roles, by a table: entry 0 names those who are there from the beginning.
+    ByRoles,
     /// Until people are enrolled: who can open the ledger's keys on this machine may do all that destroys nothing.
     LocalOperator,
 }
@@ -116,13 +122,14 @@ impl Policy {
     pub const fn name(self) -> &'static str {
         match self {
             Self::LocalOperator => "local-operator",
+            Self::ByRoles => "by-roles",
         }
     }
 
     /// From the name in entry 0; an unknown policy grants nothing.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        (name == "local-operator").then_some(Self::LocalOperator)
+        [Self::LocalOperator, Self::ByRoles].into_iter().find(|policy| policy.name() == name)
     }
 }
 
@@ -152,6 +159,8 @@ pub const fn decide(policy: Option<Policy>, actor: &Actor, action: Action) -> De
         (None, _, _) => Decision::Refused(Code::NotPermitted),
         // No policy removes a live tape outside the disposal workflow.
         (_, Action::Delete, _) => Decision::Refused(Code::DisposalRequired),
+        // Roles say it, and who has them stands in the log: [`super::decide_by_roles`] is asked with both.
+        (Some(Policy::ByRoles), _, _) => Decision::Refused(Code::NotPermitted),
         // Nobody has registered a key or been given a token yet, so nobody can have shown one.
         (_, _, Authentication::RegisteredKey | Authentication::Token | Authentication::Later(_)) => {
             Decision::Refused(Code::NotPermitted)

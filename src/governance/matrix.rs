@@ -3,6 +3,7 @@
 //! `docs/governance.md` shows the table; a test compares both, and goes through every combination.
 
 use super::access::Action;
+use super::people::ENROLS;
 use super::roles::Role;
 use crate::log::{ActorKind, Authentication};
 
@@ -76,6 +77,7 @@ pub const fn roles_for(action: Action) -> &'static [Role] {
         Action::Verify => &Role::ALL,
         Action::Repair => &[ADMINISTRATOR, KEY_CUSTODIAN],
         Action::ChangeKeys | Action::Succeed => &[KEY_CUSTODIAN],
+        Action::ManagePeople => &ENROLS,
         Action::Delete => &[],
     }
 }
@@ -220,7 +222,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!((all, granted > 0 && granted < all / 4), (122_880, true), "{granted} granted");
+        assert_eq!((all, granted > 0 && granted < all / 4), (129_024, true), "{granted} granted");
     }
 
     #[test]

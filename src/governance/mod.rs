@@ -20,7 +20,9 @@ mod roles;
 mod standing;
 
 pub use clearance::DisposalClearance;
+pub use profile::Profile;
 pub use retention::{ClassStanding, Schedule};
+pub use roles::Role;
 
 // For the rooms above and their tests; nobody else has a use for it, so it may change with any version.
 #[doc(hidden)]
@@ -38,7 +40,6 @@ pub use {
     people::{People, PeopleFault},
     person::Person,
     presets::{CHECKED, CONFIRM, presets},
-    profile::Profile,
-    roles::{Role, first_conflict},
+    roles::first_conflict,
     standing::{Blocker, Standing},
 };

@@ -27,6 +27,9 @@ pub enum PeopleFault {
     /// A name that nobody can be called by.
     #[error("a name is 1 to 128 characters, and none of them is a control character or a colon")]
     Name,
+    /// What is no Ed25519 key.
+    #[error("this is no Ed25519 key, or one of small order")]
+    Key,
     /// Two roles that exclude each other.
     #[error("{one} and {other} exclude each other: {why}")]
     Conflict {
@@ -53,8 +56,12 @@ pub enum PeopleFault {
 pub struct People {
     profile: Profile,
     all: BTreeMap<ActorId, Person>,
+    /// Requests to which somebody agreed by a signature: each counts once.
+    used: BTreeSet<[u8; 16]>,
 }
 
+/// From the beginning of time on: a role that waits for nothing.
+const AT_ONCE: Timestamp = Timestamp::from_ms(0);
 /// Longest name, in characters.
 const NAME_CHARS_MAX: usize = 128;
 
@@ -62,7 +69,7 @@ impl People {
     /// Nobody yet.
     #[must_use]
     pub const fn none(profile: Profile) -> Self {
-        Self { profile, all: BTreeMap::new() }
+        Self { profile, all: BTreeMap::new(), used: BTreeSet::new() }
     }
 
     /// Those whom entry 0 names, with what they are. Each role counts at once: somebody has to begin.
@@ -137,14 +144,38 @@ impl People {
     /// # Errors
     /// [`PeopleFault`].
     pub fn grant(&mut self, id: ActorId, role: Role, by: &[ActorId], now: Interval) -> Result<(), PeopleFault> {
-        self.active(id)?;
-        let needed = if role.needs_two_others() && self.profile.has_people() { 2 } else { 1 };
-        self.agree(needed, Some(id), by, now)?;
+        self.grant_from(id, role, by, now, self.counts_from(role, now))
+    }
+
+    /// From when on a role counts that is granted now; `None` where nobody vouches for the time.
+    #[must_use]
+    pub const fn counts_from(&self, role: Role, now: Interval) -> Option<Timestamp> {
         let wait_ms = if role.needs_two_others() { self.profile.enrolment_wait_ms() } else { 0 };
-        let term = match (wait_ms, now.hi) {
-            (0, _) => Term::Now,
-            (_, Some(hi)) => Term::From(Timestamp::from_ms(hi.as_ms().saturating_add(wait_ms))),
-            (_, None) => Term::Unknown,
+        match (wait_ms, now.hi) {
+            (0, _) => Some(AT_ONCE),
+            (_, Some(hi)) => Some(Timestamp::from_ms(hi.as_ms().saturating_add(wait_ms))),
+            (_, None) => None,
+        }
+    }
+
+    /// As [`People::grant`], as an entry has it that said from when on.
+    ///
+    /// # Errors
+    /// [`PeopleFault`].
+    pub fn grant_from(
+        &mut self,
+        id: ActorId,
+        role: Role,
+        by: &[ActorId],
+        now: Interval,
+        from: Option<Timestamp>,
+    ) -> Result<(), PeopleFault> {
+        self.active(id)?;
+        self.agree(self.others_for(role), Some(id), by, now)?;
+        let term = match from {
+            Some(AT_ONCE) => Term::Now,
+            Some(from) => Term::From(from),
+            None => Term::Unknown,
         };
         let is_strict = self.profile.is_strict();
         let person = self.active_mut(id)?;
@@ -157,6 +188,30 @@ impl People {
         let known = person.roles.get(&role).filter(|known| !matches!(known, Term::Unknown)).copied();
         person.roles.insert(role, known.unwrap_or(term));
         Ok(())
+    }
+
+    /// Are there two who may enrol others, and could not be one person?
+    #[must_use]
+    pub fn can_enrol(&self) -> bool {
+        let all: Vec<ActorId> = self.all.keys().copied().collect();
+        self.agree(2, None, &all, Interval { lo: AT_ONCE, hi: None }).is_ok()
+    }
+
+    /// How many others have to agree that somebody gets this role.
+    #[must_use]
+    pub const fn others_for(&self, role: Role) -> usize {
+        if role.needs_two_others() && self.profile.has_people() { 2 } else { 1 }
+    }
+
+    /// Notes that signatures under a request were used. False where they were before.
+    pub fn use_request(&mut self, request: [u8; 16]) -> bool {
+        self.used.insert(request)
+    }
+
+    /// Were signatures under a request used before?
+    #[must_use]
+    pub fn has_used(&self, request: [u8; 16]) -> bool {
+        self.used.contains(&request)
     }
 
     /// Takes a role away, at once: one other is enough, for a mistake the other way is worse.
@@ -200,6 +255,18 @@ impl People {
         self.all.get(&id)
     }
 
+    /// Somebody by name, disabled or not.
+    #[must_use]
+    pub fn named(&self, name: &str) -> Option<(ActorId, &Person)> {
+        self.all().find(|(_, person)| person.name == name)
+    }
+
+    /// Who signs with this key now, whatever the name.
+    #[must_use]
+    pub fn holds(&self, key: Thumbprint) -> Option<(ActorId, &Person)> {
+        self.all().find(|(_, person)| person.key().is_some_and(|own| own.thumbprint() == key))
+    }
+
     /// Everybody there ever was.
     pub fn all(&self) -> impl Iterator<Item = (ActorId, &Person)> {
         self.all.iter().map(|(id, person)| (*id, person))
@@ -208,7 +275,7 @@ impl People {
     /// Who signs with this key now. A name that comes with it must be that one's.
     #[must_use]
     pub fn signs(&self, name: &str, key: Thumbprint) -> Option<(ActorId, &Person)> {
-        self.all().find(|(_, person)| person.name == name && person.key().is_some_and(|own| own.thumbprint() == key))
+        self.holds(key).filter(|(_, person)| person.name == name)
     }
 
     /// Could these be one person: by id, by a key that both ever had, on whose behalf they act, or by a name that reads the same?
@@ -249,7 +316,7 @@ impl People {
 }
 
 /// Who may enrol others: who runs the machine, and who carries responsibility in the firm. Never an auditor: who checks changes nothing.
-const ENROLS: [Role; 5] =
+pub(super) const ENROLS: [Role; 5] =
     [Role::Administrator, Role::RecordsManager, Role::HoldOfficer, Role::Approver, Role::KeyCustodian];
 
 #[cfg(test)]

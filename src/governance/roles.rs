@@ -65,6 +65,27 @@ impl Role {
         Self::ALL.into_iter().find(|role| role.word() == word)
     }
 
+    /// The number in entries (`docs/format/4-commit.md` 4.7).
+    #[must_use]
+    pub const fn number(self) -> u64 {
+        match self {
+            Self::Recorder => 0,
+            Self::Reader => 1,
+            Self::RecordsManager => 2,
+            Self::HoldOfficer => 3,
+            Self::Approver => 4,
+            Self::KeyCustodian => 5,
+            Self::Auditor => 6,
+            Self::Administrator => 7,
+        }
+    }
+
+    /// From its number; `None` for a role of a later program, which gives nothing here.
+    #[must_use]
+    pub fn from_number(number: u64) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.number() == number)
+    }
+
     /// Do two others have to enrol somebody into it, and does it wait before it counts (`Profile::wait_ms`)?
     #[must_use]
     pub const fn needs_two_others(self) -> bool {

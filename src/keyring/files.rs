@@ -83,6 +83,33 @@ pub fn read_public_or_signer(files: &dyn Files, path: &Path) -> Result<PublicKey
     Ok(LocalSigner::from_key(key)?.public)
 }
 
+/// Longest file of a public key that is read.
+const PUBLIC_BYTES_MAX: u64 = 16 << 10;
+
+/// Reads somebody's public key, whoever may read the file: a line as `ssh-keygen` writes it, SPKI PEM, or 64 hexadecimal digits.
+///
+/// # Errors
+/// `E_KEY_MISSING`, `E_KEY_UNREADABLE`, `E_KEY_MALFORMED`.
+pub fn read_any_public(files: &dyn Files, path: &Path) -> Result<PublicKey> {
+    let unreadable = |e: std::io::Error| {
+        let code = if e.kind() == std::io::ErrorKind::NotFound { Code::KeyMissing } else { Code::KeyUnreadable };
+        Error::new(code, format!("the public key {} cannot be read", shown(path))).with_source(e)
+    };
+    let path = std::path::absolute(path).map_err(unreadable)?;
+    let bytes = files.read(&path, PUBLIC_BYTES_MAX).map_err(unreadable)?;
+    let bad = || malformed(&path, "an Ed25519 public key: a line of ssh-keygen, SPKI PEM, or 64 hexadecimal digits");
+    let text = std::str::from_utf8(&bytes).map_err(|_| bad())?.trim();
+    if let Ok(key) = crate::seal::ssh_public_key(text) {
+        return Ok(key);
+    }
+    if let Ok(key) = ed25519_dalek::VerifyingKey::from_public_key_pem(text) {
+        return PublicKey::from_bytes(key.as_bytes()).map_err(|_| bad());
+    }
+    let mut key = [0; 32];
+    hex::decode_to_slice(text, &mut key).map_err(|_| bad())?;
+    PublicKey::from_bytes(&key).map_err(|_| bad())
+}
+
 /// Writes a vault root file (0600). Never over an existing one.
 ///
 /// # Errors

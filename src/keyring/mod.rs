@@ -8,7 +8,7 @@ mod random;
 mod rotation;
 mod vault_keys;
 
-pub use files::{LocalSigner, read_public_or_signer, read_signer, write_signer};
+pub use files::{LocalSigner, read_any_public, read_public_or_signer, read_signer, write_signer};
 pub use random::{OsRandom, SeededRandom};
 
 // For the rooms above and their tests; nobody else has a use for it, so it may change with any version.

@@ -7,7 +7,7 @@ use super::writer::{Answer, Request};
 use crate::codec::digest::CustodyId;
 use crate::codec::random::bytes;
 use crate::error::{Code, Error, Result};
-use crate::governance::{Action, Decision, decide};
+use crate::governance::{Action, Decision};
 use crate::keyring::CustodyLabel;
 use crate::log::{Body, ClockStamp, EntryDraft, EntryKind, Outcome, PlacedEntry, PrivateHalf};
 use crate::seal::{PersonStatement, PrivateAad};
@@ -52,8 +52,14 @@ impl Core {
         let fresh = bytes::<48>(&*self.env.random)?;
         let (request_id, salt) = fresh.split_first_chunk::<16>().ok_or_else(died)?;
         let (request_id, salt) = (*request_id, salt.first_chunk::<32>().copied().ok_or_else(died)?);
+        let (actor, roles, on_behalf_of) = match act.who {
+            Some(who) => self.actor_of(who)?,
+            None => (itself(), Vec::new(), None),
+        };
         let mut private = PrivateHalf {
-            actor: Some(act.who.map_or_else(itself, Who::actor)),
+            actor: Some(actor),
+            roles,
+            on_behalf_of,
             request_id: Some(request_id),
             range: act.range,
             outcome: Some(Outcome::Ok),
@@ -148,11 +154,6 @@ impl Core {
         Ok(())
     }
 
-    /// Asks the policy. A refusal is an entry first, then an error.
-    pub(super) fn decide(&self, who: &Who, action: Action) -> Decision {
-        decide(self.policy, &who.actor(), action)
-    }
-
     /// The request that records a refusal about a tape of a class, and the error to give when it is durable. Who is
     /// refused before anything was looked up is refused about the ledger, and `asked` says what for.
     pub(super) fn refusal(
@@ -165,13 +166,19 @@ impl Core {
     ) -> Result<(EntryDraft, Error)> {
         let body = Body::Refused { act: action.kind().number(), error: code.number() };
         let act = Act { who: Some(who), kind: EntryKind::REFUSED, subject, class, body, range: None };
-        let words = refusal_words(code);
+        let (words, hint) = match self.why_denied(who, action) {
+            Some(why) if code == Code::NotPermitted => why,
+            _ => {
+                let (words, hint) = refusal_words(code);
+                (words, hint.to_owned())
+            }
+        };
         let draft = self.draft(&act, |p| {
             p.outcome = Some(Outcome::Refused);
-            p.error = Some((u64::from(code.number()), words.0.to_owned()));
+            p.error = Some((u64::from(code.number()), words.to_owned()));
             p.query = asked.map(|id| id.as_bytes().to_vec());
         })?;
-        Ok((draft, Error::new(code, words.0).with_hint(words.1)))
+        Ok((draft, Error::new(code, words).with_hint(hint)))
     }
 
     /// Hands a request to the writer and waits for its answer.

@@ -12,7 +12,7 @@ use super::{Environment, Places};
 use crate::catalog::{Queries, SubjectRow};
 use crate::codec::digest::{CustodyId, Digest, LedgerId, RootHash};
 use crate::error::{Code, Error, Result};
-use crate::governance::{Policy, Schedule};
+use crate::governance::{People, Policy, Schedule};
 use crate::keyring::{LedgerKeys, VaultKeys};
 use crate::log::{Genesis, KeyHistory, KeyRole, NoteKey};
 use crate::seal::PublicKey;
@@ -92,6 +92,10 @@ pub(super) struct Core {
     /// Held by whoever adds a key, until the vault has it or not: taken before `vault`.
     pub vault_change: Mutex<()>,
     pub policy: Option<Policy>,
+    /// Who there is, as the log tells it.
+    pub people: RwLock<People>,
+    /// Held by whoever changes it, until the entry is durable.
+    pub people_turn: tokio::sync::Mutex<()>,
     /// SHA-256 of the policy's name, for every private half.
     pub policy_digest: Digest,
     pub schedule: Schedule,

@@ -7,15 +7,15 @@ use super::core::Folders;
 use super::who::itself;
 use super::{Environment, Places, head_file, start};
 use crate::codec::digest::{CustodyId, Digest, LedgerId, sha256};
-use crate::codec::random::bytes;
+use crate::codec::random::{Random, bytes};
 use crate::error::{Code, Error, Result};
-use crate::governance::Policy;
+use crate::governance::{ActorId, People, Policy, Profile, Role};
 use crate::keyring::{ConfigFolder, CustodyLabel, LedgerKeys, VaultKeys};
 use crate::log::{
-    Body, ChainState, Checkpoint, ClockStamp, EntryDraft, EntryKind, FinishedGroup, Genesis, GroupBuilder, GroupPlace,
-    HeadFile, HeadState, LogError, Outcome, PrivateHalf,
+    Body, ChainState, Checkpoint, ClockStamp, EntryDraft, EntryKind, FinishedGroup, Founder, Genesis, GroupBuilder,
+    GroupPlace, HeadFile, HeadState, LogError, Outcome, PrivateHalf,
 };
-use crate::seal::{PrivateAad, Signer as _};
+use crate::seal::{PrivateAad, PublicKey, Signer as _};
 use crate::store::Stores;
 use crate::store::files::{FileLock, Files, code_of, create_dir_durable, write_atomic};
 
@@ -66,8 +66,68 @@ impl Drop for Making<'_> {
 
 /// Makes the ledger; it is then opened like any other. A crash before the journal's first sync leaves
 /// keys and a state folder that nothing refers to; a crash after it is completed by the next open.
-pub(super) fn create(places: &Places, env: &Environment, name: &str, test: bool) -> Result<Folders> {
-    create_as(places, env, name, test, None)
+pub(super) fn create(places: &Places, env: &Environment, new: NewLedger) -> Result<Folders> {
+    create_as(places, env, new, None)
+}
+
+/// What a new ledger is to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewLedger {
+    /// Name, in every checkpoint for everybody to see.
+    pub name: String,
+    /// Marked TEST, with all its output.
+    pub test: bool,
+    /// How much it asks of people.
+    pub profile: Profile,
+    /// Who is there from the beginning; nobody in a personal ledger.
+    pub founders: Vec<NewFounder>,
+}
+
+impl Default for NewLedger {
+    fn default() -> Self {
+        Self { name: String::new(), test: false, profile: Profile::Personal, founders: Vec::new() }
+    }
+}
+
+/// Somebody who is there from the beginning.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewFounder {
+    /// Name; it stands in private halves alone.
+    pub name: String,
+    /// The key that signs.
+    pub key: PublicKey,
+    /// Roles, which count at once.
+    pub roles: Vec<Role>,
+    /// The id that this one had in the log before; a new one without it.
+    pub id: Option<[u8; 16]>,
+}
+
+/// Founders as entry 0 has them, and their names.
+fn founders(new: &NewLedger, random: &dyn Random) -> Result<(Vec<Founder>, Vec<([u8; 16], String)>)> {
+    if !new.profile.has_people() {
+        let words = "a personal ledger is one person's, and names nobody";
+        let refused =
+            || Error::new(Code::Usage, words).with_hint("--profile small-firm or regulated asks for founders");
+        return if new.founders.is_empty() { Ok((Vec::new(), Vec::new())) } else { Err(refused()) };
+    }
+    let (mut found, mut names) = (Vec::new(), Vec::new());
+    let mut people = People::none(new.profile);
+    for founder in &new.founders {
+        let id = founder.id.map_or_else(|| bytes::<16>(random), Ok)?;
+        people
+            .found(ActorId(id), &founder.name, founder.key, &founder.roles)
+            .map_err(|e| super::people::law_refused(&e))?;
+        let roles = founder.roles.iter().map(|role| role.number()).collect();
+        found.push(Founder { id, key: founder.key.to_bytes(), roles });
+        names.push((id, founder.name.clone()));
+    }
+    // Each enrolment takes one other, and those that decide about the end of tapes two: with fewer it never could be more.
+    if !people.can_enrol() {
+        let words = "a ledger of people begins with two founders who may enrol others, and who could not be one person";
+        return Err(Error::new(Code::SecondPerson, words)
+            .with_hint("for example --founder ann:administrator=ann.pub --founder ben:key-custodian=ben.pub"));
+    }
+    Ok((found, names))
 }
 
 /// The log before a new one: its origin, its newest known head, the first and the last entry that is lost.
@@ -77,11 +137,10 @@ pub(super) type Predecessor = (String, Vec<u8>, u64, Option<u64>);
 pub(super) fn create_as(
     places: &Places,
     env: &Environment,
-    name: &str,
-    test: bool,
+    new: NewLedger,
     predecessor: Option<Predecessor>,
 ) -> Result<Folders> {
-    check_name(name)?;
+    check_name(&new.name)?;
     // Where there is one already, or where one vanished, nothing is written: not even the lock of a making.
     refuse_if_kept(places, env).or_else(|e| if e.code() == Code::LedgerExists { Err(e) } else { Ok(()) })?;
     if env.files.exists(&places.ledger).is_ok_and(|there| !there) {
@@ -91,22 +150,25 @@ pub(super) fn create_as(
     refuse_if_kept(places, env)?;
     refuse_if_missed(places, env)?;
     let random = &*env.random;
+    let (founders, names) = founders(&new, random)?;
+    let NewLedger { name, test, profile, .. } = new;
     let origin = format!("{name}/{}", hex::encode(bytes::<16>(random)?));
     let (keys, next, root) = ConfigFolder::generate(random)?;
     let genesis = Genesis {
         origin: origin.clone(),
         keys: [&keys.checkpoint, &keys.recorder, &keys.issuer].map(|k| k.public_key().to_bytes()),
         next: next.each_ref().map(|k| k.public_key().thumbprint()),
-        profile: "personal".into(),
-        policy: Policy::LocalOperator.name().into(),
+        profile: profile.name().into(),
+        policy: if profile.has_people() { Policy::ByRoles } else { Policy::LocalOperator }.name().into(),
         test,
         predecessor,
+        founders,
     };
     let root_copy = crate::seal::KeyEncryptionKey::from_bytes(root.expose());
     let mut vault = VaultKeys::create(&origin, root, random)?;
     let now = env.clock.read();
     vault.add_custody_key(CustodyLabel { class: LEDGER_CLASS.into(), month: now.wall.month_number() }, random)?;
-    let draft = genesis_draft(env, &vault, genesis)?;
+    let draft = genesis_draft(env, &vault, genesis, &names)?;
     let mut group = GroupBuilder::new(&ChainState::default());
     let placed = group.push::<LogError>(&draft, now.wall, |_| Ok(None))?;
     let id = LedgerId::from_bytes(*placed.leaf.as_bytes());
@@ -190,10 +252,15 @@ pub(super) fn end_making(env: &Environment, folders: &Folders) -> Result<()> {
     env.files.sync_dir(&folders.state).map_err(io)
 }
 
-fn genesis_draft(env: &Environment, vault: &VaultKeys, genesis: Genesis) -> Result<EntryDraft> {
+fn genesis_draft(
+    env: &Environment,
+    vault: &VaultKeys,
+    genesis: Genesis,
+    names: &[([u8; 16], String)],
+) -> Result<EntryDraft> {
     let now = env.clock.read();
     let origin = genesis.origin.clone();
-    let private = PrivateHalf {
+    let mut private = PrivateHalf {
         actor: Some(itself()),
         request_id: Some(bytes(&*env.random)?),
         outcome: Some(Outcome::Ok),
@@ -202,6 +269,7 @@ fn genesis_draft(env: &Environment, vault: &VaultKeys, genesis: Genesis) -> Resu
         build_digest: Some(env.build),
         ..PrivateHalf::default()
     };
+    private.set_names(names);
     let label = CustodyLabel { class: LEDGER_CLASS.into(), month: now.wall.month_number() };
     let key = vault
         .custody_key_for(&label)

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::check::{CheckMade, CheckOptions, CheckSubject, Checker};
 use super::core::{Core, died};
+use super::create::NewLedger;
 use super::list::Listing;
 use super::log_read::LogLine;
 use super::metadata::TapeMetadata;
@@ -41,9 +42,16 @@ impl Ledger {
     /// # Errors
     /// `E_LEDGER_EXISTS`, `E_LEDGER_MISSING`, `E_LOCKED`, `E_NO_HOME`, `E_USAGE`, `E_NO_RANDOM`, `E_IO`, `E_STORE_FULL`.
     pub async fn create(places: Places, env: Environment, name: &str, test: bool) -> Result<Self> {
-        let name = name.to_owned();
+        Self::create_with(places, env, NewLedger { name: name.to_owned(), test, ..NewLedger::default() }).await
+    }
+
+    /// As [`Ledger::create`], of a profile that asks for people, with those who are there from the beginning.
+    ///
+    /// # Errors
+    /// As [`Ledger::create`]; `E_ROLE_CONFLICT`, `E_SECOND_PERSON` for founders of whom no two could enrol somebody.
+    pub async fn create_with(places: Places, env: Environment, new: NewLedger) -> Result<Self> {
         blocking(move || {
-            create::create(&places, &env, &name, test)?;
+            create::create(&places, &env, new)?;
             open::open(&places, &env, Wanted::default())
         })
         .await
@@ -78,8 +86,8 @@ impl Ledger {
     /// # Errors
     /// As [`Ledger::open`]; `E_LOG_DAMAGED` when neither copy reaches the signed head (nothing is changed then).
     pub async fn repair(places: Places, env: Environment, what: Repair, who: &Who) -> Result<RepairDone> {
-        let (actor, at, with) = (who.actor(), places.clone(), env.clone());
-        let mended = blocking(move || repair::repair(&at, &with, what, &actor)).await;
+        let (asks, at, with) = (who.clone(), places.clone(), env.clone());
+        let mended = blocking(move || repair::repair(&at, &with, what, &asks)).await;
         let mended = match mended {
             Err(e) if e.code() == Code::NotPermitted => {
                 return Err(Self::record_denied_repair(places, env, who, e).await);
@@ -103,8 +111,8 @@ impl Ledger {
         held: Option<String>,
         who: &Who,
     ) -> Result<RepairDone> {
-        let (actor, at, with, copy) = (who.actor(), places.clone(), env.clone(), copy.to_owned());
-        let mended = blocking(move || repair::from_copy(&at, &with, (&copy, held.as_deref()), &actor)).await;
+        let (asks, at, with, copy) = (who.clone(), places.clone(), env.clone(), copy.to_owned());
+        let mended = blocking(move || repair::from_copy(&at, &with, (&copy, held.as_deref()), &asks)).await;
         let mended = match mended {
             Err(e) if e.code() == Code::NotPermitted => {
                 return Err(Self::record_denied_repair(places, env, who, e).await);

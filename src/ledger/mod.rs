@@ -35,6 +35,7 @@ mod metadata;
 mod newest_key;
 mod observe;
 mod open;
+mod people;
 mod places;
 mod read;
 mod rebuild;
@@ -57,6 +58,7 @@ pub use bundle_files::{BundleFiles, FileBlob, FolderSource, check_bundle_at};
 pub use check::{
     CheckMade, CheckOptions, CheckSubject, Checker, Condition, Health, SCRUB_PARTS_MAX, ScrubPart, Scrubbed, examine,
 };
+pub use create::{NewFounder, NewLedger};
 pub use custody::CustodyLink;
 pub use environment::Environment;
 pub use evidence::{
@@ -75,6 +77,7 @@ pub use live::{Abandoned, LiveCounts, LiveFollower, LiveListing, LiveMark, LiveO
 pub use log_read::LogLine;
 pub use metadata::TapeMetadata;
 pub use observe::{Event, NoObserver, Observer};
+pub use people::{Approvals, PeopleChange, PersonView};
 pub use places::Places;
 pub use read::{DurableGrant, FrameSelection, TapeReader};
 pub use repair::{Repair, RepairDone};

@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::acts::Act;
 use super::applier::Applier;
-use super::core::{Core, Progress};
+use super::core::{Core, Progress, died};
 use super::heads::{Anchors, compare_root};
 use super::newest_key::Lost;
 use super::rebuild::{CaughtUp, Reason, RowsWork};
@@ -18,7 +18,7 @@ use crate::catalog::Queries;
 use crate::codec::digest::{Digest, sha256};
 use crate::codec::limits::QUEUE_REQUESTS_MAX;
 use crate::error::{Code, Error, Result};
-use crate::governance::{Policy, Schedule};
+use crate::governance::{People, Policy, Profile, Schedule};
 use crate::keyring::ConfigFolder;
 use crate::log::{Body, Checkpoint, EntryDraft, EntryKind, HeadFile, HeadState, KeyHistory};
 use crate::store::Stores;
@@ -160,7 +160,9 @@ fn serve(
     let epoch_used = if lost.tapes.is_empty() { epoch_used(&locked, &stores)? } else { u32::MAX };
     let chain = caught_up.projector.chain().clone();
     let core = Arc::new(Core {
-        policy: Policy::from_name(&found.identity.genesis.policy),
+        policy: policy_of(&found.identity.genesis),
+        people: RwLock::new(People::none(Profile::Personal)),
+        people_turn: tokio::sync::Mutex::default(),
         policy_digest: Digest::from_bytes(sha256(found.identity.genesis.policy.as_bytes())),
         schedule: Schedule,
         next_keys_beside: config.next_keys_are_here(&*env.files)?,
@@ -179,6 +181,7 @@ fn serve(
     });
     core.progress.set_durable(chain.size(), chain.frontier.root());
     core.progress.set_applied(chain.size());
+    *core.people.write().map_err(|_| died())? = core.read_people()?;
     let start = start_drafts(&core, &locked.tail, &locked.last, &caught_up, chain.last_time)?;
     let no_thread = |e| Error::new(Code::Io, "a thread cannot be started").with_source(e);
     let rows = core.stores.rows.clone();
@@ -192,6 +195,11 @@ fn serve(
         tell(&queue);
     }
     Ok(Opened { core, alive: queue, thread, lost })
+}
+
+/// A profile that is not known here may ask for more than anything here does: then nothing is permitted.
+fn policy_of(genesis: &crate::log::Genesis) -> Option<Policy> {
+    Profile::from_name(&genesis.profile).and_then(|_| Policy::from_name(&genesis.policy))
 }
 
 /// What the next start could not find out again must not wait for a first act that may never come.

@@ -5,6 +5,7 @@ use super::body_anchors::AnchorBody;
 use super::body_critical::CriticalBody;
 use super::body_evidence::EvidenceBody;
 use super::body_fields::Fields;
+use super::body_people::PeopleBody;
 use super::genesis::{Genesis, read_genesis, write_genesis};
 use crate::codec::CborError;
 use crate::codec::cbor::{Writer, encode};
@@ -131,6 +132,8 @@ pub enum Body {
     Critical(CriticalBody),
     /// Bundles that were made.
     Evidence(EvidenceBody),
+    /// Who there is, and what they are.
+    People(PeopleBody),
     Scrubbed {
         part: u64,
         of: u64,
@@ -181,6 +184,7 @@ impl Body {
             Self::Anchor(anchor) => anchor.kind(),
             Self::Critical(critical) => critical.kind(),
             Self::Evidence(evidence) => evidence.kind(),
+            Self::People(people) => people.kind(),
             Self::Scrubbed { .. } => EntryKind::SCRUBBED,
             Self::Other(_) => return None,
         })
@@ -251,6 +255,7 @@ impl Body {
             Self::Anchor(anchor) => anchor.write(&mut w),
             Self::Critical(critical) => critical.write(&mut w),
             Self::Evidence(evidence) => evidence.write(&mut w),
+            Self::People(people) => people.write(&mut w),
             Self::Scrubbed { part, of, objects, bytes, findings, segments, from_medium } => {
                 w.map(7);
                 pairs(&mut w, 0, &[*part, *of, *objects, *bytes, *findings, *segments]);
@@ -347,6 +352,7 @@ impl Body {
                 segments: f.uint(5)?,
                 from_medium: f.bool(6)?,
             },
+            people if people.is_about_people() => Self::People(PeopleBody::read(kind, &mut f)?),
             EntryKind::EVIDENCE_MADE | EntryKind::EVIDENCE_GIVEN => Self::Evidence(EvidenceBody::read(kind, &mut f)?),
             _ => Self::Anchor(AnchorBody::read(kind, &mut f)?),
         };
@@ -424,6 +430,7 @@ impl std::fmt::Display for Body {
             Self::Anchor(anchor) => anchor.fmt(f),
             Self::Critical(critical) => critical.fmt(f),
             Self::Evidence(evidence) => evidence.fmt(f),
+            Self::People(people) => people.fmt(f),
             Self::Scrubbed { part, of, objects, findings, .. } => {
                 write!(f, "part {part} of {of}: {objects} objects, {findings} findings")
             }

@@ -15,12 +15,12 @@ pub(super) enum Value<'a> {
 
 /// The values of a body by key, taken out one by one so that what is left over shows.
 pub(super) struct Fields<'a> {
-    values: [Option<Value<'a>>; 10],
+    values: [Option<Value<'a>>; 11],
 }
 
 impl<'a> Fields<'a> {
     pub(super) fn read(body: &'a [u8]) -> Result<Self, CborError> {
-        let mut values: [Option<Value<'a>>; 10] = Default::default();
+        let mut values: [Option<Value<'a>>; 11] = Default::default();
         let mut r = Reader::new(body);
         r.map(|key, v| {
             let Key::Int(key) = key else { return Err(CborError::UnknownKey) };
@@ -50,6 +50,19 @@ impl<'a> Fields<'a> {
     pub(super) fn bytes(&mut self, key: usize) -> Result<&'a [u8], CborError> {
         match self.take(key)? {
             Value::Bytes(v) => Ok(v),
+            _ => Err(CborError::Type),
+        }
+    }
+
+    pub(super) fn optional_bytes(&mut self, key: usize) -> Result<Option<&'a [u8]>, CborError> {
+        if self.values.get(key).is_some_and(Option::is_some) { self.bytes(key).map(Some) } else { Ok(None) }
+    }
+
+    /// A number, or null.
+    pub(super) fn nullable_uint(&mut self, key: usize) -> Result<Option<u64>, CborError> {
+        match self.take(key)? {
+            Value::Uint(v) => Ok(Some(v)),
+            Value::Raw([0xf6]) => Ok(None),
             _ => Err(CborError::Type),
         }
     }

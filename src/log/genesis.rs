@@ -1,6 +1,7 @@
 //! Entry 0: who the log is.
 
 use super::body_fields::Fields;
+use super::body_people::{Founder, read_founders, write_founders};
 use crate::codec::CborError;
 use crate::codec::cbor::{Reader, Writer};
 use crate::codec::digest::Thumbprint;
@@ -22,10 +23,13 @@ pub struct Genesis {
     pub test: bool,
     /// The log this one continues: origin, last note, first and last lost index.
     pub predecessor: Option<(String, Vec<u8>, u64, Option<u64>)>,
+    /// People who are there from the beginning; nobody where the policy asks for no people.
+    pub founders: Vec<Founder>,
 }
 
 pub(super) fn write_genesis(w: &mut Writer, g: &Genesis) {
-    w.map(if g.predecessor.is_some() { 10 } else { 9 });
+    let optional = [g.predecessor.is_some(), !g.founders.is_empty()].into_iter().filter(|there| *there).count();
+    w.map(optional.saturating_add(9));
     w.uint(0);
     w.uint(1);
     w.uint(1);
@@ -51,6 +55,10 @@ pub(super) fn write_genesis(w: &mut Writer, g: &Genesis) {
         w.uint(*first);
         w.nullable(*last, Writer::uint);
     }
+    if !g.founders.is_empty() {
+        w.uint(10);
+        write_founders(w, &g.founders);
+    }
 }
 
 pub(super) fn read_genesis(mut f: Fields<'_>) -> Result<Genesis, CborError> {
@@ -70,6 +78,7 @@ pub(super) fn read_genesis(mut f: Fields<'_>) -> Result<Genesis, CborError> {
         policy: f.text(7)?.to_owned(),
         test: f.bool(8)?,
         predecessor: f.optional_raw(9)?.map(read_predecessor).transpose()?,
+        founders: f.optional_raw(10)?.map(read_founders).transpose()?.unwrap_or_default(),
     };
     f.end()?;
     Ok(genesis)

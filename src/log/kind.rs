@@ -137,7 +137,7 @@ impl EntryKind {
     #[must_use]
     pub const fn can_be_about(self, is_ledger: bool) -> bool {
         match self.0 {
-            0..=6 | 10 | 34 | 35 | 37 | 128..=130 | 133 | 164 | 166 | 32_768..=32_770 => is_ledger,
+            0..=6 | 10 | 34 | 35 | 37 | 104..=108 | 128..=130 | 133 | 164 | 166 | 32_768..=32_770 => is_ledger,
             16..=20 | 24 | 25 | 32 | 33 | 36 | 38 | 39 | 41 | 42 | 163 => !is_ledger,
             _ => true,
         }
@@ -149,6 +149,18 @@ impl EntryKind {
         matches!(self.0, 86 | 88 | 90)
     }
 
+    /// Does it say who there is, and what they are? Such an entry changes what may be done, so a start has to find it.
+    #[must_use]
+    pub const fn is_about_people(self) -> bool {
+        matches!(self.0, 104..=108)
+    }
+
+    /// Does it change how the log is read, or what may be done? A start has to find every entry of such a kind.
+    #[must_use]
+    pub const fn changes_rules(self) -> bool {
+        self.is_critical() || self.is_about_people()
+    }
+
     /// Is it about an evidence bundle?
     #[must_use]
     pub const fn is_evidence(self) -> bool {
@@ -158,7 +170,7 @@ impl EntryKind {
     /// Can this program write and fully read it?
     #[must_use]
     pub const fn is_written(self) -> bool {
-        matches!(self.0, 0..=10 | 16..=20 | 24 | 25 | 32..=42 | 128..=131 | 133 | 163 | 164 | 166 | 32_768..=32_770)
+        matches!(self.0, 0..=10 | 16..=20 | 24 | 25 | 32..=42 | 104..=108 | 128..=131 | 133 | 163 | 164 | 166 | 32_768..=32_770)
     }
 
     /// The name, or "kind N".

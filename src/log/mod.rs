@@ -8,6 +8,7 @@ mod body_anchors;
 mod body_critical;
 mod body_evidence;
 mod body_fields;
+mod body_people;
 mod chain;
 mod entry;
 mod error;
@@ -28,6 +29,7 @@ pub use body::Body;
 pub use body_anchors::AnchorBody;
 pub use body_critical::CriticalBody;
 pub use body_evidence::EvidenceBody;
+pub use body_people::{AGREED_MAX, ActorNumber, Founder, PeopleBody, RoleFrom};
 pub use entry::Entry;
 pub use error::LogError;
 pub use genesis::Genesis;
@@ -35,7 +37,9 @@ pub use head::{Checkpoint, DurableHead, HeadFile, HeadState};
 pub use key_history::{Counts, HeadKeys, HeldHead, KeyHistory, KeyRole, KeyTerm, Revocation, rotate, rotation_text};
 pub use kind::EntryKind;
 pub use note::{NoteKey, NoteSignature, SignedNote};
-pub use private::{Actor, ActorKind, Authentication, ClaimRecord, ClockStamp, Outcome, Period, PrivateHalf};
+pub use private::{
+    Actor, ActorKind, Authentication, ClaimRecord, ClockStamp, Outcome, Period, PrivateHalf, SignedText,
+};
 pub use salted::{export_commitment, own_salt, set_commitment, set_leaf};
 pub use succession::{ProvenSuccession, Succession};
 pub use tiles::{Tile, tiles_between};

@@ -28,6 +28,49 @@ pub fn ssh_signature(message: &[u8], namespace: &str, signer: &dyn Signer) -> Re
     signed.and_then(|signed| signed.to_pem(LineEnding::LF)).map_err(refused)
 }
 
+/// Whose signature of `message` this is, if it is one: armored, as `ssh-keygen -Y sign` makes it, in this namespace, by an Ed25519 key.
+///
+/// # Errors
+/// [`SealError::Header`] for what is no such signature, or is one for another namespace; [`SealError::Signature`] for one of something else.
+///
+/// # Examples
+/// ```
+/// use immutape::keyring::{LocalSigner, OsRandom};
+/// use immutape::seal::{Signer as _, ssh_signature, ssh_signer};
+///
+/// let key = LocalSigner::generate(&OsRandom)?;
+/// let signature = ssh_signature(b"a case", "approval@immutape", &key)?;
+/// assert_eq!(ssh_signer(b"a case", "approval@immutape", &signature)?, key.public_key());
+/// assert!(ssh_signer(b"another", "approval@immutape", &signature).is_err());
+/// assert!(ssh_signer(b"a case", "evidence@immutape", &signature).is_err());
+/// # Ok::<(), immutape::Error>(())
+/// ```
+pub fn ssh_signer(message: &[u8], namespace: &str, armored: &str) -> Result<PublicKey, SealError> {
+    const OTHER: SealError = SealError::Header("SSH signature");
+    let read = SshSig::from_pem(armored).map_err(|_| OTHER)?;
+    let KeyData::Ed25519(key) = read.public_key() else { return Err(OTHER) };
+    if read.namespace() != namespace || !read.reserved().is_empty() || read.algorithm() != Algorithm::Ed25519 {
+        return Err(OTHER);
+    }
+    let key = PublicKey::from_bytes(&key.0)?;
+    let signed = SshSig::signed_data(namespace, read.hash_alg(), message).map_err(|_| OTHER)?;
+    let signature = read.signature_bytes().try_into().map_err(|_| OTHER)?;
+    key.verify(&signed, &signature)?;
+    Ok(key)
+}
+
+/// The Ed25519 key of a line as `ssh-keygen` writes it beside the private half: `ssh-ed25519 AAAA... comment`.
+///
+/// # Errors
+/// [`SealError::PublicKey`].
+pub fn ssh_public_key(line: &str) -> Result<PublicKey, SealError> {
+    let key = SshPublicKey::from_openssh(line.trim()).map_err(|_| SealError::PublicKey)?;
+    match key.key_data() {
+        KeyData::Ed25519(key) => PublicKey::from_bytes(&key.0),
+        _ => Err(SealError::PublicKey),
+    }
+}
+
 /// The line of an `allowed_signers` file (ssh-keygen(1)) by which signatures of this key in this namespace alone are those of
 /// `principal`, an origin as writers make it: other characters could mean something there.
 ///

@@ -249,7 +249,7 @@ async fn a_recording_whose_key_is_gone_is_told_by_the_check_and_hinders_no_other
     }
     assert_eq!(gone, 1, "its key was to be in the vault, once");
     let report = Checker::open(&world.places(), &world.env()).unwrap().run(&CheckOptions::default());
-    assert_eq!(report.verdict(), Verdict::Altered);
+    assert_eq!(report.verdict(), Verdict::Missing);
     let told: Vec<_> =
         report.findings.iter().filter(|f| f.part == "recordings" && f.severity == Severity::Altered).collect();
     assert!(

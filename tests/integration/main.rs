@@ -113,6 +113,7 @@ mod oracle_receipt;
 mod packs_crash;
 mod packs_damage;
 mod packs_faults;
+mod people;
 mod proofs;
 mod properties;
 mod provider_config;

@@ -22,7 +22,7 @@ fn check(folder: &Path) -> Report {
 }
 
 async fn succeed(old: &Path, new: &Path, held: Option<String>) -> immutape::Result<Succeeded> {
-    let request = SuccessionRequest { name: "second".into(), held };
+    let request = SuccessionRequest { name: "second".into(), held, ..SuccessionRequest::default() };
     Ledger::succeed(Places::beneath(old), Places::beneath(new), real(), &ann(), request).await
 }
 

@@ -27,6 +27,24 @@ const set = (searched) => (v) => {
   if (searched && n > 512 && !object) refuse('a search over 512 tapes without its object of ids');
 };
 
+/** No two of these are the same. */
+const distinct = (values, what) => {
+  values.forEach((value, n) => {
+    if (values.slice(0, n).some((other) => same(other, value))) refuse(what);
+  });
+};
+const agreedList = s.list(s.bytes16, 1, 8);
+const agreed = (v) => {
+  agreedList(v);
+  distinct(v, 'somebody agreed twice');
+};
+const founderList = s.list(s.tuple(s.bytes16, s.bytes32, s.list(u, 1, 16)), 1, 64);
+const founders = (v) => {
+  founderList(v);
+  distinct(v.map(([id]) => id), 'two founders with one id');
+  distinct(v.map(([, key]) => key), 'two founders with one key');
+};
+
 const LEDGER = 'ledger';
 const TAPE = 'tape';
 const ANY = 'any';
@@ -35,7 +53,7 @@ const ANY = 'any';
 const KINDS = new Map([
   [0, ['genesis', LEDGER, s.map({
     0: s.exactly(1), 1: origin, 2: s.bytes32, 3: s.bytes32, 4: s.bytes32, 5: s.tuple(s.bytes32, s.bytes32, s.bytes32), 6: s.text, 7: s.text, 8: s.bool,
-  }, { 9: s.tuple(s.text, NOTE, u, s.orNull(u)) })]],
+  }, { 9: s.tuple(s.text, NOTE, u, s.orNull(u)), 10: founders })]],
   [1, ['log.started', LEDGER, oneUint]],
   [2, ['log.stopped', LEDGER, s.map({ 0: u, 1: u, 2: u })]],
   [3, ['log.unclean_stop', LEDGER, oneUint]],
@@ -64,6 +82,11 @@ const KINDS = new Map([
   [40, ['refused', ANY, s.map({ 0: kind16, 1: kind16 })]],
   [41, ['followed', TAPE, oneUint]],
   [42, ['replayed', TAPE, oneUint]],
+  [104, ['actor.added', LEDGER, s.map({ 0: s.bytes16, 1: u, 2: s.bytes32, 3: agreed }, { 4: s.bytes16 })]],
+  [105, ['actor.disabled', LEDGER, s.map({ 0: s.bytes16, 1: agreed })]],
+  [106, ['actor.rotated', LEDGER, s.map({ 0: s.bytes16, 1: s.bytes32, 2: agreed })]],
+  [107, ['role.granted', LEDGER, s.map({ 0: s.bytes16, 1: u, 2: agreed, 3: s.orNull(u) })]],
+  [108, ['role.revoked', LEDGER, s.map({ 0: s.bytes16, 1: u, 2: agreed })]],
   [128, ['anchor.cosigned', LEDGER, s.map({ 0: NOTE, 1: s.list(s.text, 1, 63), 2: s.bool })]],
   [129, ['anchor.timestamped', LEDGER, s.map({ 0: NOTE, 1: s.bytes, 2: u })]],
   [130, ['published', LEDGER, s.map({ 0: u, 1: s.bytes32, 2: u })]],

@@ -114,6 +114,8 @@ pub(in crate::cli) struct Succeed {
     /// A head of the old log that somebody else holds, such as one that a witness shows.
     #[arg(long, value_name = "FILE")]
     pub head: Option<PathBuf>,
+    #[command(flatten)]
+    pub agree: super::people::Agree,
 }
 
 #[derive(Debug, Args)]

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use serde_json::json;
 
+use super::actor::founders;
 use crate::cli::args::Init;
 use crate::cli::session::{Session, close};
 use crate::error::Result;
 use crate::keyring::SeededRandom;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, NewLedger};
 
 pub(in crate::cli) fn init(s: &mut Session<'_>, args: &Init) -> Result<u8> {
     let mut env = s.parts.env.clone();
@@ -17,7 +18,9 @@ pub(in crate::cli) fn init(s: &mut Session<'_>, args: &Init) -> Result<u8> {
     }
     s.wait(async |s| {
         let name = args.name.as_ref().unwrap_or(&s.parts.name);
-        let ledger = s.make(env, name, args.test_seed.is_some()).await?;
+        let founders = founders(&*s.parts.env.files, &args.founder)?;
+        let new = NewLedger { name: name.clone(), test: args.test_seed.is_some(), profile: args.profile, founders };
+        let ledger = s.make(env, new).await?;
         let told = tell(s, &ledger).map(|()| (0, None));
         close(ledger, told).await
     })

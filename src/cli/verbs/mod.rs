@@ -1,5 +1,6 @@
 //! One file a verb. Each says what it prints and which exit codes are its own.
 
+mod actor;
 mod cat;
 mod checkpoint;
 mod clock;
@@ -41,6 +42,7 @@ mod version;
 mod witness;
 mod witness_run;
 
+pub(super) use actor::{actor, sign};
 pub(super) use cat::cat;
 pub(super) use checkpoint::checkpoint;
 pub(super) use clock::clock;

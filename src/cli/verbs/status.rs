@@ -8,7 +8,7 @@ use crate::cli::terminal::Paint;
 use crate::cli::{errors, words};
 use crate::codec::escape::visible;
 use crate::error::{Code, Error, Kind, Result};
-use crate::governance::ClassStanding;
+use crate::governance::{ClassStanding, Policy as Access};
 use crate::ledger::{Checker, ClassCount, LiveCounts, Status, is_in_use};
 use crate::proof::Policy;
 
@@ -195,10 +195,13 @@ fn limits(told: &Told) -> Vec<Limit> {
         }
         .into(),
     );
-    say(
-        "persons_unregistered",
-        "Users are named by the operating system and not checked; keys given with --as are not registered.".into(),
-    );
+    // Where people have roles, nobody acts whom the log does not name.
+    if Access::from_name(&status.policy) == Some(Access::LocalOperator) {
+        say(
+            "persons_unregistered",
+            "Users are named by the operating system and not checked; keys given with --as are not registered.".into(),
+        );
+    }
     if status.nearly_full {
         say("nearly_full", "The disk is nearly full: refusals can still be recorded, saves and reads may not.".into());
     }

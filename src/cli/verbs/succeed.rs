@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::actor::{approvals, write_case};
 use crate::cli::args::Succeed;
 use crate::cli::input;
 use crate::cli::session::Session;
@@ -13,7 +14,12 @@ pub(in crate::cli) fn succeed(s: &mut Session<'_>, args: &Succeed) -> Result<u8>
     let (old, env, who) = (s.parts.places.clone(), s.parts.env.clone(), s.parts.who.clone());
     let new = new_places(&old, args)?;
     let held = args.head.as_deref().map(|file| input::note(&*env.files, file)).transpose()?;
-    let request = SuccessionRequest { name: args.name.clone(), held };
+    let approvals = approvals(&*env.files, &args.agree)?;
+    let request = SuccessionRequest { name: args.name.clone(), held, approvals };
+    if let Some(to) = &args.agree.to {
+        let case = s.wait(async |_| Ledger::succession_case(old, env, request).await)?;
+        return write_case(s, to, &case);
+    }
     let made = s.wait(async |_| Ledger::succeed(old, new, env, &who, request).await)?;
     tell(s, &made);
     Ok(0)

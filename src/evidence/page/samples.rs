@@ -232,6 +232,7 @@ fn ledger_entries(e: &mut Entries, t: &Texts) {
         policy: t.text("everybody"),
         test: false,
         predecessor: None,
+        founders: Vec::new(),
     };
     e.add(0, 0, ledger, Body::Genesis(Box::new(genesis)), None);
     let rotated = CriticalBody::Rotated {

@@ -185,13 +185,13 @@ impl<'a> Walk<'a> {
             }
         }
         self.keep_root_at_end();
-        if entry.kind.is_critical() {
-            if !entry.kind.is_written() {
-                let what = format!("{} is critical and unknown to this program", entry.kind);
-                let finding = report.find(Severity::Gap, self.part, format!("entry {}", entry.index), what);
-                // What follows may mean something else than it did before (4.1).
-                (finding.entry, finding.word) = (Some(entry.index), Some(Verdict::CannotTell));
-            }
+        if entry.kind.is_critical() && !entry.kind.is_written() {
+            let what = format!("{} is critical and unknown to this program", entry.kind);
+            let finding = report.find(Severity::Gap, self.part, format!("entry {}", entry.index), what);
+            // What follows may mean something else than it did before (4.1).
+            (finding.entry, finding.word) = (Some(entry.index), Some(Verdict::CannotTell));
+        }
+        if entry.kind.changes_rules() {
             self.walked.critical.push((entry.index, entry.kind.number()));
         }
         if let Some(body) = changed

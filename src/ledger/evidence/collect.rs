@@ -99,8 +99,8 @@ impl Core {
         if let Some((first, last)) = span {
             chosen.extend((first..=last).map(|index| (index, Why::Log)));
         }
-        queries.criticals(&mut |index, _| {
-            if index < size {
+        queries.criticals(&mut |index, kind| {
+            if index < size && EntryKind::from_number(kind).is_critical() {
                 chosen.insert(index, Why::Log);
             }
             Ok(true)

@@ -2,11 +2,11 @@
 
 use super::journal;
 use crate::error::{Code, Error, Result};
-use crate::governance::{Action, Decision, Policy, decide};
+use crate::governance::{Action, Decision};
 use crate::ledger::acts::refusal_words;
 use crate::ledger::core::{Folders, Identity};
-use crate::ledger::{Environment, Places, head_file, known_keys, start, succeed};
-use crate::log::{Actor, HeadFile, HeadState};
+use crate::ledger::{Environment, Places, Who, head_file, known_keys, people, start, succeed};
+use crate::log::{HeadFile, HeadState};
 use crate::store::Stores;
 
 /// A ledger that may be mended: the policy allows it, whoever had it is done, and it did not end.
@@ -17,14 +17,14 @@ pub(super) struct Begun {
 }
 
 impl Begun {
-    pub(super) fn new(places: &Places, env: &Environment, actor: &Actor) -> Result<Self> {
+    pub(super) fn new(places: &Places, env: &Environment, who: &Who) -> Result<Self> {
         // A journal that a repair had put aside when it was cut off is found by the rows.
         let (mut identity, folders) = find_in_either(places, env)?;
-        permit(&identity, actor)?;
         // Whoever has the ledger may be about to be done, and what is read before that is out of date.
         start::wait_for_turn(&folders.state, env, start::end_of_patience())?;
         let stores = start::open_stores(&identity, &folders, env)?;
         known_keys::learn(&mut identity, &folders, env, &stores)?;
+        permit(&identity, &stores, who)?;
         succeed::refuse_ended(&*env.files, &folders.state, &identity.keys)?;
         Ok(Self { identity, folders, stores })
     }
@@ -42,8 +42,8 @@ impl Begun {
 }
 
 /// Asked before anything is changed. The ledger is not open, so a refusal is recorded by who asked, if it opens.
-pub(super) fn permit(identity: &Identity, actor: &Actor) -> Result<()> {
-    match decide(Policy::from_name(&identity.genesis.policy), actor, Action::Repair) {
+pub(super) fn permit(identity: &Identity, stores: &Stores, who: &Who) -> Result<()> {
+    match people::permits(identity, stores, who, Action::Repair)? {
         Decision::Granted => Ok(()),
         Decision::Refused(code) => {
             let (words, hint) = refusal_words(code);

@@ -11,8 +11,8 @@ use crate::codec::digest::{Digest, ObjectDigest, sha256};
 use crate::error::{Code, Error, Result};
 use crate::keyring::VaultKeys;
 use crate::ledger::core::Identity;
-use crate::ledger::{Environment, Places, head_file, start};
-use crate::log::{Actor, Body, Checkpoint};
+use crate::ledger::{Environment, Places, Who, head_file, start};
+use crate::log::{Body, Checkpoint};
 use crate::store::contracts::Listed;
 use crate::store::{NewObject, Position, Stores};
 
@@ -25,9 +25,9 @@ pub(in crate::ledger) fn from_copy(
     places: &Places,
     env: &Environment,
     (copy, held): (&Path, Option<&str>),
-    actor: &Actor,
+    who: &Who,
 ) -> Result<Mended> {
-    let begun = Begun::new(places, env, actor)?;
+    let begun = Begun::new(places, env, who)?;
     let head = begun.head(env)?;
     let Begun { identity, folders, stores } = begun;
     let vault = start::read_vault(&identity, &folders, env, &stores)?;

@@ -7,14 +7,14 @@ use super::{copies, journal};
 use crate::error::{Code, Error, Result};
 use crate::keyring::{ConfigFolder, VaultKeys};
 use crate::ledger::core::{Folders, Identity};
-use crate::ledger::{Environment, Places, head_file, start};
-use crate::log::{Actor, Body, Checkpoint, HeadFile, HeadState};
+use crate::ledger::{Environment, Places, Who, head_file, start};
+use crate::log::{Body, Checkpoint, HeadFile, HeadState};
 use crate::store::Stores;
 
 /// Signs a new head, once every group of the log chains and carries the ledger's own code. Entries that only sled still
 /// has are brought back first: a head over less would bury them.
-pub(super) fn accept(places: &Places, env: &Environment, actor: &Actor) -> Result<Mended> {
-    let Begun { identity, folders, stores } = Begun::new(places, env, actor)?;
+pub(super) fn accept(places: &Places, env: &Environment, who: &Who) -> Result<Mended> {
+    let Begun { identity, folders, stores } = Begun::new(places, env, who)?;
     let keys = ConfigFolder::new(folders.config.clone()).read(&*env.files, &identity.keys)?;
     let text = head_file::read(&*env.files, &folders.state);
     let reason = match &text {

@@ -9,7 +9,7 @@ use crate::ledger::acts::{Act, LEDGER_CLASS};
 use crate::ledger::core::Core;
 use crate::ledger::newest_key::{Lost, LostKey};
 use crate::ledger::{Environment, Places, Who, start};
-use crate::log::{Actor, Body};
+use crate::log::Body;
 
 /// `what` of an `integrity.failed` entry about a key that was given up.
 const KEY_GIVEN_UP: u64 = 8;
@@ -19,9 +19,9 @@ const AT_ONCE: usize = 256;
 const NEVER_USED_MAX: u64 = 8;
 
 /// Asks the policy. Whether there is anything to accept is found by the opening, which makes every other comparison, too.
-pub(super) fn accept(places: &Places, env: &Environment, actor: &Actor) -> Result<Mended> {
+pub(super) fn accept(places: &Places, env: &Environment, who: &Who) -> Result<Mended> {
     let found = start::find(places, env)?;
-    permit(&found.identity, actor)?;
+    permit(&found.identity, &start::stores(&found, env)?, who)?;
     Ok(Mended { done: RepairDone::Vault { tapes: Vec::new() }, entries: Vec::new(), rebuild_rows: false })
 }
 

@@ -11,8 +11,8 @@ use crate::ledger::check::{CheckOptions, Checker};
 use crate::ledger::core::{Folders, Identity};
 use crate::ledger::head_file::{self, JournalEnd};
 use crate::ledger::rebuild::rows_ahead;
-use crate::ledger::{Environment, Places, start};
-use crate::log::{Actor, Body, HeadFile};
+use crate::ledger::{Environment, Places, Who, start};
+use crate::log::{Body, HeadFile};
 use crate::store::Stores;
 
 /// What to mend.
@@ -71,16 +71,16 @@ impl Mended {
 }
 
 /// Mends what is asked for; the ledger is not open.
-pub(in crate::ledger) fn repair(places: &Places, env: &Environment, what: Repair, actor: &Actor) -> Result<Mended> {
+pub(in crate::ledger) fn repair(places: &Places, env: &Environment, what: Repair, who: &Who) -> Result<Mended> {
     match what {
-        Repair::AcceptHead => head::accept(places, env, actor),
-        Repair::AcceptVault => vault::accept(places, env, actor),
-        Repair::Log => log(places, env, actor),
+        Repair::AcceptHead => head::accept(places, env, who),
+        Repair::AcceptVault => vault::accept(places, env, who),
+        Repair::Log => log(places, env, who),
     }
 }
 
-fn log(places: &Places, env: &Environment, actor: &Actor) -> Result<Mended> {
-    let begun = Begun::new(places, env, actor)?;
+fn log(places: &Places, env: &Environment, who: &Who) -> Result<Mended> {
+    let begun = Begun::new(places, env, who)?;
     let head = begun.head(env)?;
     let Begun { identity, folders, stores } = begun;
     let held = copies::journal(&stores, Some(head.checkpoint.size), None);

@@ -36,6 +36,7 @@ fn history() -> KeyHistory {
         policy: "local-operator".into(),
         test: true,
         predecessor: None,
+        founders: Vec::new(),
     })
     .unwrap()
 }

@@ -198,6 +198,7 @@ fn spoken() -> (Vec<Value>, BTreeSet<String>) {
     say(&lost, &["save", tape_path("sqlite-crash").to_str().unwrap()]);
     fs::remove_dir_all(lost.path("ledger")).unwrap();
     fs::rename(lost.path("copy"), lost.path("ledger")).unwrap();
+    people(&mut say);
     say(&lost, &["succeed", "--into", "second", "--into-state", "second-state", "--into-config", "second-keys"]);
     say(&lost, &["verify"]);
     all.push(serving);
@@ -259,6 +260,23 @@ fn spoken_of_sessions() -> Vec<Value> {
     say(&["show", "--json", "--lanes", &asked], false);
     all.push(sealed);
     all
+}
+
+/// A ledger of people, and all that is said of them.
+fn people(say: &mut impl FnMut(&World, &[&str]) -> Vec<Value>) {
+    let firm = World::new();
+    ["ann", "ben", "bot"].into_iter().for_each(|name| firm.key(name));
+    let founders = ["--founder", "ann:records-manager=ann.pub", "--founder", "ben:key-custodian=ben.pub"];
+    say(&firm, &[&["init", "--profile", "small-firm"][..], &founders].concat());
+    let mut by = |who: &str, words: &[&str]| {
+        let key = format!("{who}.pem");
+        say(&firm, &[words, &["--as", who, "--key", &key]].concat());
+    };
+    by("ann", &["actor", "add", "bot", "--kind", "agent", "--for", "ben", "--public", "bot.pub"]);
+    by("ann", &["actor", "grant", "bot", "reader"]);
+    by("ann", &["actor", "grant", "bot", "approver", "--to", "case.txt"]);
+    by("ben", &["sign", "case.txt"]);
+    by("ben", &["actor", "list"]);
 }
 
 #[test]

@@ -86,6 +86,7 @@ impl Stage {
                 }
             }
             ["write", name, content] => fs::write(path(name), unescaped(content)).unwrap(),
+            ["key", name] => self.world.key(name),
             ["mkdir", name] => fs::create_dir(path(name)).unwrap(),
             ["chmod", mode, name] => {
                 let mode = u32::from_str_radix(mode, 8).unwrap();

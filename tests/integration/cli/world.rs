@@ -1,5 +1,8 @@
 //! A temporary home with the program in it.
 
+use immutape::keyring::{LocalSigner, OsRandom, write_signer};
+use immutape::seal::Signer as _;
+use immutape::store::files::RealFiles;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -52,6 +55,14 @@ pub struct World {
 }
 
 impl World {
+    /// Somebody's key: the private half in `NAME.pem`, the public one in `NAME.pub`.
+    pub fn key(&self, name: &str) {
+        let key = LocalSigner::generate(&OsRandom).unwrap();
+        write_signer(&RealFiles, &self.path(format!("{name}.pem")), &key).unwrap();
+        let public = hex::encode(key.public_key().to_bytes());
+        std::fs::write(self.path(format!("{name}.pub")), format!("{public}\n")).unwrap();
+    }
+
     pub fn new() -> Self {
         Self { folder: tempfile::tempdir().unwrap() }
     }

@@ -5,8 +5,8 @@ use immutape::codec::cbor::encode;
 use immutape::codec::digest::{CustodyId, Digest, GroupHash, RootHash, TapeId, Thumbprint, sha256};
 use immutape::codec::extent::{SegmentHeader, push_record};
 use immutape::log::{
-    Actor, ActorKind, Authentication, Body, Checkpoint, ClaimRecord, ClockStamp, EntryKind, LogError, NoteKey, Outcome,
-    Period, PrivateHalf, SignedNote, root_of,
+    Actor, ActorKind, Authentication, Body, Checkpoint, ClaimRecord, ClockStamp, EntryKind, Founder, LogError, NoteKey,
+    Outcome, Period, PrivateHalf, SignedNote, root_of,
 };
 use immutape::seal::{PrivateSealer as _, Signer as _};
 use immutape::tape::Labels;
@@ -29,12 +29,15 @@ pub fn chapter() -> Chapter {
     let log = golden_log();
     let mut accepts: Vec<_> = log.entries.iter().map(entry).collect();
     accepts.push(genesis_successor());
+    accepts.push(genesis_founders());
     accepts
         .extend(outside("numbers out of open lists that this program does not know", super::made_log::later_numbers()));
     accepts.extend(outside("a set of more than 512 tapes", super::made_log::long_sets()));
     accepts.extend(outside("about a recording", super::made_log::recordings()));
     accepts.extend(outside("about what others hold of the log", super::made_log::anchors()));
     accepts.extend(outside("that changes by which keys the log is read on", super::made_log::criticals()));
+    accepts.extend(outside("about people", super::made_log::people()));
+    accepts.extend(outside("about bundles", super::made_log::bundles()));
     accepts.extend(journal(&log));
     accepts.extend(private_halves());
     accepts.extend(heads(&log));
@@ -82,6 +85,28 @@ fn genesis_successor() -> Accept {
     let draft = super::made_log::draft(&act, 60);
     let (bytes, _) = draft.place(0, &zero, Timestamp::from_ms(START_MS), 0, &zero).unwrap();
     file("genesis-successor.cbor", "entry", Some("entry"), "a genesis that names its predecessor", bytes)
+}
+
+/// A genesis of a ledger of people; no part of the golden log.
+fn genesis_founders() -> Accept {
+    let mut g = genesis();
+    (g.profile, g.policy) = ("regulated".into(), "by-roles".into());
+    let founder = |byte, roles: &[u64]| Founder { id: [byte; 16], key: [byte; 32], roles: roles.to_vec() };
+    g.founders = vec![founder(0xaa, &[2, 7]), founder(0xbb, &[5])];
+    let mut private = PrivateHalf::default();
+    private.set_names(&[([0xaa; 16], "ann".to_owned()), ([0xbb; 16], "ben".to_owned())]);
+    let act = super::made_log::Act {
+        name: "genesis",
+        subject: CustodyId::LEDGER,
+        kind: EntryKind::GENESIS,
+        body: Body::Genesis(Box::new(g)).encode(),
+        private,
+        now: START_MS,
+    };
+    let zero = immutape::codec::digest::LeafHash::from_bytes([0; 32]);
+    let draft = super::made_log::draft(&act, 60);
+    let (bytes, _) = draft.place(0, &zero, Timestamp::from_ms(START_MS), 0, &zero).unwrap();
+    file("genesis-founders.cbor", "entry", Some("entry"), "a genesis that names people", bytes)
 }
 
 /// Entries that are no part of the golden log.

@@ -7,8 +7,8 @@ use immutape::codec::digest::{
 use immutape::codec::extent::GroupHeader;
 use immutape::log::{
     Actor, ActorKind, AnchorBody, Authentication, Body, ChainState, Checkpoint, ClockStamp, CriticalBody, EntryDraft,
-    EntryKind, Genesis, GroupBuilder, GroupPlace, KeyRole, LogError, NoteKey, Outcome, PlacedEntry, PrivateHalf,
-    SubjectTip, Succession, export_commitment, leaf_hash, rotate, set_commitment,
+    EntryKind, EvidenceBody, Genesis, GroupBuilder, GroupPlace, KeyRole, LogError, NoteKey, Outcome, PeopleBody,
+    PlacedEntry, PrivateHalf, RoleFrom, SubjectTip, Succession, export_commitment, leaf_hash, rotate, set_commitment,
 };
 use immutape::seal::{PrivateAad, Signer as _, thumbprint};
 use immutape::tape::Labels;
@@ -59,6 +59,7 @@ pub fn genesis() -> Genesis {
         policy: "local-operator".into(),
         test: true,
         predecessor: None,
+        founders: Vec::new(),
     }
 }
 
@@ -275,6 +276,38 @@ pub fn criticals() -> Vec<Act> {
         critical("key-rotated", rotate(ORIGIN, role, &recorder, next)),
         critical("key-revoked", CriticalBody::Revoked { role, thumbprint, from: 40, reason: 1 }),
         critical("succession", CriticalBody::Succession { note }),
+    ]
+}
+
+/// People who come, go, and get and lose roles.
+pub fn people() -> Vec<Act> {
+    let (ann, ben, cat) = ([0xaa; 16], [0xbb; 16], [0xcc; 16]);
+    let people = |name, body| {
+        let mut act = written(name, LEDGER, Body::People(body), 41);
+        act.private.set_names(&[(cat, "cat".to_owned())]);
+        act
+    };
+    let (key, agreed) = (public_key(RECORDER_SEED), vec![ann, ben]);
+    let added = |kind, principal| PeopleBody::Added { id: cat, kind, key, agreed: vec![ann], principal };
+    let granted = |from| PeopleBody::RoleGranted { id: cat, role: 4, agreed: agreed.clone(), from };
+    vec![
+        people("actor-added", added(0, None)),
+        people("actor-added-agent", added(2, Some(ben))),
+        people("actor-disabled", PeopleBody::Disabled { id: cat, agreed: vec![ann] }),
+        people("actor-rotated", PeopleBody::Rotated { id: cat, key, agreed: agreed.clone() }),
+        people("role-granted", granted(RoleFrom::Ms(START_MS))),
+        people("role-granted-never", granted(RoleFrom::Never)),
+        people("role-revoked", PeopleBody::RoleRevoked { id: cat, role: 0, agreed: vec![ben] }),
+    ]
+}
+
+/// Entries about bundles.
+pub fn bundles() -> Vec<Act> {
+    let (bundle, commitment) = ([0xb7; 16], Digest::from_bytes([0x9a; 32]));
+    let evidence = |name, subject, body| written(name, subject, Body::Evidence(body), 41);
+    vec![
+        evidence("evidence-made", CUSTODY, EvidenceBody::Made { bundle, commitment, tapes: 2 }),
+        evidence("evidence-given", LEDGER, EvidenceBody::Given { bundle, commitment }),
     ]
 }
 

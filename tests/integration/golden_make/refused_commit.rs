@@ -8,6 +8,7 @@ pub fn rejects(accepts: &[Accept]) -> Vec<Reject> {
     entries(&mut r);
     bodies(&mut r);
     genesis_bodies(&mut r);
+    people(&mut r);
     private_halves(&mut r);
     r.out
 }
@@ -200,6 +201,81 @@ fn genesis_bodies(r: &mut Refuse<'_>) {
     );
     put(then, "genesis-predecessor-last-text.cbor", "Type", "a text as last lost index", &[("09f6", "0960")]);
     put(then, "genesis-predecessor-null.cbor", "Type", "null as predecessor", &[(&predecessor(), "08f509f6")]);
+}
+
+fn people(r: &mut Refuse<'_>) {
+    let [ann, ben, cat] = ["aa", "bb", "cc"].map(|byte| format!("50{}", byte.repeat(16)));
+    let mut put = |from: &str, file: &str, error: &str, what: &str, swaps: &[(&str, &str)]| {
+        let index = if from.starts_with("genesis") { 0 } else { 61 };
+        let kind = match from {
+            "actor-added.cbor" | "actor-added-agent.cbor" => 104,
+            "role-revoked.cbor" => 108,
+            "genesis-founders.cbor" => 0,
+            _ => 107,
+        };
+        let error = format!("LogError::Body {{ index: {index}, kind: {kind}, fault: {error} }}");
+        r.swap(file, from, &error, what, swaps);
+    };
+    let two = format!("82{ann}{ben}");
+    let granted = "role-granted.cbor";
+    put(granted, "role-nobody-agreed.cbor", "Range", "nobody agreed", &[(&two, "80")]);
+    put(granted, "role-agreed-twice.cbor", "Range", "somebody agreed twice", &[(&two, &format!("82{ann}{ann}"))]);
+    let nine: String = (1..=9).map(|n| format!("50{}", format!("{n:02x}").repeat(16))).collect();
+    put(granted, "role-agreed-nine.cbor", "Range", "nine who agreed", &[(&two, &format!("89{nine}"))]);
+    let short = format!("4f{}", "bb".repeat(15));
+    put(granted, "role-agreed-15.cbor", "Length", "an id of 15 bytes", &[(&two, &format!("82{ann}{short}"))]);
+    put(granted, "role-as-text.cbor", "Type", "a text as role", &[("0104 02", "0160 02")]);
+    let never = "role-granted-never.cbor";
+    put(never, "role-from-false.cbor", "Type", "false as the moment from which on it counts", &[("03f6", "03f4")]);
+    put(
+        never,
+        "role-no-from.cbor",
+        "MissingKey",
+        "no moment from which on it counts",
+        &[(&format!("a400{cat}"), &format!("a300{cat}")), ("03f6", "")],
+    );
+    let revoked = "role-revoked.cbor";
+    put(
+        revoked,
+        "role-revoked-from.cbor",
+        "UnknownKey",
+        "a moment where none belongs",
+        &[(&format!("a300{cat}"), &format!("a400{cat}")), (&format!("81{ben}"), &format!("81{ben}0300"))],
+    );
+    let added = "actor-added.cbor";
+    put(
+        added,
+        "actor-id-15.cbor",
+        "Length",
+        "an id of 15 bytes",
+        &[(&format!("a400{cat}"), &format!("a4004f{}", "cc".repeat(15)))],
+    );
+    put(added, "actor-kind-text.cbor", "Type", "a text as kind", &[("0100 025820", "0160 025820")]);
+    let agent = "actor-added-agent.cbor";
+    put(agent, "actor-for-null.cbor", "Type", "null as on whose behalf", &[(&format!("04{ben}"), "04f6")]);
+    let founders = "genesis-founders.cbor";
+    let first = format!("83{ann}5820{}820207", "aa".repeat(32));
+    let second = format!("83{ben}5820{}8105", "bb".repeat(32));
+    let both = format!("0a82{first}{second}");
+    let mut found = |file: &str, error: &str, what: &str, new: &str| {
+        put(founders, file, error, what, &[(&both, &format!("0a{new}"))]);
+    };
+    found("founders-none.cbor", "Range", "an empty list of founders", "80");
+    found(
+        "founders-one-id.cbor",
+        "Range",
+        "two founders with one id",
+        &format!("82{first}{}", second.replace(&ben, &ann)),
+    );
+    let one_key = second.replace(&"bb".repeat(32), &"aa".repeat(32));
+    found("founders-one-key.cbor", "Range", "two founders with one key", &format!("82{first}{one_key}"));
+    found(
+        "founders-no-role.cbor",
+        "Range",
+        "a founder without a role",
+        &format!("81{}", first.replace("820207", "80")),
+    );
+    found("founders-pair.cbor", "Length", "two items for a founder", &format!("8182{ann}5820{}", "aa".repeat(32)));
 }
 
 fn next(count: usize) -> String {

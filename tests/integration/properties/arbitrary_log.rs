@@ -4,7 +4,7 @@ use immutape::codec::cbor::encode;
 use immutape::codec::digest::{CustodyId, Digest, ObjectDigest, Thumbprint};
 use immutape::log::{
     Actor, ActorKind, AnchorBody, Authentication, Body, ClaimRecord, ClockStamp, CriticalBody, EntryDraft, EntryKind,
-    EvidenceBody, Genesis, KeyRole, Outcome, Period, PrivateHalf,
+    EvidenceBody, Founder, Genesis, KeyRole, Outcome, PeopleBody, Period, PrivateHalf, RoleFrom,
 };
 use immutape::time::Timestamp;
 use proptest::collection::vec;
@@ -16,8 +16,8 @@ use super::arbitrary::{bytes, custody, digest, labels, number, root_hash, some_b
 fn genesis() -> impl Strategy<Value = Genesis> {
     let predecessor = option::of((words(), bytes(), number(), option::of(number())));
     let keys = (any::<[[u8; 32]; 3]>(), any::<[[u8; 32]; 3]>());
-    ("[^\\s+\\pC]{1,12}/[0-9a-f]{32}", keys, words(), words(), any::<bool>(), predecessor).prop_map(
-        |(origin, (keys, next), profile, policy, test, predecessor)| Genesis {
+    ("[^\\s+\\pC]{1,12}/[0-9a-f]{32}", keys, words(), words(), any::<bool>(), predecessor, founders()).prop_map(
+        |(origin, (keys, next), profile, policy, test, predecessor, founders)| Genesis {
             origin,
             keys,
             next: next.map(Thumbprint::from_bytes),
@@ -25,8 +25,43 @@ fn genesis() -> impl Strategy<Value = Genesis> {
             policy,
             test,
             predecessor,
+            founders,
         },
     )
+}
+
+/// Each id and each key once.
+fn founders() -> impl Strategy<Value = Vec<Founder>> {
+    let roles = vec(vec(number(), 1..4), 0..4);
+    (any::<[u8; 8]>(), roles).prop_map(|(seed, roles)| {
+        let part =
+            |n: usize, len: usize| [&seed[..], &[n as u8]].concat().into_iter().cycle().take(len).collect::<Vec<_>>();
+        let one = |(n, roles): (usize, Vec<u64>)| Founder {
+            id: part(n, 16).try_into().unwrap(),
+            key: part(n, 32).try_into().unwrap(),
+            roles,
+        };
+        roles.into_iter().enumerate().map(one).collect()
+    })
+}
+
+fn people_body() -> impl Strategy<Value = PeopleBody> {
+    let id = any::<[u8; 16]>;
+    let agreed = || proptest::collection::hash_set(id(), 1..9).prop_map(|ids| ids.into_iter().collect::<Vec<_>>());
+    let from = prop_oneof![number().prop_map(RoleFrom::Ms), Just(RoleFrom::Never)];
+    prop_oneof![
+        (id(), number(), any::<[u8; 32]>(), agreed(), option::of(id()))
+            .prop_map(|(id, kind, key, agreed, principal)| PeopleBody::Added { id, kind, key, agreed, principal }),
+        (id(), agreed()).prop_map(|(id, agreed)| PeopleBody::Disabled { id, agreed }),
+        (id(), any::<[u8; 32]>(), agreed()).prop_map(|(id, key, agreed)| PeopleBody::Rotated { id, key, agreed }),
+        (id(), number(), agreed(), from).prop_map(|(id, role, agreed, from)| PeopleBody::RoleGranted {
+            id,
+            role,
+            agreed,
+            from
+        }),
+        (id(), number(), agreed()).prop_map(|(id, role, agreed)| PeopleBody::RoleRevoked { id, role, agreed }),
+    ]
 }
 
 fn recording_body() -> impl Strategy<Value = Body> {
@@ -157,6 +192,7 @@ pub fn body() -> impl Strategy<Value = Body> {
         anchor_body().prop_map(Body::Anchor),
         critical_body().prop_map(Body::Critical),
         evidence_body().prop_map(Body::Evidence),
+        people_body().prop_map(Body::People),
         ([n(), n(), n(), n(), n(), n()], any::<bool>()).prop_map(
             |([part, of, objects, bytes, findings, segments], from_medium)| Body::Scrubbed {
                 part,

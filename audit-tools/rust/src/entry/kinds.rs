@@ -15,7 +15,7 @@ pub enum Subject {
 #[must_use]
 pub fn subject_rule(kind: u16) -> Subject {
     match kind {
-        0..=6 | 10 | 34 | 35 | 37 | 128..=130 | 133 | 164 | 166 | 32_768..=32_770 => Subject::Ledger,
+        0..=6 | 10 | 34 | 35 | 37 | 104..=108 | 128..=130 | 133 | 164 | 166 | 32_768..=32_770 => Subject::Ledger,
         16..=20 | 24 | 25 | 32 | 33 | 36 | 38 | 39 | 41 | 42 | 163 => Subject::Tape,
         _ => Subject::Any,
     }
@@ -60,6 +60,11 @@ pub fn name(kind: u16) -> Option<&'static str> {
         40 => "refused",
         41 => "followed",
         42 => "replayed",
+        104 => "actor.added",
+        105 => "actor.disabled",
+        106 => "actor.rotated",
+        107 => "role.granted",
+        108 => "role.revoked",
         128 => "anchor.cosigned",
         129 => "anchor.timestamped",
         130 => "published",

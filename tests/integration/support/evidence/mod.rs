@@ -149,6 +149,7 @@ fn log_of(tapes: &[Tape]) -> Log {
         policy: "p".into(),
         test: true,
         predecessor: None,
+        founders: Vec::new(),
     };
     log.ledger(EntryKind::GENESIS, &Body::Genesis(Box::new(genesis)));
     log.ledger(EntryKind::LOG_STARTED, &Body::LogStarted { term: 1 });

@@ -31,7 +31,7 @@ pub struct Genesis<'a> {
 }
 
 pub(super) fn genesis<'a>(reader: &mut Reader<'a>) -> Result<Genesis<'a>> {
-    let (mut seen, mut origin, mut predecessor) = (0_u64, "", None);
+    let (mut seen, mut origin, mut predecessor, mut named) = (0_u64, "", None, false);
     let (mut keys, mut next) = ([[0; 32]; 3], [Hash::default(); 3]);
     reader.table(|key, value| {
         seen = seen.saturating_add(1);
@@ -55,11 +55,16 @@ pub(super) fn genesis<'a>(reader: &mut Reader<'a>) -> Result<Genesis<'a>> {
             6 | 7 => drop(value.text()?),
             8 => drop(value.boolean()?),
             9 => predecessor = Some(before(value)?),
+            10 => {
+                super::people::founders(value)?;
+                named = true;
+            }
             _ => return refuse("a key that a genesis does not have"),
         }
         Ok(())
     })?;
-    ensure(seen == if predecessor.is_some() { 10 } else { 9 }, "a key of the genesis is missing")?;
+    let optional = u64::from(predecessor.is_some()).saturating_add(u64::from(named));
+    ensure(seen == optional.saturating_add(9), "a key of the genesis is missing")?;
     Ok(Genesis { origin, keys, next, predecessor })
 }
 

@@ -3,6 +3,7 @@
 mod anchors;
 mod genesis;
 mod keys;
+mod people;
 mod tapes;
 
 pub use anchors::{Cosigned, Timestamped};
@@ -105,6 +106,7 @@ impl<'a> Body<'a> {
             18 => tapes::opened(reader),
             19 | 130 | 163 => tapes::digest_rows(kind, reader),
             34 | 35 => tapes::set(kind, reader).map(Body::Set),
+            104..=108 => people::people(kind, reader),
             128 => anchors::cosigned(reader).map(Body::Cosigned),
             129 => anchors::timestamped(reader).map(Body::Timestamped),
             133 => anchors::fork_found(reader),

@@ -1,17 +1,23 @@
 //! Opening a successor, after entries of a log were lost for good: the old log ends where it is known to have been, the new one
 //! says so in its first two entries, and nothing of the old one is changed but for a note beside its head.
 
+mod agreed;
+
+use agreed::founders;
+
 use super::acts::Act;
 use super::check::{CheckOptions, Checker};
 use super::core::died;
 use super::heads::{Anchor, compare_root, kept_heads};
-use super::{Environment, Ledger, Places, Who, create, head_file, known_keys, open, start};
+use super::{Approvals, Environment, Ledger, Places, Who, create, head_file, known_keys, open, people, start};
+use crate::codec::digest::LedgerId;
 use crate::codec::limits::NOTE_BYTES_MAX;
 use crate::error::{Code, Error, Result};
-use crate::governance::Action;
+use crate::governance::{Action, People, Policy, Profile};
 use crate::keyring::{ConfigFolder, LocalSigner};
 use crate::log::{
-    Body, Checkpoint, CriticalBody, Genesis, HeadKeys as _, KeyHistory, KeyRole, ProvenSuccession, Succession,
+    Body, Checkpoint, CriticalBody, Genesis, HeadKeys as _, KeyHistory, KeyRole, ProvenSuccession, SignedText,
+    Succession,
 };
 use crate::seal::Signer;
 use crate::store::files::{FileLock, Files, write_atomic};
@@ -20,12 +26,14 @@ use crate::store::files::{FileLock, Files, write_atomic};
 const NAME: &str = "successor.note";
 
 /// How a log goes on.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct SuccessionRequest {
     /// Name of the new log, before its random part.
     pub name: String,
     /// A head of the old log that somebody else holds: a note from a witness, a published checkpoint.
     pub held: Option<String>,
+    /// What a second person signed, where the profile has people.
+    pub approvals: Approvals,
 }
 
 /// A successor that was made.
@@ -90,7 +98,10 @@ fn ended(proven: &ProvenSuccession) -> Error {
 
 /// What is known of the log that ended.
 struct Ended {
+    ledger: LedgerId,
     genesis: Genesis,
+    /// Who there is by what is left of it, where its policy asks for people.
+    people: Option<People>,
     keys: KeyHistory,
     state: std::path::PathBuf,
     /// The key that signed its heads, where it is still there.
@@ -140,7 +151,27 @@ impl Ended {
         let signer = signer.filter(|signer| signer.public_key() == of_head);
         let already = of_state(files, &folders.state, keys)?.filter(ProvenSuccession::is_by_old);
         let (genesis, keys, state) = (identity.genesis.clone(), identity.keys.clone(), folders.state.clone());
-        Ok(Self { genesis, keys, state, signer, head, first_lost, last_lost, already, _turn: turn })
+        let people = match Policy::from_name(&genesis.policy) {
+            // Where the vault is lost, too, people are called by their ids.
+            Some(Policy::ByRoles) => {
+                let vault = start::read_vault(identity, folders, env, &stores).ok();
+                Some(people::of_journal(&stores, &genesis, vault.as_ref())?)
+            }
+            _ => None,
+        };
+        Ok(Self {
+            ledger: identity.ledger,
+            genesis,
+            people,
+            keys,
+            state,
+            signer,
+            head,
+            first_lost,
+            last_lost,
+            already,
+            _turn: turn,
+        })
     }
 
     /// Entry 0 of the new log tells what the statement tells.
@@ -163,15 +194,6 @@ fn lost(head: &Checkpoint, kept: u64, rows: &dyn crate::store::Rows) -> Result<(
     }
 }
 
-/// Every profile but this one asks for a second person, and no entry names one yet: refused, not waived.
-fn one_person_may_end(profile: &str) -> Result<()> {
-    if profile == "personal" {
-        return Ok(());
-    }
-    let words = format!("under the profile {profile} a successor needs a second person, whom no entry names yet");
-    Err(Error::new(Code::NotPermitted, words))
-}
-
 impl Ledger {
     /// Opens the successor of a log that lost entries: a new ledger, whose entry 0 names the old log, its newest known head and the lost range,
     /// and whose next entries hold the statement that joins them, signed by the new log and, where its key is still there, by
@@ -179,7 +201,7 @@ impl Ledger {
     /// off is gone on with by the next one.
     ///
     /// # Errors
-    /// `E_NOTHING_LOST`; `E_NOT_PERMITTED` under a profile that asks for a second person; `E_LEDGER_EXISTS` when another
+    /// `E_NOTHING_LOST`; `E_NOT_PERMITTED`, `E_SECOND_PERSON`, `E_CASE_INVALID`, `E_ACTOR_UNKNOWN` under a profile that has people; `E_LEDGER_EXISTS` when another
     /// ledger stands in the new folder; `E_LOCKED` while somebody has the old one open; `E_PROOF_INVALID` for a head that the old log did
     /// not sign; those of [`Ledger::create`].
     pub async fn succeed(
@@ -191,21 +213,31 @@ impl Ledger {
     ) -> Result<Succeeded> {
         let (from, with, held) = (old, env.clone(), request.held.clone());
         let ended = super::facade::blocking(move || Ended::find(&from, &with, held.as_deref())).await?;
-        one_person_may_end(&ended.genesis.profile)?;
-        let ledger = open_or_make(new, env, &request.name, &ended).await?;
+        let agreed = ended.agreed(who, &request, env.clock.read().wall)?;
+        let ledger = open_or_make(new, env, &request.name, &ended, agreed.people.as_ref()).await?;
         if let Some(already) = ended.already.as_ref().filter(|of| of.succession().ledger != ledger.id()) {
             let _a_ledger_that_nothing_joins = ledger.close().await;
             return Err(self::ended(already));
         }
-        let succeeded = ledger.join(who, &ended).await;
+        let succeeded = ledger.join(who, &ended, &agreed.signed).await;
         let closed = ledger.close().await;
         let succeeded = succeeded?;
         closed?;
         Ok(succeeded)
     }
 
+    /// The text that a second person signs before a successor may be opened. It counts for 14 days. Nothing is changed, and nothing is
+    /// recorded.
+    ///
+    /// # Errors
+    /// As [`Ledger::succeed`], without those of what is made.
+    pub async fn succession_case(old: Places, env: Environment, request: SuccessionRequest) -> Result<String> {
+        super::facade::blocking(move || Ended::find(&old, &env, request.held.as_deref())?.case(&request.name, &env))
+            .await
+    }
+
     /// Writes the statement, unless it stands in the log already, and puts it beside the old head.
-    async fn join(&self, who: &Who, ended: &Ended) -> Result<Succeeded> {
+    async fn join(&self, who: &Who, ended: &Ended, signed: &[SignedText]) -> Result<Succeeded> {
         let core = self.core();
         core.permit(who, Action::Succeed, None).await?;
         let (note, entry) = match self.succession()? {
@@ -222,7 +254,7 @@ impl Ledger {
                 let old = ended.signer.as_ref().map(|signer| signer as &dyn Signer);
                 let note = succession.sign(&core.keys.checkpoint, old)?;
                 let body = Body::Critical(CriticalBody::Succession { note: note.clone().into_bytes() });
-                let draft = core.draft(&Act::about_ledger(who, body), |_| {})?;
+                let draft = core.draft(&Act::about_ledger(who, body), |p| p.set_signed_texts(signed))?;
                 (note, core.append(vec![draft]).await?.first().ok_or_else(died)?.index)
             }
         };
@@ -262,11 +294,20 @@ impl Ledger {
 }
 
 /// The new ledger; one that a call which was cut off has made is taken as it is.
-async fn open_or_make(places: Places, env: Environment, name: &str, ended: &Ended) -> Result<Ledger> {
+async fn open_or_make(
+    places: Places,
+    env: Environment,
+    name: &str,
+    ended: &Ended,
+    people: Option<&People>,
+) -> Result<Ledger> {
     let (at, with, called) = (places.clone(), env.clone(), name.to_owned());
     let (test, predecessor) = (ended.genesis.test, ended.predecessor());
+    let founders = people.map(founders).unwrap_or_default();
+    let profile = Profile::from_name(&ended.genesis.profile).unwrap_or(Profile::Personal);
     let made = super::facade::blocking(move || {
-        create::create_as(&at, &with, &called, test, Some(predecessor))?;
+        let new = create::NewLedger { name: called, test, profile, founders };
+        create::create_as(&at, &with, new, Some(predecessor))?;
         open::open(&at, &with, open::Wanted::default())
     });
     match made.await.map(Ledger::from_parts) {
@@ -281,19 +322,5 @@ async fn open_or_make(places: Places, env: Environment, name: &str, ended: &Ende
             Err(e)
         }
         made => made,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_profile_that_asks_for_two_people_is_not_ended_by_one() {
-        assert!(one_person_may_end("personal").is_ok());
-        for profile in ["small-firm", "regulated", "Personal", ""] {
-            let refused = one_person_may_end(profile).unwrap_err();
-            assert_eq!(refused.code(), Code::NotPermitted, "{profile}");
-        }
     }
 }
