@@ -19,8 +19,7 @@ ever made stricter.
 
 Examples:
   immutape init
-  immutape init --profile small-firm --founder ann:administrator=ann.pub \\
-      --founder ben:key-custodian,reader=ben.pub
+  immutape init --profile regulated --founder ann:approver=a.pub --founder ben:key-custodian=b.pub
   immutape -C ./evidence init --name example.com/audit";
 
 pub(super) const SAVE: &str = "\
@@ -309,6 +308,10 @@ Examples:
   immutape actor grant carol recorder --as ann --key ann.pem
   immutape actor grant carol approver --to case.txt --as ann --key ann.pem
   immutape actor grant carol approver --case case.txt --agree case.txt.sig --as ann --key ann.pem
+  immutape actor revoke carol recorder --as ann --key ann.pem
+  immutape actor rotate carol --public new.pub --as carol --key carol.pem
+  immutape actor disable carol --as ann --key ann.pem
+  immutape actor show carol --as ann --key ann.pem
   immutape actor list --as ann --key ann.pem";
 
 pub(super) const SIGN: &str = "\

@@ -260,8 +260,8 @@ async fn a_ledger_of_people_begins_with_two_and_a_personal_one_with_nobody() {
     assert_eq!(code(made(Profile::SmallFirm, both, "conflict").await.map(drop)), Code::RoleConflict);
     assert!(!folder.path().join("conflict/ledger/journal").exists(), "a refused founding makes nothing");
     let personal = Ledger::create(Places::beneath(&folder.path().join("plain")), real(), "t", false).await.unwrap();
-    assert_eq!(code(personal.people(&ann.who()).await), Code::Usage);
-    assert_eq!(code(personal.change_people(&ann.who(), &ben.comes(), &Approvals::default()).await), Code::Usage);
+    assert_eq!(code(personal.people(&ann.who()).await), Code::NotPermitted);
+    assert_eq!(code(personal.change_people(&ann.who(), &ben.comes(), &Approvals::default()).await), Code::NotPermitted);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -88,6 +88,7 @@ pub(in crate::cli) enum ActorVerb {
     /// One of them, with whom it acts for and what counts when.
     Show {
         /// Name.
+        #[arg(value_parser = some_text())]
         name: String,
     },
     /// Enrol somebody, without any role.
@@ -102,7 +103,7 @@ pub(in crate::cli) enum ActorVerb {
         #[arg(long, value_name = "FILE")]
         public: PathBuf,
         /// For whom an agent acts.
-        #[arg(long = "for", value_name = "NAME")]
+        #[arg(long = "for", value_name = "NAME", value_parser = some_text())]
         on_behalf_of: Option<String>,
         #[command(flatten)]
         agree: Agree,
@@ -110,6 +111,7 @@ pub(in crate::cli) enum ActorVerb {
     /// Give somebody a role. Approver, hold-officer and key-custodian take two others.
     Grant {
         /// Name.
+        #[arg(value_parser = some_text())]
         name: String,
         /// Role.
         #[arg(value_parser = role)]
@@ -120,6 +122,7 @@ pub(in crate::cli) enum ActorVerb {
     /// Take a role away, at once.
     Revoke {
         /// Name.
+        #[arg(value_parser = some_text())]
         name: String,
         /// Role.
         #[arg(value_parser = role)]
@@ -128,11 +131,13 @@ pub(in crate::cli) enum ActorVerb {
     /// Nobody acts as this one any more; name and key stay its own.
     Disable {
         /// Name.
+        #[arg(value_parser = some_text())]
         name: String,
     },
     /// Another key signs for somebody: on its own word, or on that of two others.
     Rotate {
         /// Name.
+        #[arg(value_parser = some_text())]
         name: String,
         /// The new public key.
         #[arg(long, value_name = "FILE")]

@@ -156,14 +156,14 @@ fn document(person: &PersonView) -> serde_json::Value {
 /// Signs a case, after showing what it says: what is signed is what is seen.
 pub(in crate::cli) fn sign(s: &mut Session<'_>, args: &Sign) -> Result<u8> {
     let files = s.parts.env.files.clone();
-    let Some((_, signer)) = s.parts.who.person.clone() else {
-        return Err(Error::new(Code::Usage, "nobody signs").with_hint("give --as NAME --key FILE"));
-    };
     let case = text(&*files, &args.case, CASE_BYTES_MAX as u64)?;
     let read = Case::parse(&case).map_err(|e| {
         Error::new(Code::CaseInvalid, format!("{} is no case: {e}", input::shown(&args.case)))
             .with_hint("sign the file as `--to FILE` wrote it, and nothing else")
     })?;
+    let Some((_, signer)) = s.parts.who.person.clone() else {
+        return Err(Error::new(Code::Usage, "nobody signs").with_hint("give --as NAME --key FILE"));
+    };
     let to = args.to.clone().unwrap_or_else(|| beside(&args.case));
     let signature = ssh_signature(case.as_bytes(), CASE_NAMESPACE, &*signer)?;
     write(&*files, &to, signature.as_bytes())?;

@@ -201,7 +201,7 @@ impl Core {
         if self.policy == Some(Policy::ByRoles) {
             return Ok(());
         }
-        Err(Error::new(Code::Usage, "in this ledger nobody has a role: whoever can open its keys may act")
+        Err(Error::new(Code::NotPermitted, "in this ledger nobody has a role: whoever can open its keys may act")
             .with_hint("people need a ledger that was made with `immutape init --profile small-firm` or `regulated`"))
     }
 
@@ -289,8 +289,8 @@ impl Ledger {
     /// Changes who there is; the index of the entry.
     ///
     /// # Errors
-    /// `E_NOT_PERMITTED`, `E_ROLE_CONFLICT`, `E_SECOND_PERSON`, `E_ACTOR_UNKNOWN`, `E_CASE_INVALID`, each on record; `E_USAGE` in a ledger
-    /// without people, and for names and keys that cannot be or are somebody's; those of an append.
+    /// `E_NOT_PERMITTED`, `E_ROLE_CONFLICT`, `E_SECOND_PERSON`, `E_ACTOR_UNKNOWN`, `E_CASE_INVALID`, each on record; `E_USAGE` for names
+    /// and keys that cannot be or are somebody's; `E_NOT_PERMITTED` in a ledger without people, which is not; those of an append.
     pub async fn change_people(&self, who: &Who, change: &PeopleChange, approvals: &Approvals) -> Result<u64> {
         self.core().change_people(who, change, approvals).await
     }
@@ -299,7 +299,7 @@ impl Ledger {
     /// is used.
     ///
     /// # Errors
-    /// `E_USAGE`, `E_ACTOR_UNKNOWN`, `E_NO_RANDOM`.
+    /// `E_NOT_PERMITTED` in a ledger without people, `E_USAGE`, `E_ACTOR_UNKNOWN`, `E_NO_RANDOM`.
     pub fn people_case(&self, change: &PeopleChange) -> Result<String> {
         let core = self.core();
         core.has_people()?;
@@ -320,7 +320,7 @@ impl Ledger {
     /// Everybody there ever was, in the order of their ids, and the index of the entry that says who looked.
     ///
     /// # Errors
-    /// `E_NOT_PERMITTED`, on record; `E_USAGE` in a ledger without people; those of an append.
+    /// `E_NOT_PERMITTED`, on record where there are people; those of an append.
     pub async fn people(&self, who: &Who) -> Result<(Vec<PersonView>, u64)> {
         let core = self.core();
         core.has_people()?;
