@@ -65,7 +65,7 @@ pub(super) struct Common {
     /// Act under this name; needs --key.
     #[arg(long = "as", value_name = "NAME", global = true, value_parser = values::some_words())]
     pub act_as: Option<OsString>,
-    /// Private key that signs for --as (Ed25519, PKCS#8 PEM).
+    /// Private key that signs for --as (Ed25519: PKCS#8 PEM, or OpenSSH without a passphrase).
     #[arg(long, value_name = "FILE", global = true)]
     pub key: Option<PathBuf>,
     /// Why you do this; stands in the log's private half.

@@ -113,7 +113,7 @@ impl<'a> Session<'a> {
         self.wait(async |s| {
             let ledger = s.open().await?;
             s.opened(&ledger)?;
-            let _told = s.recover(&ledger).await;
+            s.recover_in_passing(&ledger).await;
             let done = act(&ledger, s).await;
             close(ledger, done).await
         })
@@ -127,7 +127,7 @@ impl<'a> Session<'a> {
         self.wait(async |s| {
             let ledger = s.open().await?;
             s.opened(&ledger)?;
-            let _told = s.recover(&ledger).await;
+            s.recover_in_passing(&ledger).await;
             act(ledger, s).await
         })
     }
@@ -218,7 +218,7 @@ impl<'a> Session<'a> {
         if is_told {
             self.opened(&ledger)?;
         }
-        let _told = self.recover(&ledger).await;
+        self.recover_in_passing(&ledger).await;
         Ok(ledger)
     }
 
@@ -252,6 +252,13 @@ impl<'a> Session<'a> {
             Err(e) => self.out.say(&format!("note: recordings could not be looked for: {}", e.message())),
         }
         found
+    }
+
+    /// As [`Session::recover`], where whoever came for something else may record: nobody is refused what was not asked for.
+    async fn recover_in_passing(&mut self, ledger: &Ledger) {
+        if ledger.may_record(&self.parts.who) {
+            let _told = self.recover(ledger).await;
+        }
     }
 
     /// As [`Session::recover`], for verbs that do not keep the ledger open: other processes are waited for up to a minute.

@@ -66,7 +66,17 @@ pub fn write_signer(files: &dyn Files, path: &Path, signer: &LocalSigner) -> Res
 /// `E_KEY_MISSING`, `E_KEY_UNREADABLE`, `E_KEY_MALFORMED`.
 pub fn read_signer(files: &dyn Files, path: &Path) -> Result<LocalSigner> {
     let text = read_secret(files, path)?;
-    let key = SigningKey::from_pkcs8_pem(&text).map_err(|_| malformed(path, "an Ed25519 private key in PKCS#8 PEM"))?;
+    if text.starts_with(OPENSSH_BEGIN) {
+        let secret = crate::seal::ssh_secret(&text).map_err(|e| {
+            let wanted = "an Ed25519 key of OpenSSH without a passphrase";
+            malformed(path, wanted)
+                .with_hint("a key under a passphrase signs cases with `ssh-keygen -Y sign`")
+                .with_source(e)
+        })?;
+        return LocalSigner::from_key(SigningKey::from_bytes(&secret));
+    }
+    let wanted = "an Ed25519 private key in PKCS#8 PEM, or as ssh-keygen writes it";
+    let key = SigningKey::from_pkcs8_pem(&text).map_err(|_| malformed(path, wanted))?;
     LocalSigner::from_key(key)
 }
 
@@ -83,6 +93,8 @@ pub fn read_public_or_signer(files: &dyn Files, path: &Path) -> Result<PublicKey
     Ok(LocalSigner::from_key(key)?.public)
 }
 
+/// How a private key file of OpenSSH begins.
+const OPENSSH_BEGIN: &str = "-----BEGIN OPENSSH PRIVATE KEY-----";
 /// Longest file of a public key that is read.
 const PUBLIC_BYTES_MAX: u64 = 16 << 10;
 

@@ -1,7 +1,12 @@
 //! SSHSIG (OpenSSH's PROTOCOL.sshsig): a signature of a file for people who have nothing but `ssh-keygen`.
 
+use ssh_key::private::KeypairData;
 use ssh_key::public::{Ed25519PublicKey, KeyData};
-use ssh_key::{Algorithm, HashAlg, LineEnding, PublicKey as SshPublicKey, Signature as SshKeySignature, SshSig};
+use ssh_key::{
+    Algorithm, HashAlg, LineEnding, PrivateKey as SshPrivateKey, PublicKey as SshPublicKey,
+    Signature as SshKeySignature, SshSig,
+};
+use zeroize::Zeroizing;
 
 use super::{PublicKey, SealError, Signer};
 
@@ -49,7 +54,14 @@ pub fn ssh_signer(message: &[u8], namespace: &str, armored: &str) -> Result<Publ
     const OTHER: SealError = SealError::Header("SSH signature");
     let read = SshSig::from_pem(armored).map_err(|_| OTHER)?;
     let KeyData::Ed25519(key) = read.public_key() else { return Err(OTHER) };
-    if read.namespace() != namespace || !read.reserved().is_empty() || read.algorithm() != Algorithm::Ed25519 {
+    let is_ours = read.version() == SshSig::VERSION && read.algorithm() == Algorithm::Ed25519;
+    if !is_ours || read.namespace() != namespace || !read.reserved().is_empty() {
+        return Err(OTHER);
+    }
+    // The reader takes more than one spelling of some lengths: only the one that it would write itself counts.
+    let letters = |text: &str| text.split_ascii_whitespace().collect::<String>();
+    let own = read.to_pem(LineEnding::LF).map_err(|_| OTHER)?;
+    if letters(&own) != letters(armored) {
         return Err(OTHER);
     }
     let key = PublicKey::from_bytes(&key.0)?;
@@ -67,6 +79,19 @@ pub fn ssh_public_key(line: &str) -> Result<PublicKey, SealError> {
     let key = SshPublicKey::from_openssh(line.trim()).map_err(|_| SealError::PublicKey)?;
     match key.key_data() {
         KeyData::Ed25519(key) => PublicKey::from_bytes(&key.0),
+        _ => Err(SealError::PublicKey),
+    }
+}
+
+/// The secret half of an Ed25519 key as `ssh-keygen` keeps it, without a passphrase.
+///
+/// # Errors
+/// [`SealError::Header`] for what is no such file, or is under a passphrase: an agent or `ssh-keygen -Y sign` signs with that.
+pub fn ssh_secret(text: &str) -> Result<Zeroizing<[u8; 32]>, SealError> {
+    let key = SshPrivateKey::from_openssh(text).map_err(|_| SealError::Header("OpenSSH private key"))?;
+    match key.key_data() {
+        KeypairData::Ed25519(pair) => Ok(Zeroizing::new(pair.private.to_bytes())),
+        KeypairData::Encrypted(_) => Err(SealError::Header("OpenSSH private key without a passphrase")),
         _ => Err(SealError::PublicKey),
     }
 }
@@ -140,6 +165,47 @@ mod tests {
         assert_eq!(over("file", b"message"), Err(SealError::Signature));
         assert_eq!(key.public_key().verify(b"message", &signature), Err(SealError::Signature), "no bare signature");
         assert!(text.ends_with("-----END SSH SIGNATURE-----\n") && !text.contains('\r'));
+    }
+
+    #[test]
+    fn a_key_comes_out_of_both_halves_as_ssh_keygen_writes_them() {
+        use ssh_key::private::{Ed25519Keypair, Ed25519PrivateKey};
+        let own = key();
+        let KeyData::Ed25519(public) = key_data(&own.public_key()) else { panic!() };
+        let pair = Ed25519Keypair { public, private: Ed25519PrivateKey::from_bytes(&[5; 32]) };
+        let private = SshPrivateKey::new(KeypairData::Ed25519(pair), "ann@desk").unwrap();
+        let text = private.to_openssh(LineEnding::LF).unwrap();
+        assert_eq!(*ssh_secret(&text).unwrap(), [5; 32]);
+        let line = private.public_key().to_openssh().unwrap();
+        assert_eq!(ssh_public_key(&format!("{line}\n")), Ok(own.public_key()));
+        for bad in ["", "ssh-ed25519", "ssh-rsa AAAAB3NzaC1yc2E=", &line.replace("ssh-ed25519", "ssh-dss")] {
+            assert_eq!(ssh_public_key(bad), Err(SealError::PublicKey), "{bad:?}");
+        }
+        for bad in ["", &text.replacen('b', "c", 1), line.as_str()] {
+            assert_eq!(ssh_secret(bad).map(|_| ()), Err(SealError::Header("OpenSSH private key")), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn who_signed_is_told_of_what_was_signed_and_of_nothing_else() {
+        let own = key();
+        let good = ssh_signature(b"a case", "approval@immutape", &own).unwrap();
+        let signer = |message: &[u8], namespace: &str, text: &str| ssh_signer(message, namespace, text);
+        assert_eq!(signer(b"a case", "approval@immutape", &good), Ok(own.public_key()));
+        assert_eq!(signer(b"another", "approval@immutape", &good), Err(SealError::Signature));
+        let other = Err(SealError::Header("SSH signature"));
+        assert_eq!(signer(b"a case", "file", &good), other);
+        assert_eq!(signer(b"a case", "approval@immutape", ""), other);
+        assert_eq!(signer(b"a case", "approval@immutape", &good[..good.len() / 2]), other);
+        // Every flipped bit of what is armored: another signature, another key, or none of these.
+        let body: String = good.lines().filter(|line| !line.starts_with('-')).collect();
+        for at in 0..body.len() {
+            let mut changed = body.clone().into_bytes();
+            changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
+            let lines = changed.chunks(70).map(|line| String::from_utf8_lossy(line).into_owned()).collect::<Vec<_>>();
+            let text = format!("-----BEGIN SSH SIGNATURE-----\n{}\n-----END SSH SIGNATURE-----\n", lines.join("\n"));
+            assert!(signer(b"a case", "approval@immutape", &text).is_err() || changed == body.as_bytes(), "{at}");
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use immutape::ledger::{
     Approvals, CheckOptions, Checker, Ledger, NewFounder, NewLedger, PeopleChange, Places, Repair, SuccessionRequest,
     Who,
 };
-use immutape::log::{ActorKind, Authentication, Body, EntryKind};
+use immutape::log::{ActorKind, Authentication, Body, EntryKind, PeopleBody};
 use immutape::seal::{Signer, ssh_signature};
 use immutape::{Code, Result};
 
@@ -129,6 +129,8 @@ async fn whoever_is_not_known_opens_nothing_and_roles_open_what_they_name() {
     assert_eq!((denied.code(), denied.hint().unwrap().contains("recorder")), (Code::NotPermitted, true));
     assert_eq!(code(firm.ledger.list(&rec.who()).await), Code::NotPermitted);
     assert!(firm.ledger.list(&firm.ann.who()).await.is_ok());
+    // What is done in passing is asked for first, and nobody is refused what was not asked for.
+    assert!(firm.ledger.may_record(&rec.who()) && !firm.ledger.may_record(&firm.ann.who()));
     // What an entry says of whom: registered, with the roles that counted.
     let (lines, _) = firm.ledger.log(&firm.ann.who(), 0..u64::MAX).await.unwrap();
     let added = lines.iter().find(|line| line.kind == EntryKind::ACTOR_ADDED).unwrap();
@@ -170,7 +172,18 @@ async fn roles_that_decide_take_two_others_who_sign_once_for_one_thing() {
     let late = firm.ben.agrees(&late.to_text().unwrap());
     assert_eq!(code(with(late, wanted.clone()).await), Code::CaseInvalid, "expired");
 
-    with(firm.ben.agrees(&case), wanted.clone()).await.unwrap();
+    let mut many = firm.ben.agrees(&case);
+    many.signatures = vec![many.signatures[0].clone(); 8];
+    assert_eq!(
+        code(with(many.clone(), wanted.clone()).await),
+        Code::CaseInvalid,
+        "more signatures than an entry names"
+    );
+
+    // Who signed twice, and who entered it and signed, too, agreed once: the entry can be read.
+    many.signatures =
+        vec![many.signatures[0].clone(), firm.ann.agrees(&case).signatures.remove(0), many.signatures[1].clone()];
+    with(many, wanted.clone()).await.unwrap();
     assert_eq!(firm.roles(&cat).await, [(Role::Approver, true)]);
     // Used once, also after a start.
     firm.change(&firm.ann, &PeopleChange::Revoke { name: "cat".into(), role: Role::Approver }).await.unwrap();
@@ -182,7 +195,9 @@ async fn roles_that_decide_take_two_others_who_sign_once_for_one_thing() {
     let (lines, _) = firm.ledger.log(&firm.ann.who(), 0..u64::MAX).await.unwrap();
     let granted = lines.iter().find(|line| line.kind == EntryKind::ROLE_GRANTED).unwrap();
     let signed = granted.private.as_ref().unwrap().signed_texts();
-    assert_eq!((signed.len(), signed[0].text.as_slice()), (1, case.as_bytes()));
+    assert_eq!((signed.len(), signed[0].text.as_slice()), (3, case.as_bytes()));
+    let Body::People(PeopleBody::RoleGranted { agreed, .. }) = &granted.body else { panic!("{granted:?}") };
+    assert_eq!(agreed.len(), 2);
     assert_eq!(signed[0].thumbprint, firm.ben.key.public_key().thumbprint());
 }
 
@@ -213,6 +228,10 @@ async fn conflicts_waits_and_names_are_the_laws() {
     let firm = firm.again().await;
     assert_eq!(code(firm.ledger.list(&cat.who()).await), Code::NotPermitted, "and the log says so after a start");
     assert_eq!(code(firm.change(&firm.ann, &cat.comes()).await), Code::Usage, "nobody is enrolled again");
+    let wanted = dan.gets(Role::KeyCustodian);
+    let case = firm.ledger.people_case(&wanted).unwrap();
+    let signed = firm.ledger.change_people(&firm.ann.who(), &wanted, &cat.agrees(&case)).await;
+    assert_eq!(code(signed), Code::ActorUnknown, "what somebody signs who is disabled");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,5 +1,7 @@
 //! What was asked, and what is given, withheld, destroyed or out of scope (`docs/format/6-evidence.md` 6.3).
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::BundleError;
@@ -180,6 +182,10 @@ impl Completeness {
         let has_fields = |w: &Withheld| matches!(w.what, What::Header | What::Private) || w.fields.is_empty();
         if !read.withheld.iter().all(has_fields) {
             return Err(BundleError::Form("fields of what has none"));
+        }
+        let are_distinct = |fields: &[u64]| fields.iter().collect::<HashSet<_>>().len() == fields.len();
+        if !read.withheld.iter().all(|w| are_distinct(&w.fields)) {
+            return Err(BundleError::Form("a field twice"));
         }
         if matches!(read.asked, Asked::Query(_)) != read.span.is_some() {
             return Err(BundleError::Form("a span without a search, or a search without one"));
@@ -375,6 +381,17 @@ mod tests {
             ..whole()
         };
         assert_eq!(Completeness::parse(by_ids.to_json().as_bytes()).unwrap(), by_ids);
+    }
+
+    #[test]
+    fn each_field_is_named_once() {
+        let with = |fields: Vec<u64>| {
+            let mut lists = whole();
+            lists.withheld.iter_mut().for_each(|w| (w.what, w.fields) = (What::Header, fields.clone()));
+            Completeness::parse(lists.to_json().as_bytes())
+        };
+        assert!(with(vec![24, 10]).is_ok());
+        assert!(matches!(with(vec![10, 10, 24]), Err(BundleError::Form("a field twice"))));
     }
 
     #[test]

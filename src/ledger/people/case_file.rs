@@ -4,12 +4,12 @@
 use crate::codec::digest::{LedgerId, RootHash};
 use crate::error::{Code, Error, Result};
 use crate::governance::{ActorId, CASE_NAMESPACE, Case, Meaning, People};
-use crate::log::SignedText;
+use crate::log::{AGREED_MAX, SignedText};
 use crate::seal::ssh_signer;
 use crate::time::Timestamp;
 
-/// Most signatures that are looked at.
-const SIGNATURES_MAX: usize = 8;
+/// Most signatures that are looked at: with whoever enters it, as many as an entry names.
+const SIGNATURES_MAX: usize = AGREED_MAX.saturating_sub(1);
 
 /// A case that was put before others, and their signatures of it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -10,7 +10,7 @@ use crate::codec::cbor::encode;
 use crate::codec::digest::{CustodyId, RootHash, Thumbprint};
 use crate::codec::random::bytes;
 use crate::error::{Code, Error, Result};
-use crate::governance::{Action, ActorId, Case, Meaning, People, PeopleFault, Policy, Role};
+use crate::governance::{Action, ActorId, Case, Decision, Meaning, People, PeopleFault, Policy, Role};
 use crate::log::{
     ActorKind, Body, EntryKind, Outcome, PeopleBody, PrivateHalf, RoleFrom, SignedText, leaf_hash, root_of,
 };
@@ -216,8 +216,11 @@ impl Core {
         let wanted = Wanted { ledger: self.identity.ledger, meaning: change.meaning(), list: change.digest(about) };
         let others = approvals.check(&wanted, &people, now)?;
         let mut agreed = vec![by.id];
-        others.iter().filter(|(id, _)| *id != by.id).for_each(|(id, _)| agreed.push(*id));
-        agreed.dedup();
+        for (id, _) in &others {
+            if !agreed.contains(id) {
+                agreed.push(*id);
+            }
+        }
         let id = about.map_or_else(|| bytes(&*self.env.random).map(ActorId), Ok)?;
         let body = change.body(id, &agreed, &people).map_err(|e| told(&e))?;
         let signed: Vec<SignedText> = others.into_iter().map(|(_, text)| text).collect();
@@ -293,6 +296,12 @@ impl Ledger {
     /// and keys that cannot be or are somebody's; `E_NOT_PERMITTED` in a ledger without people, which is not; those of an append.
     pub async fn change_people(&self, who: &Who, change: &PeopleChange, approvals: &Approvals) -> Result<u64> {
         self.core().change_people(who, change, approvals).await
+    }
+
+    /// Does the policy let somebody record? Asked before what is done in passing; records nothing.
+    #[must_use]
+    pub fn may_record(&self, who: &Who) -> bool {
+        self.core().decide(who, Action::Record) == Decision::Granted
     }
 
     /// The text that others sign when they agree to a change. It counts for 14 days, and once. Nothing is recorded: it is an entry when it
