@@ -1,5 +1,6 @@
 //! One pure function decides every access. Deny is the default: an action the policy does not name is refused.
 
+use super::profile::Profile;
 use crate::error::Code;
 use crate::log::{Actor, Authentication, EntryKind};
 
@@ -130,6 +131,12 @@ impl Policy {
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         [Self::LocalOperator, Self::ByRoles].into_iter().find(|policy| policy.name() == name)
+    }
+
+    /// By what entry 0 names. A profile that is not known here may ask for more than anything here does: then nothing is permitted.
+    #[must_use]
+    pub fn in_force(profile: &str, policy: &str) -> Option<Self> {
+        Profile::from_name(profile).and_then(|_| Self::from_name(policy))
     }
 }
 

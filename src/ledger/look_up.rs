@@ -41,7 +41,7 @@ impl Core {
         }
         match self.look(&prefix)? {
             Looked::Found(custody) => self.found(&prefix, custody),
-            Looked::NotOne(answer, told) => Err(self.record_answer(who, action, id, answer, told).await?),
+            Looked::NotOne(answer, told) => Err(self.record_answer(who, action, Some(id), answer, told).await?),
         }
     }
 
@@ -66,11 +66,11 @@ impl Core {
     }
 
     /// The entry of a look-up that led to no tape, durable before its answer is given; the answer.
-    async fn record_answer(
+    pub(super) async fn record_answer(
         &self,
         who: &Who,
         action: Action,
-        asked: &str,
+        asked: Option<&str>,
         answer: Error,
         mut told: Vec<CustodyId>,
     ) -> Result<Error> {
@@ -81,7 +81,7 @@ impl Core {
         let draft = self.draft(&act, |p| {
             p.outcome = Some(Outcome::Refused);
             p.error = Some((u64::from(answer.code().number()), answer.message().to_owned()));
-            p.query = Some(asked.as_bytes().to_vec());
+            p.query = asked.map(|id| id.as_bytes().to_vec());
             p.set = Some(told).filter(|told| !told.is_empty());
         })?;
         self.append_refusal(draft).await?;

@@ -160,7 +160,7 @@ fn serve(
     let epoch_used = if lost.tapes.is_empty() { epoch_used(&locked, &stores)? } else { u32::MAX };
     let chain = caught_up.projector.chain().clone();
     let core = Arc::new(Core {
-        policy: policy_of(&found.identity.genesis),
+        policy: Policy::in_force(&found.identity.genesis.profile, &found.identity.genesis.policy),
         people: RwLock::new(People::none(Profile::Personal)),
         people_turn: tokio::sync::Mutex::default(),
         policy_digest: Digest::from_bytes(sha256(found.identity.genesis.policy.as_bytes())),
@@ -195,11 +195,6 @@ fn serve(
         tell(&queue);
     }
     Ok(Opened { core, alive: queue, thread, lost })
-}
-
-/// A profile that is not known here may ask for more than anything here does: then nothing is permitted.
-fn policy_of(genesis: &crate::log::Genesis) -> Option<Policy> {
-    Profile::from_name(&genesis.profile).and_then(|_| Policy::from_name(&genesis.policy))
 }
 
 /// What the next start could not find out again must not wait for a first act that may never come.

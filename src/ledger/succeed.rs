@@ -151,7 +151,7 @@ impl Ended {
         let signer = signer.filter(|signer| signer.public_key() == of_head);
         let already = of_state(files, &folders.state, keys)?.filter(ProvenSuccession::is_by_old);
         let (genesis, keys, state) = (identity.genesis.clone(), identity.keys.clone(), folders.state.clone());
-        let people = match Policy::from_name(&genesis.policy) {
+        let people = match Policy::in_force(&genesis.profile, &genesis.policy) {
             // Where the vault is lost, too, people are called by their ids.
             Some(Policy::ByRoles) => {
                 let vault = start::read_vault(identity, folders, env, &stores).ok();

@@ -60,6 +60,18 @@ impl PeopleBody {
         }
     }
 
+    /// Whom it is about.
+    #[must_use]
+    pub const fn id(&self) -> ActorNumber {
+        match self {
+            Self::Added { id, .. }
+            | Self::Disabled { id, .. }
+            | Self::Rotated { id, .. }
+            | Self::RoleGranted { id, .. }
+            | Self::RoleRevoked { id, .. } => *id,
+        }
+    }
+
     pub(super) fn write(&self, w: &mut Writer) {
         match self {
             Self::Added { id, kind, key, agreed, principal } => {

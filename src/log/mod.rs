@@ -19,6 +19,7 @@ mod key_history;
 mod kind;
 mod note;
 mod private;
+mod private_later;
 mod salted;
 mod succession;
 mod tiles;
@@ -37,9 +38,8 @@ pub use head::{Checkpoint, DurableHead, HeadFile, HeadState};
 pub use key_history::{Counts, HeadKeys, HeldHead, KeyHistory, KeyRole, KeyTerm, Revocation, rotate, rotation_text};
 pub use kind::EntryKind;
 pub use note::{NoteKey, NoteSignature, SignedNote};
-pub use private::{
-    Actor, ActorKind, Authentication, ClaimRecord, ClockStamp, Outcome, Period, PrivateHalf, SignedText,
-};
+pub use private::{Actor, ActorKind, Authentication, ClaimRecord, ClockStamp, Outcome, Period, PrivateHalf};
+pub use private_later::SignedText;
 pub use salted::{export_commitment, own_salt, set_commitment, set_leaf};
 pub use succession::{ProvenSuccession, Succession};
 pub use tiles::{Tile, tiles_between};

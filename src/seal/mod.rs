@@ -28,7 +28,8 @@ pub use error::SealError;
 pub use live::{live_key_id, open_live, seal_live};
 pub use person::{PersonStatement, PersonVerdict};
 pub use signature::{PublicKey, Signature, Signer, thumbprint};
-pub use sshsig::{allowed_signer, ssh_public_key, ssh_secret, ssh_signature, ssh_signer};
+pub(crate) use sshsig::ssh_secret;
+pub use sshsig::{allowed_signer, ssh_public_key, ssh_signature, ssh_signer};
 pub use statement::{Statement, StatementClaims};
 pub use wrap::WRAPPED_KEY_BYTES;
 

@@ -87,7 +87,7 @@ pub fn ssh_public_key(line: &str) -> Result<PublicKey, SealError> {
 ///
 /// # Errors
 /// [`SealError::Header`] for what is no such file, or is under a passphrase: an agent or `ssh-keygen -Y sign` signs with that.
-pub fn ssh_secret(text: &str) -> Result<Zeroizing<[u8; 32]>, SealError> {
+pub(crate) fn ssh_secret(text: &str) -> Result<Zeroizing<[u8; 32]>, SealError> {
     let key = SshPrivateKey::from_openssh(text).map_err(|_| SealError::Header("OpenSSH private key"))?;
     match key.key_data() {
         KeypairData::Ed25519(pair) => Ok(Zeroizing::new(pair.private.to_bytes())),

@@ -1,7 +1,9 @@
 //! What others agreed to, somewhere else: a case and SSH signatures of it, as files that come back in. A signature counts for one thing:
 //! this ledger, this change, once, and not after the day that stands in it.
 
+use super::super::Environment;
 use crate::codec::digest::{LedgerId, RootHash};
+use crate::codec::random::bytes;
 use crate::error::{Code, Error, Result};
 use crate::governance::{ActorId, CASE_NAMESPACE, Case, Meaning, People};
 use crate::log::{AGREED_MAX, SignedText};
@@ -25,6 +27,29 @@ pub(in crate::ledger) struct Wanted {
     pub ledger: LedgerId,
     pub meaning: Meaning,
     pub list: RootHash,
+}
+
+/// How long a signature under a case counts: 14 days.
+const CASE_MS: u64 = 14 * 86_400_000;
+
+impl Wanted {
+    /// The text that others sign.
+    ///
+    /// # Errors
+    /// `E_USAGE` for words that cannot stand in it; `E_NO_RANDOM`.
+    pub(in crate::ledger) fn case(&self, env: &Environment, words: Vec<String>) -> Result<String> {
+        let now = env.clock.read().wall;
+        let case = Case {
+            ledger: self.ledger,
+            request: bytes(&*env.random)?,
+            meaning: self.meaning,
+            list: self.list,
+            count: 1,
+            expires: Timestamp::from_ms(now.as_ms().saturating_add(CASE_MS)),
+            words,
+        };
+        case.to_text().map_err(|e| Error::new(Code::Usage, e.to_string()).with_source(e))
+    }
 }
 
 fn invalid(why: &str) -> Error {

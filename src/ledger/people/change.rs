@@ -1,25 +1,20 @@
 //! People who come, go, and get and lose roles: each change is an entry, by somebody who may and, where the law asks for more, with the
 //! signatures of others.
 
-use super::super::acts::{Act, LEDGER_CLASS};
+use super::super::acts::Act;
 use super::super::core::{Core, died};
 use super::super::{Ledger, Who};
 use super::case_file::{Approvals, Wanted};
 use super::known::{Known, NOW, take};
 use crate::codec::cbor::encode;
-use crate::codec::digest::{CustodyId, RootHash, Thumbprint};
+use crate::codec::digest::{LedgerId, Thumbprint};
 use crate::codec::random::bytes;
 use crate::error::{Code, Error, Result};
-use crate::governance::{Action, ActorId, Case, Decision, Meaning, People, PeopleFault, Policy, Role};
-use crate::log::{
-    ActorKind, Body, EntryKind, Outcome, PeopleBody, PrivateHalf, RoleFrom, SignedText, leaf_hash, root_of,
-};
+use crate::governance::{Action, ActorId, Decision, Meaning, People, PeopleFault, Policy, Role};
+use crate::log::{ActorKind, Body, EntryKind, PeopleBody, PrivateHalf, RoleFrom, SignedText, leaf_hash, root_of};
 use crate::seal::PublicKey;
 use crate::time::Timestamp;
 
-/// How long a signature under a case counts.
-const CASE_DAYS: u64 = 14;
-const DAY_MS: u64 = 86_400_000;
 const CASE_LABEL: &str = "immutape/people-case/1";
 
 /// A change of who there is.
@@ -103,8 +98,8 @@ pub(in crate::ledger) fn told(fault: &PeopleFault) -> Error {
 }
 
 impl PeopleChange {
-    /// What stands in a case about it, so that a signature counts for nothing else.
-    fn digest(&self, id: Option<ActorId>) -> RootHash {
+    /// What a case about it has to say, so that a signature counts for nothing else.
+    fn wanted(&self, ledger: LedgerId, id: Option<ActorId>) -> Wanted {
         let item = encode(|w| {
             let id = id.map_or([0; 16], |id| id.0);
             w.array(4);
@@ -120,7 +115,7 @@ impl PeopleChange {
                 Self::Disable { .. } => w.uint(0),
             }
         });
-        root_of(&[leaf_hash(&item)])
+        Wanted { ledger, meaning: self.meaning(), list: root_of(&[leaf_hash(&item)]) }
     }
 
     const fn kind(&self) -> EntryKind {
@@ -213,8 +208,7 @@ impl Core {
     fn allow(&self, by: &Known, change: &PeopleChange, approvals: &Approvals, now: Timestamp) -> Result<Allowed> {
         let people = self.people_now()?;
         let about = change.about(&people).map_err(|e| told(&e))?;
-        let wanted = Wanted { ledger: self.identity.ledger, meaning: change.meaning(), list: change.digest(about) };
-        let others = approvals.check(&wanted, &people, now)?;
+        let others = approvals.check(&change.wanted(self.identity.ledger, about), &people, now)?;
         let mut agreed = vec![by.id];
         for (id, _) in &others {
             if !agreed.contains(id) {
@@ -232,28 +226,6 @@ impl Core {
         Ok(Allowed { body, people: then, signed })
     }
 
-    /// Records that the law refused, and gives the error back.
-    async fn refuse_change(&self, who: &Who, error: Error) -> Result<Error> {
-        let code = error.code();
-        let body = Body::Refused { act: Action::ManagePeople.kind().number(), error: code.number() };
-        let act = Act {
-            who: Some(who),
-            kind: EntryKind::REFUSED,
-            subject: CustodyId::LEDGER,
-            class: LEDGER_CLASS,
-            body,
-            range: None,
-        };
-        let words = error.message().to_owned();
-        let draft = self.draft(&act, |p| {
-            p.outcome = Some(Outcome::Refused);
-            p.error = Some((u64::from(code.number()), words));
-        })?;
-        self.append_refusal(draft).await?;
-        self.env.observer.event(super::super::Event::Refused);
-        Ok(error)
-    }
-
     async fn change_people(&self, who: &Who, change: &PeopleChange, approvals: &Approvals) -> Result<u64> {
         self.has_people()?;
         let by = self.known(who)?;
@@ -267,16 +239,10 @@ impl Core {
         let by = by.ok_or_else(died)?;
         let _alone = self.people_turn.lock().await;
         let allowed = match self.allow(&by, change, approvals, self.env.clock.read().wall) {
-            Err(e) => return Err(self.refuse_change(who, e).await?),
+            Err(e) => return Err(self.record_answer(who, Action::ManagePeople, None, e, Vec::new()).await?),
             Ok(allowed) => allowed,
         };
-        let id = match &allowed.body {
-            PeopleBody::Added { id, .. }
-            | PeopleBody::Disabled { id, .. }
-            | PeopleBody::Rotated { id, .. }
-            | PeopleBody::RoleGranted { id, .. }
-            | PeopleBody::RoleRevoked { id, .. } => *id,
-        };
+        let id = allowed.body.id();
         let draft = self.draft(&Act::about_ledger(who, Body::People(allowed.body)), |p| {
             p.set_names(&[(id, change.name().to_owned())]);
             p.set_signed_texts(&allowed.signed);
@@ -313,17 +279,7 @@ impl Ledger {
         let core = self.core();
         core.has_people()?;
         let about = change.about(&core.people_now()?).map_err(|e| told(&e))?;
-        let now = core.env.clock.read().wall;
-        let case = Case {
-            ledger: core.identity.ledger,
-            request: bytes(&*core.env.random)?,
-            meaning: change.meaning(),
-            list: change.digest(about),
-            count: 1,
-            expires: Timestamp::from_ms(now.as_ms().saturating_add(CASE_DAYS.saturating_mul(DAY_MS))),
-            words: vec![change.words()],
-        };
-        case.to_text().map_err(|e| Error::new(Code::Usage, e.to_string()).with_source(e))
+        change.wanted(core.identity.ledger, about).case(&core.env, vec![change.words()])
     }
 
     /// Everybody there ever was, in the order of their ids, and the index of the entry that says who looked.

@@ -113,7 +113,9 @@ pub(in crate::ledger) fn of_journal(stores: &Stores, genesis: &Genesis, vault: O
                     none.insert(named_at_the_beginning(genesis, &names).map_err(|e| wrong_beginning(&e))?)
                 }
             };
-            if let Ok(Body::People(body)) = Body::decode(entry.kind, entry.body) {
+            if entry.kind.is_about_people()
+                && let Ok(Body::People(body)) = Body::decode(entry.kind, entry.body)
+            {
                 let _one_that_breaks_the_law_changes_nothing = take(known, &body, private.as_ref());
             }
         }
@@ -238,7 +240,7 @@ impl Core {
 
 /// Does somebody of this key have a role that permits this? For acts on a ledger that is not open.
 pub(in crate::ledger) fn permits(identity: &Identity, stores: &Stores, who: &Who, action: Action) -> Result<Decision> {
-    let policy = Policy::from_name(&identity.genesis.policy);
+    let policy = Policy::in_force(&identity.genesis.profile, &identity.genesis.policy);
     if policy != Some(Policy::ByRoles) {
         return Ok(decide(policy, &who.actor(), action));
     }

@@ -2,16 +2,11 @@
 
 use super::{Ended, SuccessionRequest};
 use crate::codec::cbor::encode;
-use crate::codec::digest::RootHash;
-use crate::codec::random::bytes;
 use crate::error::{Code, Error, Result};
-use crate::governance::{Action, ActorId, Case, Meaning, People, Person, Role, roles_for};
+use crate::governance::{Action, ActorId, Meaning, People, Person, Profile, Role, roles_for};
 use crate::ledger::{Environment, NewFounder, Who, people};
 use crate::log::{ActorKind, SignedText, leaf_hash, root_of};
 use crate::time::Timestamp;
-
-/// How long a signature under a case counts: 14 days.
-const CASE_MS: u64 = 14 * 86_400_000;
 
 /// Who agreed that the log goes on as another: one who has its keys in hand, and where the profile has people somebody else.
 pub(super) struct Agreed {
@@ -21,7 +16,7 @@ pub(super) struct Agreed {
 
 impl Ended {
     /// What a second person agrees to.
-    fn digest(&self, name: &str) -> RootHash {
+    fn wanted(&self, name: &str) -> people::Wanted {
         let item = encode(|w| {
             w.array(5);
             w.text("immutape/succession-case/1");
@@ -30,40 +25,25 @@ impl Ended {
             w.bytes(self.head.0.root.as_ref());
             w.text(name);
         });
-        root_of(&[leaf_hash(&item)])
+        let list = root_of(&[leaf_hash(&item)]);
+        people::Wanted { ledger: self.ledger, meaning: Meaning::SecondPerson, list }
     }
 
     pub(super) fn case(&self, name: &str, env: &Environment) -> Result<String> {
-        let now = env.clock.read().wall;
         let last = self.last_lost.map_or_else(|| "an unknown end".to_owned(), |last| format!("#{last}"));
-        let case = Case {
-            ledger: self.ledger,
-            request: bytes(&*env.random)?,
-            meaning: Meaning::SecondPerson,
-            list: self.digest(name),
-            count: 1,
-            expires: Timestamp::from_ms(now.as_ms().saturating_add(CASE_MS)),
-            words: vec![
-                format!(
-                    "{} ended by loss at {} entries: #{} to {last} are lost",
-                    self.genesis.origin, self.head.0.size, self.first_lost
-                ),
-                format!("it goes on as a log called {name}"),
-            ],
-        };
-        case.to_text().map_err(|e| Error::new(Code::Usage, e.to_string()).with_source(e))
+        let (origin, size, first) = (&self.genesis.origin, self.head.0.size, self.first_lost);
+        let words = vec![
+            format!("{origin} ended by loss at {size} entries: #{first} to {last} are lost"),
+            format!("it goes on as a log called {name}"),
+        ];
+        self.wanted(name).case(env, words)
     }
 
     /// Asks the people of the old log, as far as it is left. Where one person is the whole profile, that one is enough.
     pub(super) fn agreed(&self, who: &Who, request: &SuccessionRequest, now: Timestamp) -> Result<Agreed> {
         let Some(people) = &self.people else {
-            return match self.genesis.profile.as_str() {
-                "personal" => Ok(Agreed { people: None, signed: Vec::new() }),
-                other => Err(Error::new(
-                    Code::NotPermitted,
-                    format!("who may end a log of the profile {other} is not known to this program"),
-                )),
-            };
+            one_person_may_end(&self.genesis.profile)?;
+            return Ok(Agreed { people: None, signed: Vec::new() });
         };
         let key = who.person.as_ref().map(|(_, signer)| signer.public_key().thumbprint());
         let has = |person: &Person, roles: &[Role]| person.roles(people::NOW).iter().any(|role| roles.contains(role));
@@ -72,9 +52,7 @@ impl Ended {
             let words = "a successor is opened by a key custodian of the old log";
             return Err(Error::new(Code::NotPermitted, words).with_hint("act with --as NAME --key FILE"));
         };
-        let wanted =
-            people::Wanted { ledger: self.ledger, meaning: Meaning::SecondPerson, list: self.digest(&request.name) };
-        let others = request.approvals.check(&wanted, people, now)?;
+        let others = request.approvals.check(&self.wanted(&request.name), people, now)?;
         let may = |id: ActorId| people.get(id).is_some_and(|person| has(person, roles_for(Action::ManagePeople)));
         if !others.iter().any(|(id, _)| may(*id) && !people.may_be_one(*id, first)) {
             let words =
@@ -85,6 +63,15 @@ impl Ended {
         let signed = others.into_iter().map(|(_, text)| text).collect();
         Ok(Agreed { people: Some(people.clone()), signed })
     }
+}
+
+/// Every profile but this one asks for a second person. Where the log names nobody, it is refused, not waived.
+fn one_person_may_end(profile: &str) -> Result<()> {
+    if Profile::from_name(profile) == Some(Profile::Personal) {
+        return Ok(());
+    }
+    let words = format!("under the profile {profile} a successor needs a second person, whom this log does not name");
+    Err(Error::new(Code::NotPermitted, words))
 }
 
 /// Those who act in the old log are there from the beginning of the new one, as what they are now, and under the ids that they have.
@@ -100,4 +87,18 @@ pub(super) fn founders(people: &People) -> Vec<NewFounder> {
         })
     };
     people.all().filter_map(one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_profile_that_asks_for_two_people_is_not_ended_by_one() {
+        assert!(one_person_may_end("personal").is_ok());
+        for profile in ["small-firm", "regulated", "Personal", ""] {
+            let refused = one_person_may_end(profile).unwrap_err();
+            assert_eq!(refused.code(), Code::NotPermitted, "{profile}");
+        }
+    }
 }
