@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use crate::cli::args::{ActorVerb, Agree, FounderArg, Sign};
+use crate::cli::export_files::{Given, Target};
+use crate::cli::export_placed::place_one;
 use crate::cli::input;
 use crate::cli::session::Session;
 use crate::cli::table::{Column, Table};
@@ -14,7 +16,7 @@ use crate::governance::{CASE_BYTES_MAX, CASE_NAMESPACE, Case, Role};
 use crate::keyring::read_any_public;
 use crate::ledger::{Approvals, NewFounder, PeopleChange, PersonView};
 use crate::seal::ssh_signature;
-use crate::store::files::{Files, code_of, write_atomic};
+use crate::store::files::{Files, with_suffix};
 
 /// More than an armored signature of an Ed25519 key has.
 const SIGNATURE_BYTES_MAX: u64 = 4 << 10;
@@ -54,11 +56,9 @@ fn text(files: &dyn Files, file: &Path, bytes_max: u64) -> Result<String> {
         .map_err(|_| Error::new(Code::CaseInvalid, format!("{} is no text", input::shown(file))))
 }
 
-fn write(files: &dyn Files, file: &Path, bytes: &[u8]) -> Result<()> {
-    let shown = input::shown(file);
-    let io = |e| Error::new(code_of(&e), format!("{shown} cannot be written")).with_source(e);
-    let file = std::path::absolute(file).map_err(io)?;
-    write_atomic(files, &file, bytes).map_err(io)
+/// Refuses a name that is taken, and one among the ledger's own files, before anything is asked of the ledger.
+pub(super) fn free(s: &Session<'_>, to: &Path) -> Result<()> {
+    Target::of(to.to_owned()).check(&s.parts, false, Given { flag: "--to", force: None })
 }
 
 /// What others signed, as the files that were given.
@@ -71,7 +71,7 @@ pub(super) fn approvals(files: &dyn Files, agree: &Agree) -> Result<Approvals> {
 
 /// Writes the text that others sign, and says what they do with it.
 pub(super) fn write_case(s: &mut Session<'_>, to: &Path, case: &str) -> Result<u8> {
-    write(&*s.parts.env.files, to, case.as_bytes())?;
+    place_one(&s.parts, to, case.as_bytes(), false)?;
     let file = input::shown(to);
     if s.out.json {
         s.out.document(json!({ "type": "case", "file": file }));
@@ -86,6 +86,7 @@ pub(super) fn write_case(s: &mut Session<'_>, to: &Path, case: &str) -> Result<u
 
 fn change(s: &mut Session<'_>, change: &PeopleChange, agree: Option<&Agree>) -> Result<u8> {
     if let Some(to) = agree.and_then(|agree| agree.to.as_deref()) {
+        free(s, to)?;
         let case = s.with_ledger(async |ledger, _| ledger.people_case(change))?;
         return write_case(s, to, &case);
     }
@@ -164,9 +165,10 @@ pub(in crate::cli) fn sign(s: &mut Session<'_>, args: &Sign) -> Result<u8> {
     let Some((_, signer)) = s.parts.who.person.clone() else {
         return Err(Error::new(Code::Usage, "nobody signs").with_hint("give --as NAME --key FILE"));
     };
-    let to = args.to.clone().unwrap_or_else(|| beside(&args.case));
+    let to = args.to.clone().unwrap_or_else(|| with_suffix(&args.case, ".sig"));
+    free(s, &to)?;
     let signature = ssh_signature(case.as_bytes(), CASE_NAMESPACE, &*signer)?;
-    write(&*files, &to, signature.as_bytes())?;
+    place_one(&s.parts, &to, signature.as_bytes(), false)?;
     if s.out.json {
         s.out.document(json!({
             "type": "signed", "file": input::shown(&to), "meaning": read.meaning.words(), "expires": read.expires.to_text(),
@@ -177,10 +179,4 @@ pub(in crate::cli) fn sign(s: &mut Session<'_>, args: &Sign) -> Result<u8> {
     read.words.iter().for_each(|line| s.out.line(&format!("  {}", visible(line.as_bytes()))));
     s.out.line(&format!("until {}, in {}", read.expires.to_text(), input::shown(&to)));
     Ok(0)
-}
-
-fn beside(case: &Path) -> PathBuf {
-    let mut name = case.as_os_str().to_owned();
-    name.push(".sig");
-    name.into()
 }

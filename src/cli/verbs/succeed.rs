@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::actor::{approvals, write_case};
+use super::actor::{approvals, free, write_case};
 use crate::cli::args::Succeed;
 use crate::cli::input;
 use crate::cli::session::Session;
@@ -17,6 +17,7 @@ pub(in crate::cli) fn succeed(s: &mut Session<'_>, args: &Succeed) -> Result<u8>
     let approvals = approvals(&*env.files, &args.agree)?;
     let request = SuccessionRequest { name: args.name.clone(), held, approvals };
     if let Some(to) = &args.agree.to {
+        free(s, to)?;
         let case = s.wait(async |_| Ledger::succession_case(old, env, request).await)?;
         return write_case(s, to, &case);
     }
