@@ -2787,8 +2787,8 @@ def hash_range(file, start, length):
 class Packs:
     """All records of all packs. In memory stays one small tuple an object, never its bytes."""
 
-    def __init__(self, report, folder, genesis):
-        self.report, self.folder, self.genesis = report, folder, genesis
+    def __init__(self, report, folder, genesis, has_tapes):
+        self.report, self.folder, self.genesis, self.has_tapes = report, folder, genesis, has_tapes
         self.objects = {}
         self.damaged = {}
         self.zeroed = {}
@@ -2806,7 +2806,7 @@ class Packs:
 
     def scan(self):
         if not os.path.isdir(self.folder):
-            self.report.find("packs", INFO, "PACKS_ABSENT", "no packs folder here", file="packs")
+            self.report.find("packs", GAP if self.has_tapes else INFO, "PACKS_ABSENT", "no packs folder here", file="packs")
             return
         numbers = list_numbered(self.folder, ".pack")
         for number, expected in zip(numbers, range(1, len(numbers) + 1)):
@@ -5706,7 +5706,7 @@ def audit(ledger, state=None, heads=(), pins=(), witnesses=None):
     else:
         guarded(report, "head", lambda: head.compare(journal))
     guarded(report, "keys", lambda: check_pins(report, pins, journal.keys))
-    packs = Packs(report, os.path.join(ledger, "packs"), journal.genesis)
+    packs = Packs(report, os.path.join(ledger, "packs"), journal.genesis, bool(journal.tapes))
     guarded(report, "packs", packs.scan)
     guarded(report, "tapes", Tapes(report, journal, packs).scan)
     guarded(report, "recordings", lambda: check_recordings(report, ledger, journal))
